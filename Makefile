@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# quietbench. The two commands of the README: `make demo` and `make check`.
+# V=1 shows commands; BUILD= names another build folder; your CFLAGS and LDFLAGS come last.
+
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+BUILD   ?= build
+CC      ?= cc
+PKG_CONFIG ?= pkg-config
+
+bindir     := $(PREFIX)/bin
+libexecdir := $(PREFIX)/libexec/quietbench
+datadir    := $(PREFIX)/share/quietbench
+
+# ---- what is linked where: the helper gets neither a parser nor a topology library ----
+PKGS_BASE    :=
+PKGS_HELPER  := libcap libseccomp
+PKGS_PLANNER := hwloc yaml-0.1 libmd libcap libseccomp
+PKGS_CLI     := jansson
+ifneq ($(WITHOUT_SYSTEMD),1)
+ifeq ($(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo yes),yes)
+HAVE_SYSTEMD := 1
+PKGS_HELPER  += libsystemd
+PKGS_CLI     += libsystemd
+PKGS_PLANNER += libsystemd
+endif
+endif
+pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1) 2>/dev/null)
+pkg_libs   = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
+
+# ---- flags ----
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+HARDEN   := -O2 -g -fstack-protector-strong -fPIE -ffunction-sections -fdata-sections
+ifeq ($(shell $(CC) -fcf-protection -xc -c /dev/null -o /dev/null 2>/dev/null && echo yes),yes)
+HARDEN += -fcf-protection
+endif
+HARDEN_LD := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed,--gc-sections
+SANITIZE ?=
+ifeq ($(SANITIZE),1)
+HARDEN    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+HARDEN_LD := -fsanitize=address,undefined
+else
+HARDEN    += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+endif
+# Developer builds (a checkout) treat warnings as errors; a released tarball does not.
+ifneq ($(wildcard .git),)
+WARNINGS += -Werror
+endif
+CPPFLAGS_ALL := -D_GNU_SOURCE -Iinclude -Isrc -DQB_VERSION='"$(VERSION)"' \
+	-DQB_LIBEXECDIR='"$(libexecdir)"' -DQB_DATADIR='"$(datadir)"' $(if $(HAVE_SYSTEMD),-DHAVE_SYSTEMD)
+CFLAGS_ALL    = -std=c17 $(HARDEN) $(WARNINGS) $(CPPFLAGS_ALL) $(call pkg_cflags,$(sort $(PKGS_HELPER) $(PKGS_PLANNER) $(PKGS_CLI))) $(CPPFLAGS) $(CFLAGS)
+CFLAGS_ALL   := $(CFLAGS_ALL)
+
+# ---- sources: the folder list is the architecture ----
+LIB_SRC     := $(wildcard src/base/*.c src/host/*.c src/levers/*.c src/core/*.c src/noise/*.c)
+HELPER_SRC  := $(wildcard src/helper/*.c)
+PLANNER_SRC := $(wildcard src/planner/*.c)
+CLI_SRC     := $(wildcard src/cli/*.c)
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+LIB := $(BUILD)/libquietbench.a
+PROGRAMS := $(BUILD)/quietbench $(BUILD)/quietbench-helper $(BUILD)/quietbench-planner
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-7s %s\n'
+endif
+
+all: $(PROGRAMS)
+
+$(BUILD)/obj/%.o: %.c Makefile
+	$(say) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
+$(LIB): $(call obj,$(LIB_SRC))
+	$(say) AR $@
+	$(Q)rm -f $@; $(AR) rcs $@ $^
+
+link = $(Q)$(CC) $(HARDEN) $(HARDEN_LD) $(LDFLAGS) $(1) -o $@ $(2)
+$(BUILD)/quietbench: $(call obj,$(CLI_SRC)) $(LIB)
+	$(say) LD $@
+	$(call link,$^,$(call pkg_libs,$(PKGS_CLI)))
+$(BUILD)/quietbench-helper: $(call obj,$(HELPER_SRC)) $(LIB)
+	$(say) LD $@
+	$(call link,$^,$(call pkg_libs,$(PKGS_HELPER)))
+$(BUILD)/quietbench-planner: $(call obj,$(PLANNER_SRC)) $(LIB)
+	$(say) LD $@
+	$(call link,$^,$(call pkg_libs,$(PKGS_PLANNER)) -lcpupower)
+
+include tests/tests.mk
+
+# ---- what a machine needs ----
+BUILD_PACKAGES := gcc make pkg-config libhwloc-dev libcpupower-dev libyaml-dev libjansson-dev \
+	libsystemd-dev libseccomp-dev libcap-dev libmd-dev
+TEST_PACKAGES  := libcmocka-dev perl clang libclang-rt-14-dev strace jq python3-jsonschema \
+	util-linux procps hwloc-nox sudo \
+	qemu-system-x86 busybox-static acpica-tools cpio kmod xz-utils
+LINT_PACKAGES  := clang-format cppcheck
+
+# Installs only what is missing, and only where apt is there and we may.
+deps:
+	$(Q)contrib/deps/install $(BUILD_PACKAGES)
+deps-check: deps
+	$(Q)contrib/deps/install $(TEST_PACKAGES) $(LINT_PACKAGES)
+
+demo: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)contrib/demo/demo $(BUILD)
+
+install: all
+	install -D -m 0755 $(BUILD)/quietbench $(DESTDIR)$(bindir)/quietbench
+	install -D -m 0755 $(BUILD)/quietbench-helper $(DESTDIR)$(libexecdir)/quietbench-helper
+	install -D -m 0755 $(BUILD)/quietbench-planner $(DESTDIR)$(libexecdir)/quietbench-planner
+	install -d $(DESTDIR)$(datadir)/profiles
+	install -m 0644 profiles/*.yaml $(DESTDIR)$(datadir)/profiles
+	install -D -m 0644 contrib/schema/record.schema.json $(DESTDIR)$(datadir)/record.schema.json
+
+uninstall:
+	rm -f $(DESTDIR)$(bindir)/quietbench
+	rm -rf $(DESTDIR)$(libexecdir) $(DESTDIR)$(datadir)
+
+dist:
+	git archive --prefix=quietbench-$(VERSION)/ -o quietbench-$(VERSION).tar.gz HEAD
+
+clean:
+	rm -rf $(BUILD)
+
+C_FILES = $(shell git ls-files '*.c' '*.h')
+format:
+	clang-format -i $(C_FILES)
+lint:
+	clang-format --dry-run --Werror $(C_FILES)
+	cppcheck --quiet --std=c17 --enable=warning,performance,portability --error-exitcode=1 \
+		--inline-suppr --suppressions-list=.cppcheck -D_GNU_SOURCE -Iinclude -Isrc \
+		$(LIB_SRC) $(HELPER_SRC) $(PLANNER_SRC) $(CLI_SRC)
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+.PHONY: all deps deps-check demo install uninstall dist clean format lint
+.DELETE_ON_ERROR:

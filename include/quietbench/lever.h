@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Levers: what can be read, set and put back on a host. One table of all (src/levers/table.c).
+ *
+ * A row is one attribute; several rows may serve one profile key (`frequency.turbo` is no_turbo
+ * under intel_pstate, `boost` under acpi-cpufreq). In reports a lever bears its key's name
+ * everywhere. Most rows need no code: `path` and `spec` say all.
+ *
+ * The monitor's judge (qb_lever_judge) trusts nobody: a step is accepted only if its lever can be
+ * written, its unit exists on this host now, and its value fits the specification.
+ *
+ * Ranks: steps are applied in ascending `apply` and undone in ascending `restore`
+ * (levers.md §13; where order within a family matters the row says why).
+ */
+#ifndef QUIETBENCH_LEVER_H
+#define QUIETBENCH_LEVER_H
+
+#include <quietbench/error.h>
+#include <quietbench/profile.h>
+#include <quietbench/step.h>
+#include <quietbench/topology.h>
+#include <quietbench/value.h>
+
+enum qb_lever_id {
+	/* frequency: src/levers/frequency.c */
+	QB_LEVER_GOVERNOR,
+	QB_LEVER_NO_TURBO,
+	QB_LEVER_BOOST,
+	QB_LEVER_POLICY_BOOST,
+	QB_LEVER_MIN_PERF_PCT,
+	QB_LEVER_MAX_PERF_PCT,
+	QB_LEVER_MAX_FREQ,
+	QB_LEVER_MIN_FREQ,
+	QB_LEVER_EPP,
+	/* interrupts: src/levers/irqs.c */
+	QB_LEVER_IRQBALANCE_BAN,
+	QB_LEVER_IRQBALANCE_STOP,
+	QB_LEVER_IRQ_DEFAULT,
+	QB_LEVER_IRQ,
+	/* isolation: src/levers/isolation.c */
+	QB_LEVER_SLICE,          /* systemd: quietbench.slice with AllowedCPUs */
+	QB_LEVER_CONTROLLER,     /* root cgroup.subtree_control, +cpuset */
+	QB_LEVER_GROUP,          /* the run's cgroup: absent | present */
+	QB_LEVER_GROUP_CPUS,     /* its cpuset.cpus */
+	QB_LEVER_GROUP_MEMS,     /* its cpuset.mems (v1 needs it before tasks) */
+	QB_LEVER_PARTITION,      /* cpuset.cpus.partition: member | root | isolated */
+	QB_LEVER_SHIELD,         /* v1: the housekeeping cpuset: absent | present */
+	QB_LEVER_SHIELD_CPUS,
+	QB_LEVER_SHIELD_MEMS,
+	QB_LEVER_SHIELD_EXCLUSIVE, /* v1: the benchmark's cpuset.cpu_exclusive */
+	QB_LEVER_LOAD_BALANCE,   /* v1: root's cpuset.sched_load_balance */
+	QB_LEVER_TASK_GROUP,     /* v1: a thread's cpuset */
+	QB_LEVER_TASK_AFFINITY,  /* a thread's mask; coupled under a partition */
+	/* applied by the benchmark's own process before exec; nothing to restore */
+	QB_LEVER_PROCESS_PIN,
+	QB_LEVER_PROCESS_POLICY,
+	QB_LEVER_PROCESS_NICE,
+	QB_LEVER_PROCESS_ASLR,
+	QB_LEVER_PROCESS_NUMA,
+	/* keys that are judged and not built: one row each, status unsupported */
+	QB_LEVER_IDLE,
+	QB_LEVER_NMI_WATCHDOG,
+	QB_LEVER_TIMER_MIGRATION,
+	QB_LEVER_WORKQUEUES,
+	QB_LEVER_STAT_INTERVAL,
+	QB_LEVER_THP,
+	QB_LEVER_KSM,
+	QB_LEVER_NUMA_BALANCING,
+	QB_LEVER_PROCESS_LOCK,
+	QB_LEVER_PARANOID,
+	QB_LEVER_KPTR_RESTRICT,
+	QB_LEVER_SAMPLE_RATE,
+	QB_LEVER_SERVICES_STOP,
+	QB_LEVER_SERVICES_FREEZE,
+	QB_LEVER_CHECK,
+	QB_LEVER_SMT_OFFLINE,
+	QB_LEVER_COUNT
+};
+
+enum qb_risk {
+	QB_RISK_SAFE,       /* S: safe on a shared host */
+	QB_RISK_DISRUPTIVE, /* D: others notice */
+	QB_RISK_EXPOSING,   /* X: lowers security */
+};
+
+enum qb_unit_kind {
+	QB_UNIT_HOST,   /* one per host: prints as "" */
+	QB_UNIT_CPU,    /* "cpu3" */
+	QB_UNIT_POLICY, /* "policy3" */
+	QB_UNIT_IRQ,    /* "irq33" */
+	QB_UNIT_TASK,   /* "task 812": number is the tid, key its start time */
+};
+
+struct qb_lever;
+
+/*
+ * read: the current text, without the newline; -ENOENT when this host has no such thing.
+ * write: one write; the text is never a path. Either may be NULL in a row without code: then
+ * `path` (with %u for the unit's number) is read, or written with one write(2).
+ * exists: is this unit one that the host itself enumerates? NULL: reading it succeeds.
+ */
+struct qb_lever_ops {
+	int (*read)(const struct qb_lever *lever, const struct qb_unit *unit, char *buf, size_t size,
+		struct qb_error *err);
+	int (*write)(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
+		struct qb_error *err);
+	/* Further judgement of a value against this host (a CPU that is not online, a governor that
+	 * is not offered). NULL: the specification is all. */
+	int (*judge)(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
+		struct qb_error *err);
+	/* Do two texts mean the same ("3" and "00000003")? NULL: they are equal byte for byte. */
+	bool (*same)(const char *a, const char *b);
+};
+
+struct qb_lever {
+	enum qb_key key;  /* the profile key it serves; its name is the lever's name */
+	const char *part; /* which attribute of several ("boost"); "" when the key has one */
+	const char *text; /* one line for doctor and the manual */
+	enum qb_risk risk;
+	enum qb_unit_kind unit;
+	const char *path; /* absolute, at most one %u; NULL when ops do it all */
+	struct qb_spec spec;
+	uint8_t apply, restore;          /* ranks */
+	const struct qb_lever_ops *ops;  /* NULL: an attribute file */
+	enum { QB_LEVER_HOST, QB_LEVER_CHILD, QB_LEVER_LATER } where; /* LATER: not in this version */
+};
+extern const struct qb_lever qb_levers[QB_LEVER_COUNT];
+
+const char *qb_lever_name(unsigned lever); /* its key's name */
+/* "policy3", "policy3/boost", "irq33", "task 812": for people and the record. */
+void qb_lever_unit_name(unsigned lever, const struct qb_unit *unit, char *buf, size_t size);
+
+int qb_lever_read(unsigned lever, const struct qb_unit *unit, char *buf, size_t size,
+	struct qb_error *err);
+/* The one function through which the host changes. */
+int qb_lever_write(unsigned lever, const struct qb_unit *unit, const char *text,
+	struct qb_error *err);
+int qb_lever_judge(unsigned lever, const struct qb_unit *unit, const char *text,
+	struct qb_error *err);
+bool qb_lever_same(unsigned lever, const char *a, const char *b);
+
+/*
+ * Planning: each family looks at the host and appends its steps (before and wanted filled in), or
+ * says why not (qb_steps_refuse). Reads only; runs unprivileged in the planner. Returns 0 or a
+ * negative errno when planning itself failed (no memory); a missing feature is no failure.
+ */
+struct qb_wish {
+	const struct qb_profile *profile;
+	const struct qb_topology *topology;
+	struct qb_selection *selection;
+};
+int qb_frequency_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
+int qb_irqs_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
+int qb_isolation_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
+int qb_process_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A profile: what a user wishes of the host, every key of the contract in one table.
+ *
+ * QB_PROFILE_KEYS is the only list of keys. It generates the parser, the bounds, `-s KEY=VALUE`,
+ * `--require`, `profile show` and the manual. A row:
+ *
+ *	X(ENUM, "section.key", TYPE, min, max, "choices", "default", "one line of help")
+ *
+ * A setting holds exactly one of: nothing (unset: the default of the row), keep, a number in the
+ * unit of its type, a word, a list of words, or a range. Fixed size, no ownership: copy it.
+ */
+#ifndef QUIETBENCH_PROFILE_H
+#define QUIETBENCH_PROFILE_H
+
+#include <quietbench/error.h>
+#include <quietbench/value.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum qb_key_type {
+	QB_KEY_BOOL,      /* number 0 or 1; `keep` allowed when choices say so */
+	QB_KEY_NUMBER,    /* number */
+	QB_KEY_DURATION,  /* number, ns */
+	QB_KEY_PERCENT,   /* number, millionths */
+	QB_KEY_WORD,      /* text, one of choices; any word when choices is "" */
+	QB_KEY_CPULIST,   /* text, kernel list */
+	QB_KEY_WORDS,     /* n words in text, each ended by NUL */
+	QB_KEY_FREQUENCY, /* frequency.range: word base|max|keep, or {min, max} in kHz */
+};
+
+/* `choices` of a typed key are words allowed beside the typed value (keep, auto, max, all). */
+/* clang-format off */
+#define QB_PROFILE_KEYS(X) \
+	X(CPUS_COUNT, "cpus.count", NUMBER, 1, 8192, "max all", "1", "how many CPUs (cores, when smt is idle) the benchmark gets") \
+	X(CPUS_LIST, "cpus.list", CPULIST, 0, 0, "", "", "exactly these CPUs, instead of a count") \
+	X(CPUS_KIND, "cpus.kind", WORD, 0, 0, "performance efficiency any", "performance", "which kind of core on a hybrid machine") \
+	X(CPUS_WITHIN, "cpus.within", WORD, 0, 0, "core l3 package node any", "l3", "keep several CPUs together; falls back outwards and says so") \
+	X(CPUS_NODE, "cpus.node", NUMBER, 0, 1023, "auto", "auto", "NUMA node to choose from") \
+	X(CPUS_AVOID, "cpus.avoid", WORDS, 0, 0, "boot-cpu", "boot-cpu", "CPUs never chosen: boot-cpu") \
+	X(CPUS_SMT, "cpus.smt", WORD, 0, 0, "idle share offline", "idle", "what becomes of the benchmark's SMT siblings") \
+	X(CPUS_ISOLATION, "cpus.isolation", WORD, 0, 0, "auto partition shield affinity none", "auto", "how others are kept off the benchmark's CPUs") \
+	X(CPUS_EXEMPT, "cpus.exempt", WORDS, 0, 0, "", "sshd", "processes never moved (PID 1 never is)") \
+	X(FREQUENCY_GOVERNOR, "frequency.governor", WORD, 0, 0, "", "keep", "cpufreq governor of every policy") \
+	X(FREQUENCY_TURBO, "frequency.turbo", BOOL, 0, 1, "keep", "keep", "clock above the base frequency") \
+	X(FREQUENCY_RANGE, "frequency.range", FREQUENCY, 1000, 20000000, "base max keep", "keep", "lowest and highest clock") \
+	X(FREQUENCY_EPP, "frequency.epp", WORD, 0, 0, "", "keep", "energy performance preference") \
+	X(IDLE_MAX_LATENCY, "idle.max_latency", DURATION, 0, 1000000000, "keep", "keep", "deepest idle state by wake-up latency") \
+	X(IRQS_MOVE, "irqs.move", BOOL, 0, 1, "", "false", "move interrupts to the housekeeping CPUs") \
+	X(IRQS_IRQBALANCE, "irqs.irqbalance", WORD, 0, 0, "ban stop keep", "keep", "what irqbalance is told about the benchmark's CPUs") \
+	X(KERNEL_NMI_WATCHDOG, "kernel.nmi_watchdog", BOOL, 0, 1, "keep", "keep", "hard lockup detector: costs a PMU counter and an NMI") \
+	X(KERNEL_TIMER_MIGRATION, "kernel.timer_migration", BOOL, 0, 1, "keep", "keep", "may timers move to other CPUs") \
+	X(KERNEL_WORKQUEUES, "kernel.workqueues", WORD, 0, 0, "housekeeping keep", "keep", "where unbound kernel work runs") \
+	X(KERNEL_STAT_INTERVAL, "kernel.stat_interval", DURATION, 1000000000, 3600000000000, "keep", "keep", "how often memory statistics are gathered") \
+	X(MEMORY_THP, "memory.thp", WORD, 0, 0, "always madvise never keep", "keep", "transparent huge pages") \
+	X(MEMORY_KSM, "memory.ksm", BOOL, 0, 1, "keep", "keep", "merging of equal pages") \
+	X(MEMORY_NUMA_BALANCING, "memory.numa_balancing", BOOL, 0, 1, "keep", "keep", "automatic page migration between nodes") \
+	X(PROCESS_PIN, "process.pin", BOOL, 0, 1, "", "true", "bind the benchmark to its CPUs") \
+	X(PROCESS_POLICY, "process.policy", WORD, 0, 0, "other batch fifo rr", "other", "scheduling policy of the benchmark") \
+	X(PROCESS_NICE, "process.nice", NUMBER, -20, 19, "", "0", "nice value of the benchmark") \
+	X(PROCESS_ASLR, "process.aslr", BOOL, 0, 1, "keep", "keep", "address space randomisation of the benchmark alone") \
+	X(PROCESS_NUMA, "process.numa", WORD, 0, 0, "bind preferred interleave keep", "keep", "where the benchmark's memory comes from") \
+	X(PROCESS_LOCK, "process.lock", BOOL, 0, 1, "", "false", "keep the benchmark's memory from being swapped") \
+	X(PERF_PARANOID, "perf.paranoid", NUMBER, -1, 4, "keep", "keep", "who may use perf") \
+	X(PERF_KPTR_RESTRICT, "perf.kptr_restrict", NUMBER, 0, 2, "keep", "keep", "who may see kernel addresses") \
+	X(PERF_MAX_SAMPLE_RATE, "perf.max_sample_rate", NUMBER, 1, 1000000, "keep", "keep", "perf samples per second") \
+	X(SERVICES_STOP, "services.stop", WORDS, 0, 0, "", "", "units stopped during the run") \
+	X(SERVICES_FREEZE, "services.freeze", WORDS, 0, 0, "", "", "units frozen during the run") \
+	X(CHECK_DURATION, "check.duration", DURATION, 0, 3600000000000, "", "0", "length of the preflight") \
+	X(CHECK_MAX_PREEMPTED, "check.max_preempted", PERCENT, 0, 1000000, "", "0.05%", "limit: time taken by other tasks") \
+	X(CHECK_MAX_GAPS, "check.max_gaps", PERCENT, 0, 1000000, "", "0.5%", "limit: time taken by anything") \
+	X(CHECK_MAX_GAP, "check.max_gap", DURATION, 0, 1000000000, "", "200us", "limit: longest single gap") \
+	X(CHECK_MAX_STEAL, "check.max_steal", PERCENT, 0, 1000000, "", "0%", "limit: time taken by the hypervisor") \
+	X(CHECK_MAX_SPEED_DEVIATION, "check.max_speed_deviation", PERCENT, 0, 1000000, "", "0.5%", "limit: wander of the core's speed") \
+	X(CHECK_ON_NOISE, "check.on_noise", WORD, 0, 0, "warn wait fail", "warn", "what a noisy preflight does") \
+	X(REQUIRE, "require", WORDS, 0, 0, "", "", "keys that must apply, or nothing runs")
+/* clang-format on */
+
+enum qb_key {
+#define X(id, ...) QB_KEY_##id,
+	QB_PROFILE_KEYS(X)
+#undef X
+		QB_KEY_COUNT
+};
+
+struct qb_key_info {
+	const char *name;
+	enum qb_key_type type;
+	int64_t min, max;
+	const char *choices; /* space-separated */
+	const char *dflt;    /* as one would write it; "" is empty or unset */
+	const char *help;
+};
+extern const struct qb_key_info qb_keys[QB_KEY_COUNT];
+
+/* The key of this name, or -1. */
+int qb_key_find(const char *name);
+/* The known name most like `name` (edit distance <= 3), or NULL. */
+const char *qb_key_nearest(const char *name);
+
+#define QB_SETTING_TEXT 512
+
+enum qb_setting_kind {
+	QB_SETTING_UNSET, /* nobody wrote it: the default was filled in by qb_profile_finish */
+	QB_SETTING_NUMBER,
+	QB_SETTING_WORD, /* also keep, auto, max, all, base */
+	QB_SETTING_WORDS,
+	QB_SETTING_RANGE,
+};
+
+struct qb_setting {
+	uint8_t kind; /* enum qb_setting_kind */
+	uint8_t n;    /* number of words */
+	bool explicit_; /* written in a profile or with -s, not a default */
+	int64_t number; /* or the lower end of a range */
+	int64_t upper;
+	char text[QB_SETTING_TEXT];
+};
+
+#define QB_PROFILE_NAME 64
+#define QB_PROFILE_FILE 256
+#define QB_PROFILE_DESCRIPTION 256
+
+struct qb_profile {
+	char name[QB_PROFILE_NAME];
+	char file[QB_PROFILE_FILE]; /* where it was found, for people */
+	char sha256[65];            /* of that file's bytes, hex */
+	char description[QB_PROFILE_DESCRIPTION];
+	struct qb_setting set[QB_KEY_COUNT];
+};
+
+/* Is this setting the given word? `keep` when the key leaves the host alone. */
+bool qb_setting_is(const struct qb_setting *setting, const char *word);
+/* Walk a list of words: start with NULL; NULL at the end. */
+const char *qb_setting_next(const struct qb_setting *setting, const char *word);
+/* As one would write it in YAML (flow style, units restored). */
+void qb_setting_format(enum qb_key key, const struct qb_setting *setting, char *buf, size_t size);
+
+/*
+ * Judge one value as written ("true", "2.4GHz", "{min: 2GHz, max: 3GHz}", "[sshd, cron]") and
+ * store it. The same judge serves YAML scalars, `-s` and the defaults. 0 or -EINVAL/-ERANGE with
+ * the key, what was expected and what was found; *ret is untouched then.
+ */
+int qb_setting_parse(enum qb_key key, const char *text, struct qb_setting *ret,
+	struct qb_error *err);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the three programs say to each other.
+ *
+ * Transport: SOCK_SEQPACKET, one message a packet, at most QB_MESSAGE_MAX bytes; a packet that is
+ * short, long, of another version or not expected ends the session (and restores). Every message
+ * starts with struct qb_message_head. Bodies are the fixed structs below, except STEP (step.h).
+ * Native byte order and layout: the peers are built together, `version` says so.
+ *
+ * A session, client → monitor (each request is answered by any number of the informing messages,
+ * then exactly one DONE or ERROR; ERROR ends the session):
+ *
+ *	HELLO    who asks for what; the monitor waits for the host lock (NOTEs tell of the wait) and
+ *	         recovers what a dead session left
+ *	PLAN     struct qb_request, profiles as sealed memfds
+ *	             → PROFILE HOST SELECTION STEP… DONE        nothing has been touched
+ *	APPLY        → STEP… DONE                               the host is conditioned
+ *	RUN      one fd (SCM_RIGHTS): the monitor's end of the throw-away socket   → DONE
+ *	         the held child then sends PLACE on the other end, with SCM_CREDENTIALS of its own,
+ *	         and is answered there by DONE or ERROR; it execs only after DONE
+ *	RESTORE      → LEFTOVER… STEP… DONE                     the host is as it was
+ *	BYE      the end; end of file without it means that the client died
+ *
+ * purpose RESTORE (`quietbench restore`): HELLO is followed by RESTORE and BYE alone.
+ *
+ * The planner has the same transport on its fd 0: it reads one PLAN (with its memfds) and answers
+ * PROFILE HOST PU… SELECTION STEP… and DONE, or ERROR. `quietbench plan`, `doctor`, `topology`
+ * and `profile` speak to it directly.
+ */
+#ifndef QUIETBENCH_PROTOCOL_H
+#define QUIETBENCH_PROTOCOL_H
+
+#include <quietbench/error.h>
+#include <quietbench/profile.h>
+#include <quietbench/step.h>
+#include <quietbench/topology.h>
+#include <stdint.h>
+
+#define QB_PROTOCOL_VERSION 1
+#define QB_MESSAGE_MAGIC    0x51426d73u
+#define QB_MESSAGE_MAX      (48 * 1024)
+#define QB_MESSAGE_FDS      4
+
+enum qb_message_type {
+	QB_MSG_HELLO = 1,
+	QB_MSG_PLAN,
+	QB_MSG_APPLY,
+	QB_MSG_RUN,
+	QB_MSG_PLACE,
+	QB_MSG_RESTORE,
+	QB_MSG_BYE,
+	/* answers */
+	QB_MSG_NOTE,
+	QB_MSG_PROFILE,
+	QB_MSG_HOST,
+	QB_MSG_PU,
+	QB_MSG_SELECTION,
+	QB_MSG_STEP,
+	QB_MSG_LEFTOVER,
+	QB_MSG_DONE,
+	QB_MSG_ERROR,
+};
+
+struct qb_message_head {
+	uint32_t magic;
+	uint16_t version;
+	uint16_t type;
+};
+
+enum qb_purpose {
+	QB_PURPOSE_RUN,
+	QB_PURPOSE_RESTORE,
+};
+
+struct qb_hello {
+	struct qb_message_head head;
+	uint8_t purpose;
+	uint8_t force;         /* restore --force */
+	int64_t lock_wait_ns;  /* 0: do not wait; -1: for ever */
+	char command[128];     /* for status and the log; not trusted, printable */
+};
+
+enum qb_request_mode {
+	QB_REQUEST_PLAN,     /* everything */
+	QB_REQUEST_DOCTOR,   /* every lever asked for, whatever the profile says */
+	QB_REQUEST_TOPOLOGY, /* HOST, PU…, SELECTION */
+	QB_REQUEST_PROFILE,  /* PROFILE alone: is it valid, what does it amount to */
+};
+
+#define QB_REQUEST_SETS     32
+#define QB_REQUEST_SET      256
+#define QB_REQUEST_REQUIRES 32
+#define QB_REQUEST_FILES    QB_MESSAGE_FDS
+
+/* -c, -n and --node arrive here as sets of cpus.list, cpus.count and cpus.node. */
+struct qb_request {
+	struct qb_message_head head;
+	uint8_t mode;
+	uint8_t n_set, n_require, n_files;
+	uint8_t chroot;               /* the last file is a directory to chroot to (--root); only
+					 from a caller to his own planner */
+	char profile[QB_PROFILE_FILE]; /* a name, or the label of files[0]; "": vm or default */
+	char set[QB_REQUEST_SETS][QB_REQUEST_SET]; /* KEY=VALUE */
+	char require[QB_REQUEST_REQUIRES][QB_NAME_MAX];
+	char files[QB_REQUEST_FILES][QB_PROFILE_FILE]; /* labels of the memfds, in order */
+	struct qb_cpus allowed; /* the CPUs the caller may use; empty: all that are online */
+};
+
+struct qb_note {
+	struct qb_message_head head;
+	char text[QB_ERROR_MAX];
+};
+
+struct qb_profile_message {
+	struct qb_message_head head;
+	struct qb_profile profile;
+};
+
+struct qb_host {
+	struct qb_message_head head;
+	uint32_t cpus, cores, packages, nodes, kinds, boot_cpu;
+	uint8_t guest;
+	char hypervisor[32];
+	char cpu_model[96];
+	char cpufreq_driver[32]; /* "" without cpufreq */
+	int64_t max_khz, base_khz; /* of the benchmark's policy; 0 when unknown */
+};
+
+#define QB_PUS_PER_MESSAGE 256
+struct qb_pus {
+	struct qb_message_head head;
+	uint32_t n;
+	struct qb_pu pus[QB_PUS_PER_MESSAGE];
+};
+
+struct qb_selection_message {
+	struct qb_message_head head;
+	struct qb_selection selection;
+};
+
+/* A descendant that outlived the command, moved back to where the caller is. */
+struct qb_leftover {
+	struct qb_message_head head;
+	int32_t pid;
+	char comm[32];
+};
+
+struct qb_done {
+	struct qb_message_head head;
+	uint16_t of;        /* the request that is answered */
+	uint8_t complete;   /* RESTORE: everything of ours is back */
+	uint8_t recovered;  /* HELLO: leftovers of a dead session were restored first;
+			       RESTORE: the monitor died, the guardian healed */
+	uint32_t conflicts, failures;
+};
+
+struct qb_error_message {
+	struct qb_message_head head;
+	int32_t code;
+	char text[QB_ERROR_MAX];
+};
+
+/* One received packet. fds are CLOEXEC and owned by the receiver (qb_message_close). */
+struct qb_message {
+	size_t size;
+	int fds[QB_MESSAGE_FDS];
+	unsigned n_fds;
+	int32_t pid; /* SCM_CREDENTIALS when asked for with SO_PASSCRED; else 0 */
+	uint32_t uid;
+	union {
+		struct qb_message_head head;
+		struct qb_hello hello;
+		struct qb_request request;
+		struct qb_note note;
+		struct qb_profile_message profile;
+		struct qb_host host;
+		struct qb_pus pus;
+		struct qb_selection_message selection;
+		struct qb_leftover leftover;
+		struct qb_done done;
+		struct qb_error_message error;
+		unsigned char bytes[QB_MESSAGE_MAX];
+	};
+};
+
+/* Fills in the head and sends `size` bytes with `n_fds` fds. Blocks. 0 or a negative errno
+ * (-EPIPE when the peer is gone; never a signal). */
+int qb_message_send(int fd, enum qb_message_type type, void *message, size_t size, const int *fds,
+	unsigned n_fds);
+int qb_message_send_step(int fd, const struct qb_step *step);
+int qb_message_send_done(int fd, enum qb_message_type of);
+int qb_message_send_error(int fd, const struct qb_error *err);
+int qb_message_send_note(int fd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/*
+ * Receives one packet and checks head and size against its type; strings inside are made to end.
+ * 1: a message; 0: end of file; negative: -EBADMSG and friends. EINTR is retried.
+ */
+int qb_message_receive(int fd, struct qb_message *ret, struct qb_error *err);
+void qb_message_close(struct qb_message *message);
+
+#endif

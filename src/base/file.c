@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* file.h: the kernel's small files. */
+#include <base/file.h>
+#include <base/macros.h>
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <quietbench/value.h>
+
+static ssize_t read_full(int fd, char *buf, size_t size)
+{
+	size_t used = 0;
+
+	while (used < size) {
+		ssize_t n = read(fd, buf + used, size - used);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		used += (size_t)n;
+	}
+	return (ssize_t)used;
+}
+
+ssize_t qb_file_read(const char *path, char *buf, size_t size, struct qb_error *err)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return qb_error_errno(err, errno, "open %s", path);
+	n = read_full(fd, buf, size);
+	if (n < 0)
+		return qb_error_errno(err, (int)-n, "read %s", path);
+	if ((size_t)n == size)
+		return qb_error_set(err, EFBIG, "read %s: longer than %zu bytes", path, size - 1);
+	if (n && buf[n - 1] == '\n')
+		n--;
+	buf[n] = '\0';
+	if (memchr(buf, '\0', (size_t)n))
+		return qb_error_set(err, EBADMSG, "read %s: holds a NUL byte", path);
+	return n;
+}
+
+ssize_t qb_file_read_all(const char *path, char **ret, struct qb_error *err)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_free_ char *buf = NULL;
+	size_t size = 16384, used = 0;
+
+	if (fd < 0)
+		return qb_error_errno(err, errno, "open %s", path);
+	for (;;) {
+		char *grown = realloc(buf, size);
+		ssize_t n;
+
+		if (!grown)
+			return qb_error_errno(err, ENOMEM, "read %s", path);
+		buf = grown;
+		n = read_full(fd, buf + used, size - used - 1);
+		if (n < 0)
+			return qb_error_errno(err, (int)-n, "read %s", path);
+		used += (size_t)n;
+		if (used < size - 1)
+			break;
+		size *= 2;
+	}
+	buf[used] = '\0';
+	*ret = buf;
+	buf = NULL;
+	return (ssize_t)used;
+}
+
+int qb_file_read_number(const char *path, long long *ret, struct qb_error *err)
+{
+	char text[64];
+	int64_t value;
+	ssize_t n = qb_file_read(path, text, sizeof(text), err);
+
+	if (n < 0)
+		return (int)n;
+	while (n && isspace((unsigned char)text[n - 1]))
+		text[--n] = '\0';
+	if (qb_number_parse(text, &value) < 0)
+		return qb_error_set(err, EBADMSG, "read %s: expected a number, found '%s'", path,
+			text);
+	*ret = value;
+	return 0;
+}
+
+int qb_file_write(const char *path, const char *text, struct qb_error *err)
+{
+	/* O_TRUNC means nothing to sysfs and keeps a plain file (a substituted host) exact. */
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC | O_TRUNC | O_NOFOLLOW);
+	size_t len = strlen(text);
+	ssize_t n;
+
+	if (fd < 0)
+		return qb_error_errno(err, errno, "open %s for writing", path);
+	n = write(fd, text, len);
+	if (n < 0)
+		return qb_error_errno(err, errno, "write '%s' to %s", text, path);
+	if ((size_t)n != len)
+		return qb_error_set(err, EIO, "write '%s' to %s: only %zd of %zu bytes taken", text,
+			path, n, len);
+	return 0;
+}
+
+bool qb_file_exists(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+bool qb_file_writable(const char *path)
+{
+	return faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0;
+}
+
+static int compare_unsigned(const void *a, const void *b)
+{
+	unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* "policy12" with prefix "policy" is 12; -1 for any other name. */
+static long numbered(const char *name, const char *prefix)
+{
+	size_t len = strlen(prefix);
+	int64_t value;
+
+	if (strncmp(name, prefix, len) != 0 || !isdigit((unsigned char)name[len]) ||
+		qb_number_parse(name + len, &value) < 0 || value > INT_MAX)
+		return -1;
+	return (long)value;
+}
+
+int qb_dir_numbers(const char *path, const char *prefix, unsigned **ret, size_t *ret_n,
+	struct qb_error *err)
+{
+	_cleanup_closedir_ DIR *dir = opendir(path);
+	_cleanup_free_ unsigned *list = NULL;
+	size_t n = 0, cap = 0;
+	const struct dirent *entry;
+
+	if (!dir)
+		return qb_error_errno(err, errno, "list %s", path);
+	while ((entry = readdir(dir))) {
+		long number = numbered(entry->d_name, prefix);
+
+		if (number < 0)
+			continue;
+		if (n == cap) {
+			unsigned *grown = realloc(list, (cap = cap ? cap * 2 : 64) * sizeof(*list));
+
+			if (!grown)
+				return qb_error_errno(err, ENOMEM, "list %s", path);
+			list = grown;
+		}
+		list[n++] = (unsigned)number;
+	}
+	if (n)
+		qsort(list, n, sizeof(*list), compare_unsigned);
+	*ret = list;
+	*ret_n = n;
+	list = NULL;
+	return 0;
+}

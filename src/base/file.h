@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Small files of the kernel's: read whole, written with one write(2).
+ *
+ * All paths are built by the program; none comes from a user. Errors name the path.
+ */
+#ifndef QB_BASE_FILE_H
+#define QB_BASE_FILE_H
+
+#include <quietbench/error.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/*
+ * Reads the whole file into buf, NUL-terminated, the final newline removed. Returns the length;
+ * -EFBIG when it does not fit, -EBADMSG when it holds a NUL byte, or the errno of open/read.
+ */
+ssize_t qb_file_read(const char *path, char *buf, size_t size, struct qb_error *err);
+/* The same, growing: for files without a known bound (/proc/interrupts). *ret is malloc'd. */
+ssize_t qb_file_read_all(const char *path, char **ret, struct qb_error *err);
+/* A file that holds one decimal number. */
+int qb_file_read_number(const char *path, long long *ret, struct qb_error *err);
+/* Exactly one write(2) of text, without O_CREAT or O_TRUNC surprises for kernel files. */
+int qb_file_write(const char *path, const char *text, struct qb_error *err);
+bool qb_file_exists(const char *path);
+/* May this process write it? For plan and doctor: a hint, never a promise. */
+bool qb_file_writable(const char *path);
+/*
+ * The numbered entries of a folder ("policy12" for prefix "policy", "33" for ""), ascending.
+ * *ret is malloc'd, *ret_n its length; a folder that does not exist gives -ENOENT.
+ */
+int qb_dir_numbers(const char *path, const char *prefix, unsigned **ret, size_t *ret_n,
+	struct qb_error *err);
+
+#endif

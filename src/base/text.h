@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Texts made of words, as the kernel writes them: "performance powersave \n". */
+#ifndef QB_BASE_TEXT_H
+#define QB_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Copies with truncation; always NUL-terminated. Returns false when it was cut. */
+bool qb_text_copy(char *buf, size_t size, const char *text);
+/* snprintf that says whether all fitted. */
+bool qb_text_format(char *buf, size_t size, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Is `word` one of the blank-separated words of `list`? */
+bool qb_text_has_word(const char *list, const char *word);
+/* [A-Za-z0-9_.:@+-]{1,63}: what a governor, a preference, a command name may look like. */
+bool qb_text_is_word(const char *text);
+/* Replaces everything that is not printable ASCII by '?': for texts shown or logged. */
+void qb_text_printable(char *text);
+
+#endif
