@@ -63,7 +63,9 @@ struct qb_journal_bench {
 
 struct qb_journal {
 	int fd;
-	off_t end, reserved;
+	off_t end;            /* where the next record goes */
+	off_t reserved;       /* up to here the space is ours */
+	size_t n_steps;
 	struct qb_journal_owner owner;
 	struct qb_journal_bench bench; /* pid 0: none placed */
 	bool settled;
@@ -87,7 +89,14 @@ int qb_journal_settle(struct qb_journal *journal, struct qb_error *err);
  */
 int qb_journal_open(struct qb_journal *ret, const char *path, struct qb_steps *ret_steps,
 	struct qb_error *err);
+/* The same, to look at only (the summary, by anybody): ret->fd is -1. */
+int qb_journal_read(struct qb_journal *ret, const char *path, struct qb_steps *ret_steps,
+	struct qb_error *err);
 void qb_journal_close(struct qb_journal *journal);
+
+/* Writes the summary: the session's START and its steps as they stand, replaced atomically. */
+int qb_journal_summarize(const char *path, const struct qb_journal_owner *owner,
+	const struct qb_steps *steps, struct qb_error *err);
 
 /* This boot's id, as in /proc/sys/kernel/random/boot_id. */
 int qb_journal_boot_id(char buf[40], struct qb_error *err);

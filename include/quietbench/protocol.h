@@ -160,6 +160,10 @@ struct qb_error_message {
 	char text[QB_ERROR_MAX];
 };
 
+_Static_assert(sizeof(struct qb_profile_message) <= QB_MESSAGE_MAX &&
+		       sizeof(struct qb_request) <= QB_MESSAGE_MAX,
+	"every message fits a packet");
+
 /* One received packet. fds are CLOEXEC and owned by the receiver (qb_message_close). */
 struct qb_message {
 	size_t size;

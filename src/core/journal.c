@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* journal.h: writing. Reading it back is replay.c. */
+#include <base/file.h>
+#include <base/macros.h>
+#include <base/text.h>
+#include <core/record_format.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <quietbench/journal.h>
+#include <sys/stat.h>
+
+uint32_t qb_journal_checksum(const struct qb_record_head *head, const void *body)
+{
+	struct qb_record_head clean = *head;
+	const unsigned char *parts[2] = {(const unsigned char *)&clean, body};
+	size_t lengths[2] = {sizeof(clean), head->length - sizeof(clean)};
+	uint32_t crc = ~0u;
+
+	clean.checksum = 0;
+	for (size_t part = 0; part < 2; part++)
+		for (size_t i = 0; i < lengths[part]; i++) {
+			crc ^= parts[part][i];
+			for (int bit = 0; bit < 8; bit++) /* CRC-32C, reflected */
+				crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78u : 0);
+		}
+	return ~crc;
+}
+
+/* Appends one record with one write: a killed writer leaves it whole, or not there. */
+static int append(struct qb_journal *journal, enum qb_record_type type, size_t step,
+	const void *body, size_t size, struct qb_error *err)
+{
+	_Alignas(8) unsigned char buf[QB_RECORD_MAX] = {0};
+	struct qb_record_head *head = (struct qb_record_head *)buf;
+	size_t length = (sizeof(*head) + size + 7) / 8 * 8;
+	ssize_t n;
+
+	if (length > sizeof(buf))
+		return qb_error_set(err, EMSGSIZE, "a journal record of %zu bytes", length);
+	if (journal->end + (off_t)length > journal->reserved)
+		return qb_error_set(err, ENOSPC, "the journal's reserved %lld bytes are used up",
+			(long long)journal->reserved);
+	if (size)
+		memcpy(buf + sizeof(*head), body, size);
+	*head = (struct qb_record_head){
+		.length = (uint32_t)length,
+		.type = (uint16_t)type,
+		.pad = (uint16_t)(length - sizeof(*head) - size),
+		.step = (uint32_t)step};
+	head->checksum = qb_journal_checksum(head, buf + sizeof(*head));
+	n = pwrite(journal->fd, buf, length, journal->end);
+	if (n != (ssize_t)length)
+		return qb_error_errno(err, n < 0 ? errno : EIO, "write the journal");
+	journal->end += (off_t)length;
+	return 0;
+}
+
+static int append_start(struct qb_journal *journal, struct qb_error *err)
+{
+	struct qb_start start = {.magic = QB_JOURNAL_MAGIC,
+		.version = QB_JOURNAL_VERSION,
+		.owner = journal->owner};
+
+	return append(journal, QB_RECORD_START, 0, &start, sizeof(start), err);
+}
+
+int qb_journal_create(struct qb_journal *ret, const char *path, const struct qb_journal_owner *owner,
+	size_t reserve, struct qb_error *err)
+{
+	struct qb_journal journal = {.owner = *owner, .reserved = (off_t)reserve};
+	int r;
+
+	journal.fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (journal.fd < 0)
+		return qb_error_errno(err, errno, "create the journal %s", path);
+	r = -posix_fallocate(journal.fd, 0, (off_t)reserve);
+	if (r < 0)
+		qb_error_errno(err, -r, "reserve %zu KiB for the journal %s (free some space there)",
+			reserve / 1024, path);
+	else
+		r = append_start(&journal, err);
+	if (r < 0) {
+		unlink(path);
+		close(journal.fd);
+		return r;
+	}
+	*ret = journal;
+	return 0;
+}
+
+static size_t text_length(const char *text)
+{
+	return text ? strlen(text) : 0;
+}
+
+size_t qb_journal_room(const struct qb_steps *steps, size_t extra)
+{
+	/* Per step: STEP with its texts, INTENT, BECAME, LEFT, VERDICT, and UNDOING and UNDONE for
+	 * three attempts, each with a head, a reason or a value. */
+	const size_t heads = 16 * sizeof(struct qb_record_head) + 256 + QB_ERROR_MAX;
+	size_t room = 64 * 1024, texts = 0;
+
+	for (size_t i = 0; i < steps->n; i++)
+		texts += 4 * (text_length(steps->v[i].before) + text_length(steps->v[i].wanted));
+	room += steps->n * heads + texts;
+	if (extra)
+		room += extra * (heads + (steps->n ? texts / steps->n : 256));
+	return room;
+}
+
+int qb_journal_step(struct qb_journal *journal, const struct qb_step *step, struct qb_error *err)
+{
+	unsigned char body[QB_RECORD_MAX];
+	int n = qb_step_encode(step, body, sizeof(body) - sizeof(struct qb_record_head));
+	int r;
+
+	if (n < 0)
+		return qb_error_errno(err, -n, "journal a step");
+	r = append(journal, QB_RECORD_STEP, journal->n_steps, body, (size_t)n, err);
+	if (r == 0)
+		journal->n_steps++;
+	return r;
+}
+
+int qb_journal_mark(struct qb_journal *journal, size_t step, enum qb_mark mark, int number,
+	const char *text, struct qb_error *err)
+{
+	struct qb_mark_body body = {.mark = (uint16_t)mark, .number = number};
+
+	if (text && !qb_text_copy(body.text, sizeof(body.text), text))
+		return qb_error_set(err, EMSGSIZE, "journal a text of %zu bytes", strlen(text));
+	return append(journal, QB_RECORD_MARK, step, &body,
+		offsetof(struct qb_mark_body, text) + (text ? strlen(text) + 1 : 0), err);
+}
+
+int qb_journal_placed(struct qb_journal *journal, const struct qb_journal_bench *bench,
+	struct qb_error *err)
+{
+	int r = append(journal, QB_RECORD_PLACED, 0, bench, sizeof(*bench), err);
+
+	if (r == 0)
+		journal->bench = *bench;
+	return r;
+}
+
+int qb_journal_settle(struct qb_journal *journal, struct qb_error *err)
+{
+	int r = append(journal, QB_RECORD_SETTLED, 0, NULL, 0, err);
+
+	if (r == 0)
+		journal->settled = true;
+	return r;
+}
+
+void qb_journal_close(struct qb_journal *journal)
+{
+	if (journal->fd >= 0)
+		close(journal->fd);
+	journal->fd = -1;
+}
+
+int qb_journal_boot_id(char buf[40], struct qb_error *err)
+{
+	ssize_t n = qb_file_read("/proc/sys/kernel/random/boot_id", buf, 40, err);
+
+	return n < 0 ? (int)n : 0;
+}
+
+int qb_journal_summarize(const char *path, const struct qb_journal_owner *owner,
+	const struct qb_steps *steps, struct qb_error *err)
+{
+	struct qb_journal journal;
+	char fresh[256];
+	int r;
+
+	qb_text_format(fresh, sizeof(fresh), "%s.new", path);
+	unlink(fresh);
+	r = qb_journal_create(&journal, fresh, owner, qb_journal_room(steps, 0), err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < steps->n && r == 0; i++)
+		r = qb_journal_step(&journal, &steps->v[i], err);
+	if (r == 0 && (ftruncate(journal.fd, journal.end) < 0 || fchmod(journal.fd, 0644) < 0 ||
+			      rename(fresh, path) < 0))
+		r = qb_error_errno(err, errno, "write the summary %s", path);
+	if (r < 0)
+		unlink(fresh);
+	qb_journal_close(&journal);
+	return r;
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* protocol.h: sending and receiving. */
+#include <base/macros.h>
+#include <base/text.h>
+#include <errno.h>
+#include <quietbench/protocol.h>
+#include <stdarg.h>
+#include <sys/socket.h>
+
+/* The one size each type has; 0 for STEP, which ends with its texts. */
+static const size_t sizes[] = {
+	[QB_MSG_HELLO] = sizeof(struct qb_hello),
+	[QB_MSG_PLAN] = sizeof(struct qb_request),
+	[QB_MSG_APPLY] = sizeof(struct qb_message_head),
+	[QB_MSG_RUN] = sizeof(struct qb_message_head),
+	[QB_MSG_PLACE] = sizeof(struct qb_message_head),
+	[QB_MSG_RESTORE] = sizeof(struct qb_message_head),
+	[QB_MSG_BYE] = sizeof(struct qb_message_head),
+	[QB_MSG_NOTE] = sizeof(struct qb_note),
+	[QB_MSG_PROFILE] = sizeof(struct qb_profile_message),
+	[QB_MSG_HOST] = sizeof(struct qb_host),
+	[QB_MSG_PU] = sizeof(struct qb_pus),
+	[QB_MSG_SELECTION] = sizeof(struct qb_selection_message),
+	[QB_MSG_STEP] = 0,
+	[QB_MSG_LEFTOVER] = sizeof(struct qb_leftover),
+	[QB_MSG_DONE] = sizeof(struct qb_done),
+	[QB_MSG_ERROR] = sizeof(struct qb_error_message),
+};
+
+int qb_message_send(int fd, enum qb_message_type type, void *message, size_t size, const int *fds,
+	unsigned n_fds)
+{
+	struct qb_message_head *head = message;
+	struct iovec iov = {.iov_base = message, .iov_len = size};
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int) * QB_MESSAGE_FDS)];
+	} control = {0};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	*head = (struct qb_message_head){
+		.magic = QB_MESSAGE_MAGIC, .version = QB_PROTOCOL_VERSION, .type = (uint16_t)type};
+	if (n_fds > QB_MESSAGE_FDS)
+		return -EINVAL;
+	if (n_fds) {
+		struct cmsghdr *cmsg = &control.align;
+
+		msg.msg_control = &control;
+		msg.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
+		memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * n_fds);
+	}
+	for (;;) {
+		if (sendmsg(fd, &msg, MSG_NOSIGNAL) >= 0)
+			return 0;
+		if (errno != EINTR)
+			return -errno;
+	}
+}
+
+int qb_message_send_step(int fd, const struct qb_step *step)
+{
+	_Alignas(8) unsigned char buf[QB_MESSAGE_MAX];
+	int n = qb_step_encode(step, buf + sizeof(struct qb_message_head),
+		sizeof(buf) - sizeof(struct qb_message_head));
+
+	if (n < 0)
+		return n;
+	return qb_message_send(fd, QB_MSG_STEP, buf, sizeof(struct qb_message_head) + (size_t)n,
+		NULL, 0);
+}
+
+int qb_message_send_done(int fd, enum qb_message_type of)
+{
+	struct qb_done done = {.of = (uint16_t)of};
+
+	return qb_message_send(fd, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
+}
+
+int qb_message_send_error(int fd, const struct qb_error *err)
+{
+	struct qb_error_message message = {.code = err->code};
+
+	qb_text_copy(message.text, sizeof(message.text), err->text);
+	return qb_message_send(fd, QB_MSG_ERROR, &message, sizeof(message), NULL, 0);
+}
+
+int qb_message_send_note(int fd, const char *fmt, ...)
+{
+	struct qb_note note = {0};
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(note.text, sizeof(note.text), fmt, ap);
+	va_end(ap);
+	return qb_message_send(fd, QB_MSG_NOTE, &note, sizeof(note), NULL, 0);
+}
+
+void qb_message_close(struct qb_message *message)
+{
+	for (unsigned i = 0; i < message->n_fds; i++)
+		close(message->fds[i]);
+	message->n_fds = 0;
+}
+
+/* Takes fds and credentials out of the control data; more fds than fit are closed by the kernel. */
+static void take_control(struct msghdr *msg, struct qb_message *ret)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level != SOL_SOCKET)
+			continue;
+		if (c->cmsg_type == SCM_RIGHTS) {
+			ret->n_fds = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+			memcpy(ret->fds, CMSG_DATA(c), ret->n_fds * sizeof(int));
+		} else if (c->cmsg_type == SCM_CREDENTIALS) {
+			struct ucred cred;
+
+			memcpy(&cred, CMSG_DATA(c), sizeof(cred));
+			ret->pid = cred.pid;
+			ret->uid = cred.uid;
+		}
+	}
+}
+
+/* A string in a fixed array: whatever the peer sent, it ends. */
+#define END(array) ((array)[sizeof(array) - 1] = '\0')
+
+static void end_profile(struct qb_profile *profile)
+{
+	END(profile->name);
+	END(profile->file);
+	END(profile->sha256);
+	END(profile->description);
+	for (size_t i = 0; i < QB_KEY_COUNT; i++)
+		END(profile->set[i].text);
+}
+
+static void end_request(struct qb_request *request)
+{
+	END(request->profile);
+	for (size_t i = 0; i < QB_REQUEST_SETS; i++)
+		END(request->set[i]);
+	for (size_t i = 0; i < QB_REQUEST_REQUIRES; i++)
+		END(request->require[i]);
+	for (size_t i = 0; i < QB_REQUEST_FILES; i++)
+		END(request->files[i]);
+}
+
+static bool fits(const struct qb_request *request)
+{
+	return request->n_set <= QB_REQUEST_SETS && request->n_require <= QB_REQUEST_REQUIRES &&
+	       request->n_files <= QB_REQUEST_FILES && request->mode <= QB_REQUEST_PROFILE;
+}
+
+/* Head, size and strings of what arrived. */
+static int check(struct qb_message *message, struct qb_error *err)
+{
+	enum qb_message_type type = message->head.type;
+
+	if (message->size < sizeof(message->head) || message->head.magic != QB_MESSAGE_MAGIC)
+		return qb_error_set(err, EBADMSG, "a packet that is no message of quietbench's");
+	if (message->head.version != QB_PROTOCOL_VERSION)
+		return qb_error_set(err, EPROTO,
+			"the peer speaks protocol %u, this program %u: install the three programs "
+			"of one version",
+			message->head.version, QB_PROTOCOL_VERSION);
+	if (type < QB_MSG_HELLO || type > QB_MSG_ERROR ||
+		(sizes[type] && message->size != sizes[type]))
+		return qb_error_set(err, EBADMSG, "a message of type %u with %zu bytes", type,
+			message->size);
+	switch (type) {
+	case QB_MSG_HELLO: END(message->hello.command); break;
+	case QB_MSG_PLAN:
+		end_request(&message->request);
+		if (!fits(&message->request))
+			return qb_error_set(err, EBADMSG, "a request with counts out of bounds");
+		break;
+	case QB_MSG_NOTE: END(message->note.text); break;
+	case QB_MSG_PROFILE: end_profile(&message->profile.profile); break;
+	case QB_MSG_HOST:
+		END(message->host.hypervisor);
+		END(message->host.cpu_model);
+		END(message->host.cpufreq_driver);
+		break;
+	case QB_MSG_PU:
+		if (message->pus.n > QB_PUS_PER_MESSAGE)
+			return qb_error_set(err, EBADMSG, "a message with %u CPUs", message->pus.n);
+		break;
+	case QB_MSG_SELECTION:
+		END(message->selection.selection.why);
+		END(message->selection.selection.note);
+		break;
+	case QB_MSG_LEFTOVER: END(message->leftover.comm); break;
+	case QB_MSG_ERROR: END(message->error.text); break;
+	case QB_MSG_APPLY:
+	case QB_MSG_RUN:
+	case QB_MSG_PLACE:
+	case QB_MSG_RESTORE:
+	case QB_MSG_BYE:
+	case QB_MSG_STEP:
+	case QB_MSG_DONE: break;
+	}
+	return 0;
+}
+
+int qb_message_receive(int fd, struct qb_message *ret, struct qb_error *err)
+{
+	struct iovec iov = {.iov_base = ret->bytes, .iov_len = sizeof(ret->bytes)};
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int) * QB_MESSAGE_FDS) +
+			   CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	struct msghdr msg = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control)};
+	ssize_t n;
+	int r;
+
+	ret->size = 0;
+	ret->n_fds = 0;
+	ret->pid = 0;
+	do
+		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return qb_error_errno(err, errno, "receive a message");
+	if (n == 0)
+		return 0;
+	ret->size = (size_t)n;
+	take_control(&msg, ret);
+	if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+		r = qb_error_set(err, EBADMSG, "a packet of more than %d bytes or %d fds",
+			QB_MESSAGE_MAX, QB_MESSAGE_FDS);
+	else
+		r = check(ret, err);
+	if (r < 0)
+		qb_message_close(ret);
+	return r < 0 ? r : 1;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The journal's records on disk: shared by its writer (journal.c) and its reader (replay.c). */
+#ifndef QB_CORE_RECORD_FORMAT_H
+#define QB_CORE_RECORD_FORMAT_H
+
+#include <quietbench/journal.h>
+
+#define QB_JOURNAL_MAGIC   0x51426a72u
+#define QB_JOURNAL_VERSION 1
+/* A step with five texts of QB_TEXT_MAX is the largest record. */
+#define QB_RECORD_MAX (5 * QB_TEXT_MAX + 512)
+
+enum qb_record_type {
+	QB_RECORD_START = 1,
+	QB_RECORD_STEP,
+	QB_RECORD_MARK,
+	QB_RECORD_PLACED,
+	QB_RECORD_SETTLED,
+};
+
+struct qb_record_head {
+	uint32_t length; /* with this head; a multiple of 8; 0: the end */
+	uint16_t type;
+	uint16_t pad;    /* zero bytes at the end that belong to no field */
+	uint32_t step;
+	uint32_t checksum; /* CRC-32C of the record with this field 0 */
+};
+
+struct qb_start {
+	uint32_t magic, version;
+	struct qb_journal_owner owner;
+};
+
+struct qb_mark_body {
+	uint16_t mark;
+	uint16_t zero;
+	int32_t number;
+	char text[QB_TEXT_MAX]; /* cut after its NUL on disk; nothing at all: NULL */
+};
+
+uint32_t qb_journal_checksum(const struct qb_record_head *head, const void *body);
+
+#endif
