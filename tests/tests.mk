@@ -1,2 +1,60 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What `make check` and `make bench` run. Included by the Makefile.
+#
+# Unit tests (cmocka, TAP) run against a sanitized build in $(BUILD)/san; everything else drives the
+# release build as users get it: tests/cli (golden output, TAP), tests/hosts (substituted hosts),
+# tests/crash (a kill or a fault at every step), tests/vm (a real kernel under QEMU).
+
+TESTS := $(BUILD)/tests
+UNIT  := $(patsubst tests/unit/%.c,$(TESTS)/unit/%,$(wildcard tests/unit/test_*.c))
+TEST_PKGS := $(sort $(PKGS_HELPER) $(PKGS_PLANNER) $(PKGS_CLI)) cmocka
+
+$(TESTS)/unit/%: $(BUILD)/obj/tests/unit/%.o $(filter-out %/main.o,$(call obj,$(CLI_SRC))) $(LIB)
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(call link,$^,$(call pkg_libs,$(TEST_PKGS)) -lcpupower)
+unit: $(UNIT)
+
+# Small programs the tests use. They stand alone: libc only.
+TOOLS := $(TESTS)/with-host $(patsubst tests/lib/%.c,$(TESTS)/%,$(wildcard tests/lib/*.c))
+TOOL_CFLAGS := -std=c17 -O2 -g -D_GNU_SOURCE $(WARNINGS)
+$(TESTS)/with-host: tests/hosts/with-host.c tests/hosts/guard.c tests/hosts/guard.h
+	$(say) CC $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(TOOL_CFLAGS) -o $@ $(filter %.c,$^)
+$(TESTS)/%: tests/lib/%.c
+	$(say) CC $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(TOOL_CFLAGS) -o $@ $<
+tools: $(TOOLS)
+
+SCRIPTS = $(wildcard tests/cli/*.t tests/hosts/*.t tests/crash/*.t tests/vm/*.t)
+check: deps-check
+	$(Q)$(MAKE) --no-print-directory all tools
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/san SANITIZE=1 unit
+	$(Q)QB_BUILD=$(abspath $(BUILD)) BUILD=$(BUILD) tests/run \
+		$(patsubst $(TESTS)/%,$(BUILD)/san/tests/%,$(UNIT)) $(SCRIPTS)
+
+bench: deps
+	$(Q)$(MAKE) --no-print-directory all tools $(TESTS)/bare
+	$(Q)tests/bench/run $(BUILD)
+$(TESTS)/bare: tests/bench/bare.c
+	$(say) CC $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(TOOL_CFLAGS) -o $@ $<
+
+# libFuzzer over every parser: `make fuzz SECONDS=600`; crashes and corpora stay in $(BUILD)/fuzz.
+SECONDS ?= 30
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz: deps-check
+	$(Q)mkdir -p $(BUILD)/fuzz
+	$(Q)set -e; for f in $(FUZZERS); do \
+		clang -std=c17 -g -O1 -fsanitize=fuzzer,address,undefined $(CPPFLAGS_ALL) \
+			tests/fuzz/$$f.c $(filter-out src/host/topology.c src/host/cpufreq.c src/levers/frequency_plan.c src/core/plan.c,$(LIB_SRC)) \
+			-o $(BUILD)/fuzz/$$f $(call pkg_libs,$(TEST_PKGS)); \
+		mkdir -p $(BUILD)/fuzz/$$f.corpus; \
+		$(BUILD)/fuzz/$$f -max_total_time=$(SECONDS) -print_final_stats=1 \
+			-artifact_prefix=$(BUILD)/fuzz/$$f. $(BUILD)/fuzz/$$f.corpus; done
+
+.PHONY: check bench fuzz unit tools
+.SECONDARY:

@@ -7,8 +7,13 @@
  *
  *	X(ENUM, "section.key", TYPE, min, max, "choices", "default", "one line of help")
  *
- * A setting holds exactly one of: nothing (unset: the default of the row), keep, a number in the
- * unit of its type, a word, a list of words, or a range. Fixed size, no ownership: copy it.
+ * A setting holds exactly one of: nothing, a word (keep, auto, …), a number in the unit of its
+ * type, a list of words, or a range. Fixed size, no ownership: copy it. A loaded profile
+ * (core/profile.h) has its defaults filled in; what may be left unset there is
+ *
+ *	cpus.list     no list was given
+ *	cpus.count    a list was given and no count with it: all of the list. A count with a list
+ *	              is "that many of the list".
  */
 #ifndef QUIETBENCH_PROFILE_H
 #define QUIETBENCH_PROFILE_H
@@ -37,10 +42,10 @@ enum qb_key_type {
 	X(CPUS_KIND, "cpus.kind", WORD, 0, 0, "performance efficiency any", "performance", "which kind of core on a hybrid machine") \
 	X(CPUS_WITHIN, "cpus.within", WORD, 0, 0, "core l3 package node any", "l3", "keep several CPUs together; falls back outwards and says so") \
 	X(CPUS_NODE, "cpus.node", NUMBER, 0, 1023, "auto", "auto", "NUMA node to choose from") \
-	X(CPUS_AVOID, "cpus.avoid", WORDS, 0, 0, "boot-cpu", "boot-cpu", "CPUs never chosen: boot-cpu") \
+	X(CPUS_AVOID, "cpus.avoid", WORDS, 0, 0, "boot-cpu", "[boot-cpu]", "CPUs never chosen: boot-cpu") \
 	X(CPUS_SMT, "cpus.smt", WORD, 0, 0, "idle share offline", "idle", "what becomes of the benchmark's SMT siblings") \
 	X(CPUS_ISOLATION, "cpus.isolation", WORD, 0, 0, "auto partition shield affinity none", "auto", "how others are kept off the benchmark's CPUs") \
-	X(CPUS_EXEMPT, "cpus.exempt", WORDS, 0, 0, "", "sshd", "processes never moved (PID 1 never is)") \
+	X(CPUS_EXEMPT, "cpus.exempt", WORDS, 0, 0, "", "[sshd]", "processes never moved (PID 1 never is)") \
 	X(FREQUENCY_GOVERNOR, "frequency.governor", WORD, 0, 0, "", "keep", "cpufreq governor of every policy") \
 	X(FREQUENCY_TURBO, "frequency.turbo", BOOL, 0, 1, "keep", "keep", "clock above the base frequency") \
 	X(FREQUENCY_RANGE, "frequency.range", FREQUENCY, 1000, 20000000, "base max keep", "keep", "lowest and highest clock") \
@@ -64,8 +69,8 @@ enum qb_key_type {
 	X(PERF_PARANOID, "perf.paranoid", NUMBER, -1, 4, "keep", "keep", "who may use perf") \
 	X(PERF_KPTR_RESTRICT, "perf.kptr_restrict", NUMBER, 0, 2, "keep", "keep", "who may see kernel addresses") \
 	X(PERF_MAX_SAMPLE_RATE, "perf.max_sample_rate", NUMBER, 1, 1000000, "keep", "keep", "perf samples per second") \
-	X(SERVICES_STOP, "services.stop", WORDS, 0, 0, "", "", "units stopped during the run") \
-	X(SERVICES_FREEZE, "services.freeze", WORDS, 0, 0, "", "", "units frozen during the run") \
+	X(SERVICES_STOP, "services.stop", WORDS, 0, 0, "", "[]", "units stopped during the run") \
+	X(SERVICES_FREEZE, "services.freeze", WORDS, 0, 0, "", "[]", "units frozen during the run") \
 	X(CHECK_DURATION, "check.duration", DURATION, 0, 3600000000000, "", "0", "length of the preflight") \
 	X(CHECK_MAX_PREEMPTED, "check.max_preempted", PERCENT, 0, 1000000, "", "0.05%", "limit: time taken by other tasks") \
 	X(CHECK_MAX_GAPS, "check.max_gaps", PERCENT, 0, 1000000, "", "0.5%", "limit: time taken by anything") \
@@ -73,7 +78,7 @@ enum qb_key_type {
 	X(CHECK_MAX_STEAL, "check.max_steal", PERCENT, 0, 1000000, "", "0%", "limit: time taken by the hypervisor") \
 	X(CHECK_MAX_SPEED_DEVIATION, "check.max_speed_deviation", PERCENT, 0, 1000000, "", "0.5%", "limit: wander of the core's speed") \
 	X(CHECK_ON_NOISE, "check.on_noise", WORD, 0, 0, "warn wait fail", "warn", "what a noisy preflight does") \
-	X(REQUIRE, "require", WORDS, 0, 0, "", "", "keys that must apply, or nothing runs")
+	X(REQUIRE, "require", WORDS, 0, 0, "", "[]", "keys that must apply, or nothing runs")
 /* clang-format on */
 
 enum qb_key {
@@ -88,20 +93,22 @@ struct qb_key_info {
 	enum qb_key_type type;
 	int64_t min, max;
 	const char *choices; /* space-separated */
-	const char *dflt;    /* as one would write it; "" is empty or unset */
+	const char *dflt;    /* as one would write it; "": stays unset */
 	const char *help;
 };
 extern const struct qb_key_info qb_keys[QB_KEY_COUNT];
 
 /* The key of this name, or -1. */
 int qb_key_find(const char *name);
-/* The known name most like `name` (edit distance <= 3), or NULL. */
+/* The known name most like `name` (few typing errors, or the right name without its section, or
+ * with a wrong one), or NULL. */
 const char *qb_key_nearest(const char *name);
 
-#define QB_SETTING_TEXT 512
+#define QB_SETTING_TEXT   512
+#define QB_SETTING_FORMAT 1024
 
 enum qb_setting_kind {
-	QB_SETTING_UNSET, /* nobody wrote it: the default was filled in by qb_profile_finish */
+	QB_SETTING_UNSET,
 	QB_SETTING_NUMBER,
 	QB_SETTING_WORD, /* also keep, auto, max, all, base */
 	QB_SETTING_WORDS,
@@ -111,7 +118,7 @@ enum qb_setting_kind {
 struct qb_setting {
 	uint8_t kind; /* enum qb_setting_kind */
 	uint8_t n;    /* number of words */
-	bool explicit_; /* written in a profile or with -s, not a default */
+	bool explicit_; /* written in a profile or with -s, not a default; qb_setting_parse: false */
 	int64_t number; /* or the lower end of a range */
 	int64_t upper;
 	char text[QB_SETTING_TEXT];
@@ -133,13 +140,15 @@ struct qb_profile {
 bool qb_setting_is(const struct qb_setting *setting, const char *word);
 /* Walk a list of words: start with NULL; NULL at the end. */
 const char *qb_setting_next(const struct qb_setting *setting, const char *word);
-/* As one would write it in YAML (flow style, units restored). */
+/* As one would write it on a line of YAML (lists in [], units restored): what qb_setting_parse
+ * reads back as the same setting. "" when unset. QB_SETTING_FORMAT always suffices. */
 void qb_setting_format(enum qb_key key, const struct qb_setting *setting, char *buf, size_t size);
 
 /*
  * Judge one value as written ("true", "2.4GHz", "{min: 2GHz, max: 3GHz}", "[sshd, cron]") and
- * store it. The same judge serves YAML scalars, `-s` and the defaults. 0 or -EINVAL/-ERANGE with
- * the key, what was expected and what was found; *ret is untouched then.
+ * store it. The same judge serves profiles, `-s` and the defaults; here the brackets of a list may
+ * be left out ("sshd,cron"). 0 or -EINVAL/-ERANGE with the key, what was expected and what was
+ * found; *ret is untouched then. (Needs libyaml; the other functions of this header do not.)
  */
 int qb_setting_parse(enum qb_key key, const char *text, struct qb_setting *ret,
 	struct qb_error *err);

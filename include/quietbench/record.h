@@ -25,10 +25,10 @@
 #include <stdint.h>
 
 enum qb_conditioned {
-	QB_CONDITIONED_NONE,    /* nothing of the host was changed */
+	QB_CONDITIONED_NONE,	/* nothing of the host was changed */
 	QB_CONDITIONED_PARTIAL, /* some of what the profile asks for could not be had */
 	QB_CONDITIONED_FULL,
-	QB_CONDITIONED_JOINED,  /* somebody else conditioned the host; this run only used it */
+	QB_CONDITIONED_JOINED, /* somebody else conditioned the host; this run only used it */
 };
 
 enum qb_noise {
@@ -40,12 +40,12 @@ enum qb_noise {
 /* One execution of a command. */
 struct qb_record_run {
 	char *const *argv; /* ends with NULL */
-	int code;          /* exit code; -1 when a signal ended it */
-	int signal;        /* 0: none */
+	int code;	   /* exit code; -1 when a signal ended it */
+	int signal;	   /* 0: none */
 	int64_t wall_ns, user_ns, sys_ns;
 	int64_t max_rss_kib;
 	int64_t voluntary_switches, involuntary_switches, minor_faults, major_faults;
-	uint8_t noise; /* enum qb_noise */
+	uint8_t noise;		    /* enum qb_noise */
 	const char *const *reasons; /* of the verdict, for people */
 	size_t n_reasons;
 };

@@ -16,46 +16,51 @@
 #include <stdint.h>
 
 struct qb_pu {
-	uint16_t cpu;                /* kernel number */
-	int16_t core, package, node; /* logical */
-	int16_t l2, l3;              /* cache instances, logical */
-	int16_t os_core, os_package, os_node;
-	int16_t kind;      /* 0 = slowest … kinds - 1 = fastest */
-	uint32_t l2_kib, l3_kib;
+	uint16_t cpu;			      /* kernel number */
+	int16_t core, package, node;	      /* logical */
+	int16_t l2, l3;			      /* cache instances, logical */
+	int16_t kind;			      /* 0 = slowest … kinds - 1 = fastest */
+	int32_t os_core, os_package, os_node; /* the kernel's; firmware likes big ones */
+	uint32_t l2_kib, l3_kib;	      /* 0 when the host does not tell */
 };
 
 struct qb_topology {
 	struct qb_pu *pus; /* sorted by cpu; owned */
 	unsigned n;
-	int16_t kinds;           /* how many kinds of core; 1 when all are alike or unknown */
-	unsigned n_cores, n_packages, n_nodes;
-	unsigned boot_cpu;       /* 0 where it is online, else the lowest online CPU */
+	int16_t kinds; /* how many kinds of core; 1 when all are alike or unknown */
+	unsigned n_cores, n_packages;
+	unsigned n_nodes;  /* with those that have memory and no CPU */
+	unsigned boot_cpu; /* 0 where it is online, else the lowest online CPU */
 	struct qb_cpus online;
-	struct qb_cpus possible;
-	struct qb_cpus isolated; /* at boot (isolcpus=) */
-	bool guest;              /* a hypervisor is below: SMT and caches may be fiction */
-	char hypervisor[32];     /* "KVM", …; "" on bare metal or when unknown */
+	struct qb_cpus possible; /* which numbers a CPU may have; not all need exist */
+	struct qb_cpus isolated; /* from the scheduler's domains, at boot (isolcpus=) */
+	bool guest;		 /* a hypervisor is below: SMT and caches may be fiction */
+	char hypervisor[32];	 /* "KVM", …; "" on bare metal or when unknown */
 	char cpu_model[96];
 };
 
 enum qb_isolation {
 	QB_ISOLATION_NONE,
 	QB_ISOLATION_AFFINITY,
-	QB_ISOLATION_SHIELD,    /* cgroup v1 cpuset */
+	QB_ISOLATION_SHIELD,	/* cgroup v1 cpuset */
 	QB_ISOLATION_PARTITION, /* cgroup v2 cpuset partition */
 };
 const char *qb_isolation_name(enum qb_isolation isolation);
 
-/* The choice. bench, reserved and house are disjoint unless the host has too few CPUs. */
+/*
+ * The choice. bench, reserved and house are disjoint, but for one case: where nobody could be kept
+ * off the benchmark's CPUs (one CPU, count: all, a list of everything) house is every online CPU.
+ * So `qb_cpus_intersect(&bench, &house)` means: isolation is impossible.
+ */
 struct qb_selection {
-	struct qb_cpus bench;    /* the benchmark runs here */
+	struct qb_cpus bench;	 /* the benchmark runs here */
 	struct qb_cpus reserved; /* its siblings, kept idle (cpus.smt: idle) */
-	struct qb_cpus house;    /* everything else that is online keeps house here */
-	uint32_t nodes[8];       /* one bit per NUMA node (kernel number) of bench; < 256 */
-	uint8_t isolation;       /* enum qb_isolation; decided by src/levers/isolation.c */
-	bool balanced;           /* several unpinned threads: partition type root, not isolated */
-	char why[256];           /* one line for people: why these */
-	char note[256];          /* what had to give ("core 3 spans two L3s"); "" when nothing */
+	struct qb_cpus house;	 /* everything else that is online keeps house here */
+	uint32_t nodes[8];	 /* one bit per NUMA node (kernel number) of bench; < 256 */
+	uint8_t isolation;	 /* enum qb_isolation; decided by src/levers/isolation.c */
+	bool balanced;		 /* several unpinned threads: partition type root, not isolated */
+	char why[256];		 /* one line for people: why these */
+	char note[256];		 /* what had to give ("core 3 spans two L3s"); "" when nothing */
 };
 
 #endif

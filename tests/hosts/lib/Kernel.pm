@@ -121,7 +121,7 @@ sub _write_cgroups
 	$tree->ro("$root/cpuset.mems.effective", '0');
 	$tree->ro("$root/cpuset.cpus.isolated", $m->{isolated}) if $m->{kernel} eq '6.12';
 	for my $group ('', '/init.scope', '/system.slice', '/user.slice') {
-		$tree->_write("$root$group/$_", '', 0644) for qw(cgroup.procs cgroup.threads);
+		$tree->exact("$root$group/$_", '', 0644) for qw(cgroup.procs cgroup.threads);
 		$tree->rw("$root$group/cgroup.max.depth", 'max');
 		$tree->rw("$root$group/cgroup.max.descendants", 'max');
 		next if $group eq '';
@@ -191,7 +191,7 @@ sub _write_cpuinfo
 		}
 		$text .= "\n";
 	}
-	$tree->_write('proc/cpuinfo', $text, 0444);
+	$tree->exact('proc/cpuinfo', $text, 0444);
 	return;
 }
 

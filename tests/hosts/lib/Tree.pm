@@ -32,7 +32,8 @@ sub _parent
 	return "$self->{root}/$path";
 }
 
-sub _write
+# Exactly $text: nothing is added.
+sub exact
 {
 	my ($self, $path, $text, $mode) = @_;
 	my $file = $self->_parent($path);
@@ -44,13 +45,13 @@ sub _write
 }
 
 # What the kernel shows and takes.
-sub rw { my ($self, $path, $value) = @_; return $self->_write($path, "$value\n", 0644) }
+sub rw { my ($self, $path, $value) = @_; return $self->exact($path, "$value\n", 0644) }
 
 # What it only shows.
-sub ro { my ($self, $path, $value) = @_; return $self->_write($path, "$value\n", 0444) }
+sub ro { my ($self, $path, $value) = @_; return $self->exact($path, "$value\n", 0444) }
 
 # What reads as nothing at all, not even a newline.
-sub empty { my ($self, $path) = @_; return $self->_write($path, '', 0444) }
+sub empty { my ($self, $path) = @_; return $self->exact($path, '', 0444) }
 
 sub link_to
 {

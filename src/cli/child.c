@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The benchmark's process (child.h). */
+#include <base/macros.h>
+#include <base/text.h>
+#include <cli/child.h>
+#include <cli/process.h>
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+/* What the held child says: of its preparation, or why it could not execute. */
+struct report {
+	struct qb_error err; /* code 0: all went well */
+	uint32_t n;
+	struct qb_process_result results[QB_PROCESS_LEVERS];
+};
+
+/* Can this path be executed? 0 or a negative errno. */
+static int executable(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	return access(path, X_OK) < 0 ? -errno : 0;
+}
+
+int qb_child_find(const char *command, char *buf, size_t size, struct qb_error *err)
+{
+	const char *path = getenv("PATH");
+	char standard[256];
+	int r, worst = -ENOENT;
+
+	if (strchr(command, '/')) {
+		r = executable(command);
+		if (r < 0 || !qb_text_copy(buf, size, command))
+			return qb_error_errno(err, r < 0 ? -r : ENAMETOOLONG, "%s", command);
+		return 0;
+	}
+	if (!path && confstr(_CS_PATH, standard, sizeof(standard)) > 0)
+		path = standard;
+	while (path && *command) {
+		size_t n = strcspn(path, ":");
+
+		/* An empty entry is the current folder. */
+		if (qb_text_format(buf, size, "%.*s/%s", n ? (int)n : 1, n ? path : ".", command)) {
+			r = executable(buf);
+			if (r == 0)
+				return 0;
+			if (r != -ENOENT && r != -ENOTDIR && r != -EISDIR)
+				worst = r;
+		}
+		path = path[n] ? path + n + 1 : NULL;
+	}
+	if (worst == -ENOENT)
+		return qb_error_set(err, ENOENT, "%s: command not found", command);
+	return qb_error_errno(err, -worst, "%s", command);
+}
+
+static int place(int socket, struct qb_error *err)
+{
+	static struct qb_message message;
+	struct qb_message_head head;
+	int r = qb_message_send(socket, QB_MSG_PLACE, &head, sizeof(head), NULL, 0);
+
+	if (r < 0)
+		return qb_error_errno(err, -r, "ask to be placed");
+	r = qb_message_receive(socket, &message, err);
+	if (r < 0)
+		return r;
+	if (r > 0 && message.head.type == QB_MSG_DONE)
+		return 0;
+	if (r > 0 && message.head.type == QB_MSG_ERROR)
+		return qb_error_set(err, message.error.code, "%s", message.error.text);
+	return qb_error_set(err, EPIPE, "the helper is gone");
+}
+
+/* Waits for the parent's word; its end means that the parent is dead, and so are we. */
+static void await(int control)
+{
+	char word;
+
+	if (recv(control, &word, sizeof(word), 0) != sizeof(word))
+		_exit(127);
+}
+
+static void tell(int control, const struct report *report)
+{
+	/* A parent that is gone is seen by the next await. */
+	(void)send(control, report, sizeof(*report), MSG_NOSIGNAL);
+}
+
+static _Noreturn void held(int control, const struct qb_child_order *order)
+{
+	struct report report = {0};
+
+	if (order->session >= 0)
+		close(order->session);
+	await(control);
+	if (order->place < 0 || place(order->place, &report.err) == 0)
+		report.n = qb_process_apply(
+			&order->answer->steps, &order->answer->selection, report.results);
+	tell(control, &report);
+	await(control);
+	qb_job_inherit(order->job);
+	execvp(order->path, order->argv); /* with a slash: no search, but scripts without #! */
+	report = (struct report){0};
+	qb_error_errno(&report.err, errno, "execute %s", order->path);
+	tell(control, &report);
+	_exit(127);
+}
+
+int qb_child_hold(struct qb_child *ret, const struct qb_child_order *order, struct qb_error *err)
+{
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return qb_error_errno(err, errno, "make a socket for the command");
+	pid = fork();
+	if (pid == 0) {
+		close(pair[0]);
+		held(pair[1], order);
+	}
+	close(pair[1]);
+	if (pid < 0) {
+		close(pair[0]);
+		return qb_error_errno(err, errno, "start a process for the command");
+	}
+	*ret = (struct qb_child){.pid = pid, .control = pair[0]};
+	return 0;
+}
+
+/* Gives the child its word and takes its report. 0: there is none, it executes; 1: a report. */
+static int command(struct qb_child *child, struct report *ret, struct qb_error *err)
+{
+	ssize_t n;
+
+	if (send(child->control, "", 1, MSG_NOSIGNAL) < 0)
+		return qb_error_errno(err, errno, "speak to the command's process");
+	do
+		n = recv(child->control, ret, sizeof(*ret), 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return qb_error_errno(err, errno, "listen to the command's process");
+	return n == (ssize_t)sizeof(*ret) ? 1 : 0;
+}
+
+int qb_child_prepare(struct qb_child *child, struct qb_steps *steps, struct qb_error *err)
+{
+	struct report report;
+	int r = command(child, &report, err);
+
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return qb_error_set(err, EPIPE, "the command's process died before it was ready");
+	if (report.err.code)
+		return qb_error_set(err, report.err.code, "%s", report.err.text);
+	qb_process_note(report.results, report.n, steps);
+	return 0;
+}
+
+static int64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+int qb_child_release(struct qb_child *child, struct qb_error *err)
+{
+	struct report report;
+	int r;
+
+	child->started_ns = now();
+	r = command(child, &report, err);
+	if (r <= 0) {
+		close(child->control);
+		child->control = -1;
+		return r;
+	}
+	qb_child_cancel(child);
+	return qb_error_set(err, report.err.code, "%s", report.err.text);
+}
+
+int qb_child_wait(struct qb_child *child, struct qb_job *job, struct qb_session *session,
+	struct qb_child_end *ret, struct qb_error *err)
+{
+	while (true) {
+		struct pollfd fds[] = {{.fd = job->fd, .events = POLLIN},
+			{.fd = session ? session->fd : -1, .events = POLLIN}};
+		struct qb_child_end end;
+		pid_t pid = wait4(child->pid, &end.status, WNOHANG | WUNTRACED, &end.usage);
+
+		if (pid < 0 && errno != EINTR)
+			return qb_error_errno(err, errno, "wait for the command");
+		if (pid > 0 && WIFSTOPPED(end.status)) {
+			qb_job_stop(WSTOPSIG(end.status));
+		} else if (pid > 0) {
+			end.wall_ns = now() - child->started_ns;
+			*ret = end;
+			return 0;
+		}
+		if (poll(fds, QB_ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+			return qb_error_errno(err, errno, "wait for the command");
+		if (fds[0].revents)
+			qb_job_relay(job, child->pid);
+		if (fds[1].revents)
+			qb_session_listen(session);
+	}
+}
+
+void qb_child_cancel(struct qb_child *child)
+{
+	/* A child that has executed after all must not be left running unwatched. */
+	kill(child->pid, SIGKILL);
+	close(child->control);
+	child->control = -1;
+	while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}

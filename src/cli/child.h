@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The benchmark's process: a child of ours that is held before exec until the host is ready.
+ *
+ *	qb_child_find        the command, before anything is touched
+ *	qb_child_hold        fork; the child waits
+ *	qb_child_prepare     it lets itself be placed (if there is a session) and pulls its levers
+ *	qb_child_release     it becomes the command
+ *	qb_child_wait        to its end; or qb_child_cancel instead of the last two
+ *
+ * The command gets from the caller: user, environment byte for byte, folder, limits, terminal,
+ * process group, signal mask and dispositions, and every descriptor that was open.
+ */
+#ifndef QB_CLI_CHILD_H
+#define QB_CLI_CHILD_H
+
+#include <cli/job.h>
+#include <cli/planner.h>
+#include <cli/session.h>
+#include <quietbench/error.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+/*
+ * Finds the command as execvp would. `buf` gets a path with a slash in it. -ENOENT: not found;
+ * -EACCES and others: found, and cannot be executed.
+ */
+int qb_child_find(const char *command, char *buf, size_t size, struct qb_error *err);
+
+struct qb_child {
+	pid_t pid;
+	int control;	    /* to the held child; closed when it executes */
+	int64_t started_ns; /* CLOCK_MONOTONIC, at the release */
+};
+
+struct qb_child_order {
+	const char *path;
+	char *const *argv;
+	const struct qb_job *job;
+	const struct qb_answer *answer; /* steps and selection for the levers */
+	int session; /* closed in the child: its end must be ours alone; -1: none */
+	int place;   /* the child's end of the throw-away socket; -1: not to be placed */
+};
+int qb_child_hold(struct qb_child *ret, const struct qb_child_order *order, struct qb_error *err);
+
+/* Writes what became of the process levers into `steps`. An error: the child must be cancelled. */
+int qb_child_prepare(struct qb_child *child, struct qb_steps *steps, struct qb_error *err);
+
+/* 0: the command runs. Negative: exec failed (-ENOENT, …), and the child has ended. */
+int qb_child_release(struct qb_child *child, struct qb_error *err);
+
+struct qb_child_end {
+	int status; /* as of wait(2) */
+	int64_t wall_ns;
+	struct rusage usage;
+};
+/* Relays signals, stops and continues with the child, listens to the session (may be NULL). */
+int qb_child_wait(struct qb_child *child, struct qb_job *job, struct qb_session *session,
+	struct qb_child_end *ret, struct qb_error *err);
+
+/* Ends a held child. */
+void qb_child_cancel(struct qb_child *child);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A command of quietbench: one row in the table of main.c, one function in a file of its name.
+ *
+ * The function gets the parsed options and the operands, and returns the exit status. It speaks to
+ * people through say.h alone; query commands print their answer on stdout.
+ */
+#ifndef QB_CLI_COMMAND_H
+#define QB_CLI_COMMAND_H
+
+#include <cli/options.h>
+
+/* Exit statuses that do not belong to one command alone. */
+#define QB_EXIT_FAILURE	       1
+#define QB_EXIT_USAGE	       2
+#define QB_EXIT_INCOMPLETE     124 /* run: the host is not as it was */
+#define QB_EXIT_REFUSED	       125 /* run: quietbench could not do what was asked */
+#define QB_EXIT_NOT_EXECUTABLE 126
+#define QB_EXIT_NOT_FOUND      127
+
+struct qb_cli {
+	const struct qb_command *command;
+	struct qb_options options;
+	int argc;    /* operands: what follows the options */
+	char **argv; /* ends with NULL */
+};
+
+struct qb_command {
+	const char *name;
+	const char *operands;		/* "[--] COMMAND [ARG...]"; "" when it takes none */
+	const char *text;		/* one line for the list of commands */
+	uint64_t options;		/* bits of QB_OPTION_…: what it understands */
+	int usage;			/* exit status of a usage error */
+	int (*run)(struct qb_cli *cli); /* NULL: not in this version */
+};
+
+int qb_cmd_run(struct qb_cli *cli);
+int qb_cmd_plan(struct qb_cli *cli);
+int qb_cmd_doctor(struct qb_cli *cli);
+int qb_cmd_topology(struct qb_cli *cli);
+int qb_cmd_status(struct qb_cli *cli);
+int qb_cmd_restore(struct qb_cli *cli);
+int qb_cmd_profile(struct qb_cli *cli);
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * quietbench doctor: every lever, whether this host offers it, why not, and what would make it so;
+ * and which way to privilege is open.
+ */
+#include <base/macros.h>
+#include <base/text.h>
+#include <cli/lines.h>
+#include <cli/query.h>
+#include <cli/spawn.h>
+#include <errno.h>
+#include <limits.h>
+#include <quietbench/lever.h>
+#include <sys/wait.h>
+
+#define EXIT_NO_PROGRAM 127
+
+/* Which way to the helper is open; if none, why, and the one command that opens one. */
+struct privilege {
+	const char *way; /* NULL: none */
+	char why[QB_ERROR_MAX];
+	char command[PATH_MAX + 128];
+};
+
+/*
+ * Starts the helper and says BYE at once: it takes no lock and touches nothing. Returns its exit
+ * status (or sudo's), with its own words, if any, in `why`.
+ */
+static int knock(char *const *argv, char *why, size_t size)
+{
+	const struct qb_spawn spawn = {.argv = argv, .background = true, .silent = true};
+	static struct qb_message message;
+	struct qb_message_head bye;
+	int fd, status = 0;
+	pid_t pid;
+
+	if (qb_spawn_start(&spawn, &fd, &pid, NULL) < 0)
+		return EXIT_FAILURE;
+	/* Nobody there to hear it: the exit status tells. */
+	(void)qb_message_send(fd, QB_MSG_BYE, &bye, sizeof(bye), NULL, 0);
+	while (qb_message_receive(fd, &message, NULL) > 0) {
+		if (message.head.type == QB_MSG_ERROR)
+			qb_text_copy(why, size, message.error.text);
+		qb_message_close(&message);
+	}
+	close(fd);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
+}
+
+static void advise(struct privilege *privilege, const char *helper, int status)
+{
+	const char *user = getenv("USER");
+
+	if (status == EXIT_NO_PROGRAM) {
+		qb_text_copy(privilege->why, sizeof(privilege->why), "not root, and no sudo here");
+		qb_text_copy(privilege->command, sizeof(privilege->command), "su");
+	} else if (isatty(STDIN_FILENO)) {
+		qb_text_copy(privilege->why, sizeof(privilege->why),
+			"not root, and sudo wants a password");
+		qb_text_copy(privilege->command, sizeof(privilege->command), "sudo -v");
+	} else {
+		qb_text_copy(privilege->why, sizeof(privilege->why),
+			"not root, sudo wants a password, and there is no terminal to type it in");
+		qb_text_format(privilege->command, sizeof(privilege->command),
+			"echo '%s ALL=(root) NOPASSWD: %s' | sudo tee /etc/sudoers.d/quietbench",
+			user ? user : "USER", helper);
+	}
+}
+
+static int find_privilege(struct privilege *ret, struct qb_error *err)
+{
+	char helper[PATH_MAX];
+	char *const direct[] = {helper, NULL};
+	char *const sudo[] = {"sudo", "-n", "--", helper, NULL};
+	bool root = geteuid() == 0;
+	int r = qb_spawn_find("quietbench-helper", helper, sizeof(helper), err);
+
+	if (r < 0)
+		return r;
+	*ret = (struct privilege){.way = root ? "root" : "sudo"};
+	int status = knock(root ? direct : sudo, ret->why, sizeof(ret->why));
+	if (status == EXIT_SUCCESS)
+		return 0;
+	ret->way = NULL;
+	if (!ret->why[0] && root)
+		qb_text_format(
+			ret->why, sizeof(ret->why), "%s ended with status %d", helper, status);
+	else if (!ret->why[0])
+		advise(ret, helper, status);
+	return 0;
+}
+
+/* What is known of the levers of one key. */
+struct finding {
+	int lever; /* the row that stands for the key; -1: no lever has it */
+	bool available;
+	const char *reason; /* why not, or what limits it; NULL: nothing to say */
+};
+
+/* The row that is planned stands for its key, or else the one that says why not. */
+static struct finding find(const struct qb_steps *steps, enum qb_key key)
+{
+	struct finding finding = {.lever = -1, .available = true};
+
+	for (unsigned lever = 0; lever < QB_LEVER_COUNT && finding.lever < 0; lever++)
+		if (qb_levers[lever].key == key)
+			finding.lever = (int)lever;
+	for (size_t i = 0; i < steps->n; i++) {
+		const struct qb_step *step = &steps->v[i];
+		if (qb_levers[step->lever].key != key)
+			continue;
+		finding.lever = step->lever;
+		if (step->status == QB_STATUS_PLANNED || step->status == QB_STATUS_UNCHANGED)
+			return (struct finding){.lever = step->lever, .available = true};
+		finding.available = false;
+		finding.reason = step->reason;
+	}
+	if (finding.lever >= 0 && qb_levers[finding.lever].where == QB_LEVER_LATER) {
+		finding.available = false;
+		finding.reason = finding.reason ? finding.reason : "not in this version";
+	}
+	return finding;
+}
+
+static void put_levers(struct qb_json *json, const struct qb_steps *steps)
+{
+	qb_json_array(json, "levers");
+	for (enum qb_key key = 0; key < QB_KEY_COUNT; key++) {
+		struct finding finding = find(steps, key);
+		if (finding.lever < 0)
+			continue;
+		char risk[2] = {qb_lines_risk((unsigned)finding.lever)};
+		qb_json_object(json, NULL);
+		qb_json_text(json, "lever", qb_keys[key].name);
+		qb_json_bool(json, "available", finding.available);
+		qb_json_text(json, "reason", finding.reason);
+		qb_json_text(json, "risk", risk);
+		qb_json_text(json, "text", qb_keys[key].help);
+		qb_json_end(json);
+	}
+	qb_json_end(json);
+}
+
+static int print_json(const struct qb_answer *answer, const struct privilege *privilege)
+{
+	_cleanup_(qb_json_freep) struct qb_json *json = qb_json_new();
+
+	qb_json_text(json, "schema", "quietbench/doctor/1");
+	qb_json_object(json, "host");
+	qb_json_host(json, &answer->host);
+	qb_json_end(json);
+	if (privilege) {
+		qb_json_object(json, "privilege");
+		qb_json_text(json, "way", privilege->way);
+		qb_json_text(json, "reason", *privilege->why ? privilege->why : NULL);
+		qb_json_text(json, "command", *privilege->command ? privilege->command : NULL);
+		qb_json_end(json);
+	} else {
+		qb_json_null(json, "privilege");
+	}
+	put_levers(json, &answer->steps);
+	return qb_query_print(json, EXIT_SUCCESS);
+}
+
+static void print_host(const struct qb_host *host)
+{
+	printf("host       %s, %u CPUs in %u cores",
+		host->cpu_model[0] ? host->cpu_model : "unknown CPU", host->cpus, host->cores);
+	if (host->nodes > 1)
+		printf(", %u NUMA nodes", host->nodes);
+	if (host->guest)
+		printf(", %s%sguest", host->hypervisor, host->hypervisor[0] ? " " : "");
+	printf("\nclock      %s\n",
+		host->cpufreq_driver[0] ? host->cpufreq_driver : "not this kernel's to set");
+}
+
+static void print_privilege(const struct privilege *privilege)
+{
+	if (privilege->way) {
+		printf("privilege  %s\n", privilege->way);
+		return;
+	}
+	qb_lines_wrap(stdout, "privilege  none: ", "           ", privilege->why);
+	if (privilege->command[0])
+		printf("           to open one: %s\n", privilege->command);
+}
+
+static void print_levers(const struct qb_steps *steps, bool available)
+{
+	char first[64];
+
+	for (enum qb_key key = 0; key < QB_KEY_COUNT; key++) {
+		struct finding finding = find(steps, key);
+		if (finding.lever < 0 || finding.available != available)
+			continue;
+		qb_text_format(first, sizeof(first), "  %-24s %c  ", qb_keys[key].name,
+			qb_lines_risk((unsigned)finding.lever));
+		qb_lines_wrap(stdout, first, "                              ",
+			available ? qb_keys[key].help : finding.reason);
+	}
+}
+
+int qb_cmd_doctor(struct qb_cli *cli)
+{
+	_cleanup_(qb_asked_free) struct qb_asked asked = QB_ASKED_NONE;
+	_cleanup_(qb_answer_free) struct qb_answer answer = {0};
+	bool here = !qb_option_given(&cli->options, ROOT);
+	struct privilege privilege = {0};
+	struct qb_error err = {0};
+
+	if (qb_query_ask(cli, QB_REQUEST_DOCTOR, &asked, &answer, &err) < 0)
+		return qb_query_fail(&err);
+	if (here && find_privilege(&privilege, &err) < 0)
+		return qb_query_fail(&err);
+	if (qb_option_given(&cli->options, JSON))
+		return print_json(&answer, here ? &privilege : NULL);
+	print_host(&answer.host);
+	if (here)
+		print_privilege(&privilege);
+	qb_query_heading("available");
+	print_levers(&answer.steps, true);
+	qb_query_heading("not available");
+	print_levers(&answer.steps, false);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* JSON documents, see json.h. The only file that knows jansson. */
+#include <assert.h>
+#include <base/macros.h>
+#include <cli/json.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Deep enough for the record, whose runs hold counters. */
+#define JSON_DEPTH 8
+
+struct qb_json {
+	json_t *open[JSON_DEPTH]; /* the document owns them all */
+	unsigned depth;		  /* open[depth] is the innermost */
+	bool failed;
+};
+
+struct qb_json *qb_json_new(void)
+{
+	struct qb_json *json = calloc(1, sizeof(*json));
+	if (!json)
+		return NULL;
+	json->open[0] = json_object();
+	json->failed = !json->open[0];
+	return json;
+}
+
+void qb_json_freep(struct qb_json **json)
+{
+	if (*json)
+		json_decref((*json)->open[0]);
+	free(*json);
+}
+
+/* Takes over `value`; NULL is the allocation that failed. */
+static void add(struct qb_json *json, const char *key, json_t *value)
+{
+	if (!json || json->failed || !value) {
+		json_decref(value);
+		if (json)
+			json->failed = true;
+		return;
+	}
+	json_t *into = json->open[json->depth];
+	int failed =
+		key ? json_object_set_new(into, key, value) : json_array_append_new(into, value);
+	json->failed = failed != 0;
+}
+
+static void begin(struct qb_json *json, const char *key, json_t *value)
+{
+	add(json, key, value);
+	if (!json || json->failed)
+		return;
+	assert(json->depth + 1 < JSON_DEPTH);
+	json->open[++json->depth] = value;
+}
+
+void qb_json_object(struct qb_json *json, const char *key)
+{
+	begin(json, key, json_object());
+}
+
+void qb_json_array(struct qb_json *json, const char *key)
+{
+	begin(json, key, json_array());
+}
+
+void qb_json_end(struct qb_json *json)
+{
+	if (json && !json->failed)
+		json->depth--;
+}
+
+static json_t *text_replaced(const char *text)
+{
+	static const char replacement[] = "\xef\xbf\xbd";
+	char *copy = malloc(strlen(text) * (sizeof(replacement) - 1) + 1);
+	if (!copy)
+		return NULL;
+	char *to = copy;
+	for (const char *from = text; *from; from++) {
+		if ((unsigned char)*from < 0x80)
+			*to++ = *from;
+		else
+			to = stpcpy(to, replacement);
+	}
+	*to = '\0';
+	json_t *value = json_string(copy);
+	free(copy);
+	return value;
+}
+
+static json_t *text_value(const char *text)
+{
+	json_t *value = json_string(text); /* NULL also for what is not UTF-8 */
+	return value ? value : text_replaced(text);
+}
+
+void qb_json_text(struct qb_json *json, const char *key, const char *text)
+{
+	add(json, key, text ? text_value(text) : json_null());
+}
+
+void qb_json_number(struct qb_json *json, const char *key, int64_t number)
+{
+	add(json, key, json_integer(number));
+}
+
+void qb_json_bool(struct qb_json *json, const char *key, bool value)
+{
+	add(json, key, json_boolean(value));
+}
+
+void qb_json_null(struct qb_json *json, const char *key)
+{
+	add(json, key, json_null());
+}
+
+void qb_json_cpus(struct qb_json *json, const char *key, const struct qb_cpus *set)
+{
+	char text[QB_CPUS_TEXT] = "";
+	qb_cpus_format_list(set, text, sizeof(text)); /* QB_CPUS_TEXT always suffices */
+	qb_json_text(json, key, text);
+}
+
+static void number_or_null(struct qb_json *json, const char *key, int64_t number)
+{
+	if (number)
+		qb_json_number(json, key, number);
+	else
+		qb_json_null(json, key);
+}
+
+static const char *virtualization(const struct qb_host *host)
+{
+	if (host->hypervisor[0])
+		return host->hypervisor;
+	return host->guest ? "unknown" : "none";
+}
+
+void qb_json_host(struct qb_json *json, const struct qb_host *host)
+{
+	qb_json_text(json, "cpu_model", host->cpu_model);
+	qb_json_text(json, "virtualization", virtualization(host));
+	qb_json_number(json, "cpus", host->cpus);
+	qb_json_number(json, "cores", host->cores);
+	qb_json_number(json, "packages", host->packages);
+	qb_json_number(json, "nodes", host->nodes);
+	qb_json_number(json, "kinds", host->kinds);
+	qb_json_number(json, "boot_cpu", host->boot_cpu);
+	qb_json_text(json, "cpufreq_driver", host->cpufreq_driver[0] ? host->cpufreq_driver : NULL);
+	number_or_null(json, "base_khz", host->base_khz);
+	number_or_null(json, "max_khz", host->max_khz);
+}
+
+static void nodes(struct qb_json *json, const char *key, const struct qb_selection *chosen)
+{
+	qb_json_array(json, key);
+	for (unsigned node = 0; node < 32 * QB_ARRAY_SIZE(chosen->nodes); node++)
+		if (chosen->nodes[node / 32] & 1u << node % 32)
+			qb_json_number(json, NULL, node);
+	qb_json_end(json);
+}
+
+void qb_json_selection(struct qb_json *json, const char *key, const struct qb_selection *chosen)
+{
+	qb_json_object(json, key);
+	qb_json_cpus(json, "benchmark", &chosen->bench);
+	qb_json_cpus(json, "reserved", &chosen->reserved);
+	qb_json_cpus(json, "housekeeping", &chosen->house);
+	nodes(json, "nodes", chosen);
+	qb_json_text(json, "isolation", qb_isolation_name(chosen->isolation));
+	qb_json_text(json, "why", chosen->why);
+	qb_json_text(json, "note", chosen->note[0] ? chosen->note : NULL);
+	qb_json_end(json);
+}
+
+static void frequency(struct qb_json *json, const char *key, int64_t khz)
+{
+	const struct qb_setting setting = {.kind = QB_SETTING_NUMBER, .number = khz};
+	char text[QB_SETTING_TEXT];
+
+	qb_setting_format(QB_KEY_FREQUENCY_RANGE, &setting, text, sizeof(text));
+	qb_json_text(json, key, text);
+}
+
+static void setting_words(struct qb_json *json, const char *key, const struct qb_setting *setting)
+{
+	qb_json_array(json, key);
+	for (const char *word = NULL; (word = qb_setting_next(setting, word));)
+		qb_json_text(json, NULL, word);
+	qb_json_end(json);
+}
+
+static void setting_number(struct qb_json *json, enum qb_key key, const struct qb_setting *setting)
+{
+	char text[QB_SETTING_TEXT];
+	switch (qb_keys[key].type) {
+	case QB_KEY_BOOL: qb_json_bool(json, qb_keys[key].name, setting->number); return;
+	case QB_KEY_NUMBER: qb_json_number(json, qb_keys[key].name, setting->number); return;
+	case QB_KEY_DURATION:
+	case QB_KEY_PERCENT:
+	case QB_KEY_WORD:
+	case QB_KEY_CPULIST:
+	case QB_KEY_WORDS:
+	case QB_KEY_FREQUENCY: break;
+	}
+	qb_setting_format(key, setting, text, sizeof(text));
+	qb_json_text(json, qb_keys[key].name, text);
+}
+
+static void settings(struct qb_json *json, const char *key, const struct qb_profile *profile)
+{
+	qb_json_object(json, key);
+	for (enum qb_key k = 0; k < QB_KEY_COUNT; k++) {
+		const struct qb_setting *setting = &profile->set[k];
+		switch ((enum qb_setting_kind)setting->kind) {
+		case QB_SETTING_UNSET: qb_json_null(json, qb_keys[k].name); break;
+		case QB_SETTING_NUMBER: setting_number(json, k, setting); break;
+		case QB_SETTING_WORD: qb_json_text(json, qb_keys[k].name, setting->text); break;
+		case QB_SETTING_WORDS: setting_words(json, qb_keys[k].name, setting); break;
+		case QB_SETTING_RANGE:
+			qb_json_object(json, qb_keys[k].name);
+			frequency(json, "min", setting->number);
+			frequency(json, "max", setting->upper);
+			qb_json_end(json);
+			break;
+		}
+	}
+	qb_json_end(json);
+}
+
+/* Its name, where it came from, and what it amounts to. */
+void qb_json_profile(struct qb_json *json, const char *key, const struct qb_profile *profile,
+	const struct qb_request *request)
+{
+	qb_json_object(json, key);
+	qb_json_text(json, "name", profile->name);
+	qb_json_text(json, "description", profile->description);
+	qb_json_text(json, "file", profile->file[0] ? profile->file : NULL);
+	qb_json_text(json, "sha256", profile->sha256[0] ? profile->sha256 : NULL);
+	qb_json_array(json, "overrides");
+	for (unsigned i = 0; i < request->n_set; i++)
+		qb_json_text(json, NULL, request->set[i]);
+	qb_json_end(json);
+	settings(json, "effective", profile);
+	qb_json_end(json);
+}
+
+int qb_json_print(const struct qb_json *json, FILE *out, struct qb_error *err)
+{
+	if (!json || json->failed)
+		return qb_error_set(err, ENOMEM, "cannot build the JSON document: out of memory");
+	errno = 0;
+	if (json_dumpf(json->open[0], out, JSON_INDENT(2)) < 0 || fputc('\n', out) == EOF ||
+		fflush(out))
+		return qb_error_errno(err, errno ? errno : EIO, "cannot write the JSON document");
+	return 0;
+}
+
+int qb_json_quote(FILE *out, const char *text)
+{
+	json_t *value = text_value(text);
+	int failed = value ? json_dumpf(value, out, JSON_ENCODE_ANY) : -1;
+	json_decref(value);
+	return failed ? -ENOMEM : 0;
+}

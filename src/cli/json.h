@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * JSON documents, written front to back.
+ *
+ *	_cleanup_(qb_json_freep) struct qb_json *json = qb_json_new();
+ *	qb_json_text(json, "schema", "quietbench/plan/1");
+ *	qb_json_array(json, "steps");
+ *	…
+ *	qb_json_end(json);
+ *	return qb_json_print(json, stdout, err);
+ *
+ * The document is an object, open from the start. `key` is NULL inside an array. Nothing fails on
+ * the way: running out of memory is remembered and told by qb_json_print, so that a document is
+ * whole or not there at all. A NULL document is one that ran out of memory at once.
+ *
+ * JSON is UTF-8. In a text that is not (a command line may hold any bytes), each byte beyond ASCII
+ * becomes U+FFFD.
+ */
+#ifndef QUIETBENCH_CLI_JSON_H
+#define QUIETBENCH_CLI_JSON_H
+
+#include <quietbench/error.h>
+#include <quietbench/profile.h>
+#include <quietbench/protocol.h>
+#include <quietbench/step.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct qb_json;
+
+struct qb_json *qb_json_new(void);
+void qb_json_freep(struct qb_json **json);
+
+void qb_json_object(struct qb_json *json, const char *key);
+void qb_json_array(struct qb_json *json, const char *key);
+void qb_json_end(struct qb_json *json); /* of the innermost object or array */
+
+void qb_json_text(struct qb_json *json, const char *key, const char *text); /* NULL: null */
+void qb_json_number(struct qb_json *json, const char *key, int64_t number);
+void qb_json_bool(struct qb_json *json, const char *key, bool value);
+void qb_json_null(struct qb_json *json, const char *key);
+
+/* The shapes that several documents share. */
+void qb_json_cpus(struct qb_json *json, const char *key, const struct qb_cpus *set);
+/* Members of the object that is open. */
+void qb_json_host(struct qb_json *json, const struct qb_host *host);
+void qb_json_selection(struct qb_json *json, const char *key, const struct qb_selection *chosen);
+/* Where it came from, the request's overrides, and every key with its value in force:
+ * `"frequency.turbo": false`, `"idle.max_latency": "10us"`. */
+void qb_json_profile(struct qb_json *json, const char *key, const struct qb_profile *profile,
+	const struct qb_request *request);
+
+/* Writes the document and a newline. */
+int qb_json_print(const struct qb_json *json, FILE *out, struct qb_error *err);
+
+/* One text in quotes, as JSON has it and YAML, too. 0 or -ENOMEM. */
+int qb_json_quote(FILE *out, const char *text);
+
+#endif

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Steps as lines for people, see lines.h. */
+#include <base/macros.h>
+#include <base/text.h>
+#include <cli/lines.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <quietbench/lever.h>
+
+static const char *listed(const struct qb_cpus *set, char *buf, size_t size)
+{
+	return qb_cpus_format_list(set, buf, size) < 0 ? "many" : buf;
+}
+
+static const char *plural(const struct qb_cpus *set)
+{
+	return qb_cpus_count(set) == 1 ? "" : "s";
+}
+
+void qb_lines_head(const struct qb_profile *profile, const struct qb_host *host,
+	const struct qb_selection *chosen, char *buf, size_t size)
+{
+	char bench[128], reserved[128], house[128], guest[64] = "", idle[160] = "";
+	bool apart = !qb_cpus_intersect(&chosen->bench, &chosen->house);
+
+	if (host->guest)
+		qb_text_format(guest, sizeof(guest), " (%s%sguest)", host->hypervisor,
+			host->hypervisor[0] ? " " : "");
+	if (!qb_cpus_empty(&chosen->reserved))
+		qb_text_format(idle, sizeof(idle), " (sibling%s %s idle)",
+			plural(&chosen->reserved),
+			listed(&chosen->reserved, reserved, sizeof(reserved)));
+	qb_text_format(buf, size, "%s%s: CPU%s %s %s%s, house kept by %s", profile->name, guest,
+		plural(&chosen->bench), listed(&chosen->bench, bench, sizeof(bench)),
+		apart ? "quiet" : "shared with others", idle,
+		listed(&chosen->house, house, sizeof(house)));
+}
+
+/* One line: a change, and the units that share it. */
+struct row {
+	const struct qb_step *step;
+	char *units; /* owned */
+};
+
+struct rows {
+	struct row *v;
+	size_t n;
+};
+
+static void rows_free(struct rows *rows)
+{
+	for (size_t i = 0; i < rows->n; i++)
+		free(rows->v[i].units);
+	free(rows->v);
+}
+
+char qb_lines_risk(unsigned lever)
+{
+	switch (qb_levers[lever].risk) {
+	case QB_RISK_SAFE: return 'S';
+	case QB_RISK_DISRUPTIVE: return 'D';
+	case QB_RISK_EXPOSING: return 'X';
+	}
+	return '?';
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool same_change(const struct qb_step *a, const struct qb_step *b)
+{
+	return a->lever == b->lever && a->status == b->status && same_text(a->before, b->before) &&
+	       same_text(a->wanted, b->wanted);
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	return (x > y) - (x < y);
+}
+
+/* "0-3,8": like a CPU list, of any numbers. */
+static void print_ranges(FILE *out, const uint32_t *numbers, size_t n)
+{
+	for (size_t i = 0, end; i < n; i = end) {
+		for (end = i + 1; end < n && numbers[end] == numbers[end - 1] + 1; end++)
+			;
+		fprintf(out, "%s%" PRIu32, i ? "," : "", numbers[i]);
+		if (end - i > 1)
+			fprintf(out, "-%" PRIu32, numbers[end - 1]);
+	}
+}
+
+/* "policy0-15/boost": the first unit's name with the ranges in the place of its number. */
+static void print_units(FILE *out, const struct qb_step *first, uint32_t *numbers, size_t n)
+{
+	const struct qb_lever *lever = &qb_levers[first->lever];
+	char name[QB_NAME_MAX + 64], digits[16];
+
+	qb_lever_unit_name(first->lever, &first->unit, name, sizeof(name));
+	if (lever->where == QB_LEVER_CHILD) {
+		fputs("benchmark", out);
+		return;
+	}
+	if (lever->unit == QB_UNIT_TASK && n > 1) {
+		fprintf(out, "%zu tasks", n);
+		return;
+	}
+	snprintf(digits, sizeof(digits), "%" PRIu32, first->unit.number);
+	const char *number = strstr(name, digits);
+	if (n == 1 || !number) {
+		fputs(name, out);
+		return;
+	}
+	qsort(numbers, n, sizeof(*numbers), compare_numbers);
+	fprintf(out, "%.*s", (int)(number - name), name);
+	print_ranges(out, numbers, n);
+	fputs(number + strlen(digits), out);
+}
+
+/* Fills in the row of step `at` and marks the steps that share it. `numbers` is scratch. */
+static int gather_row(
+	const struct qb_steps *steps, size_t at, bool *taken, uint32_t *numbers, struct row *ret)
+{
+	const struct qb_step *first = &steps->v[at];
+	size_t n = 0, size;
+	for (size_t i = at; i < steps->n; i++) {
+		if (taken[i] || !same_change(first, &steps->v[i]))
+			continue;
+		taken[i] = true;
+		numbers[n++] = steps->v[i].unit.number;
+	}
+	char *units = NULL;
+	FILE *out = open_memstream(&units, &size);
+	if (!out)
+		return -ENOMEM;
+	print_units(out, first, numbers, n);
+	if (fclose(out) != 0) {
+		free(units);
+		return -ENOMEM;
+	}
+	*ret = (struct row){.step = first, .units = units};
+	return 0;
+}
+
+/* A coupled step (wanted NULL) is remembered, not changed, and has no line. */
+static bool has_row(const struct qb_step *step, enum qb_status status)
+{
+	return step->status == status && step->wanted;
+}
+
+static int gather(const struct qb_steps *steps, enum qb_status status, struct rows *ret)
+{
+	_cleanup_free_ bool *taken = calloc(steps->n + 1, sizeof(*taken));
+	_cleanup_free_ uint32_t *numbers = calloc(steps->n + 1, sizeof(*numbers));
+	_cleanup_(rows_free) struct rows rows = {.v = calloc(steps->n + 1, sizeof(*rows.v))};
+	if (!taken || !numbers || !rows.v)
+		return -ENOMEM;
+	for (size_t i = 0; i < steps->n; i++) {
+		if (taken[i] || !has_row(&steps->v[i], status))
+			continue;
+		if (gather_row(steps, i, taken, numbers, &rows.v[rows.n]) < 0)
+			return -ENOMEM;
+		rows.n++;
+	}
+	*ret = rows;
+	rows = (struct rows){0};
+	return 0;
+}
+
+static const char *shown(const char *value)
+{
+	return *value ? value : "(empty)";
+}
+
+static bool changes(const struct qb_step *step)
+{
+	return step->before && !same_text(step->before, step->wanted);
+}
+
+/* In columns: the arrow is one. */
+static size_t values_width(const struct qb_step *step)
+{
+	size_t to = strlen(shown(step->wanted));
+	return changes(step) ? strlen(shown(step->before)) + 3 + to : to;
+}
+
+struct columns {
+	int lever, units, values;
+};
+
+static int widest(size_t width, int so_far, int most)
+{
+	if (width > (size_t)most)
+		return so_far;
+	return (int)width > so_far ? (int)width : so_far;
+}
+
+static struct columns measure(const struct rows *rows)
+{
+	struct columns columns = {0};
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct row *row = &rows->v[i];
+		columns.lever = widest(strlen(qb_lever_name(row->step->lever)), columns.lever, 32);
+		columns.units = widest(strlen(row->units), columns.units, 20);
+	}
+	for (size_t i = 0; i < rows->n; i++)
+		columns.values = widest(values_width(rows->v[i].step), columns.values,
+			QB_LINES_WIDTH - 2 - columns.lever - 2 - columns.units - 2 - 3);
+	return columns;
+}
+
+/* Values that do not fit move to a line of their own, then break at the arrow. */
+static void print_row(FILE *out, const struct row *row, const struct columns *columns)
+{
+	const struct qb_step *step = row->step;
+	int indent = 2 + columns->lever + 2, width = (int)values_width(step);
+	bool fits = width <= columns->values && strlen(row->units) <= (size_t)columns->units;
+
+	fprintf(out, "  %-*s  ", columns->lever, qb_lever_name(step->lever));
+	if (fits)
+		fprintf(out, "%-*s  ", columns->units, row->units);
+	else
+		fprintf(out, "%s\n%*s", row->units, indent, "");
+	if (changes(step)) {
+		fputs(shown(step->before), out);
+		if (indent + width + 3 > QB_LINES_WIDTH)
+			fprintf(out, "\n%*s→ ", indent, "");
+		else
+			fputs(" → ", out);
+	}
+	fputs(shown(step->wanted), out);
+	if (step->status == QB_STATUS_PLANNED)
+		fprintf(out, "%*s%c", fits ? columns->values - width + 2 : 2, "",
+			qb_lines_risk(step->lever));
+	fputc('\n', out);
+}
+
+int qb_lines_changes(
+	FILE *out, const struct qb_steps *steps, enum qb_status status, struct qb_error *err)
+{
+	_cleanup_(rows_free) struct rows rows = {0};
+	if (gather(steps, status, &rows) < 0)
+		return qb_error_set(err, ENOMEM, "cannot show the plan: out of memory");
+	struct columns columns = measure(&rows);
+	for (size_t i = 0; i < rows.n; i++)
+		print_row(out, &rows.v[i], &columns);
+	return 0;
+}
+
+bool qb_lines_any(const struct qb_steps *steps, enum qb_status status)
+{
+	for (size_t i = 0; i < steps->n; i++)
+		if (steps->v[i].status == status)
+			return true;
+	return false;
+}
+
+void qb_lines_wrap(FILE *out, const char *first, const char *rest, const char *text)
+{
+	size_t column = strlen(first);
+	bool fresh = true; /* nothing but the prefix on this line */
+
+	fputs(first, out);
+	for (const char *word = text + strspn(text, " "); *word;) {
+		size_t length = strcspn(word, " ");
+		if (!fresh && column + 1 + length > QB_LINES_WIDTH) {
+			fprintf(out, "\n%s", rest);
+			column = strlen(rest);
+			fresh = true;
+		}
+		fprintf(out, "%s%.*s", fresh ? "" : " ", (int)length, word);
+		column += length + !fresh;
+		fresh = false;
+		word += length;
+		word += strspn(word, " ");
+	}
+	fputc('\n', out);
+}
+
+static const char *reason_of(const struct qb_step *step)
+{
+	return step->reason ? step->reason : "no reason given";
+}
+
+static bool is_missing(const struct qb_step *step, enum qb_status status, const char *reason)
+{
+	return step->status == status && strcmp(reason_of(step), reason) == 0;
+}
+
+/* Has an earlier step said the same: of this lever, or (lever NULL) of any? */
+static bool said(const struct qb_steps *steps, size_t before, enum qb_status status,
+	const char *reason, const char *lever)
+{
+	for (size_t i = 0; i < before; i++) {
+		const struct qb_step *step = &steps->v[i];
+		if (is_missing(step, status, reason) &&
+			(!lever || strcmp(qb_lever_name(step->lever), lever) == 0))
+			return true;
+	}
+	return false;
+}
+
+static int print_missing(FILE *out, const struct qb_steps *steps, size_t at, enum qb_status status)
+{
+	const char *reason = reason_of(&steps->v[at]);
+	_cleanup_free_ char *line = NULL;
+	size_t size;
+	FILE *text = open_memstream(&line, &size);
+	if (!text)
+		return -ENOMEM;
+	for (size_t i = at; i < steps->n; i++) {
+		const char *lever = qb_lever_name(steps->v[i].lever);
+		if (is_missing(&steps->v[i], status, reason) &&
+			!said(steps, i, status, reason, lever))
+			fprintf(text, "%s%s", i == at ? "" : ", ", lever);
+	}
+	fprintf(text, ": %s", reason);
+	if (fclose(text) != 0)
+		return -ENOMEM;
+	qb_lines_wrap(out, "  ", "    ", line);
+	return 0;
+}
+
+int qb_lines_missing(
+	FILE *out, const struct qb_steps *steps, enum qb_status status, struct qb_error *err)
+{
+	for (size_t i = 0; i < steps->n; i++) {
+		const struct qb_step *step = &steps->v[i];
+		if (step->status != status || said(steps, i, status, reason_of(step), NULL))
+			continue;
+		if (print_missing(out, steps, i, status) < 0)
+			return qb_error_set(err, ENOMEM, "cannot show the plan: out of memory");
+	}
+	return 0;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Steps as lines for people: what `plan`, `doctor` and `restore` print.
+ *
+ * Many units share one change ("policy0-15  powersave → performance") and many levers are missing
+ * for one reason: each is one line. Lines keep to QB_LINES_WIDTH columns where a value lets them;
+ * a value is never cut, for it is exactly what will be written.
+ */
+#ifndef QUIETBENCH_CLI_LINES_H
+#define QUIETBENCH_CLI_LINES_H
+
+#include <quietbench/error.h>
+#include <quietbench/protocol.h>
+#include <quietbench/step.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#define QB_LINES_WIDTH 100
+
+/*
+ * "default: CPU 2 quiet (sibling 6 idle), house kept by 0-1,3-5,7", or "vm (KVM guest): …": the
+ * first line of run and plan.
+ */
+void qb_lines_head(const struct qb_profile *profile, const struct qb_host *host,
+	const struct qb_selection *chosen, char *buf, size_t size);
+
+/* 'S', 'D' or 'X' of lever.h. */
+char qb_lines_risk(unsigned lever);
+
+/*
+ * One line per lever and change of the steps with this status, indented by two, in the order of
+ * the steps:
+ *
+ *	  frequency.governor  policy0-15  powersave → performance  S
+ *
+ * Planned changes end with their risk class. -ENOMEM, with nothing printed.
+ */
+int qb_lines_changes(
+	FILE *out, const struct qb_steps *steps, enum qb_status status, struct qb_error *err);
+
+/* "  lever, lever: reason", one entry per reason of the steps with this status, wrapped. */
+int qb_lines_missing(
+	FILE *out, const struct qb_steps *steps, enum qb_status status, struct qb_error *err);
+
+/* Has any step this status? (A heading is wanted only then.) */
+bool qb_lines_any(const struct qb_steps *steps, enum qb_status status);
+
+/*
+ * Prints `first` and then the words of `text`, broken at blanks; lines after the first start with
+ * `rest`. Both prefixes count one column per byte.
+ */
+void qb_lines_wrap(FILE *out, const char *first, const char *rest, const char *text);
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* quietbench plan: what would change, and what cannot and why. */
+#include <base/macros.h>
+#include <cli/lines.h>
+#include <cli/query.h>
+#include <cli/say.h>
+#include <quietbench/lever.h>
+
+/* The keys that must be had: those of --require, and those of the profile. */
+struct required {
+	bool key[QB_KEY_COUNT];
+	bool missing[QB_KEY_COUNT];
+	bool complete;
+};
+
+/* `all` is every lever that the profile asks for. */
+static void require_all(const struct qb_steps *steps, struct required *required)
+{
+	for (size_t i = 0; i < steps->n; i++)
+		required->key[qb_levers[steps->v[i].lever].key] = true;
+}
+
+static void require(const struct qb_steps *steps, const char *name, struct required *required)
+{
+	int key = qb_key_find(name);
+	if (key >= 0)
+		required->key[key] = true;
+	else if (strcmp(name, "all") == 0)
+		require_all(steps, required);
+}
+
+static void judge(
+	const struct qb_request *request, const struct qb_answer *answer, struct required *ret)
+{
+	*ret = (struct required){.complete = true};
+	for (unsigned i = 0; i < request->n_require; i++)
+		require(&answer->steps, request->require[i], ret);
+	const struct qb_setting *setting = &answer->profile.set[QB_KEY_REQUIRE];
+	for (const char *word = NULL; (word = qb_setting_next(setting, word));)
+		require(&answer->steps, word, ret);
+	for (enum qb_key key = 0; key < QB_KEY_COUNT; key++) {
+		ret->missing[key] =
+			ret->key[key] && qb_query_missing(&answer->steps, &answer->profile, key);
+		ret->complete = ret->complete && !ret->missing[key];
+	}
+}
+
+static void put_step(struct qb_json *json, const struct qb_step *step)
+{
+	char unit[QB_NAME_MAX + 64];
+	char risk[2] = {qb_lines_risk(step->lever)};
+
+	qb_lever_unit_name(step->lever, &step->unit, unit, sizeof(unit));
+	qb_json_object(json, NULL);
+	qb_json_text(json, "lever", qb_lever_name(step->lever));
+	qb_json_text(json, "unit", unit);
+	qb_json_text(json, "from", step->before);
+	qb_json_text(json, "to", step->wanted);
+	qb_json_text(json, "status", qb_status_name(step->status));
+	qb_json_text(json, "reason", step->reason);
+	qb_json_text(json, "risk", risk);
+	qb_json_end(json);
+}
+
+static int print_json(const struct qb_request *request, const struct qb_answer *answer,
+	const struct required *required, int status)
+{
+	_cleanup_(qb_json_freep) struct qb_json *json = qb_json_new();
+
+	qb_json_text(json, "schema", "quietbench/plan/1");
+	qb_json_object(json, "host");
+	qb_json_host(json, &answer->host);
+	qb_json_end(json);
+	qb_json_profile(json, "profile", &answer->profile, request);
+	qb_json_selection(json, "selection", &answer->selection);
+	qb_json_array(json, "steps");
+	for (size_t i = 0; i < answer->steps.n; i++)
+		put_step(json, &answer->steps.v[i]);
+	qb_json_end(json);
+	qb_json_bool(json, "required_available", required->complete);
+	qb_json_array(json, "required_missing");
+	for (enum qb_key key = 0; key < QB_KEY_COUNT; key++)
+		if (required->missing[key])
+			qb_json_text(json, NULL, qb_keys[key].name);
+	qb_json_end(json);
+	return qb_query_print(json, status);
+}
+
+static void print_legend(const struct qb_steps *steps)
+{
+	static const char *const meaning[] = {
+		[QB_RISK_SAFE] = "S safe on a shared host",
+		[QB_RISK_DISRUPTIVE] = "D others notice",
+		[QB_RISK_EXPOSING] = "X lowers security",
+	};
+	const char *before = "risk: ";
+
+	for (size_t class = 0; class < QB_ARRAY_SIZE(meaning); class ++) {
+		bool occurs = false;
+		for (size_t i = 0; i < steps->n && !occurs; i++)
+			occurs = qb_levers[steps->v[i].lever].risk == class &&
+				 steps->v[i].status == QB_STATUS_PLANNED;
+		if (occurs)
+			printf("%s%s", before, meaning[class]);
+		before = occurs ? ", " : before;
+	}
+	if (*before == ',')
+		putchar('\n');
+}
+
+static void print_head(const struct qb_answer *answer)
+{
+	const struct qb_selection *chosen = &answer->selection;
+	char head[512];
+
+	qb_lines_head(&answer->profile, &answer->host, chosen, head, sizeof(head));
+	qb_query_heading(head);
+	qb_lines_wrap(stdout, "  why: ", "       ", chosen->why);
+	if (chosen->note[0])
+		qb_lines_wrap(stdout, "  but: ", "       ", chosen->note);
+	printf("  isolation: %s\n", qb_isolation_name(chosen->isolation));
+	if (answer->profile.file[0])
+		printf("  profile: %s\n", answer->profile.file);
+}
+
+static int print_text(const struct qb_answer *answer, struct qb_error *err)
+{
+	static const struct {
+		enum qb_status status;
+		const char *heading;
+	} absent[] = {
+		{QB_STATUS_UNSUPPORTED, "cannot be had here"},
+		{QB_STATUS_REFUSED, "refused"},
+		{QB_STATUS_FAILED, "failed"},
+	};
+	const struct qb_steps *steps = &answer->steps;
+
+	print_head(answer);
+	qb_query_heading(
+		qb_lines_any(steps, QB_STATUS_PLANNED) ? "would change" : "nothing would change");
+	if (qb_lines_changes(stdout, steps, QB_STATUS_PLANNED, err) < 0)
+		return -err->code;
+	print_legend(steps);
+	if (qb_lines_any(steps, QB_STATUS_UNCHANGED)) {
+		qb_query_heading("is so already");
+		if (qb_lines_changes(stdout, steps, QB_STATUS_UNCHANGED, err) < 0)
+			return -err->code;
+	}
+	for (size_t i = 0; i < QB_ARRAY_SIZE(absent); i++) {
+		if (!qb_lines_any(steps, absent[i].status))
+			continue;
+		qb_query_heading(absent[i].heading);
+		if (qb_lines_missing(stdout, steps, absent[i].status, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
+static void say_missing(const struct qb_answer *answer, const struct required *required)
+{
+	for (enum qb_key key = 0; key < QB_KEY_COUNT; key++)
+		if (required->missing[key])
+			qb_say(QB_SAY_ERROR, "required, and not to be had: %s: %s",
+				qb_keys[key].name,
+				qb_query_missing(&answer->steps, &answer->profile, key));
+}
+
+int qb_cmd_plan(struct qb_cli *cli)
+{
+	_cleanup_(qb_asked_free) struct qb_asked asked = QB_ASKED_NONE;
+	_cleanup_(qb_answer_free) struct qb_answer answer = {0};
+	struct required required;
+	struct qb_error err = {0};
+
+	if (qb_query_ask(cli, QB_REQUEST_PLAN, &asked, &answer, &err) < 0)
+		return qb_query_fail(&err);
+	judge(&asked.request, &answer, &required);
+	int status = required.complete ? EXIT_SUCCESS : QB_EXIT_FAILURE;
+	if (qb_option_given(&cli->options, JSON))
+		return print_json(&asked.request, &answer, &required, status);
+	if (print_text(&answer, &err) < 0)
+		return qb_query_fail(&err);
+	say_missing(&answer, &required);
+	return status;
+}

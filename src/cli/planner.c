@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Asking the planner, gathering answers (planner.h). */
+#include <base/macros.h>
+#include <base/text.h>
+#include <cli/planner.h>
+#include <cli/spawn.h>
+#include <errno.h>
+#include <limits.h>
+#include <sys/wait.h>
+
+void qb_answer_free(struct qb_answer *answer)
+{
+	qb_steps_free(&answer->steps);
+	free(answer->pus);
+	*answer = (struct qb_answer){0};
+}
+
+static int take_pus(struct qb_answer *answer, const struct qb_pus *pus, struct qb_error *err)
+{
+	struct qb_pu *grown = realloc(answer->pus, (answer->n_pus + pus->n) * sizeof(*grown));
+
+	if (!grown)
+		return qb_error_errno(err, ENOMEM, "remember the CPUs");
+	memcpy(grown + answer->n_pus, pus->pus, pus->n * sizeof(*grown));
+	answer->pus = grown;
+	answer->n_pus += pus->n;
+	return 0;
+}
+
+static int take_step(struct qb_answer *answer, const struct qb_message *message, bool known,
+	struct qb_error *err)
+{
+	struct qb_steps *steps = &answer->steps;
+	struct qb_step *added, *first;
+	int r = qb_step_decode(steps, message->bytes + sizeof(message->head),
+		message->size - sizeof(message->head));
+
+	if (r < 0)
+		return qb_error_errno(err, -r, "understand a step");
+	added = &steps->v[steps->n - 1];
+	first = known ? qb_steps_find(steps, added->lever, added->unit) : added;
+	if (first != added) {
+		*first = *added;
+		steps->n--;
+	}
+	return 0;
+}
+
+int qb_answer_take(struct qb_answer *answer, const struct qb_message *message, bool steps_known,
+	struct qb_error *err)
+{
+	enum qb_message_type type = message->head.type;
+
+	switch (type) {
+	case QB_MSG_PROFILE: answer->profile = message->profile.profile; return 0;
+	case QB_MSG_HOST: answer->host = message->host; return 0;
+	case QB_MSG_PU: return take_pus(answer, &message->pus, err);
+	case QB_MSG_SELECTION: answer->selection = message->selection.selection; return 0;
+	case QB_MSG_STEP: return take_step(answer, message, steps_known, err);
+	case QB_MSG_DONE: answer->done = message->done; return 1;
+	case QB_MSG_ERROR:
+		return qb_error_set(err, message->error.code > 0 ? message->error.code : EIO, "%s",
+			message->error.text);
+	case QB_MSG_HELLO:
+	case QB_MSG_PLAN:
+	case QB_MSG_APPLY:
+	case QB_MSG_RUN:
+	case QB_MSG_PLACE:
+	case QB_MSG_RESTORE:
+	case QB_MSG_BYE:
+	case QB_MSG_NOTE:
+	case QB_MSG_LEFTOVER: break;
+	}
+	return qb_error_set(
+		err, EBADMSG, "a message of type %u where an answer was expected", type);
+}
+
+/* Why there was no answer: a planner that could not start, or died. */
+static int explain_end(int status, struct qb_error *err)
+{
+	if (WIFSIGNALED(status))
+		return qb_error_set(err, EIO, "the planner died of signal %d (%s)",
+			WTERMSIG(status), strsignal(WTERMSIG(status)));
+	return qb_error_set(
+		err, EIO, "the planner ended with status %d and no answer", WEXITSTATUS(status));
+}
+
+static int gather(
+	int fd, const struct qb_asked *asked, struct qb_answer *answer, struct qb_error *err)
+{
+	struct qb_request request = asked->request;
+	struct qb_message message;
+	int r = qb_message_send(
+		fd, QB_MSG_PLAN, &request, sizeof(request), asked->fds, asked->n_fds);
+
+	if (r < 0 && r != -EPIPE)
+		return qb_error_errno(err, -r, "ask the planner");
+	while (true) {
+		r = qb_message_receive(fd, &message, err);
+		if (r <= 0)
+			return r < 0 ? r : -ENODATA;
+		qb_message_close(&message);
+		r = qb_answer_take(answer, &message, false, err);
+		if (r != 0)
+			return r < 0 ? r : 0;
+	}
+}
+
+/* One execution of the planner. */
+static int ask(
+	char *planner, const struct qb_asked *asked, struct qb_answer *answer, struct qb_error *err)
+{
+	char *const argv[] = {planner, NULL};
+	const struct qb_spawn spawn = {.argv = argv, .clean = true, .silent = true};
+	int fd, status = 0, r;
+	pid_t pid;
+
+	r = qb_spawn_start(&spawn, &fd, &pid, err);
+	if (r < 0)
+		return r;
+	r = gather(fd, asked, answer, err);
+	close(fd);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return r == -ENODATA ? explain_end(status, err) : r;
+}
+
+int qb_planner_ask(struct qb_asked *asked, struct qb_answer *ret, struct qb_error *err)
+{
+	char planner[PATH_MAX];
+	int r = qb_spawn_find("quietbench-planner", planner, sizeof(planner), err);
+
+	if (r < 0)
+		return r;
+	while (true) {
+		struct qb_answer answer = {0};
+		struct qb_error error = {0}, missing = {0};
+
+		r = ask(planner, asked, &answer, &error);
+		if (r == 0) {
+			*ret = answer;
+			return 0;
+		}
+		/* A PROFILE with a name and no file is one that the planner did not find. */
+		if (r == -ENOENT && answer.profile.name[0] && !answer.profile.file[0] &&
+			asked->request.n_files > 0)
+			r = qb_request_attach(asked, answer.profile.name, &missing);
+		qb_answer_free(&answer);
+		if (r < 0) {
+			*err = missing.code && missing.code != ENOENT ? missing : error;
+			return r;
+		}
+	}
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the commands share that ask and change nothing, see query.h. */
+#include <base/macros.h>
+#include <cli/query.h>
+#include <cli/say.h>
+#include <quietbench/lever.h>
+
+int qb_query_ask(const struct qb_cli *cli, enum qb_request_mode mode, struct qb_asked *asked,
+	struct qb_answer *answer, struct qb_error *err)
+{
+	int r = qb_request_build(&cli->options, mode, asked, err);
+	return r < 0 ? r : qb_planner_ask(asked, answer, err);
+}
+
+int qb_query_fail(const struct qb_error *err)
+{
+	qb_say(QB_SAY_ERROR, "%s", err->text);
+	return QB_EXIT_USAGE;
+}
+
+int qb_query_print(const struct qb_json *json, int status)
+{
+	struct qb_error err = {0};
+	return qb_json_print(json, stdout, &err) < 0 ? qb_query_fail(&err) : status;
+}
+
+bool qb_query_colour(void)
+{
+	const char *no = getenv("NO_COLOR");
+	return isatty(STDOUT_FILENO) && (!no || !*no);
+}
+
+void qb_query_heading(const char *text)
+{
+	bool colour = qb_query_colour();
+	printf("%s%s%s\n", colour ? "\033[1m" : "", text, colour ? "\033[0m" : "");
+}
+
+const char *qb_query_missing(
+	const struct qb_steps *steps, const struct qb_profile *profile, enum qb_key key)
+{
+	const struct qb_setting *setting = &profile->set[key];
+
+	for (size_t i = 0; i < steps->n; i++) {
+		const struct qb_step *step = &steps->v[i];
+		if (qb_levers[step->lever].key != key)
+			continue;
+		switch ((enum qb_status)step->status) {
+		case QB_STATUS_PLANNED:
+		case QB_STATUS_APPLIED:
+		case QB_STATUS_UNCHANGED: break;
+		case QB_STATUS_UNSUPPORTED:
+		case QB_STATUS_REFUSED:
+		case QB_STATUS_FAILED: return step->reason ? step->reason : "no reason given";
+		}
+	}
+	if (setting->kind == QB_SETTING_UNSET || qb_setting_is(setting, "keep"))
+		return "the profile leaves it alone";
+	return NULL;
+}

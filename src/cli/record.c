@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The record of a run as a file, see quietbench/record.h. What its members mean and may hold is
+ * contrib/schema/record.schema.json.
+ */
+#include <base/macros.h>
+#include <base/text.h>
+#include <cli/json.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <quietbench/journal.h>
+#include <quietbench/lever.h>
+#include <quietbench/record.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+static const char *conditioned_name(enum qb_conditioned conditioned)
+{
+	switch (conditioned) {
+	case QB_CONDITIONED_NONE: return "none";
+	case QB_CONDITIONED_PARTIAL: return "partial";
+	case QB_CONDITIONED_FULL: return "full";
+	case QB_CONDITIONED_JOINED: return "joined";
+	}
+	return NULL;
+}
+
+static const char *noise_name(enum qb_noise noise)
+{
+	switch (noise) {
+	case QB_NOISE_UNKNOWN: return "unknown";
+	case QB_NOISE_QUIET: return "quiet";
+	case QB_NOISE_NOISY: return "noisy";
+	}
+	return NULL;
+}
+
+static const char *restored_name(enum qb_restored restored)
+{
+	switch (restored) {
+	case QB_RESTORED_NONE: return NULL;
+	case QB_RESTORED_YES: return "yes";
+	case QB_RESTORED_NO: return "no";
+	case QB_RESTORED_CONFLICT: return "conflict";
+	}
+	return NULL;
+}
+
+/* RFC 3339, UTC, milliseconds. */
+static void put_time(struct qb_json *json, const char *key, int64_t ns)
+{
+	time_t seconds = (time_t)(ns / 1000000000);
+	struct tm tm;
+	char date[32], text[48];
+
+	gmtime_r(&seconds, &tm);
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+	qb_text_format(text, sizeof(text), "%s.%03dZ", date, (int)(ns % 1000000000 / 1000000));
+	qb_json_text(json, key, text);
+}
+
+static void put_host(struct qb_json *json, const struct qb_host *host)
+{
+	struct utsname name;
+	char boot_id[40];
+	bool named = uname(&name) == 0;
+
+	qb_json_object(json, "host");
+	qb_json_text(json, "hostname", named ? name.nodename : NULL);
+	qb_json_text(json, "kernel", named ? name.release : NULL);
+	qb_json_text(json, "architecture", named ? name.machine : NULL);
+	qb_json_text(json, "boot_id", qb_journal_boot_id(boot_id, NULL) == 0 ? boot_id : NULL);
+	qb_json_host(json, host);
+	qb_json_end(json);
+}
+
+static void put_cpus(struct qb_json *json, const struct qb_selection *chosen)
+{
+	qb_json_object(json, "cpus");
+	qb_json_cpus(json, "benchmark", &chosen->bench);
+	qb_json_cpus(json, "reserved", &chosen->reserved);
+	qb_json_cpus(json, "housekeeping", &chosen->house);
+	qb_json_end(json);
+}
+
+static const char *after(const struct qb_step *step)
+{
+	return step->left ? step->left : step->became;
+}
+
+/* Threads and attributes that were only watched, and that no step of ours changed, say nothing. */
+static bool is_bystander(const struct qb_step *step)
+{
+	if (step->wanted || step->reason)
+		return false;
+	return !step->before || !after(step) ||
+	       qb_lever_same(step->lever, step->before, after(step));
+}
+
+static void put_levers(struct qb_json *json, const struct qb_steps *steps)
+{
+	char unit[QB_NAME_MAX + 64];
+
+	qb_json_array(json, "levers");
+	for (size_t i = 0; i < steps->n; i++) {
+		const struct qb_step *step = &steps->v[i];
+		if (is_bystander(step))
+			continue;
+		qb_lever_unit_name(step->lever, &step->unit, unit, sizeof(unit));
+		qb_json_object(json, NULL);
+		qb_json_text(json, "lever", qb_lever_name(step->lever));
+		qb_json_text(json, "unit", unit);
+		qb_json_text(json, "status", qb_status_name(step->status));
+		qb_json_text(json, "before", step->before);
+		qb_json_text(json, "wanted", step->wanted);
+		qb_json_text(json, "after", after(step));
+		qb_json_text(json, "reason", step->reason);
+		qb_json_text(json, "restored", restored_name(step->restored));
+		qb_json_end(json);
+	}
+	qb_json_end(json);
+}
+
+static void put_counters(struct qb_json *json, const struct qb_record_run *run)
+{
+	qb_json_object(json, "counters");
+	qb_json_number(json, "voluntary_switches", run->voluntary_switches);
+	qb_json_number(json, "involuntary_switches", run->involuntary_switches);
+	qb_json_number(json, "minor_faults", run->minor_faults);
+	qb_json_number(json, "major_faults", run->major_faults);
+	qb_json_end(json);
+}
+
+static void put_exit(struct qb_json *json, const struct qb_record_run *run)
+{
+	qb_json_object(json, "exit");
+	if (run->signal) {
+		qb_json_null(json, "code");
+		qb_json_number(json, "signal", run->signal);
+	} else {
+		qb_json_number(json, "code", run->code);
+		qb_json_null(json, "signal");
+	}
+	qb_json_end(json);
+}
+
+static void put_run(struct qb_json *json, const struct qb_record_run *run)
+{
+	qb_json_object(json, NULL);
+	qb_json_array(json, "command");
+	for (char *const *arg = run->argv; *arg; arg++)
+		qb_json_text(json, NULL, *arg);
+	qb_json_end(json);
+	put_exit(json, run);
+	qb_json_number(json, "wall_ns", run->wall_ns);
+	qb_json_number(json, "user_ns", run->user_ns);
+	qb_json_number(json, "sys_ns", run->sys_ns);
+	qb_json_number(json, "max_rss_kib", run->max_rss_kib);
+	put_counters(json, run);
+	qb_json_text(json, "verdict", noise_name(run->noise));
+	qb_json_array(json, "reasons");
+	for (size_t i = 0; i < run->n_reasons; i++)
+		qb_json_text(json, NULL, run->reasons[i]);
+	qb_json_end(json);
+	qb_json_end(json);
+}
+
+/* The steps that ended like this, as "lever unit: why". */
+static void put_unrestored(struct qb_json *json, const char *key, const struct qb_steps *steps,
+	enum qb_restored restored)
+{
+	qb_json_array(json, key);
+	for (size_t i = 0; i < steps->n; i++) {
+		const struct qb_step *step = &steps->v[i];
+		char unit[QB_NAME_MAX + 64], line[QB_ERROR_MAX];
+		if (step->restored != restored)
+			continue;
+		qb_lever_unit_name(step->lever, &step->unit, unit, sizeof(unit));
+		qb_text_format(line, sizeof(line), "%s%s%s%s%s", qb_lever_name(step->lever),
+			*unit ? " " : "", unit, step->reason ? ": " : "",
+			step->reason ? step->reason : "");
+		qb_json_text(json, NULL, line);
+	}
+	qb_json_end(json);
+}
+
+static void put_restore(struct qb_json *json, const struct qb_record *record)
+{
+	if (!record->restore) {
+		qb_json_null(json, "restore");
+		return;
+	}
+	qb_json_object(json, "restore");
+	qb_json_bool(json, "complete", record->restore->complete);
+	put_unrestored(json, "conflicts", record->steps, QB_RESTORED_CONFLICT);
+	put_unrestored(json, "failures", record->steps, QB_RESTORED_NO);
+	qb_json_end(json);
+}
+
+static int print_record(const struct qb_record *record, FILE *out, struct qb_error *err)
+{
+	_cleanup_(qb_json_freep) struct qb_json *json = qb_json_new();
+
+	qb_json_text(json, "schema", "quietbench/record/1");
+	qb_json_object(json, "quietbench");
+	qb_json_text(json, "version", QB_VERSION);
+	qb_json_end(json);
+	put_time(json, "started_at", record->started_at);
+	qb_json_text(json, "conditioned", conditioned_name(record->conditioned));
+	put_host(json, record->host);
+	qb_json_profile(json, "profile", record->profile, record->request);
+	put_cpus(json, record->selection);
+	put_levers(json, record->steps);
+	qb_json_null(json, "check");
+	qb_json_array(json, "runs");
+	for (size_t i = 0; i < record->n_runs; i++)
+		put_run(json, &record->runs[i]);
+	qb_json_end(json);
+	put_restore(json, record);
+	return qb_json_print(json, out, err);
+}
+
+/* A new file beside the record, and the record's own path, links followed. */
+struct draft {
+	char target[PATH_MAX];
+	char path[PATH_MAX]; /* "": none, or it has taken the record's place */
+	FILE *out;
+};
+
+static void draft_discard(struct draft *draft)
+{
+	if (draft->out)
+		fclose(draft->out);
+	if (draft->path[0])
+		unlink(draft->path);
+}
+
+static mode_t mode_of_new_files(void)
+{
+	mode_t mask = umask(0);
+	umask(mask);
+	return 0666 & ~mask;
+}
+
+static int draft_create(struct draft *draft, mode_t mode, struct qb_error *err)
+{
+	int fd = mkostemp(draft->path, O_CLOEXEC);
+	if (fd < 0) {
+		int code = errno;
+		draft->path[0] = '\0';
+		return qb_error_errno(err, code, "create a file beside it");
+	}
+	draft->out = fdopen(fd, "w");
+	if (!draft->out) {
+		int code = errno;
+		close(fd);
+		return qb_error_errno(err, code, "open %s", draft->path);
+	}
+	if (fchmod(fd, mode) < 0)
+		return qb_error_errno(err, errno, "set the mode of %s", draft->path);
+	return 0;
+}
+
+/* What is there keeps its mode. */
+static int draft_open(const char *file, struct draft *draft, struct qb_error *err)
+{
+	struct stat st;
+	mode_t mode = mode_of_new_files();
+
+	if (stat(file, &st) == 0) {
+		if (!S_ISREG(st.st_mode))
+			return qb_error_set(err, EINVAL, "it is not a regular file: name one");
+		mode = st.st_mode & 0777;
+	}
+	if ((!realpath(file, draft->target) &&
+		    !qb_text_copy(draft->target, sizeof(draft->target), file)) ||
+		!qb_text_format(draft->path, sizeof(draft->path), "%s.XXXXXX", draft->target))
+		return qb_error_set(err, ENAMETOOLONG, "its path is too long");
+	return draft_create(draft, mode, err);
+}
+
+static int draft_keep(struct draft *draft, struct qb_error *err)
+{
+	if (fsync(fileno(draft->out)) < 0)
+		return qb_error_errno(err, errno, "sync %s", draft->path);
+	if (rename(draft->path, draft->target) < 0)
+		return qb_error_errno(err, errno, "rename %s", draft->path);
+	draft->path[0] = '\0';
+	return 0;
+}
+
+int qb_record_prepare(const char *file, struct qb_error *err)
+{
+	_cleanup_(draft_discard) struct draft draft = {0};
+	if (draft_open(file, &draft, err) < 0)
+		return qb_error_wrap(err, "cannot write the record to %s", file);
+	return 0;
+}
+
+int qb_record_write(const char *file, const struct qb_record *record, struct qb_error *err)
+{
+	_cleanup_(draft_discard) struct draft draft = {0};
+	if (draft_open(file, &draft, err) < 0 || print_record(record, draft.out, err) < 0 ||
+		draft_keep(&draft, err) < 0)
+		return qb_error_wrap(err, "cannot write the record to %s", file);
+	return 0;
+}

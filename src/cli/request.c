@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Options to request (request.h). */
+#include <base/macros.h>
+#include <base/text.h>
+#include <cli/request.h>
+#include <core/profile.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <host/caller.h>
+#include <limits.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#define PROFILE_MAX (64 * 1024)
+#define SEALS	    (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+void qb_asked_free(struct qb_asked *asked)
+{
+	for (unsigned i = 0; i < asked->n_fds; i++)
+		close(asked->fds[i]);
+	asked->n_fds = 0;
+}
+
+/* Opens a profile of the caller's: a regular file of a size that a person would write. */
+static int open_profile(const char *path, struct qb_error *err)
+{
+	struct stat st;
+	/* O_NONBLOCK: opening a FIFO would wait for its writer. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int r = 0;
+
+	if (fd < 0)
+		return qb_error_errno(err, errno, "open profile %s", path);
+	if (fstat(fd, &st) < 0)
+		r = qb_error_errno(err, errno, "open profile %s", path);
+	else if (S_ISDIR(st.st_mode))
+		r = qb_error_set(err, EISDIR, "profile %s is a folder; name a YAML file", path);
+	else if (!S_ISREG(st.st_mode))
+		r = qb_error_set(
+			err, EINVAL, "profile %s is not a regular file; copy it to one", path);
+	else if (st.st_size > PROFILE_MAX)
+		r = qb_error_set(
+			err, EFBIG, "profile %s is larger than %d KiB", path, PROFILE_MAX / 1024);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+/* Copies at most `size` bytes; a file that grows meanwhile is cut there by the caller's check. */
+static int copy(int from, int to, size_t size)
+{
+	char buf[4096];
+	size_t total = 0;
+
+	while (total < size) {
+		ssize_t n = read(from, buf, sizeof(buf));
+
+		if (n <= 0)
+			return n < 0 ? -errno : 0;
+		if (write(to, buf, (size_t)n) != n)
+			return -EIO;
+		total += (size_t)n;
+	}
+	return -EFBIG;
+}
+
+/* A sealed copy of the file, so that nobody changes it between judging and using. */
+static int seal_profile(const char *path, struct qb_error *err)
+{
+	_cleanup_close_ int fd = open_profile(path, err);
+	int memfd, r;
+
+	if (fd < 0)
+		return fd;
+	memfd = memfd_create("profile", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (memfd < 0)
+		return qb_error_errno(err, errno, "copy profile %s", path);
+	r = copy(fd, memfd, PROFILE_MAX + 1);
+	if (r == 0 && fcntl(memfd, F_ADD_SEALS, SEALS) < 0)
+		r = -errno;
+	if (r < 0) {
+		close(memfd);
+		return qb_error_errno(err, -r, "copy profile %s", path);
+	}
+	return memfd;
+}
+
+static int attach(struct qb_asked *asked, const char *path, struct qb_error *err)
+{
+	struct qb_request *request = &asked->request;
+	/* The folder of --root is the last file. */
+	unsigned at = asked->n_fds - request->chroot;
+	int fd;
+
+	if (asked->n_fds == QB_REQUEST_FILES)
+		return qb_error_set(err, E2BIG,
+			"profile %s: at most %d profiles of your own may extend one another", path,
+			QB_REQUEST_FILES - request->chroot);
+	if (!qb_text_copy(request->files[at], sizeof(request->files[at]), path))
+		return qb_error_set(err, ENAMETOOLONG,
+			"profile %s: the path is longer than %zu bytes", path,
+			sizeof(request->files[at]) - 1);
+	fd = seal_profile(path, err);
+	if (fd < 0)
+		return fd;
+	if (request->chroot)
+		asked->fds[at + 1] = asked->fds[at];
+	asked->fds[at] = fd;
+	asked->n_fds++;
+	request->n_files++;
+	return 0;
+}
+
+bool qb_request_folder(char *buf, size_t size)
+{
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+
+	/* The XDG specification: a relative path is to be ignored. */
+	if (config && *config == '/')
+		return qb_text_format(buf, size, "%s/quietbench/profiles", config);
+	if (home && *home == '/')
+		return qb_text_format(buf, size, "%s/.config/quietbench/profiles", home);
+	return false;
+}
+
+int qb_request_attach(struct qb_asked *asked, const char *name, struct qb_error *err)
+{
+	char folder[PATH_MAX], path[PATH_MAX];
+
+	if (!qb_profile_is_name(name) || !qb_request_folder(folder, sizeof(folder)) ||
+		!qb_text_format(path, sizeof(path), "%s/%s.yaml", folder, name) ||
+		(access(path, F_OK) < 0 && errno == ENOENT))
+		return qb_error_set(err, ENOENT, "no profile %s of your own", name);
+	return attach(asked, path, err);
+}
+
+/* -p: a path is attached; a name only when the caller has a profile of that name. */
+static int choose_profile(const char *profile, struct qb_asked *asked, struct qb_error *err)
+{
+	struct qb_request *request = &asked->request;
+	int r;
+
+	if (!qb_profile_is_name(profile)) {
+		r = attach(asked, profile, err);
+		if (r == 0)
+			qb_text_copy(request->profile, sizeof(request->profile), request->files[0]);
+		return r;
+	}
+	r = qb_request_attach(asked, profile, err);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	qb_text_copy(
+		request->profile, sizeof(request->profile), r == 0 ? request->files[0] : profile);
+	return 0;
+}
+
+static int add_set(
+	struct qb_request *request, const char *key, const char *value, struct qb_error *err)
+{
+	if (request->n_set == QB_REQUEST_SETS)
+		return qb_error_set(err, E2BIG, "%s=%s: at most %d settings; write a profile", key,
+			value, QB_REQUEST_SETS);
+	if (!qb_text_format(request->set[request->n_set], QB_REQUEST_SET, "%s=%s", key, value))
+		return qb_error_set(err, ENAMETOOLONG, "%s: a value longer than %d characters", key,
+			QB_REQUEST_SET - 2 - (int)strlen(key));
+	request->n_set++;
+	return 0;
+}
+
+/* -s first: what has an option of its own is the more explicit, and the last of two counts. */
+static int choose_settings(
+	const struct qb_options *options, struct qb_request *request, struct qb_error *err)
+{
+	static const struct {
+		enum qb_option_id option;
+		const char *key;
+	} shorthands[] = {
+		{QB_OPTION_CPUS, "cpus.list"},
+		{QB_OPTION_COUNT, "cpus.count"},
+		{QB_OPTION_NODE, "cpus.node"},
+	};
+	int r;
+
+	for (unsigned i = 0; i < options->n_set; i++)
+		qb_text_copy(request->set[request->n_set++], QB_REQUEST_SET, options->set[i]);
+	for (size_t i = 0; i < QB_ARRAY_SIZE(shorthands); i++) {
+		const char *value = options->value[shorthands[i].option];
+
+		r = value ? add_set(request, shorthands[i].key, value, err) : 0;
+		if (r < 0)
+			return r;
+	}
+	request->n_require = (uint8_t)options->n_require;
+	for (unsigned i = 0; i < options->n_require; i++)
+		qb_text_copy(request->require[i], QB_NAME_MAX, options->require[i]);
+	return 0;
+}
+
+static int choose_root(const char *root, struct qb_asked *asked, struct qb_error *err)
+{
+	int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return qb_error_errno(err, errno, "open --root %s", root);
+	asked->fds[asked->n_fds++] = fd;
+	asked->request.chroot = 1;
+	return 0;
+}
+
+int qb_request_build(const struct qb_options *options, enum qb_request_mode mode,
+	struct qb_asked *ret, struct qb_error *err)
+{
+	const char *profile = options->value[QB_OPTION_PROFILE];
+	const char *root = options->value[QB_OPTION_ROOT];
+	struct qb_asked asked = {.request.mode = (uint8_t)mode};
+	int r;
+
+	r = choose_settings(options, &asked.request, err);
+	if (r == 0 && root)
+		r = choose_root(root, &asked, err);
+	else if (r == 0)
+		r = qb_caller_cpus(getpid(), &asked.request.allowed, err);
+	if (r == 0 && profile)
+		r = choose_profile(profile, &asked, err);
+	if (r < 0) {
+		qb_asked_free(&asked);
+		return r;
+	}
+	*ret = asked;
+	return 0;
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A session with the helper (session.h). */
+#include <base/macros.h>
+#include <base/text.h>
+#include <cli/say.h>
+#include <cli/session.h>
+#include <cli/spawn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/wait.h>
+
+/* A helper that restores is waited for; one that hangs must not hang the caller's script. */
+#define CLOSE_MS 60000
+
+static void lose(struct qb_session *session)
+{
+	close(session->fd);
+	session->fd = -1;
+}
+
+/* What the helper says without being asked. True: that was it. */
+static bool took_aside(struct qb_session *session, const struct qb_message *message)
+{
+	if (message->head.type == QB_MSG_NOTE) {
+		qb_say(QB_SAY_NOTE, "%s", message->note.text);
+		return true;
+	}
+	if (message->head.type == QB_MSG_LEFTOVER) {
+		if (session->n_leftovers < QB_SESSION_LEFTOVERS)
+			session->leftovers[session->n_leftovers] = message->leftover;
+		session->n_leftovers++;
+		return true;
+	}
+	return false;
+}
+
+void qb_session_listen(struct qb_session *session)
+{
+	static struct qb_message message;
+	int r = qb_message_receive(session->fd, &message, NULL);
+
+	if (r <= 0) {
+		lose(session);
+		return;
+	}
+	qb_message_close(&message);
+	if (message.head.type == QB_MSG_ERROR)
+		qb_say(QB_SAY_WARN, "the helper: %s", message.error.text);
+	else
+		took_aside(session, &message);
+}
+
+/* Sends one request and gathers its answer. */
+static int request(struct qb_session *session, enum qb_message_type type, void *body, size_t size,
+	const int *fds, unsigned n_fds, struct qb_answer *answer, struct qb_error *err)
+{
+	static struct qb_message message;
+	int r;
+
+	if (session->fd < 0)
+		return qb_error_set(err, EPIPE, "the helper is gone");
+	r = qb_message_send(session->fd, type, body, size, fds, n_fds);
+	if (r < 0 && r != -EPIPE) /* after EPIPE there may still be an ERROR to read */
+		return qb_error_errno(err, -r, "speak to the helper");
+	do {
+		r = qb_message_receive(session->fd, &message, err);
+		if (r == 0) {
+			lose(session);
+			return qb_error_set(err, EPIPE, "the helper is gone");
+		}
+		if (r < 0)
+			return r;
+		qb_message_close(&message);
+		r = took_aside(session, &message)
+			    ? 0
+			    : qb_answer_take(answer, &message, type != QB_MSG_PLAN, err);
+	} while (r == 0);
+	if (r > 0 && answer->done.of != type)
+		return qb_error_set(err, EPROTO, "the helper answered request %u instead of %u",
+			answer->done.of, type);
+	return r < 0 ? r : 0;
+}
+
+/* A request that is nothing but its head. */
+static int simple(struct qb_session *session, enum qb_message_type type, const int *fds,
+	unsigned n_fds, struct qb_answer *answer, struct qb_error *err)
+{
+	struct qb_message_head head;
+
+	return request(session, type, &head, sizeof(head), fds, n_fds, answer, err);
+}
+
+int qb_session_plan(struct qb_session *session, const struct qb_asked *asked,
+	struct qb_answer *answer, struct qb_error *err)
+{
+	struct qb_request body = asked->request;
+
+	return request(
+		session, QB_MSG_PLAN, &body, sizeof(body), asked->fds, asked->n_fds, answer, err);
+}
+
+int qb_session_apply(struct qb_session *session, struct qb_answer *answer, struct qb_error *err)
+{
+	return simple(session, QB_MSG_APPLY, NULL, 0, answer, err);
+}
+
+int qb_session_run(
+	struct qb_session *session, int place, struct qb_answer *answer, struct qb_error *err)
+{
+	return simple(session, QB_MSG_RUN, &place, 1, answer, err);
+}
+
+int qb_session_restore(struct qb_session *session, struct qb_answer *answer, struct qb_error *err)
+{
+	return simple(session, QB_MSG_RESTORE, NULL, 0, answer, err);
+}
+
+/*
+ * Waits for HELLO's answer, which may take as long as another session. 0: it is DONE; -ENOTCONN:
+ * nothing was ever said, so this way to privilege is closed.
+ */
+static int greet(struct qb_session *session, struct qb_job *job, struct qb_error *err)
+{
+	static struct qb_message message;
+	struct qb_answer answer = {0};
+	bool heard = false;
+
+	while (true) {
+		struct pollfd fds[] = {{.fd = session->fd, .events = POLLIN},
+			{.fd = job->early, .events = POLLIN}};
+		int r;
+
+		if (poll(fds, QB_ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+			return qb_error_errno(err, errno, "wait for the helper");
+		if (qb_job_interrupted(job))
+			return qb_error_set(err, EINTR, "told to end");
+		if (!fds[0].revents)
+			continue;
+		r = qb_message_receive(session->fd, &message, err);
+		if (r == 0)
+			return heard ? qb_error_set(err, EPIPE, "the helper is gone") : -ENOTCONN;
+		if (r < 0)
+			return r;
+		heard = true;
+		qb_message_close(&message);
+		if (took_aside(session, &message))
+			continue;
+		r = qb_answer_take(&answer, &message, false, err);
+		if (r != 0)
+			return r < 0 ? r : 0;
+	}
+}
+
+/* The command on one line, for other people to see; cut where it is long. */
+static void show_command(char *const *command, char *buf, size_t size)
+{
+	size_t used = 0;
+
+	for (; command && *command && used < size - 1; command++) {
+		qb_text_format(buf + used, size - used, "%s%s", used ? " " : "", *command);
+		used = strlen(buf);
+	}
+	qb_text_printable(buf);
+}
+
+/* Tries one way. -ENOTCONN: it is closed. */
+static int try(const struct qb_spawn *spawn, const struct qb_session_hello *hello,
+	struct qb_job *job, struct qb_session *ret, struct qb_error *err)
+{
+	struct qb_session session = QB_SESSION_NONE;
+	struct qb_hello body = {.purpose = (uint8_t)hello->purpose,
+		.force = hello->force,
+		.lock_wait_ns = hello->lock_wait_ns};
+	int r = qb_spawn_start(spawn, &session.fd, &session.pid, err);
+
+	if (r < 0)
+		return r;
+	show_command(hello->command, body.command, sizeof(body.command));
+	r = qb_message_send(session.fd, QB_MSG_HELLO, &body, sizeof(body), NULL, 0);
+	if (r < 0 && r != -EPIPE)
+		qb_error_errno(err, -r, "speak to the helper");
+	else
+		r = greet(&session, job, err);
+	if (r < 0)
+		qb_session_close(&session);
+	else
+		*ret = session;
+	return r;
+}
+
+/* Is there a person at a terminal, and are we in its foreground, so that a prompt can be answered?
+ */
+static bool can_prompt(void)
+{
+	_cleanup_close_ int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+	return tty >= 0 && qb_say_on_terminal() && tcgetpgrp(tty) == getpgrp();
+}
+
+/*
+ * sudo is kept out of our process group: with `use_pty` it would take the terminal's input away
+ * from the benchmark. So the password is asked for by `sudo -v`, in the foreground, and the helper
+ * is started by `sudo -n`.
+ */
+static int try_sudo(char *helper, const struct qb_session_hello *hello, struct qb_job *job,
+	struct qb_session *ret, struct qb_error *err)
+{
+	char *const argv[] = {"sudo", "-n", "--", helper, NULL};
+	char *const ask[] = {"sudo", "-v", NULL};
+	const struct qb_spawn spawn = {.argv = argv, .background = true, .silent = true};
+	const struct qb_spawn prompt = {.argv = ask};
+	int r = try(&spawn, hello, job, ret, err);
+
+	if (r != -ENOTCONN || !can_prompt())
+		return r;
+	r = qb_spawn_wait(&prompt, err);
+	if (r < 0)
+		return r;
+	if (qb_job_interrupted(job))
+		return qb_error_set(err, EINTR, "told to end");
+	return r == 0 ? try(&spawn, hello, job, ret, err) : -ENOTCONN;
+}
+
+int qb_session_open(struct qb_session *ret, const struct qb_session_hello *hello,
+	struct qb_job *job, struct qb_error *err)
+{
+	char helper[PATH_MAX];
+	char *const argv[] = {helper, NULL};
+	const struct qb_spawn direct = {.argv = argv, .clean = true, .silent = true};
+	int r = qb_spawn_find("quietbench-helper", helper, sizeof(helper), err);
+
+	if (r < 0)
+		return r;
+	if (geteuid() == 0) {
+		r = try(&direct, hello, job, ret, err);
+		return r == -ENOTCONN ? qb_error_set(err, EIO, "%s ended without a word", helper)
+				      : r;
+	}
+	r = try_sudo(helper, hello, job, ret, err);
+	if (r == -ENOTCONN)
+		return qb_error_set(err, EACCES, "no privilege");
+	return r;
+}
+
+void qb_session_close(struct qb_session *session)
+{
+	struct qb_message_head head;
+	struct pollfd end = {.fd = session->fd, .events = POLLIN};
+	static struct qb_message message;
+
+	if (session->fd >= 0) {
+		/* If it is gone already, the end of file below says so. */
+		(void)qb_message_send(session->fd, QB_MSG_BYE, &head, sizeof(head), NULL, 0);
+		while (poll(&end, 1, CLOSE_MS) > 0 &&
+			qb_message_receive(session->fd, &message, NULL) > 0) {
+			qb_message_close(&message);
+			took_aside(session, &message);
+		}
+		lose(session);
+	}
+	if (session->pid > 0) {
+		/* It has closed its end, so it is about to exit; sudo, if any, after it. */
+		for (int i = 0; i < 100 && waitpid(session->pid, NULL, WNOHANG) == 0; i++)
+			poll(NULL, 0, 10);
+		session->pid = 0;
+	}
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A session with the helper: from nothing to HELLO, and the requests of protocol.h.
+ *
+ * Privilege is sought in this order: root; `sudo -n`; on a terminal `sudo` with its prompt. What
+ * the helper tells without being asked (it waits, something was left running) is said or kept as
+ * it comes.
+ *
+ * Every request returns 0, or a negative errno with the helper's own words in err; after an error
+ * the helper restores by itself, and qb_session_close waits for that.
+ */
+#ifndef QB_CLI_SESSION_H
+#define QB_CLI_SESSION_H
+
+#include <cli/job.h>
+#include <cli/planner.h>
+#include <quietbench/error.h>
+#include <quietbench/protocol.h>
+
+#define QB_SESSION_LEFTOVERS 16
+
+struct qb_session {
+	int fd;		      /* -1: lost */
+	pid_t pid;	      /* the helper, or the sudo before it */
+	unsigned n_leftovers; /* how many there are; only the first few are kept */
+	struct qb_leftover leftovers[QB_SESSION_LEFTOVERS];
+};
+#define QB_SESSION_NONE ((struct qb_session){.fd = -1})
+
+struct qb_session_hello {
+	enum qb_purpose purpose;
+	bool force;
+	int64_t lock_wait_ns; /* -1: for ever */
+	char *const *command; /* for `status`: what is to be run; NULL: nothing */
+};
+
+/*
+ * -EACCES: no way to privilege is open, and why. -EINTR: the caller was told to end while we
+ * waited (job->signal). Anything else: the helper was reached and refused.
+ */
+int qb_session_open(struct qb_session *ret, const struct qb_session_hello *hello,
+	struct qb_job *job, struct qb_error *err);
+
+int qb_session_plan(struct qb_session *session, const struct qb_asked *asked,
+	struct qb_answer *answer, struct qb_error *err);
+int qb_session_apply(struct qb_session *session, struct qb_answer *answer, struct qb_error *err);
+/* Hands over `place`, the helper's end of the throw-away socket; the caller closes his copy. */
+int qb_session_run(
+	struct qb_session *session, int place, struct qb_answer *answer, struct qb_error *err);
+int qb_session_restore(struct qb_session *session, struct qb_answer *answer, struct qb_error *err);
+
+/* While the benchmark runs: takes what the helper says by itself. Its end makes fd -1. */
+void qb_session_listen(struct qb_session *session);
+
+/* Says BYE (unless lost), and waits until the helper has restored and ended. NONE is allowed. */
+void qb_session_close(struct qb_session *session);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Starting programs (spawn.h). */
+#include <base/macros.h>
+#include <base/text.h>
+#include <cli/spawn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+static char *const no_environment[] = {NULL};
+
+int qb_spawn_find(const char *program, char *buf, size_t size, struct qb_error *err)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	const char *slash;
+
+	if (n > 0) {
+		self[n] = '\0';
+		slash = strrchr(self, '/');
+		if (slash &&
+			qb_text_format(buf, size, "%.*s/%s", (int)(slash - self), self, program) &&
+			access(buf, X_OK) == 0)
+			return 0;
+	}
+	if (qb_text_format(buf, size, "%s/%s", QB_LIBEXECDIR, program) && access(buf, X_OK) == 0)
+		return 0;
+	return qb_error_errno(
+		err, errno, "find %s beside this program or in %s", program, QB_LIBEXECDIR);
+}
+
+/* In the child: the caller's signal mask may block anything; a fresh program starts unblocked. */
+static void unblock_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void silence(int fd)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null >= 0)
+		dup2(null, fd);
+}
+
+static _Noreturn void become(const struct qb_spawn *spawn)
+{
+	unblock_signals();
+	if (spawn->clean)
+		execve(spawn->argv[0], spawn->argv, no_environment);
+	else
+		execvp(spawn->argv[0], spawn->argv);
+	_exit(127);
+}
+
+int qb_spawn_start(const struct qb_spawn *spawn, int *ret_fd, pid_t *ret_pid, struct qb_error *err)
+{
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return qb_error_errno(err, errno, "make a socket for %s", spawn->argv[0]);
+	pid = fork();
+	if (pid < 0) {
+		int code = errno;
+
+		close(pair[0]);
+		close(pair[1]);
+		return qb_error_errno(err, code, "start %s", spawn->argv[0]);
+	}
+	if (pid == 0) {
+		if (spawn->background)
+			setpgid(0, 0);
+		/* dup2 onto itself would keep CLOEXEC; pair is never 0 (keep_standard_fds). */
+		dup2(pair[1], STDIN_FILENO);
+		silence(STDOUT_FILENO);
+		if (spawn->silent)
+			silence(STDERR_FILENO);
+		close_range(STDERR_FILENO + 1, UINT_MAX, CLOSE_RANGE_CLOEXEC);
+		become(spawn);
+	}
+	close(pair[1]);
+	*ret_fd = pair[0];
+	*ret_pid = pid;
+	return 0;
+}
+
+int qb_spawn_wait(const struct qb_spawn *spawn, struct qb_error *err)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return qb_error_errno(err, errno, "start %s", spawn->argv[0]);
+	if (pid == 0)
+		become(spawn);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return qb_error_errno(err, errno, "wait for %s", spawn->argv[0]);
+	return status;
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * quietbench status: is the host conditioned, by whom, since when, and does it still hold?
+ *
+ * Readable by anyone, and it disturbs nobody: the summary says what a session did, /proc/locks
+ * says whether that session lives. (Trying the lock would need the right to open it, and could
+ * make a session that starts at that moment believe the host taken.)
+ */
+#include <base/file.h>
+#include <base/macros.h>
+#include <cli/json.h>
+#include <cli/lines.h>
+#include <cli/query.h>
+#include <core/apply.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <quietbench/journal.h>
+#include <quietbench/lever.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+
+#define LOCK_PATH QB_STATE_DIR "/lock" /* src/helper/lock.c takes it */
+
+#define EXIT_NOT_CONDITIONED 3
+#define EXIT_UNKNOWN	     4
+
+enum state {
+	STATE_CONDITIONED,
+	STATE_DRIFTED,
+	STATE_LEFT_OVER,
+	STATE_NOT_CONDITIONED,
+	STATE_UNKNOWN,
+};
+
+static const struct {
+	const char *name;
+	int status;
+} states[] = {
+	[STATE_CONDITIONED] = {"conditioned", EXIT_SUCCESS},
+	[STATE_DRIFTED] = {"drifted", QB_EXIT_FAILURE},
+	[STATE_LEFT_OVER] = {"left over", QB_EXIT_FAILURE},
+	[STATE_NOT_CONDITIONED] = {"not conditioned", EXIT_NOT_CONDITIONED},
+	[STATE_UNKNOWN] = {"unknown", EXIT_UNKNOWN},
+};
+
+struct status {
+	enum state state;
+	struct qb_error why; /* what else there is to say; text "" when nothing */
+	bool session;	     /* the members below mean something */
+	struct qb_journal summary;
+	struct qb_steps steps; /* as the session left them */
+	struct qb_steps drift; /* before: as it was left; wanted: as it reads now */
+	size_t unreadable;
+};
+
+static void status_free(struct status *status)
+{
+	qb_steps_free(&status->steps);
+	qb_steps_free(&status->drift);
+}
+
+/* Who holds the flock on the host lock: a pid, 0 for nobody, or a negative errno. */
+static int lock_holder(struct qb_error *err)
+{
+	_cleanup_free_ char *locks = NULL;
+	char *rest = NULL;
+	struct stat st;
+
+	if (stat(LOCK_PATH, &st) < 0)
+		return errno == ENOENT
+			       ? 0
+			       : qb_error_errno(err, errno, "look at the host lock %s", LOCK_PATH);
+	if (qb_file_read_all("/proc/locks", &locks, err) < 0)
+		return -err->code;
+	for (char *line = strtok_r(locks, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		unsigned major, minor;
+		uint64_t inode;
+		int pid;
+		/* "3: FLOCK  ADVISORY  WRITE 812 00:1a:567 0 EOF" */
+		if (sscanf(line, "%*u: FLOCK %*s WRITE %d %x:%x:%" SCNu64, &pid, &major, &minor,
+			    &inode) == 4 &&
+			makedev(major, minor) == st.st_dev && inode == st.st_ino)
+			return pid;
+	}
+	return 0;
+}
+
+/* A thread that is gone took its mask along; anything else that is gone has drifted. */
+static bool is_gone(const struct qb_step *step, int r)
+{
+	return (r == -ENOENT || r == -ESRCH) && qb_levers[step->lever].unit == QB_UNIT_TASK;
+}
+
+static int compare_step(struct status *status, const struct qb_step *step, struct qb_error *err)
+{
+	char now[QB_TEXT_MAX];
+	int r = qb_lever_read(step->lever, &step->unit, now, sizeof(now), NULL);
+
+	if (r == -EACCES || r == -EPERM)
+		status->unreadable++;
+	if (r == -EACCES || r == -EPERM || is_gone(step, r))
+		return 0;
+	if (r < 0)
+		snprintf(now, sizeof(now), "(%s)", qb_error_name(-r, (char[64]){0}, 64));
+	else if (qb_lever_same(step->lever, now, step->left))
+		return 0;
+	struct qb_step *drift =
+		qb_steps_add(&status->drift, step->lever, step->unit, step->left, now);
+	if (!drift)
+		return qb_error_errno(err, ENOMEM, "compare the host with what was left");
+	drift->status = QB_STATUS_APPLIED;
+	return 0;
+}
+
+static int look_for_drift(struct status *status, struct qb_error *err)
+{
+	for (size_t i = 0; i < status->steps.n; i++) {
+		const struct qb_step *step = &status->steps.v[i];
+		if (!step->left || step->status != QB_STATUS_APPLIED)
+			continue;
+		int r = compare_step(status, step, err);
+		if (r < 0)
+			return r;
+	}
+	status->state = status->drift.n ? STATE_DRIFTED : STATE_CONDITIONED;
+	return 0;
+}
+
+/* There is no summary of this boot. */
+static enum state without_summary(int holder, struct qb_error *why)
+{
+	if (holder > 0) {
+		qb_error_set(why, 0, "a session is at work (pid %d)", holder);
+		return STATE_NOT_CONDITIONED;
+	}
+	if (qb_file_exists(QB_JOURNAL_PATH)) {
+		qb_error_set(why, 0, "a session died at work; run: quietbench restore");
+		return STATE_LEFT_OVER;
+	}
+	if (qb_file_exists(QB_CONFLICTS_PATH))
+		qb_error_set(why, 0,
+			"values that others changed were left alone; to take them back: "
+			"quietbench restore --force");
+	return STATE_NOT_CONDITIONED;
+}
+
+static bool is_owner(const struct qb_journal_owner *owner, int pid)
+{
+	return pid && (pid == owner->guardian || pid == owner->monitor);
+}
+
+static int look(struct status *status, struct qb_error *err)
+{
+	int r = qb_journal_read(&status->summary, QB_SUMMARY_PATH, &status->steps, err);
+	status->session = r == 0;
+	if (r < 0 && r != -ENOENT && r != -ESTALE)
+		return r;
+	int holder = lock_holder(err);
+	if (holder < 0)
+		return holder;
+	if (!status->session) {
+		status->state = without_summary(holder, &status->why);
+		return 0;
+	}
+	if (is_owner(&status->summary.owner, holder))
+		return look_for_drift(status, err);
+	status->state = STATE_LEFT_OVER;
+	if (holder)
+		qb_error_set(
+			&status->why, 0, "its session died; another is at work (pid %d)", holder);
+	else
+		qb_error_set(&status->why, 0, "its session died; run: quietbench restore");
+	return 0;
+}
+
+static const char *user_name(uint32_t uid, char *buf, size_t size)
+{
+	const struct passwd *user = getpwuid(uid);
+	if (user)
+		snprintf(buf, size, "%s", user->pw_name);
+	else
+		snprintf(buf, size, "uid %" PRIu32, uid);
+	return buf;
+}
+
+static size_t count_applied(const struct qb_steps *steps)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < steps->n; i++)
+		n += steps->v[i].status == QB_STATUS_APPLIED && steps->v[i].wanted;
+	return n;
+}
+
+static void format_time(int64_t since, const char *format, char *buf, size_t size)
+{
+	time_t seconds = (time_t)since;
+	struct tm tm;
+	strftime(buf, size, format, localtime_r(&seconds, &tm));
+}
+
+static void put_session(struct qb_json *json, const struct status *status)
+{
+	const struct qb_journal_owner *owner = &status->summary.owner;
+	char user[64], since[64];
+
+	if (!status->session) {
+		qb_json_null(json, "session");
+		return;
+	}
+	format_time(owner->since, "%FT%T%z", since, sizeof(since));
+	qb_json_object(json, "session");
+	qb_json_text(json, "user", user_name(owner->uid, user, sizeof(user)));
+	qb_json_number(json, "uid", owner->uid);
+	qb_json_text(json, "since", since);
+	qb_json_number(json, "client", owner->client);
+	qb_json_number(json, "monitor", owner->monitor);
+	qb_json_text(json, "profile", owner->profile);
+	qb_json_text(json, "cpus", owner->cpus);
+	qb_json_text(json, "command", owner->command);
+	qb_json_number(json, "applied", (int64_t)count_applied(&status->steps));
+	qb_json_end(json);
+}
+
+static int print_json(const struct status *status)
+{
+	_cleanup_(qb_json_freep) struct qb_json *json = qb_json_new();
+	char unit[QB_NAME_MAX + 64];
+
+	qb_json_text(json, "schema", "quietbench/status/1");
+	qb_json_text(json, "state", states[status->state].name);
+	qb_json_text(json, "reason", *status->why.text ? status->why.text : NULL);
+	put_session(json, status);
+	qb_json_array(json, "drift");
+	for (size_t i = 0; i < status->drift.n; i++) {
+		const struct qb_step *step = &status->drift.v[i];
+		qb_lever_unit_name(step->lever, &step->unit, unit, sizeof(unit));
+		qb_json_object(json, NULL);
+		qb_json_text(json, "lever", qb_lever_name(step->lever));
+		qb_json_text(json, "unit", unit);
+		qb_json_text(json, "left", step->before);
+		qb_json_text(json, "now", step->wanted);
+		qb_json_end(json);
+	}
+	qb_json_end(json);
+	qb_json_number(json, "unreadable", (int64_t)status->unreadable);
+	return qb_query_print(json, states[status->state].status);
+}
+
+static void print_session(const struct status *status)
+{
+	const struct qb_journal_owner *owner = &status->summary.owner;
+	char user[64], since[64], ago[64];
+	int64_t seconds = time(NULL) - owner->since;
+
+	qb_quantity_format(
+		QB_QUANTITY_DURATION, (seconds > 0 ? seconds : 0) * 1000000000, ago, sizeof(ago));
+	format_time(owner->since, "%F %T", since, sizeof(since));
+	printf("  by       %s, since %s (%s)\n", user_name(owner->uid, user, sizeof(user)), since,
+		ago);
+	printf("  profile  %s, CPU %s, %zu changes\n", owner->profile, owner->cpus,
+		count_applied(&status->steps));
+	printf("  command  %s\n", owner->command);
+}
+
+static int print_text(const struct status *status)
+{
+	struct qb_error err = {0};
+
+	printf("%s%s%s\n", states[status->state].name, *status->why.text ? ": " : "",
+		status->why.text);
+	if (status->session)
+		print_session(status);
+	if (status->drift.n) {
+		printf("changed by somebody else since:\n");
+		if (qb_lines_changes(stdout, &status->drift, QB_STATUS_APPLIED, &err) < 0)
+			return qb_query_fail(&err);
+	}
+	if (status->unreadable)
+		printf("%zu values only root may read were not compared\n", status->unreadable);
+	return states[status->state].status;
+}
+
+int qb_cmd_status(struct qb_cli *cli)
+{
+	_cleanup_(status_free) struct status status = {0};
+	struct qb_error err = {0};
+
+	if (look(&status, &err) < 0) {
+		status.state = STATE_UNKNOWN;
+		status.why = err;
+	}
+	return qb_option_given(&cli->options, JSON) ? print_json(&status) : print_text(&status);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Applying and undoing steps under a journal.
+ *
+ * The only callers of qb_lever_write. Used by the monitor for its session and by a recovery for
+ * somebody else's; both hold the host lock.
+ *
+ *	qb_apply_sort(&steps)                        once, before the journal
+ *	qb_apply_snapshot(&steps, from, to, &err)    reads every before
+ *	qb_journal_step for from..to
+ *	qb_apply_write(&journal, &steps, from, to, …)
+ *	qb_apply_left(&journal, &steps, …)           after the last write of all
+ *	…
+ *	qb_undo(&journal, &steps, &summary)
+ */
+#ifndef QB_CORE_APPLY_H
+#define QB_CORE_APPLY_H
+
+#include <quietbench/error.h>
+#include <quietbench/journal.h>
+#include <quietbench/step.h>
+
+/* Steps of a lower apply rank silence rivals (irqbalance): they come before the snapshot. */
+#define QB_RANK_CONDITION 20
+
+/* Stable, by apply rank. After this the order, and so the index, of steps stays. */
+int qb_apply_sort(struct qb_steps *steps, struct qb_error *err);
+/* How many of the sorted steps silence rivals. */
+size_t qb_apply_rivals(const struct qb_steps *steps);
+/*
+ * Fills in `before` of the planned and coupled steps from..to. A step whose attribute cannot be
+ * read becomes unsupported, with the reason; one that stands where it should becomes unchanged.
+ * Never fails but for memory.
+ */
+int qb_apply_snapshot(struct qb_steps *steps, size_t from, size_t to, struct qb_error *err);
+/*
+ * Writes the planned steps from..to: INTENT, one write, BECAME. A refusal of the kernel's is the
+ * step's status and reason, not an error; an error means that the journal failed, and nothing was
+ * written after it.
+ */
+int qb_apply_write(struct qb_journal *journal, struct qb_steps *steps, size_t from, size_t to,
+	struct qb_error *err);
+/* Journals what every step reads now: later steps change earlier ones. */
+int qb_apply_left(struct qb_journal *journal, struct qb_steps *steps, struct qb_error *err);
+
+struct qb_undo_summary {
+	size_t restored, conflicts, failures;
+	struct qb_error first; /* the first failure */
+};
+
+/*
+ * Judges every step (unless an earlier, interrupted undo did), then puts back what is ours, in
+ * restore rank. One failure never stops the others. `journal` records; when it cannot (a full
+ * disk), the undo goes on and says so in the summary.
+ */
+void qb_undo(struct qb_journal *journal, struct qb_steps *steps, struct qb_undo_summary *ret);
+
+/*
+ * What was not put back: conflicts (somebody else's value stands: `became`) and failures. Kept in
+ * a file of the journal's format, so that neither stands in the way of later runs.
+ */
+#define QB_CONFLICTS_PATH QB_STATE_DIR "/conflicts"
+int qb_conflicts_keep(const char *path, const struct qb_journal_owner *owner,
+	const struct qb_steps *steps, struct qb_error *err);
+/*
+ * Tries the failures again and, with `force`, writes `before` over a rival's value that still
+ * stands. What is settled leaves the file. No file: nothing to do, and no error.
+ */
+int qb_conflicts_retry(const char *path, bool force, struct qb_steps *ret_steps,
+	struct qb_undo_summary *ret, struct qb_error *err);
+
+#endif

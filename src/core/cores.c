@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* core/cores.h */
+#include <base/macros.h>
+#include <core/cores.h>
+#include <errno.h>
+
+/* Rows of one core next to each other; a CPU of unknown core stands alone. */
+static int compare_pus(const void *va, const void *vb)
+{
+	const struct qb_pu *a = *(const struct qb_pu *const *)va;
+	const struct qb_pu *b = *(const struct qb_pu *const *)vb;
+
+	if (a->core != b->core)
+		return a->core < b->core ? -1 : 1;
+	return (int)a->cpu - (int)b->cpu;
+}
+
+static bool same_core(const struct qb_pu *a, const struct qb_pu *b)
+{
+	return a->core >= 0 && a->core == b->core;
+}
+
+static void weigh(
+	struct qb_core *core, const struct qb_topology *t, const struct qb_cpus *usable, bool share)
+{
+	core->isolated = true;
+	for (unsigned i = 0; i < core->n; i++) {
+		const struct qb_pu *pu = core->pus[i];
+
+		core->boot |= pu->cpu == t->boot_cpu;
+		if (!qb_cpus_has(usable, pu->cpu))
+			continue;
+		core->usable++;
+		core->isolated &= qb_cpus_has(&t->isolated, pu->cpu);
+		if (!core->first || core->first->cpu == t->boot_cpu)
+			core->first = pu;
+	}
+	core->whole = core->usable == core->n;
+	core->weight = share || !core->usable ? core->usable : 1;
+}
+
+int qb_cores_init(struct qb_cores *ret, const struct qb_topology *topology,
+	const struct qb_cpus *usable, bool share, struct qb_error *err)
+{
+	_cleanup_(qb_cores_free) struct qb_cores cores = {.topology = topology};
+	size_t n = topology->n ? topology->n : 1;
+
+	cores.pus = calloc(n, sizeof(struct qb_pu *));
+	cores.all = calloc(n, sizeof(*cores.all));
+	cores.picks = calloc(n, sizeof(struct qb_core *));
+	if (!cores.pus || !cores.all || !cores.picks)
+		return qb_error_errno(err, ENOMEM, "choose among %u CPUs", topology->n);
+	for (unsigned i = 0; i < topology->n; i++)
+		cores.pus[i] = &topology->pus[i];
+	qsort(cores.pus, topology->n, sizeof(*cores.pus), compare_pus);
+	for (unsigned i = 0; i < topology->n; i++) {
+		if (i == 0 || !same_core(cores.pus[i - 1], cores.pus[i]))
+			cores.all[cores.n++].pus = &cores.pus[i];
+		cores.all[cores.n - 1].n++;
+	}
+	for (size_t i = 0; i < cores.n; i++) {
+		weigh(&cores.all[i], topology, usable, share);
+		if (cores.all[i].usable)
+			cores.picks[cores.n_picks++] = &cores.all[i];
+	}
+	*ret = cores;
+	cores = (struct qb_cores){0};
+	return 0;
+}
+
+void qb_cores_free(struct qb_cores *cores)
+{
+	if (!cores)
+		return;
+	free(cores->pus);
+	free(cores->all);
+	free(cores->picks);
+	*cores = (struct qb_cores){0};
+}
+
+void qb_cores_keep(
+	struct qb_cores *cores, bool (*keep)(const struct qb_core *core, long value), long value)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < cores->n_picks; i++)
+		if (keep(cores->picks[i], value))
+			cores->picks[kept++] = cores->picks[i];
+	cores->n_picks = kept;
+}
+
+unsigned qb_cores_weight(const struct qb_cores *cores)
+{
+	unsigned sum = 0;
+
+	for (size_t i = 0; i < cores->n_picks; i++)
+		sum += cores->picks[i]->weight;
+	return sum;
+}
+
+/* The group a core belongs to at this level; -1: the host does not tell, so it is in none. */
+static int group_of(const struct qb_pu *pu, enum qb_within within)
+{
+	switch (within) {
+	case QB_WITHIN_CORE: return pu->core;
+	case QB_WITHIN_L3: return pu->l3;
+	case QB_WITHIN_PACKAGE: return pu->package;
+	case QB_WITHIN_NODE: return pu->node;
+	case QB_WITHIN_ANY: return 0;
+	}
+	return -1;
+}
+
+/* Best first, the boot CPU's core last. Of equals the highest number, whole groups together. */
+static int compare_cores(const struct qb_core *a, const struct qb_core *b)
+{
+	if (a->boot != b->boot)
+		return a->boot ? 1 : -1;
+	if (a->first->kind != b->first->kind)
+		return a->first->kind > b->first->kind ? -1 : 1;
+	if (a->isolated != b->isolated)
+		return a->isolated ? -1 : 1;
+	if (a->whole != b->whole)
+		return a->whole ? -1 : 1;
+	if (a->first->node != b->first->node)
+		return a->first->node > b->first->node ? -1 : 1;
+	if (a->first->package != b->first->package)
+		return a->first->package > b->first->package ? -1 : 1;
+	if (a->first->l3 != b->first->l3)
+		return a->first->l3 > b->first->l3 ? -1 : 1;
+	return (int)b->first->cpu - (int)a->first->cpu;
+}
+
+static int compare_picks(const void *va, const void *vb, void *level)
+{
+	const struct qb_core *a = *(struct qb_core *const *)va, *b = *(struct qb_core *const *)vb;
+	enum qb_within within = *(enum qb_within *)level;
+	int in_a = group_of(a->first, within), in_b = group_of(b->first, within);
+
+	if (in_a != in_b)
+		return in_a > in_b ? -1 : 1;
+	return compare_cores(a, b);
+}
+
+/* What speaks for a group: the first difference decides. */
+struct group {
+	size_t start, n;
+	unsigned isolated, whole; /* how much of what is wanted is so, at most all of it */
+	bool boot;		  /* the boot CPU is in it */
+};
+
+static struct group survey(const struct qb_cores *cores, size_t start, enum qb_within within,
+	unsigned want, int boot_group, unsigned *ret_weight)
+{
+	int id = group_of(cores->picks[start]->first, within);
+	struct group group = {.start = start, .boot = id == boot_group};
+
+	*ret_weight = 0;
+	for (size_t i = start; i < cores->n_picks; i++) {
+		const struct qb_core *core = cores->picks[i];
+
+		if (group_of(core->first, within) != id)
+			break;
+		group.n++;
+		*ret_weight += core->weight;
+		group.isolated += core->isolated ? core->weight : 0;
+		group.whole += core->whole ? core->weight : 0;
+	}
+	if (group.isolated > want)
+		group.isolated = want;
+	if (group.whole > want)
+		group.whole = want;
+	return group;
+}
+
+static bool better(const struct group *a, const struct group *b)
+{
+	if (a->isolated != b->isolated)
+		return a->isolated > b->isolated;
+	if (a->whole != b->whole)
+		return a->whole > b->whole;
+	return !a->boot && b->boot;
+}
+
+static int boot_group(const struct qb_cores *cores, enum qb_within within)
+{
+	for (size_t i = 0; i < cores->n; i++)
+		if (cores->all[i].boot)
+			return group_of(cores->all[i].pus[0], within);
+	return -1;
+}
+
+/* Groups come in descending order, so that of equals the first met is the highest. */
+static bool place_at(struct qb_cores *cores, enum qb_within within, unsigned want)
+{
+	int boot = boot_group(cores, within);
+	struct group best = {0};
+
+	qsort_r(cores->picks, cores->n_picks, sizeof(struct qb_core *), compare_picks, &within);
+	for (size_t at = 0; at < cores->n_picks;) {
+		unsigned weight;
+		struct group group = survey(cores, at, within, want, boot, &weight);
+
+		at += group.n;
+		if (weight < want || group_of(cores->picks[group.start]->first, within) < 0)
+			continue;
+		if (!best.n || better(&group, &best))
+			best = group;
+	}
+	if (!best.n)
+		return false;
+	memmove(cores->picks, cores->picks + best.start, best.n * sizeof(struct qb_core *));
+	cores->n_picks = best.n;
+	return true;
+}
+
+enum qb_within qb_cores_place(struct qb_cores *cores, enum qb_within within, unsigned want)
+{
+	while (!place_at(cores, within, want) && within < QB_WITHIN_ANY)
+		within++;
+	return within;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The cores of a topology as candidates: what qb_select filters, ranks and takes from.
+ *
+ * qb_cores_init makes one row per core (a CPU whose core is unknown is a core of its own) and a
+ * list of picks, at first every core with a CPU in `usable`. qb_cores_keep shortens the picks;
+ * qb_cores_place puts those of the best group in front, best first.
+ */
+#ifndef QB_CORE_CORES_H
+#define QB_CORE_CORES_H
+
+#include <quietbench/topology.h>
+#include <stddef.h>
+
+struct qb_core {
+	const struct qb_pu **pus; /* all its online CPUs, ascending */
+	unsigned n;
+	unsigned usable; /* how many of them the benchmark may have */
+	unsigned weight; /* how many it would take: 1 under smt idle, else `usable` */
+	const struct qb_pu
+		*first; /* the one it takes first: not the boot CPU if there is another */
+	bool boot;	/* holds the boot CPU */
+	bool isolated;	/* its usable CPUs are isolated at boot */
+	bool whole;	/* every sibling is usable: none will stay busy */
+};
+
+struct qb_cores {
+	const struct qb_topology *topology;
+	const struct qb_pu **pus;
+	struct qb_core *all;
+	struct qb_core **picks;
+	size_t n, n_picks;
+};
+
+/* cpus.within, from inside to outside. */
+enum qb_within {
+	QB_WITHIN_CORE,
+	QB_WITHIN_L3,
+	QB_WITHIN_PACKAGE,
+	QB_WITHIN_NODE,
+	QB_WITHIN_ANY,
+};
+
+/* `share`: siblings are taken too, so that a core weighs as much as it has usable CPUs. */
+int qb_cores_init(struct qb_cores *ret, const struct qb_topology *topology,
+	const struct qb_cpus *usable, bool share, struct qb_error *err);
+void qb_cores_free(struct qb_cores *cores);
+
+/* Drops the picks for which keep(core, value) is false. */
+void qb_cores_keep(
+	struct qb_cores *cores, bool (*keep)(const struct qb_core *core, long value), long value);
+unsigned qb_cores_weight(const struct qb_cores *cores);
+
+/*
+ * Finds the best group at `within`, or outwards of it, whose picks weigh `want` together (which all
+ * picks must), and keeps that group's picks, best first. Returns the level at which it was found.
+ */
+enum qb_within qb_cores_place(struct qb_cores *cores, enum qb_within within, unsigned want);
+
+#endif

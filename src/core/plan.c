@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* plan.h */
+#include <base/macros.h>
+#include <core/plan.h>
+#include <errno.h>
+
+int qb_plan_wish_everything(struct qb_profile *profile, struct qb_error *err)
+{
+	static const struct {
+		enum qb_key key;
+		const char *value;
+	} wishes[] = {
+		{QB_KEY_CPUS_ISOLATION, "auto"},
+		{QB_KEY_FREQUENCY_GOVERNOR, "performance"},
+		{QB_KEY_FREQUENCY_TURBO, "false"},
+		{QB_KEY_FREQUENCY_RANGE, "base"},
+		{QB_KEY_FREQUENCY_EPP, "performance"},
+		{QB_KEY_IDLE_MAX_LATENCY, "10us"},
+		{QB_KEY_IRQS_MOVE, "true"},
+		{QB_KEY_IRQS_IRQBALANCE, "ban"},
+		{QB_KEY_KERNEL_NMI_WATCHDOG, "false"},
+		{QB_KEY_KERNEL_TIMER_MIGRATION, "false"},
+		{QB_KEY_KERNEL_WORKQUEUES, "housekeeping"},
+		{QB_KEY_KERNEL_STAT_INTERVAL, "120s"},
+		{QB_KEY_MEMORY_THP, "never"},
+		{QB_KEY_MEMORY_KSM, "false"},
+		{QB_KEY_MEMORY_NUMA_BALANCING, "false"},
+		{QB_KEY_PROCESS_PIN, "true"},
+		{QB_KEY_PROCESS_ASLR, "false"},
+		{QB_KEY_PROCESS_NUMA, "bind"},
+		{QB_KEY_PROCESS_LOCK, "true"},
+	};
+
+	for (size_t i = 0; i < QB_ARRAY_SIZE(wishes); i++) {
+		int r = qb_setting_parse(wishes[i].key, wishes[i].value,
+			&profile->set[wishes[i].key], err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Was something asked of this key that differs from leaving the host alone? */
+static bool asked(const struct qb_setting *setting, const struct qb_key_info *key)
+{
+	if (qb_setting_is(setting, "keep"))
+		return false;
+	switch ((enum qb_setting_kind)setting->kind) {
+	case QB_SETTING_UNSET: return false;
+	case QB_SETTING_WORDS: return setting->n > 0;
+	case QB_SETTING_NUMBER:
+		return !(key->type == QB_KEY_BOOL && strcmp(key->dflt, "false") == 0 &&
+			       setting->number == 0) &&
+		       !(key->type == QB_KEY_DURATION && setting->number == 0);
+	case QB_SETTING_WORD:
+	case QB_SETTING_RANGE: return true;
+	}
+	return false;
+}
+
+/* Keys of the contract whose levers this version does not have: said, never pretended. */
+static int refuse_later(const struct qb_wish *wish, struct qb_steps *steps)
+{
+	for (unsigned lever = 0; lever < QB_LEVER_COUNT; lever++) {
+		enum qb_key key = qb_levers[lever].key;
+		const struct qb_setting *setting = &wish->profile->set[key];
+		bool wanted = key == QB_KEY_CPUS_SMT ? qb_setting_is(setting, "offline")
+						     : asked(setting, &qb_keys[key]);
+
+		if (qb_levers[lever].where == QB_LEVER_LATER && wanted &&
+			qb_steps_refuse(steps, lever, QB_STATUS_UNSUPPORTED, "not in this version") < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int qb_plan_make(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err)
+{
+	static int (*const families[])(
+		const struct qb_wish *, struct qb_steps *, struct qb_error *) = {
+		qb_frequency_plan, qb_isolation_plan, qb_irqs_plan, qb_process_plan};
+
+	for (size_t i = 0; i < QB_ARRAY_SIZE(families); i++) {
+		int r = families[i](wish, steps, err);
+
+		if (r < 0)
+			return r;
+	}
+	return refuse_later(wish, steps) < 0 ? qb_error_errno(err, ENOMEM, "plan") : 0;
+}

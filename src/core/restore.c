@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* restore.h */
+#include <base/macros.h>
+#include <core/restore.h>
+#include <errno.h>
+
+void qb_session_free(struct qb_session *session)
+{
+	qb_journal_close(&session->journal);
+	qb_steps_free(&session->steps);
+}
+
+/* Survivors go before the survey: as long as they sit in the run's group it cannot be removed. */
+static int clear_benchmark(struct qb_session *s, bool end, const struct qb_isolation_seen *seen,
+	struct qb_error *err)
+{
+	if (!s->journal.bench.pid)
+		return 0;
+	return end ? qb_isolation_end(err) : qb_isolation_evict(&s->journal.bench, seen, err);
+}
+
+/* Journals steps that were appended after the journal was opened. */
+static int journal_new(struct qb_session *s, struct qb_error *err)
+{
+	int r = 0;
+
+	for (size_t i = s->journal.n_steps; i < s->steps.n && r == 0; i++)
+		r = qb_journal_step(&s->journal, &s->steps.v[i], err);
+	return r;
+}
+
+/* Threads born under our masks while we undid: each round finds fewer. */
+static int settle_threads(struct qb_session *s, struct qb_undo_summary *sum, struct qb_error *err)
+{
+	for (int round = 0; round < QB_ISOLATION_ROUNDS; round++) {
+		int r = qb_isolation_settle(&s->steps, err);
+
+		if (r <= 0)
+			return r;
+		r = journal_new(s, err);
+		if (r < 0)
+			return r;
+		qb_undo(&s->journal, &s->steps, sum); /* sums up all steps, judged before or now */
+	}
+	return 0;
+}
+
+static int finish(struct qb_session *s, struct qb_error *err)
+{
+	int r = qb_conflicts_keep(QB_CONFLICTS_PATH, &s->journal.owner, &s->steps, err);
+
+	if (r == 0)
+		r = qb_journal_settle(&s->journal, err);
+	if (r < 0)
+		return r;
+	if (unlink(QB_JOURNAL_PATH) < 0 && errno != ENOENT)
+		return qb_error_errno(err, errno, "remove the journal %s", QB_JOURNAL_PATH);
+	if (unlink(QB_SUMMARY_PATH) < 0 && errno != ENOENT)
+		return qb_error_errno(err, errno, "remove %s", QB_SUMMARY_PATH);
+	qb_journal_close(&s->journal);
+	return 0;
+}
+
+int qb_restore_session(struct qb_session *s, bool end, const struct qb_isolation_seen *seen,
+	struct qb_undo_summary *ret, struct qb_error *err)
+{
+	struct qb_error first = {0}, later = {0};
+
+	*ret = (struct qb_undo_summary){0};
+	if (s->journal.fd < 0)
+		return 0;
+	/* None of these stops the undo: it is what the host needs most. */
+	if (clear_benchmark(s, end, seen, &first) < 0 || qb_isolation_adopt(&s->steps, &first) < 0 ||
+		journal_new(s, &first) < 0)
+		later = first;
+	qb_undo(&s->journal, &s->steps, ret);
+	if (settle_threads(s, ret, &first) < 0 && !later.code)
+		later = first;
+	if (later.code && ret->failures++ == 0)
+		ret->first = later;
+	return finish(s, err);
+}
+
+static int drop(const char *path, struct qb_error *err)
+{
+	if (unlink(path) < 0 && errno != ENOENT)
+		return qb_error_errno(err, errno, "remove %s", path);
+	return 0;
+}
+
+int qb_restore_load(struct qb_session *ret, struct qb_error *err)
+{
+	struct qb_session session = {.journal.fd = -1};
+	int r = qb_journal_open(&session.journal, QB_JOURNAL_PATH, &session.steps, err);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r == -ESTALE || (r == 0 && session.journal.settled)) {
+		qb_session_free(&session);
+		r = drop(QB_JOURNAL_PATH, err);
+		return r < 0 ? r : drop(QB_SUMMARY_PATH, err);
+	}
+	if (r < 0) {
+		qb_steps_free(&session.steps);
+		return r;
+	}
+	*ret = session;
+	return 1;
+}

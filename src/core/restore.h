@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The whole way back of a session: the benchmark's processes, then every step, then the journal.
+ *
+ * The same function serves the monitor at the end of its run, the guardian after the monitor's
+ * death, and the next quietbench after everybody's death. Its caller holds the host lock.
+ */
+#ifndef QB_CORE_RESTORE_H
+#define QB_CORE_RESTORE_H
+
+#include <core/apply.h>
+#include <levers/isolation.h>
+#include <stdbool.h>
+
+struct qb_session {
+	struct qb_journal journal; /* fd -1: nothing was journaled, nothing to restore */
+	struct qb_steps steps;
+};
+
+/*
+ * `end`: the client is gone, so what is left of the benchmark is killed; otherwise survivors are
+ * moved back to where the benchmark came from, each told to `seen`. Afterwards the journal is
+ * settled and removed, and what could not be put back is kept (apply.h, conflicts). An error means
+ * that the journal stays: a later start tries again.
+ */
+int qb_restore_session(struct qb_session *session, bool end, const struct qb_isolation_seen *seen,
+	struct qb_undo_summary *ret, struct qb_error *err);
+
+/*
+ * Loads a dead session's journal into *ret. 1: there is one to restore; 0: there is none (one of
+ * another boot is removed, one that was settled too); negative: it cannot be trusted.
+ */
+int qb_restore_load(struct qb_session *ret, struct qb_error *err);
+void qb_session_free(struct qb_session *session);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* core/select_text.h */
+#include <base/macros.h>
+#include <base/text.h>
+#include <core/select_text.h>
+#include <stdarg.h>
+
+void qb_select_note(struct qb_selection *selection, const char *fmt, ...)
+{
+	size_t used = strlen(selection->note), size = sizeof(selection->note);
+	va_list ap;
+
+	if (used && used + 2 < size) {
+		memcpy(selection->note + used, "; ", 3);
+		used += 2;
+	}
+	va_start(ap, fmt);
+	vsnprintf(selection->note + used, size - used, fmt, ap);
+	va_end(ap);
+}
+
+const char *qb_select_kind_text(const struct qb_topology *t, int kind)
+{
+	if (kind == t->kinds - 1)
+		return " of the fastest kind";
+	return kind == 0 ? " of the slowest kind" : " of a middle kind";
+}
+
+const char *qb_select_level_text(enum qb_within within)
+{
+	switch (within) {
+	case QB_WITHIN_CORE: return "in one core";
+	case QB_WITHIN_L3: return "sharing one L3";
+	case QB_WITHIN_PACKAGE: return "in one package";
+	case QB_WITHIN_NODE: return "on one NUMA node";
+	case QB_WITHIN_ANY: break;
+	}
+	return "spread over the host";
+}
+
+/* Of one kind, isolated at boot, beside the boot CPU: what is true of every CPU that was chosen. */
+struct facts {
+	int kind; /* -1: several */
+	bool isolated, away;
+};
+
+static struct facts gather_facts(
+	const struct qb_topology *t, const struct qb_cores *cores, const struct qb_cpus *bench)
+{
+	struct facts facts = {
+		.kind = -1, .isolated = qb_cpus_subset(bench, &t->isolated), .away = true};
+	bool first = true;
+
+	for (size_t i = 0; i < cores->n; i++)
+		for (unsigned k = 0; k < cores->all[i].n; k++) {
+			const struct qb_pu *pu = cores->all[i].pus[k];
+
+			if (!qb_cpus_has(bench, pu->cpu))
+				continue;
+			facts.away &= !cores->all[i].boot;
+			facts.kind = first || facts.kind == pu->kind ? pu->kind : -1;
+			first = false;
+		}
+	return facts;
+}
+
+void qb_select_explain_list(
+	const struct qb_cpus_wish *w, const struct qb_cores *cores, struct qb_selection *s)
+{
+	char list[128];
+
+	qb_text_format(s->why, sizeof(s->why), "as asked: cpus.list %s",
+		qb_cpus_wish_text(&w->list, list, sizeof(list)));
+	if (gather_facts(w->topology, cores, &s->bench).kind < 0)
+		qb_select_note(s, "fast and slow cores mixed, as the list says");
+}
+
+/* "4 cores of the fastest kind sharing one L3, away from boot CPU 0; the last of those alike" */
+void qb_select_explain(const struct qb_cpus_wish *w, const struct qb_cores *cores, unsigned want,
+	enum qb_within within, struct qb_selection *s)
+{
+	const struct qb_topology *t = w->topology;
+	struct facts facts = gather_facts(t, cores, &s->bench);
+	char number[32], list[96], of[112] = "", node[32] = "", away[40] = "";
+	const char *unit = w->share ? "CPU" : "core", *kind = "";
+	const char *level =
+		want > 1 && w->count == QB_COUNT_NUMBER ? qb_select_level_text(within) : "";
+
+	qb_text_format(number, sizeof(number), "%u %s%s", want, unit, want == 1 ? "" : "s");
+	if (t->kinds > 1 && facts.kind >= 0)
+		kind = qb_select_kind_text(t, facts.kind);
+	if (w->listed)
+		qb_text_format(of, sizeof(of), " of cpus.list %s",
+			qb_cpus_wish_text(&w->list, list, sizeof(list)));
+	if (w->node >= 0)
+		qb_text_format(node, sizeof(node), " on node %ld", w->node);
+	if (facts.away)
+		qb_text_format(away, sizeof(away), ", away from boot CPU %u", t->boot_cpu);
+	qb_text_format(s->why, sizeof(s->why), "%s%s%s%s%s%s%s%s%s",
+		w->count == QB_COUNT_ALL   ? "all: "
+		: w->count == QB_COUNT_MAX ? "max: "
+					   : "",
+		number, of, kind, node, level[0] ? " " : "", level,
+		facts.isolated ? ", isolated at boot" : "", away);
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* lock.h */
+#include "lock.h"
+#include <base/file.h>
+#include <base/macros.h>
+#include <base/text.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <quietbench/journal.h>
+#include <quietbench/step.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define LOCK_PATH  QB_STATE_DIR "/lock"
+#define QUEUE_DIR  QB_STATE_DIR "/queue"
+#define POLL_MS    50
+
+/* A folder that is root's alone to write: nobody may have planted it. */
+static int make_dir(const char *path, mode_t mode, struct qb_error *err)
+{
+	struct stat st;
+
+	if (mkdir(path, mode) < 0 && errno != EEXIST)
+		return qb_error_errno(err, errno, "create %s", path);
+	if (lstat(path, &st) < 0)
+		return qb_error_errno(err, errno, "look at %s", path);
+	if (!S_ISDIR(st.st_mode) || st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)))
+		return qb_error_set(err, EPERM,
+			"%s is not a folder that only root can write: remove it and try again", path);
+	if (chmod(path, mode) < 0) /* the umask must not hide the summary */
+		return qb_error_errno(err, errno, "open %s to readers", path);
+	return 0;
+}
+
+int qb_lock_open(struct qb_error *err)
+{
+	int r = make_dir(QB_STATE_DIR, 0755, err);
+	int fd;
+
+	if (r == 0)
+		r = make_dir(QUEUE_DIR, 0700, err);
+	if (r < 0)
+		return r;
+	fd = open(LOCK_PATH, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return qb_error_errno(err, errno, "open the host lock %s", LOCK_PATH);
+	return fd;
+}
+
+int qb_lock_try(int lock)
+{
+	return flock(lock, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+}
+
+static void ticket_path(unsigned number, char *buf, size_t size)
+{
+	qb_text_format(buf, size, QUEUE_DIR "/%u", number);
+}
+
+/*
+ * Is somebody alive waiting with a smaller number? Removes the tickets of the dead on the way.
+ * Every ticket is flocked before it can be seen (the folder is locked), so an unlocked one is dead.
+ */
+static int somebody_before(unsigned own, bool *ret, struct qb_error *err)
+{
+	_cleanup_free_ unsigned *numbers = NULL;
+	size_t n = 0;
+	int r = qb_dir_numbers(QUEUE_DIR, "", &numbers, &n, err);
+
+	if (r < 0)
+		return r;
+	*ret = false;
+	for (size_t i = 0; i < n && numbers[i] < own; i++) {
+		_cleanup_close_ int fd = -1;
+		char path[64];
+
+		ticket_path(numbers[i], path, sizeof(path));
+		fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+		if (fd < 0)
+			continue; /* its owner has just got the lock */
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			unlink(path);
+		else
+			*ret = true;
+	}
+	return 0;
+}
+
+/* A ticket behind all others. The folder is locked meanwhile: numbers are given one at a time. */
+static int draw_ticket(unsigned *ret_number, struct qb_error *err)
+{
+	_cleanup_close_ int dir = open(QUEUE_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_free_ unsigned *numbers = NULL;
+	_cleanup_close_ int fd = -1;
+	unsigned number = 0;
+	char path[64];
+	size_t n = 0;
+	int r, ticket;
+
+	if (dir < 0 || flock(dir, LOCK_EX) < 0)
+		return qb_error_errno(err, errno, "lock the queue %s", QUEUE_DIR);
+	r = qb_dir_numbers(QUEUE_DIR, "", &numbers, &n, err);
+	if (r < 0)
+		return r;
+	number = n ? numbers[n - 1] + 1 : 1;
+	ticket_path(number, path, sizeof(path));
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return qb_error_errno(err, errno, "queue up with %s", path);
+	*ret_number = number;
+	ticket = fd;
+	fd = -1;
+	return ticket;
+}
+
+/* Whom we wait for, from the summary he wrote; he may not have come so far. */
+static void name_holder(char *buf, size_t size)
+{
+	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
+	struct qb_journal holder;
+	char since[32] = "";
+	struct tm tm;
+	time_t when;
+
+	if (qb_journal_read(&holder, QB_SUMMARY_PATH, &steps, NULL) < 0) {
+		qb_text_copy(buf, size, "another quietbench that is just starting or ending");
+		return;
+	}
+	when = holder.owner.since;
+	if (localtime_r(&when, &tm))
+		strftime(since, sizeof(since), "%H:%M:%S", &tm);
+	qb_text_printable(holder.owner.command);
+	qb_text_format(buf, size, "process %d of user %u, running since %s: %s",
+		holder.owner.client, holder.owner.uid, since, holder.owner.command);
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+static int wait_turn(int lock, unsigned number, int64_t wait_ns, const struct qb_peer *peer,
+	struct qb_error *err)
+{
+	struct pollfd gone = {.fd = peer->pidfd, .events = POLLIN};
+	int64_t deadline = now_ns() + wait_ns;
+
+	for (;;) {
+		bool before;
+		int r = somebody_before(number, &before, err);
+
+		if (r < 0)
+			return r;
+		if (!before && qb_lock_try(lock) == 0)
+			return 0;
+		if (wait_ns >= 0 && now_ns() >= deadline)
+			return qb_error_set(err, EWOULDBLOCK,
+				"the host is still in use after the time given by --lock-wait");
+		if (poll(&gone, 1, POLL_MS) == 1)
+			return qb_error_set(err, ECANCELED, "the client is gone");
+	}
+}
+
+int qb_lock_take(int lock, int64_t wait_ns, const struct qb_peer *peer,
+	void (*told)(void *data, const char *holder), void *data, struct qb_error *err)
+{
+	_cleanup_close_ int ticket = -1;
+	char path[64], holder[256];
+	unsigned number = 0;
+	bool before;
+	int r;
+
+	r = somebody_before(UINT32_MAX, &before, err);
+	if (r < 0)
+		return r;
+	if (!before && qb_lock_try(lock) == 0)
+		return 0;
+	name_holder(holder, sizeof(holder));
+	if (wait_ns == 0)
+		return qb_error_set(err, EWOULDBLOCK, "the host is in use by %s", holder);
+	ticket = draw_ticket(&number, err);
+	if (ticket < 0)
+		return ticket;
+	told(data, holder);
+	r = wait_turn(lock, number, wait_ns, peer, err);
+	ticket_path(number, path, sizeof(path));
+	unlink(path);
+	return r;
+}

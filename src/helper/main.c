@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * quietbench-helper: root's part. Started by quietbench with the session's socket as its standard
+ * input; takes no arguments and reads no configuration. It forks the monitor and guards it.
+ */
+#include "guardian.h"
+#include "lock.h"
+#include "sandbox.h"
+#include <base/file.h>
+#include <base/macros.h>
+#include <errno.h>
+#include <host/caller.h>
+#include <quietbench/protocol.h>
+
+static int prepare(struct qb_helper *helper, const char *sudo_uid, struct qb_error *err)
+{
+	int r;
+
+	if (geteuid() != 0)
+		return qb_error_set(err, EPERM, "the helper is not root; start it through sudo");
+	r = qb_peer_identify(helper->session, sudo_uid, &helper->peer, err);
+	if (r < 0)
+		return r;
+	if (!qb_peer_host_namespace())
+		return qb_error_set(err, EPERM,
+			"this is a container: its lock and its /run are its own, so a host cannot be "
+			"conditioned from inside; run quietbench on the host");
+	r = qb_caller_leave(err);
+	if (r < 0)
+		return r;
+	/* Recovery must outlive a shortage of memory. */
+	r = qb_file_write("/proc/self/oom_score_adj", "-1000", err);
+	if (r < 0)
+		return r;
+	r = qb_lock_open(err);
+	if (r < 0)
+		return r;
+	helper->lock = r;
+	return qb_sandbox_limit(err);
+}
+
+int main(int argc, char **argv)
+{
+	struct qb_helper helper = {.session = -1, .lock = -1};
+	struct qb_error err = {0};
+	char sudo_uid[16] = "";
+	const char *from_sudo = getenv("SUDO_UID");
+
+	if (argc != 1) {
+		fprintf(stderr, "%s takes no arguments; it is started by quietbench\n", argv[0]);
+		return 2;
+	}
+	if (from_sudo)
+		snprintf(sudo_uid, sizeof(sudo_uid), "%s", from_sudo);
+	if (qb_sandbox_start(&helper.session, &err) < 0)
+		return EXIT_FAILURE;
+	if (prepare(&helper, from_sudo ? sudo_uid : NULL, &err) < 0) {
+		qb_message_send_error(helper.session, &err);
+		return EXIT_FAILURE;
+	}
+	return qb_guardian_run(&helper);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* peer.h */
+#include "peer.h"
+#include <base/macros.h>
+#include <errno.h>
+#include <poll.h>
+#include <quietbench/value.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+/* The inode of the first PID namespace (include/linux/proc_ns.h, PROC_PID_INIT_INO). */
+#define FIRST_PID_NAMESPACE 0xEFFFFFFCu
+
+int qb_peer_identify(int session, const char *sudo_uid, struct qb_peer *ret, struct qb_error *err)
+{
+	struct ucred cred;
+	socklen_t size = sizeof(cred);
+	int type, pidfd;
+	socklen_t type_size = sizeof(type);
+	int64_t uid;
+
+	if (getsockopt(session, SOL_SOCKET, SO_TYPE, &type, &type_size) < 0 ||
+		type != SOCK_SEQPACKET ||
+		getsockopt(session, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
+		return qb_error_set(err, ENOTSOCK,
+			"standard input is not a session: this program is started by quietbench");
+	if (cred.pid <= 0)
+		return qb_error_set(err, EPERM,
+			"the client is in another PID namespace (a container): run quietbench there "
+			"where its helper runs");
+	if (cred.uid != 0 && (!sudo_uid || qb_number_parse(sudo_uid, &uid) < 0 || uid != cred.uid))
+		return qb_error_set(err, EPERM,
+			"user %u is not the one whom sudo let through (SUDO_UID %s)", cred.uid,
+			sudo_uid ? sudo_uid : "is not set");
+	pidfd = (int)syscall(SYS_pidfd_open, cred.pid, 0);
+	if (pidfd < 0)
+		return qb_error_errno(err, errno, "watch the client, process %d", cred.pid);
+	*ret = (struct qb_peer){.pid = cred.pid, .uid = cred.uid, .pidfd = pidfd};
+	return 0;
+}
+
+bool qb_peer_dead(const struct qb_peer *peer)
+{
+	struct pollfd p = {.fd = peer->pidfd, .events = POLLIN};
+
+	return poll(&p, 1, 0) == 1;
+}
+
+bool qb_peer_host_namespace(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == FIRST_PID_NAMESPACE;
+}

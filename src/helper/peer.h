@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who is at the other end of the session, and may he be there. */
+#ifndef QB_HELPER_PEER_H
+#define QB_HELPER_PEER_H
+
+#include <quietbench/error.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct qb_peer {
+	pid_t pid;
+	uid_t uid;
+	int pidfd; /* of the client; readable when it is dead */
+};
+
+/*
+ * Identifies the peer of the session socket (SO_PEERCRED: the kernel's word, not his). A peer that
+ * is not root must be the one whom sudo let through: `sudo_uid` is SUDO_UID of the helper's
+ * environment, NULL when sudo did not start it.
+ */
+int qb_peer_identify(int session, const char *sudo_uid, struct qb_peer *ret, struct qb_error *err);
+/* Has the client ended? */
+bool qb_peer_dead(const struct qb_peer *peer);
+/* Is this process in the first PID namespace? In a container /run and the lock are its own. */
+bool qb_peer_host_namespace(void);
+
+#endif

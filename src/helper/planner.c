@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* planner.h */
+#include "planner.h"
+#include "sandbox.h"
+#include <base/macros.h>
+#include <base/text.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <quietbench/lever.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define ANSWER_MS 20000
+
+/* The folder of this very program: its own files lie there, in the build as installed. */
+static int open_beside(const char *name, int flags, struct qb_error *err)
+{
+	char path[PATH_MAX], *slash;
+	struct stat self, st;
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	int fd;
+
+	if (n < 0 || stat("/proc/self/exe", &self) < 0)
+		return qb_error_errno(err, errno, "find this program's own folder");
+	path[n] = '\0';
+	slash = strrchr(path, '/');
+	if (!qb_text_copy(slash + 1, sizeof(path) - (size_t)(slash + 1 - path), name))
+		return qb_error_errno(err, ENAMETOOLONG, "find %s", name);
+	fd = open(path, flags | O_CLOEXEC);
+	if (fd < 0)
+		return qb_error_errno(err, errno, "open %s", path);
+	if (fstat(fd, &st) < 0 || (st.st_uid != 0 && st.st_uid != self.st_uid) ||
+		(st.st_mode & (S_IWGRP | S_IWOTH))) {
+		close(fd);
+		return qb_error_set(err, EPERM, "%s can be written by others: not used", path);
+	}
+	return fd;
+}
+
+/* Where the shipped profiles are: beside a build folder, else where they were installed. */
+static int open_profiles(struct qb_error *err)
+{
+	int fd = open_beside("../profiles", O_RDONLY | O_DIRECTORY, NULL);
+
+	if (fd < 0)
+		fd = open(QB_DATADIR "/profiles", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return qb_error_errno(err, errno, "open the shipped profiles in %s",
+			QB_DATADIR "/profiles");
+	return fd;
+}
+
+static void become_planner(int program, int socket, int profiles)
+{
+	static char name[] = "quietbench-planner", profiles_fd[] = "3";
+	char *const argv[] = {name, profiles_fd, NULL};
+	char *const envp[] = {NULL};
+
+	/* fds: 0 the session, 1 and 2 nowhere, 3 the folder of profiles. */
+	if (dup2(socket, 0) < 0 || dup2(profiles, 3) < 0 || qb_sandbox_enter_planner() < 0)
+		_exit(EXIT_FAILURE);
+	fexecve(program, argv, envp);
+	_exit(EXIT_FAILURE);
+}
+
+static pid_t start(int *ret_socket, struct qb_error *err)
+{
+	_cleanup_close_ int program = open_beside("quietbench-planner", O_RDONLY, err);
+	_cleanup_close_ int profiles = program < 0 ? -1 : open_profiles(err);
+	int pair[2];
+	pid_t pid;
+
+	if (program < 0 || profiles < 0)
+		return -err->code;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return qb_error_errno(err, errno, "make a socket for the planner");
+	pid = fork();
+	if (pid == 0)
+		become_planner(program, pair[1], profiles);
+	close(pair[1]);
+	if (pid < 0) {
+		close(pair[0]);
+		return qb_error_errno(err, errno, "start the planner");
+	}
+	*ret_socket = pair[0];
+	return pid;
+}
+
+/* One step of the plan: the levers' own specification decides whether it stays. */
+static int take_step(const struct qb_message *message, struct qb_steps *steps, struct qb_error *err)
+{
+	const size_t head = sizeof(struct qb_message_head);
+	struct qb_error why = {0};
+	struct qb_step *step;
+
+	if (qb_step_decode(steps, message->bytes + head, message->size - head) < 0)
+		return qb_error_set(err, EBADMSG, "the planner sent a step that is none");
+	step = &steps->v[steps->n - 1];
+	step->before = step->became = step->left = NULL;
+	step->intent = false;
+	step->verdict = QB_VERDICT_NONE;
+	step->restored = QB_RESTORED_NONE;
+	step->undoing = 0;
+	if (qb_levers[step->lever].where != QB_LEVER_HOST || step->status == QB_STATUS_UNSUPPORTED)
+		return 0;
+	step->status = QB_STATUS_PLANNED;
+	if (step->wanted && qb_lever_judge(step->lever, &step->unit, step->wanted, &why) < 0) {
+		step->status = QB_STATUS_REFUSED;
+		step->reason = qb_steps_text(steps, why.text);
+	}
+	return 0;
+}
+
+/* 1: go on; 0: the plan is complete. */
+static int take(struct qb_helper *helper, struct qb_message *message, struct qb_planned *ret,
+	struct qb_error *err)
+{
+	switch ((enum qb_message_type)message->head.type) {
+	case QB_MSG_PROFILE:
+		ret->profile = message->profile.profile;
+		break;
+	case QB_MSG_SELECTION: ret->selection = message->selection.selection; break;
+	case QB_MSG_HOST: break;
+	case QB_MSG_STEP: return take_step(message, &ret->steps, err) < 0 ? -err->code : 1;
+	case QB_MSG_DONE: return 0;
+	case QB_MSG_ERROR:
+		return qb_error_set(err, message->error.code > 0 ? message->error.code : EPROTO,
+			"%s", message->error.text);
+	case QB_MSG_NOTE:
+	case QB_MSG_HELLO:
+	case QB_MSG_PLAN:
+	case QB_MSG_APPLY:
+	case QB_MSG_RUN:
+	case QB_MSG_PLACE:
+	case QB_MSG_RESTORE:
+	case QB_MSG_BYE:
+	case QB_MSG_PU:
+	case QB_MSG_LEFTOVER:
+		return qb_error_set(err, EPROTO, "the planner sent a message of type %u",
+			message->head.type);
+	}
+	return qb_message_send(helper->session, message->head.type, message->bytes, message->size,
+		       NULL, 0) < 0
+		       ? qb_error_set(err, EPIPE, "the client is gone")
+		       : 1;
+}
+
+static int converse(struct qb_helper *helper, int socket, struct qb_message *message,
+	struct qb_planned *ret, struct qb_error *err)
+{
+	struct pollfd p = {.fd = socket, .events = POLLIN};
+	int r;
+
+	if (qb_message_send(socket, QB_MSG_PLAN, &message->request, sizeof(message->request),
+		    message->fds, message->n_fds) < 0)
+		return qb_error_set(err, EPIPE, "the planner ended before it was asked");
+	do {
+		r = poll(&p, 1, ANSWER_MS);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r == 0)
+			return qb_error_set(err, ETIMEDOUT, "the planner gave no answer for %d s",
+				ANSWER_MS / 1000);
+		qb_message_close(message);
+		r = qb_message_receive(socket, message, err);
+		if (r == 0)
+			return qb_error_set(err, EPROTO, "the planner ended in mid-plan");
+		if (r > 0)
+			r = take(helper, message, ret, err);
+	} while (r > 0);
+	return r;
+}
+
+int qb_planner_ask(struct qb_helper *helper, struct qb_message *request, struct qb_planned *ret,
+	struct qb_error *err)
+{
+	struct qb_planned planned = {0};
+	int socket = -1, status, r;
+	pid_t pid = start(&socket, err);
+
+	if (pid < 0)
+		return pid;
+	r = converse(helper, socket, request, &planned, err);
+	close(socket);
+	kill(pid, SIGKILL); /* it has said what it had to say, or too little */
+	waitpid(pid, &status, 0);
+	if (r == -EPROTO && WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+		qb_error_wrap(err, "the planner died of signal %d", WTERMSIG(status));
+	if (r < 0)
+		qb_steps_free(&planned.steps);
+	else
+		*ret = planned;
+	return r;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* recover.h */
+#include "recover.h"
+#include <base/macros.h>
+#include <base/text.h>
+#include <errno.h>
+#include <quietbench/protocol.h>
+
+void qb_recover_leftover(void *data, pid_t pid, const char *comm)
+{
+	struct qb_leftover leftover = {.pid = pid};
+
+	qb_text_copy(leftover.comm, sizeof(leftover.comm), comm);
+	/* A client that cannot be told is dead; what was done is done all the same. */
+	(void)qb_message_send(*(const int *)data, QB_MSG_LEFTOVER, &leftover, sizeof(leftover), NULL,
+		0);
+}
+
+int qb_recover_report(int session, const struct qb_steps *steps,
+	const struct qb_undo_summary *summary, bool recovered)
+{
+	struct qb_done done = {.of = QB_MSG_RESTORE,
+		.complete = summary->failures == 0,
+		.recovered = recovered,
+		.conflicts = (uint32_t)summary->conflicts,
+		.failures = (uint32_t)summary->failures};
+
+	if (summary->failures)
+		qb_message_send_note(session, "not restored: %s", summary->first.text);
+	for (size_t i = 0; i < steps->n; i++) {
+		int r = qb_message_send_step(session, &steps->v[i]);
+
+		if (r < 0)
+			return r;
+	}
+	return qb_message_send(session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
+}
+
+static void answer(struct qb_helper *helper, uint16_t request, const struct qb_steps *steps,
+	const struct qb_undo_summary *summary)
+{
+	const struct qb_error lost = {
+		.code = EIO, .text = "the helper's monitor died; the host has been restored"};
+
+	if (request == QB_MSG_RESTORE)
+		qb_recover_report(helper->session, steps, summary, true);
+	else
+		qb_message_send_error(helper->session, &lost);
+}
+
+/*
+ * The client may be anywhere in its sequence: waiting for an answer that the monitor owed, or for
+ * its benchmark. Whatever it asks but RESTORE is answered with the error that ends it.
+ */
+static void serve_rest(struct qb_helper *helper, const struct qb_steps *steps,
+	const struct qb_undo_summary *summary)
+{
+	static struct qb_message message;
+
+	if (*helper->pending)
+		answer(helper, *helper->pending, steps, summary);
+	*helper->pending = 0;
+	while (qb_message_receive(helper->session, &message, NULL) == 1) {
+		uint16_t type = message.head.type;
+
+		qb_message_close(&message);
+		if (type == QB_MSG_BYE)
+			return;
+		answer(helper, type, steps, summary);
+	}
+}
+
+int qb_recover_run(struct qb_helper *helper)
+{
+	_cleanup_(qb_session_free) struct qb_session s = {.journal.fd = -1};
+	const struct qb_isolation_seen seen = {
+		.seen = qb_recover_leftover, .data = &helper->session};
+	struct qb_undo_summary summary = {0};
+	struct qb_error err = {0};
+	int r;
+
+	r = qb_restore_load(&s, &err);
+	if (r > 0)
+		r = qb_restore_session(&s, qb_peer_dead(&helper->peer), &seen, &summary, &err);
+	if (r < 0) {
+		summary.failures++;
+		summary.first = err;
+	}
+	if (!qb_peer_dead(&helper->peer))
+		serve_rest(helper, &s.steps, &summary);
+	return summary.failures ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int qb_recover_leftovers(struct qb_session *ret_session, struct qb_undo_summary *ret,
+	struct qb_error *err)
+{
+	int r = qb_restore_load(ret_session, err);
+
+	if (r <= 0)
+		return r;
+	/* Its client is dead, or it would not have been left: the benchmark is ended. */
+	r = qb_restore_session(ret_session, true, NULL, ret, err);
+	return r < 0 ? r : 1;
+}

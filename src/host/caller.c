@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* caller.h */
+#include <base/file.h>
+#include <base/macros.h>
+#include <errno.h>
+#include <host/caller.h>
+#include <host/cgroups.h>
+
+/* v2: a group without the controller has no such file; its nearest ancestor's mask holds. */
+static int effective(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy, char *group,
+	const char *file, struct qb_cpus *ret, struct qb_error *err)
+{
+	for (;;) {
+		char path[2 * QB_GROUP_MAX + 64], text[QB_CPUS_TEXT], *slash;
+		int r = qb_cgroups_path(cgroups, hierarchy, group, file, path, sizeof(path), err);
+
+		if (r < 0)
+			return r;
+		if (qb_file_exists(path)) {
+			if (qb_file_read(path, text, sizeof(text), err) < 0)
+				return -err->code;
+			return qb_cpus_parse_list(text, ret) < 0
+				       ? qb_error_set(err, EBADMSG, "%s is no CPU list", path)
+				       : 0;
+		}
+		slash = strrchr(group, '/');
+		if (!slash || strcmp(group, "/") == 0) {
+			qb_cpus_zero(ret);
+			return 0;
+		}
+		slash[slash == group] = '\0'; /* "/a/b" → "/a" → "/" */
+	}
+}
+
+int qb_caller_cpus(pid_t pid, struct qb_cpus *ret, struct qb_error *err)
+{
+	struct qb_cgroups cgroups;
+	char group[QB_GROUP_MAX];
+	enum qb_hierarchy hierarchy;
+	int r = qb_cgroups_load(&cgroups, err);
+
+	if (r < 0)
+		return r;
+	hierarchy = cgroups.cpuset2 ? QB_HIERARCHY_V2 : QB_HIERARCHY_CPUSET;
+	if (!cgroups.mount[hierarchy][0]) {
+		qb_cpus_zero(ret);
+		return 0;
+	}
+	r = qb_cgroups_of(pid, hierarchy, group, sizeof(group), err);
+	if (r < 0)
+		return r;
+	return effective(&cgroups, hierarchy, group,
+		cgroups.cpuset2 ? "cpuset.cpus.effective" : "cpuset.effective_cpus", ret, err);
+}
+
+int qb_caller_leave(struct qb_error *err)
+{
+	struct qb_cgroups cgroups;
+	int r = qb_cgroups_load(&cgroups, err);
+
+	for (int h = 0; r == 0 && h < QB_HIERARCHY_COUNT; h++)
+		if (cgroups.mount[h][0])
+			r = qb_cgroups_move(&cgroups, (enum qb_hierarchy)h, "/", getpid(), err);
+	return r < 0 ? qb_error_wrap(err, "leave the caller's control group") : 0;
+}

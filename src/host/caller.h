@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The caller's control group: what it lets him use, and how a helper gets out of it. */
+#ifndef QB_HOST_CALLER_H
+#define QB_HOST_CALLER_H
+
+#include <quietbench/error.h>
+#include <quietbench/value.h>
+#include <sys/types.h>
+
+/*
+ * The CPUs that the cpuset of this process grants (its effective mask). An affinity mask of his is
+ * no limit: it is a wish about one process. Without any cpuset: the empty set, meaning all.
+ */
+int qb_caller_cpus(pid_t pid, struct qb_cpus *ret, struct qb_error *err);
+/*
+ * Moves this process to the root of the unified hierarchy and of v1's cpuset, so that ending the
+ * caller's group (a cancelled CI job) does not end the one who restores.
+ */
+int qb_caller_leave(struct qb_error *err);
+
+#endif

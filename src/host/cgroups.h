@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Control groups: where the hierarchies are mounted, who is in a group, moving and ending them.
+ *
+ * A group is named by its path below a hierarchy's mount point ("/quietbench"), as
+ * /proc/PID/cgroup has it; "/" is the root. Nothing here knows what the groups are for.
+ */
+#ifndef QB_HOST_CGROUPS_H
+#define QB_HOST_CGROUPS_H
+
+#include <quietbench/error.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define QB_GROUP_MAX 256
+
+enum qb_hierarchy {
+	QB_HIERARCHY_V2,     /* the unified one */
+	QB_HIERARCHY_CPUSET, /* v1's cpuset */
+	QB_HIERARCHY_COUNT
+};
+
+struct qb_cgroups {
+	char mount[QB_HIERARCHY_COUNT][QB_GROUP_MAX]; /* "": not mounted */
+	bool cpuset2; /* the cpuset controller is v2's: a v1 mount takes it away */
+};
+
+/*
+ * From /proc/self/mountinfo; each mount is verified by its magic number. Only a mount of the
+ * hierarchy's root counts: a container's or a bind mount of a part is none of ours.
+ */
+int qb_cgroups_load(struct qb_cgroups *ret, struct qb_error *err);
+
+/* The path of a file of a group, or (file NULL) of the group itself. -ENAMETOOLONG. */
+int qb_cgroups_path(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
+	const char *group, const char *file, char *buf, size_t size, struct qb_error *err);
+bool qb_cgroups_exists(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
+	const char *group);
+
+/* The group of a process or thread; -ESRCH: it is gone. -ENOENT: no such hierarchy. */
+int qb_cgroups_of(pid_t pid, enum qb_hierarchy hierarchy, char *buf, size_t size,
+	struct qb_error *err);
+/* Moves a whole process, or (v1 only) a single thread. -ESRCH: it is gone. */
+int qb_cgroups_move(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
+	const char *group, pid_t pid, struct qb_error *err);
+int qb_cgroups_move_thread(const struct qb_cgroups *cgroups, const char *group, pid_t tid,
+	struct qb_error *err);
+
+/* The processes of a group and of all below it. *ret is malloc'd. An absent group has none. */
+int qb_cgroups_members(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
+	const char *group, pid_t **ret, size_t *ret_n, struct qb_error *err);
+
+/* -EEXIST is no error: the group is there. */
+int qb_cgroups_create(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
+	const char *group, struct qb_error *err);
+/* Removes a group and those below it, first moving whoever is left to the root. Absent: 0. */
+int qb_cgroups_remove(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
+	const char *group, struct qb_error *err);
+/* Kills everybody in a group and below, until it is empty. -ETIMEDOUT names who is left. */
+int qb_cgroups_kill(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
+	const char *group, struct qb_error *err);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What machine is this: the processor's name, and is there a hypervisor below.
+ *
+ * Read from files alone (/proc/cpuinfo, DMI, device tree, clock sources), so that a captured host
+ * answers for itself and not for the machine it is looked at on. All of it is for people and for
+ * the choice of the profile `vm`; a host that does not tell gives "" and false, never an error.
+ */
+#ifndef QB_HOST_IDENTITY_H
+#define QB_HOST_IDENTITY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* "AMD EPYC 7451 24-Core Processor"; on arm "Cortex-A510 + Cortex-X3"; "" when unknown. */
+void qb_identity_cpu_model(char *buf, size_t size);
+/* Is a hypervisor below? Its name ("KVM", "Xen", …) goes to buf, "" when it does not say. */
+bool qb_identity_guest(char *buf, size_t size);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who is IRQ n? Linux recycles interrupt numbers: a mask saved for a network card must never be
+ * put back onto the disk that got its number since. `key` tells them apart.
+ */
+#ifndef QB_HOST_IRQS_H
+#define QB_HOST_IRQS_H
+
+#include <quietbench/error.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define QB_IRQ_DIR "/proc/irq"
+
+struct qb_irq {
+	uint64_t key; /* of its handlers' names, its chip and its number there; never 0 */
+	bool used;    /* has a handler: without one it cannot interrupt anybody */
+	/*
+	 * The kernel shows that it lets nobody move this one (Linux 6.12: a mask without write
+	 * permission). Older kernels do not show it, they refuse the write (EIO on 6.1).
+	 */
+	bool fixed;
+};
+
+/* -ENOENT when there is no such IRQ (any more). */
+int qb_irq_look(unsigned number, struct qb_irq *ret, struct qb_error *err);
+
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tasks.h: the threads of the host, read from /proc. */
+#include <base/file.h>
+#include <base/macros.h>
+#include <base/text.h>
+#include <errno.h>
+#include <host/tasks.h>
+#include <inttypes.h>
+#include <sched.h>
+
+/* include/linux/sched.h; part of what /proc/PID/stat has shown since 2.6 (field "flags"). */
+#define PF_KTHREAD        0x00200000
+#define PF_NO_SETAFFINITY 0x04000000
+
+/* status holds a mask and a list of all CPUs: 2.3 KiB and, at worst, 20 KiB. */
+#define STATUS_MAX 32768
+
+/* What /proc says of a thread that ends while we look: all of it means "gone". */
+static int gone(int r)
+{
+	return r == -ENOENT ? -ESRCH : r;
+}
+
+static int read_file(pid_t tid, const char *file, char *buf, size_t size, struct qb_error *err)
+{
+	char path[64];
+	ssize_t n;
+
+	qb_text_format(path, sizeof(path), "/proc/%d/%s", tid, file);
+	n = qb_file_read(path, buf, size, err);
+	return n < 0 ? gone((int)n) : 0;
+}
+
+/* "812 (a (b) c) S 1 …": the name may hold anything, so count from the last parenthesis. */
+static int read_stat(pid_t tid, struct qb_task *task, struct qb_error *err)
+{
+	char buf[1024], *name, *rest;
+	unsigned long flags;
+	int r = read_file(tid, "stat", buf, sizeof(buf), err);
+
+	if (r < 0)
+		return r;
+	name = strchr(buf, '(');
+	rest = strrchr(buf, ')');
+	if (!name || !rest || rest < name)
+		return qb_error_set(err, EBADMSG, "read /proc/%d/stat: no name in it", tid);
+	*rest = '\0';
+	qb_text_copy(task->comm, sizeof(task->comm), name + 1);
+	if (sscanf(rest + 1,
+		    " %*c %d %*d %*d %*d %*d %lu %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d"
+		    " %" SCNu64,
+		    &task->ppid, &flags, &task->start) != 3)
+		return qb_error_set(err, EBADMSG, "read /proc/%d/stat: too few fields", tid);
+	task->kernel = flags & PF_KTHREAD;
+	task->fixed = flags & PF_NO_SETAFFINITY;
+	return 0;
+}
+
+/* The value of a line "Name:\tvalue", or NULL. The line is cut off in place. */
+static char *status_line(char *status, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (char *line = status; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, name, len) != 0 || line[len] != ':')
+			continue;
+		line += len + 1;
+		line += strspn(line, " \t");
+		return line;
+	}
+	return NULL;
+}
+
+static int read_status(pid_t tid, struct qb_task *task, struct qb_error *err)
+{
+	char buf[STATUS_MAX], *allowed;
+	const char *tgid;
+	int r = read_file(tid, "status", buf, sizeof(buf), err);
+
+	if (r < 0)
+		return r;
+	tgid = status_line(buf, "Tgid");
+	allowed = status_line(buf, "Cpus_allowed");
+	if (!tgid || !allowed)
+		return qb_error_set(err, EBADMSG,
+			"read /proc/%d/status: no Tgid or no Cpus_allowed", tid);
+	task->tgid = (pid_t)strtol(tgid, NULL, 10);
+	allowed[strcspn(allowed, "\n")] = '\0';
+	if (!qb_text_copy(task->allowed, sizeof(task->allowed), allowed))
+		return qb_error_set(err, EFBIG, "read /proc/%d/status: a mask of more than %d CPUs",
+			tid, QB_CPUS_MAX);
+	return 0;
+}
+
+int qb_task_read(pid_t tid, struct qb_task *ret, struct qb_error *err)
+{
+	struct qb_task task = {.tid = tid};
+	int r = read_stat(tid, &task, err);
+
+	if (r == 0)
+		r = read_status(tid, &task, err);
+	if (r < 0)
+		return r;
+	if (task.tgid == tid) {
+		qb_text_copy(task.process, sizeof(task.process), task.comm);
+	} else {
+		r = read_file(task.tgid, "comm", task.process, sizeof(task.process), err);
+		if (r < 0)
+			return r;
+	}
+	*ret = task;
+	return 0;
+}
+
+int qb_task_check(const struct qb_unit *unit, struct qb_error *err)
+{
+	struct qb_task task;
+	int r = read_stat((pid_t)unit->number, &task, err);
+
+	if (r < 0)
+		return r;
+	if (task.start != unit->key)
+		return qb_error_set(err, ESRCH, "task %u has ended: its number is another's now",
+			unit->number);
+	return 0;
+}
+
+struct qb_unit qb_task_unit(const struct qb_task *task)
+{
+	return (struct qb_unit){.number = (uint32_t)task->tid, .key = task->start};
+}
+
+int qb_task_set_affinity(pid_t tid, const struct qb_cpus *cpus, struct qb_error *err)
+{
+	_cleanup_free_ cpu_set_t *set = CPU_ALLOC(QB_CPUS_MAX);
+	size_t size = CPU_ALLOC_SIZE(QB_CPUS_MAX);
+
+	if (!set)
+		return qb_error_errno(err, ENOMEM, "set the affinity of task %d", tid);
+	CPU_ZERO_S(size, set);
+	qb_cpus_foreach(cpu, cpus)
+		CPU_SET_S(cpu, size, set);
+	if (sched_setaffinity(tid, size, set) < 0)
+		return qb_error_errno(err, errno, "set the affinity of task %d", tid);
+	return 0;
+}
+
+/* The next numbered entry of a folder of /proc, or 0 at the end. */
+static pid_t next_number(DIR *dir)
+{
+	const struct dirent *entry;
+
+	while ((entry = readdir(dir))) {
+		char *end;
+		long number = strtol(entry->d_name, &end, 10);
+
+		if (*end == '\0' && number > 0)
+			return (pid_t)number;
+	}
+	return 0;
+}
+
+static int open_proc(struct qb_tasks *walk, struct qb_error *err)
+{
+	walk->proc = opendir("/proc");
+	if (!walk->proc)
+		return qb_error_errno(err, errno, "list /proc");
+	return 0;
+}
+
+/* Opens the next process' folder of threads: 1, 0 at the end. Processes that ended are skipped. */
+static int open_process(struct qb_tasks *walk, struct qb_error *err)
+{
+	char path[64];
+
+	while ((walk->tgid = next_number(walk->proc)) > 0) {
+		qb_text_format(path, sizeof(path), "/proc/%d/task", walk->tgid);
+		walk->threads = opendir(path);
+		if (walk->threads)
+			return 1;
+		if (errno != ENOENT && errno != ESRCH)
+			return qb_error_errno(err, errno, "list %s", path);
+	}
+	return 0;
+}
+
+int qb_tasks_next(struct qb_tasks *walk, struct qb_task *ret, struct qb_error *err)
+{
+	int r = walk->proc ? 0 : open_proc(walk, err);
+
+	if (r < 0)
+		return r;
+	for (;;) {
+		pid_t tid;
+
+		if (!walk->threads) {
+			r = open_process(walk, err);
+			if (r <= 0)
+				return r;
+		}
+		tid = next_number(walk->threads);
+		if (tid == 0) {
+			closedir(walk->threads);
+			walk->threads = NULL;
+			continue;
+		}
+		r = qb_task_read(tid, ret, err);
+		if (r != -ESRCH)
+			return r < 0 ? r : 1;
+	}
+}
+
+void qb_tasks_close(struct qb_tasks *walk)
+{
+	if (walk->threads)
+		closedir(walk->threads);
+	if (walk->proc)
+		closedir(walk->proc);
+	walk->threads = walk->proc = NULL;
+}

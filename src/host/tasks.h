@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Threads of the host, as /proc tells of them.
+ *
+ *	_cleanup_(qb_tasks_close) struct qb_tasks walk = {0};
+ *	struct qb_task task;
+ *	int r;
+ *
+ *	while ((r = qb_tasks_next(&walk, &task, err)) > 0)
+ *		…
+ *
+ * A thread is known by its id and its start time: ids are recycled. Threads that end while we
+ * look are passed over; threads born meanwhile may or may not be seen (look again).
+ */
+#ifndef QB_HOST_TASKS_H
+#define QB_HOST_TASKS_H
+
+#include <dirent.h>
+#include <quietbench/error.h>
+#include <quietbench/step.h>
+#include <quietbench/value.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* A mask of QB_CPUS_MAX CPUs as the kernel writes it: 8 digits and a comma for every 32. */
+#define QB_TASK_MASK (QB_CPUS_MAX / 32 * 9 + 1)
+
+struct qb_task {
+	pid_t tid, tgid, ppid;
+	uint64_t start; /* clock ticks since boot */
+	bool kernel;    /* a kernel thread */
+	bool fixed;     /* the kernel lets nobody change its mask (PF_NO_SETAFFINITY) */
+	char comm[32];    /* the thread's name; longer for kernel workers than for programs */
+	char process[32]; /* its process' (thread group leader's) */
+	char allowed[QB_TASK_MASK]; /* Cpus_allowed, verbatim: offline CPUs included */
+};
+
+/* One thread by id. -ESRCH: there is none (any more). */
+int qb_task_read(pid_t tid, struct qb_task *ret, struct qb_error *err);
+/* Is the thread of this unit (number, key) still there? 0 or -ESRCH. */
+int qb_task_check(const struct qb_unit *unit, struct qb_error *err);
+struct qb_unit qb_task_unit(const struct qb_task *task);
+/* Sets the affinity of one thread. The kernel cuts the set down to what the cpuset allows. */
+int qb_task_set_affinity(pid_t tid, const struct qb_cpus *cpus, struct qb_error *err);
+
+struct qb_tasks {
+	DIR *proc, *threads; /* NULL: not begun */
+	pid_t tgid;
+};
+
+/* The next thread: 1, or 0 at the end, or a negative errno. */
+int qb_tasks_next(struct qb_tasks *walk, struct qb_task *ret, struct qb_error *err);
+void qb_tasks_close(struct qb_tasks *walk);
+
+#endif

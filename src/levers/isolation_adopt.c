@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * isolation.h: threads that were born during a session inherited what we imposed on their parents.
+ * Here they get what their parents will get back.
+ *
+ * A cpuset change overwrites the masks of all its threads (Linux before 6.2 entirely), also that
+ * of a thread which chose its own during the session: such masks are remembered too, so that the
+ * undo of the cpuset does not cost anybody a choice we had no part in.
+ */
+#include <base/macros.h>
+#include <base/text.h>
+#include <errno.h>
+#include <levers/isolation.h>
+#include <levers/isolation_internal.h>
+#include <quietbench/lever.h>
+
+struct qb_task_entry {
+	uint32_t tid;
+	uint64_t start;
+	size_t step;
+};
+
+static int compare_entries(const void *a, const void *b)
+{
+	const struct qb_task_entry *x = a, *y = b;
+
+	if (x->tid != y->tid)
+		return x->tid < y->tid ? -1 : 1;
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	return (x->step > y->step) - (x->step < y->step);
+}
+
+int qb_task_index_make(struct qb_task_index *ret, const struct qb_steps *steps, unsigned lever,
+	struct qb_error *err)
+{
+	struct qb_task_entry *v = calloc(steps->n + 1, sizeof(*v));
+	size_t n = 0, kept = 0;
+
+	if (!v)
+		return qb_error_errno(err, ENOMEM, "sort the host's threads");
+	for (size_t i = 0; i < steps->n; i++)
+		if (steps->v[i].lever == lever)
+			v[n++] = (struct qb_task_entry){
+				steps->v[i].unit.number, steps->v[i].unit.key, i};
+	qsort(v, n, sizeof(*v), compare_entries);
+	for (size_t i = 0; i < n; i++) {
+		if (kept && v[kept - 1].tid == v[i].tid && v[kept - 1].start == v[i].start)
+			kept--;
+		v[kept++] = v[i];
+	}
+	*ret = (struct qb_task_index){.v = v, .n = kept, .steps = steps};
+	return 0;
+}
+
+void qb_task_index_free(struct qb_task_index *index)
+{
+	free(index->v);
+	index->v = NULL;
+}
+
+struct qb_step *qb_task_index_find(const struct qb_task_index *index, pid_t tid, uint64_t start)
+{
+	size_t low = 0, high = index->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		const struct qb_task_entry *entry = &index->v[mid];
+
+		if (entry->tid == (uint32_t)tid && entry->start == start)
+			return &index->steps->v[entry->step];
+		if (entry->tid < (uint32_t)tid || (entry->tid == (uint32_t)tid && entry->start < start))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
+struct qb_step *qb_task_index_ancestor(const struct qb_task_index *index,
+	const struct qb_task *task)
+{
+	struct qb_task now = *task;
+
+	for (;;) {
+		pid_t next = now.tid == now.tgid ? now.ppid : now.tgid;
+		struct qb_step *step;
+
+		if (next <= 0 || qb_task_read(next, &now, NULL) < 0)
+			return NULL;
+		step = qb_task_index_find(index, now.tid, now.start);
+		if (step)
+			return step;
+	}
+}
+
+/* The masks our session put on threads: every distinct one that a thread was seen with. */
+struct imposed {
+	const char **v;
+	size_t n, cap;
+	char house[QB_TASK_MASK]; /* "" when no group of ours tells it */
+	char bench[QB_TASK_MASK]; /* the benchmark's own, which its survivors carry; or "" */
+};
+
+static void imposed_free(struct imposed *imposed)
+{
+	free(imposed->v);
+}
+
+/* Texts are shared, so equal pointers are equal masks: a list of a few, whatever the host's size. */
+static int impose(struct imposed *imposed, const char *mask)
+{
+	for (size_t i = 0; i < imposed->n; i++)
+		if (imposed->v[i] == mask)
+			return 0;
+	if (imposed->n == imposed->cap) {
+		size_t cap = imposed->cap ? imposed->cap * 2 : 16;
+		const char **v = realloc(imposed->v, cap * sizeof(*v));
+
+		if (!v)
+			return -ENOMEM;
+		imposed->v = v;
+		imposed->cap = cap;
+	}
+	imposed->v[imposed->n++] = mask;
+	return 0;
+}
+
+static void to_mask(const struct qb_cpus *cpus, char *buf, size_t size)
+{
+	if (qb_cpus_empty(cpus) || qb_cpus_format_hex(cpus, 0, buf, size) < 0)
+		buf[0] = '\0';
+}
+
+/* The CPU lists among the steps, for the masks that no thread of the snapshot was seen with. */
+static void impose_groups(struct imposed *imposed, const struct qb_step *step,
+	const struct qb_cpus *online)
+{
+	struct qb_cpus cpus, rest = *online;
+
+	if (!step->wanted || qb_cpus_parse_list(step->wanted, &cpus) < 0)
+		return;
+	qb_cpus_andnot(&rest, &cpus);
+	switch (step->lever) {
+	case QB_LEVER_SLICE:
+	case QB_LEVER_GROUP_CPUS:
+		to_mask(&rest, imposed->house, sizeof(imposed->house));
+		to_mask(&cpus, imposed->bench, sizeof(imposed->bench));
+		break;
+	case QB_LEVER_SHIELD_CPUS:
+		if (strcmp(step->unit.name, QB_GROUP_HOUSE + 1) == 0)
+			to_mask(&cpus, imposed->house, sizeof(imposed->house));
+		break;
+	case QB_LEVER_PROCESS_PIN: to_mask(&cpus, imposed->bench, sizeof(imposed->bench)); break;
+	}
+}
+
+static int imposed_collect(struct imposed *imposed, const struct qb_steps *steps,
+	struct qb_error *err)
+{
+	struct qb_cpus online;
+	int r = qb_isolation_online(&online, err);
+
+	for (size_t i = 0; r == 0 && i < steps->n; i++) {
+		const struct qb_step *step = &steps->v[i];
+		const char *mask = step->left ? step->left : step->became ? step->became : step->wanted;
+
+		if (step->lever != QB_LEVER_TASK_AFFINITY)
+			impose_groups(imposed, step, &online);
+		else if (mask && !qb_lever_same(QB_LEVER_TASK_AFFINITY, mask, step->before))
+			r = impose(imposed, mask);
+	}
+	return r == -ENOMEM ? qb_error_errno(err, ENOMEM, "sort the masks of the session") : r;
+}
+
+static bool same(const char *a, const char *b)
+{
+	return *a && qb_lever_same(QB_LEVER_TASK_AFFINITY, a, b);
+}
+
+static bool is_imposed(const struct imposed *imposed, const char *mask)
+{
+	for (size_t i = 0; i < imposed->n; i++)
+		if (same(imposed->v[i], mask))
+			return true;
+	return same(imposed->house, mask) || same(imposed->bench, mask);
+}
+
+/* A step that says: this thread has `left`, by our doing, and is to get `before`. */
+static int add_adopted(struct qb_steps *steps, unsigned lever, const struct qb_task *task,
+	const char *before, const char *left, struct qb_error *err)
+{
+	struct qb_step *step = qb_steps_add(steps, lever, qb_task_unit(task), before, NULL);
+
+	if (step) {
+		step->left = qb_steps_text(steps, left);
+		step->intent = true;
+	}
+	if (!step || !step->left)
+		return qb_error_errno(err, ENOMEM, "adopt task %d", task->tid);
+	return 1;
+}
+
+struct survey {
+	struct qb_steps *steps;
+	struct qb_task_index masks, groups;
+	struct imposed imposed;
+	bool shield;  /* threads were moved between v1 cpusets */
+	bool settled; /* our groups and masks are undone */
+};
+
+static void survey_free(struct survey *survey)
+{
+	qb_task_index_free(&survey->masks);
+	qb_task_index_free(&survey->groups);
+	imposed_free(&survey->imposed);
+}
+
+static int survey_make(struct survey *survey, struct qb_error *err)
+{
+	int r = qb_task_index_make(&survey->masks, survey->steps, QB_LEVER_TASK_AFFINITY, err);
+
+	if (r == 0)
+		r = qb_task_index_make(
+			&survey->groups, survey->steps, QB_LEVER_TASK_GROUP, err);
+	if (r == 0)
+		r = imposed_collect(&survey->imposed, survey->steps, err);
+	survey->shield = survey->groups.n > 0;
+	return r;
+}
+
+/* A thread in our housekeeping cpuset that no step of ours moved there: its parent was. */
+static int adopt_group(const struct survey *survey, const struct qb_task *task,
+	struct qb_error *err)
+{
+	const struct qb_step *parent;
+	char group[QB_GROUP_MAX];
+	int r;
+
+	if (!survey->shield || qb_task_index_find(&survey->groups, task->tid, task->start))
+		return 0;
+	r = qb_cgroups_of(task->tid, QB_HIERARCHY_CPUSET, group, sizeof(group), err);
+	if (r < 0)
+		return r == -ESRCH ? 0 : r;
+	if (strcmp(group, QB_GROUP_HOUSE) != 0)
+		return 0;
+	parent = qb_task_index_ancestor(&survey->groups, task);
+	return add_adopted(survey->steps, QB_LEVER_TASK_GROUP, task, parent ? parent->before : "/",
+		group, err);
+}
+
+static bool everywhere(const char *mask)
+{
+	struct qb_cpus cpus, online;
+
+	return qb_cpus_parse_hex(mask, &cpus) == 0 && qb_isolation_online(&online, NULL) == 0 &&
+	       qb_cpus_subset(&online, &cpus);
+}
+
+/* A thread without a step. Before the undo everybody gets one; after it, only the newborn that
+ * carry what their parent had while we were at it. */
+static int adopt_newborn(const struct survey *survey, const struct qb_task *task,
+	struct qb_error *err)
+{
+	const struct qb_step *parent = qb_task_index_ancestor(&survey->masks, task);
+	bool ours = is_imposed(&survey->imposed, task->allowed) ||
+		    (survey->settled && everywhere(task->allowed));
+	const char *before = ours && parent ? parent->before : task->allowed;
+
+	if (survey->settled && same(before, task->allowed))
+		return 0;
+	return add_adopted(
+		survey->steps, QB_LEVER_TASK_AFFINITY, task, before, task->allowed, err);
+}
+
+/*
+ * A thread that got another mask than we left it with: somebody's choice, which its step reports
+ * as a conflict and leaves alone. That the undo of a cpuset leaves it alone too takes a second.
+ */
+static int adopt_rival(const struct survey *survey, const struct qb_task *task,
+	const struct qb_step *step, struct qb_error *err)
+{
+	if (step->wanted || !step->left || same(step->before, task->allowed) ||
+		same(step->left, task->allowed))
+		return 0;
+	return add_adopted(survey->steps, QB_LEVER_TASK_AFFINITY, task, task->allowed,
+		task->allowed, err);
+}
+
+/*
+ * After the undo: did it change a mask that its step had found in place, or had put back? A mask
+ * seen under our cpuset may be all that a later kernel showed of a wider choice: such a one is
+ * written only where the undo left nothing of it.
+ */
+static int settle_known(const struct qb_task *task, struct qb_step *step)
+{
+	bool done = step->verdict == QB_VERDICT_ALREADY ||
+		    (step->verdict == QB_VERDICT_OURS && step->restored == QB_RESTORED_YES);
+
+	if (!done || same(step->before, task->allowed) ||
+		(step->intent && !step->wanted && !everywhere(task->allowed)))
+		return 0;
+	step->verdict = QB_VERDICT_OURS;
+	step->restored = QB_RESTORED_NONE;
+	return 1;
+}
+
+static int look_at(const struct survey *survey, const struct qb_task *task, struct qb_error *err)
+{
+	struct qb_step *step = qb_task_index_find(&survey->masks, task->tid, task->start);
+	int r, moved = adopt_group(survey, task, err);
+
+	if (moved < 0)
+		return moved;
+	if (!step)
+		r = adopt_newborn(survey, task, err);
+	else if (survey->settled)
+		r = settle_known(task, step);
+	else
+		r = adopt_rival(survey, task, step, err);
+	return r < 0 ? r : r + moved;
+}
+
+static int look_at_all(struct survey *survey, struct qb_error *err)
+{
+	_cleanup_(qb_tasks_close) struct qb_tasks walk = {0};
+	struct qb_task task;
+	int r, n = 0;
+
+	while ((r = qb_tasks_next(&walk, &task, err)) > 0) {
+		r = task.fixed ? 0 : look_at(survey, &task, err);
+		if (r < 0)
+			return r;
+		n += r;
+	}
+	return r < 0 ? r : n;
+}
+
+/* Did this session touch threads at all? */
+static bool touched(const struct qb_steps *steps)
+{
+	for (size_t i = 0; i < steps->n; i++)
+		if (steps->v[i].lever == QB_LEVER_TASK_AFFINITY)
+			return true;
+	return false;
+}
+
+static int survey_threads(struct qb_steps *steps, bool settled, struct qb_error *err)
+{
+	_cleanup_(survey_free) struct survey survey = {.steps = steps, .settled = settled};
+	int r;
+
+	if (!touched(steps))
+		return 0;
+	r = survey_make(&survey, err);
+	return r < 0 ? r : look_at_all(&survey, err);
+}
+
+int qb_isolation_adopt(struct qb_steps *steps, struct qb_error *err)
+{
+	return survey_threads(steps, false, err);
+}
+
+int qb_isolation_settle(struct qb_steps *steps, struct qb_error *err)
+{
+	return survey_threads(steps, true, err);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of cpus.isolation share: the names of our groups, and looking steps up. */
+#ifndef QB_LEVERS_ISOLATION_INTERNAL_H
+#define QB_LEVERS_ISOLATION_INTERNAL_H
+
+#include <host/cgroups.h>
+#include <host/systemd.h>
+#include <host/tasks.h>
+#include <quietbench/step.h>
+#include <quietbench/value.h>
+
+/* Below the hierarchies' roots. The names are ours alone: what bears them is a session's. */
+#define QB_GROUP_RUN    "/quietbench"       /* the benchmark's, in v2 and in v1's cpuset */
+#define QB_GROUP_HOUSE  "/quietbench.house" /* v1: everybody else's */
+#define QB_SLICE_NAME   "quietbench.slice"
+#define QB_SCOPE_NAME   "quietbench-run.scope"
+#define QB_GROUP_SLICE  "/" QB_SLICE_NAME
+#define QB_GROUP_SCOPE  "/" QB_SLICE_NAME "/" QB_SCOPE_NAME
+
+/* The v2 group whose CPUs are the benchmark's, and the one (in it) where the benchmark sits. */
+const char *qb_isolation_cpus_group(void);
+const char *qb_isolation_run_group(void);
+
+/* The steps of one lever by thread; of several of one thread, the last. Valid until the next add. */
+struct qb_task_index {
+	struct qb_task_entry *v;
+	size_t n;
+	const struct qb_steps *steps;
+};
+int qb_task_index_make(struct qb_task_index *ret, const struct qb_steps *steps, unsigned lever,
+	struct qb_error *err);
+void qb_task_index_free(struct qb_task_index *index);
+struct qb_step *qb_task_index_find(const struct qb_task_index *index, pid_t tid, uint64_t start);
+/* The step of the nearest ancestor that has one: its process' leader, then parents. Or NULL. */
+struct qb_step *qb_task_index_ancestor(const struct qb_task_index *index,
+	const struct qb_task *task);
+
+/* The tightest limits of a v2 group and those above it. -EPERM: of a kind we cannot take over. */
+int qb_isolation_limits_of(const struct qb_cgroups *cgroups, const char *group,
+	struct qb_systemd_limits *ret, struct qb_error *err);
+int qb_isolation_limits_impose(const struct qb_cgroups *cgroups, const char *group,
+	const struct qb_systemd_limits *limits, struct qb_error *err);
+
+/* The CPUs that are online now. */
+int qb_isolation_online(struct qb_cpus *ret, struct qb_error *err);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * isolation.h: the shield of cgroup v1, two cpusets below the root: the benchmark's and
+ * everybody's. The unit's name says which; no other name is one of ours.
+ *
+ * As in v2's groups, an absent cpuset reads as a fresh one and is satisfied by being told so.
+ */
+#include <base/file.h>
+#include <base/macros.h>
+#include <base/text.h>
+#include <errno.h>
+#include <levers/isolation.h>
+#include <levers/isolation_internal.h>
+
+#define GROUP_PATH (2 * QB_GROUP_MAX + 64)
+
+/* The group of a unit: 0, or -EPERM for a name that is not ours. */
+static int group_of(const struct qb_unit *unit, const char **ret, struct qb_error *err)
+{
+	static const char *const groups[] = {QB_GROUP_RUN, QB_GROUP_HOUSE};
+
+	for (size_t i = 0; i < QB_ARRAY_SIZE(groups); i++)
+		if (strcmp(unit->name, groups[i] + 1) == 0) {
+			*ret = groups[i];
+			return 0;
+		}
+	return qb_error_set(err, EPERM, "'%s' is no cpuset of quietbench's", unit->name);
+}
+
+static int path_of(const struct qb_unit *unit, const char *file, char *buf, size_t size,
+	struct qb_error *err)
+{
+	struct qb_cgroups cgroups;
+	const char *group;
+	int r = group_of(unit, &group, err);
+
+	if (r == 0)
+		r = qb_cgroups_load(&cgroups, err);
+	return r < 0 ? r
+		     : qb_cgroups_path(&cgroups, QB_HIERARCHY_CPUSET, group, file, buf, size, err);
+}
+
+static int read_shield(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
+	size_t size, struct qb_error *err)
+{
+	char path[GROUP_PATH];
+	int r = path_of(unit, NULL, path, sizeof(path), err);
+
+	(void)lever;
+	if (r < 0)
+		return r;
+	qb_text_copy(buf, size, qb_file_exists(path) ? "present" : "absent");
+	return 0;
+}
+
+static int write_shield(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
+	struct qb_error *err)
+{
+	struct qb_cgroups cgroups;
+	const char *group;
+	int r = group_of(unit, &group, err);
+
+	(void)lever;
+	if (r == 0)
+		r = qb_cgroups_load(&cgroups, err);
+	if (r < 0)
+		return r;
+	if (strcmp(text, "present") == 0)
+		return qb_cgroups_create(&cgroups, QB_HIERARCHY_CPUSET, group, err);
+	return qb_cgroups_remove(&cgroups, QB_HIERARCHY_CPUSET, group, err);
+}
+
+static int judge_shield(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
+	struct qb_error *err)
+{
+	const char *group;
+
+	(void)lever;
+	(void)text;
+	return group_of(unit, &group, err);
+}
+
+const struct qb_lever_ops qb_isolation_shield_ops = {
+	.read = read_shield,
+	.write = write_shield,
+	.judge = judge_shield,
+};
+
+/* What a cpuset that was just made has in this file. */
+static const char *fresh_of(const struct qb_lever *lever)
+{
+	return strcmp(lever->part, "cpuset.cpu_exclusive") == 0 ? "0" : "";
+}
+
+static int read_file(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
+	size_t size, struct qb_error *err)
+{
+	char path[GROUP_PATH];
+	ssize_t n;
+	int r = path_of(unit, lever->part, path, sizeof(path), err);
+
+	if (r < 0)
+		return r;
+	n = qb_file_read(path, buf, size, NULL);
+	if (n == -ENOENT)
+		return qb_text_copy(buf, size, fresh_of(lever)) ? 0 : -ENOSPC;
+	return n < 0 ? (int)qb_file_read(path, buf, size, err) : 0;
+}
+
+static int write_file(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
+	struct qb_error *err)
+{
+	char path[GROUP_PATH];
+	int r = path_of(unit, lever->part, path, sizeof(path), err);
+
+	if (r < 0 || (strcmp(text, fresh_of(lever)) == 0 && !qb_file_exists(path)))
+		return r;
+	/* An empty write(2) would be no write at all. */
+	return qb_file_write(path, *text ? text : "\n", err);
+}
+
+static bool same_list(const char *a, const char *b)
+{
+	struct qb_cpus x, y;
+
+	return strcmp(a, b) == 0 ||
+	       (qb_cpus_parse_list(a, &x) == 0 && qb_cpus_parse_list(b, &y) == 0 &&
+		       qb_cpus_equal(&x, &y));
+}
+
+const struct qb_lever_ops qb_isolation_shield_file_ops = {
+	.read = read_file,
+	.write = write_file,
+	.judge = judge_shield,
+	.same = same_list,
+};
+
+static int load_balance_path(char *buf, size_t size, struct qb_error *err)
+{
+	struct qb_cgroups cgroups;
+	int r = qb_cgroups_load(&cgroups, err);
+
+	return r < 0 ? r
+		     : qb_cgroups_path(&cgroups, QB_HIERARCHY_CPUSET, "/",
+			       "cpuset.sched_load_balance", buf, size, err);
+}
+
+static int read_load_balance(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
+	size_t size, struct qb_error *err)
+{
+	char path[GROUP_PATH];
+	int r = load_balance_path(path, sizeof(path), err);
+
+	(void)lever;
+	(void)unit;
+	if (r == 0)
+		r = (int)qb_file_read(path, buf, size, err);
+	return r < 0 ? r : 0;
+}
+
+static int write_load_balance(const struct qb_lever *lever, const struct qb_unit *unit,
+	const char *text, struct qb_error *err)
+{
+	char path[GROUP_PATH];
+	int r = load_balance_path(path, sizeof(path), err);
+
+	(void)lever;
+	(void)unit;
+	return r < 0 ? r : qb_file_write(path, text, err);
+}
+
+const struct qb_lever_ops qb_isolation_load_balance_ops = {
+	.read = read_load_balance,
+	.write = write_load_balance,
+};

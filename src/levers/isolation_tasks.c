@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* isolation.h: the affinity and the v1 cpuset of single threads, on the way there. */
+#include <base/file.h>
+#include <base/macros.h>
+#include <base/text.h>
+#include <errno.h>
+#include <levers/isolation.h>
+#include <levers/isolation_internal.h>
+#include <quietbench/lever.h>
+
+int qb_isolation_online(struct qb_cpus *ret, struct qb_error *err)
+{
+	char text[QB_CPUS_TEXT];
+	ssize_t n = qb_file_read("/sys/devices/system/cpu/online", text, sizeof(text), err);
+
+	if (n < 0)
+		return (int)n;
+	if (qb_cpus_parse_list(text, ret) < 0)
+		return qb_error_set(err, EBADMSG, "the list of online CPUs reads '%.64s'", text);
+	return 0;
+}
+
+static int read_affinity(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
+	size_t size, struct qb_error *err)
+{
+	struct qb_task task;
+	int r = qb_task_read((pid_t)unit->number, &task, err);
+
+	(void)lever;
+	if (r < 0)
+		return r;
+	if (task.start != unit->key)
+		return qb_error_set(err, ESRCH, "task %u has ended", unit->number);
+	if (!qb_text_copy(buf, size, task.allowed))
+		return qb_error_set(err, EFBIG, "the affinity of task %u is too long", unit->number);
+	return 0;
+}
+
+/*
+ * A thread that may run everywhere gets all-ones back, as at its birth: a mask of today's CPUs
+ * would keep it off those that come online tomorrow.
+ */
+static int write_affinity(const struct qb_lever *lever, const struct qb_unit *unit,
+	const char *text, struct qb_error *err)
+{
+	struct qb_cpus mask, online;
+	int r = qb_task_check(unit, err);
+
+	(void)lever;
+	if (r == 0)
+		r = qb_isolation_online(&online, err);
+	if (r < 0)
+		return r;
+	if (qb_cpus_parse_hex(text, &mask) < 0)
+		return qb_error_set(err, EINVAL, "'%.64s' is no mask of CPUs", text);
+	if (qb_cpus_subset(&online, &mask))
+		memset(&mask, 0xff, sizeof(mask));
+	return qb_task_set_affinity((pid_t)unit->number, &mask, err);
+}
+
+static int judge_affinity(const struct qb_lever *lever, const struct qb_unit *unit,
+	const char *text, struct qb_error *err)
+{
+	struct qb_cpus mask, online;
+	int r = qb_isolation_online(&online, err);
+
+	(void)lever;
+	if (r < 0)
+		return r;
+	if (unit->number <= 1)
+		return qb_error_set(err, EPERM, "process 1 is never re-bound");
+	if (qb_cpus_parse_hex(text, &mask) < 0 || !qb_cpus_intersect(&mask, &online))
+		return qb_error_set(err, EINVAL, "expected a mask with an online CPU, found '%.64s'",
+			text);
+	return 0;
+}
+
+/*
+ * As sets, of the CPUs that are online: Linux before 6.3 cuts an affinity down to these, so that
+ * nobody can give a thread its offline CPUs back, and nobody else's change could be seen in them.
+ */
+static bool same_affinity(const char *a, const char *b)
+{
+	struct qb_cpus x, y, online;
+
+	if (strcmp(a, b) == 0)
+		return true;
+	if (qb_cpus_parse_hex(a, &x) < 0 || qb_cpus_parse_hex(b, &y) < 0 ||
+		qb_isolation_online(&online, NULL) < 0)
+		return false;
+	qb_cpus_and(&x, &online);
+	qb_cpus_and(&y, &online);
+	return qb_cpus_equal(&x, &y);
+}
+
+const struct qb_lever_ops qb_isolation_task_affinity_ops = {
+	.read = read_affinity,
+	.write = write_affinity,
+	.judge = judge_affinity,
+	.same = same_affinity,
+};
+
+static int read_group(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
+	size_t size, struct qb_error *err)
+{
+	int r = qb_task_check(unit, err);
+
+	(void)lever;
+	return r < 0 ? r
+		     : qb_cgroups_of((pid_t)unit->number, QB_HIERARCHY_CPUSET, buf, size, err);
+}
+
+static int write_group(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
+	struct qb_error *err)
+{
+	struct qb_cgroups cgroups;
+	int r = qb_task_check(unit, err);
+
+	(void)lever;
+	if (r == 0)
+		r = qb_cgroups_load(&cgroups, err);
+	return r < 0 ? r : qb_cgroups_move_thread(&cgroups, text, (pid_t)unit->number, err);
+}
+
+static int judge_group(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
+	struct qb_error *err)
+{
+	(void)lever;
+	if (unit->number <= 1)
+		return qb_error_set(err, EPERM, "process 1 is never moved");
+	if (strcmp(text, QB_GROUP_HOUSE) != 0)
+		return qb_error_set(err, EPERM, "threads are moved to %s and nowhere else",
+			QB_GROUP_HOUSE);
+	return 0;
+}
+
+const struct qb_lever_ops qb_isolation_task_group_ops = {
+	.read = read_group,
+	.write = write_group,
+	.judge = judge_group,
+};
+
+/* What the threads of this session are looked at with. */
+struct view {
+	const struct qb_selection *selection;
+	const struct qb_profile *profile;
+	struct qb_cpus quiet; /* bench and reserved */
+};
+
+static struct view view_of(const struct qb_selection *selection, const struct qb_profile *profile)
+{
+	struct view view = {
+		.selection = selection, .profile = profile, .quiet = selection->bench};
+
+	qb_cpus_or(&view.quiet, &selection->reserved);
+	return view;
+}
+
+/* Never ours to move: PID 1, kthreadd (whose children inherit), and what the profile exempts. */
+static bool exempt(const struct view *view, const struct qb_task *task)
+{
+	const struct qb_setting *list = &view->profile->set[QB_KEY_CPUS_EXEMPT];
+
+	if (task->tgid <= 2)
+		return true;
+	for (const char *word = NULL; (word = qb_setting_next(list, word));)
+		if (strcmp(word, task->process) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The mask without the quiet CPUs; for a thread bound to nothing else, the house's. False when it
+ * keeps off them already.
+ */
+static bool restrict_mask(const struct view *view, const char *allowed, char *buf, size_t size)
+{
+	struct qb_cpus mask;
+
+	if (qb_cpus_parse_hex(allowed, &mask) < 0 || !qb_cpus_intersect(&mask, &view->quiet))
+		return false;
+	qb_cpus_andnot(&mask, &view->quiet);
+	if (!qb_cpus_intersect(&mask, &view->selection->house))
+		mask = view->selection->house;
+	return qb_cpus_format_hex(&mask, 0, buf, size) == 0;
+}
+
+static int add(struct qb_steps *steps, unsigned lever, const struct qb_task *task,
+	const char *before, const char *wanted)
+{
+	return qb_steps_add(steps, lever, qb_task_unit(task), before, wanted) ? 0 : -ENOMEM;
+}
+
+/* A thread under the shield: moved as a member of the root, re-bound in somebody else's cpuset. */
+static int add_shielded(const struct view *view, const struct qb_task *task, const char *before,
+	struct qb_steps *steps, struct qb_error *err)
+{
+	char group[QB_GROUP_MAX], mask[QB_TASK_MASK];
+	const char *wanted = NULL;
+	int r = qb_cgroups_of(task->tid, QB_HIERARCHY_CPUSET, group, sizeof(group), err);
+
+	if (r < 0)
+		return r == -ESRCH ? 0 : r;
+	if (!exempt(view, task)) {
+		if (strcmp(group, "/") == 0)
+			r = add(steps, QB_LEVER_TASK_GROUP, task, group, QB_GROUP_HOUSE);
+		else if (restrict_mask(view, task->allowed, mask, sizeof(mask)))
+			wanted = mask;
+	}
+	return r < 0 ? r : add(steps, QB_LEVER_TASK_AFFINITY, task, before, wanted);
+}
+
+/* `before` is the mask to give back one day: what the thread has, unless we know better. */
+static int add_task(const struct view *view, const struct qb_task *task, const char *before,
+	struct qb_steps *steps, struct qb_error *err)
+{
+	char mask[QB_TASK_MASK];
+	const char *wanted = NULL;
+
+	switch ((enum qb_isolation)view->selection->isolation) {
+	case QB_ISOLATION_NONE: return 0;
+	case QB_ISOLATION_PARTITION: break;
+	case QB_ISOLATION_SHIELD: return add_shielded(view, task, before, steps, err);
+	case QB_ISOLATION_AFFINITY:
+		if (!exempt(view, task) &&
+			restrict_mask(view, task->allowed, mask, sizeof(mask)))
+			wanted = mask;
+		break;
+	}
+	return add(steps, QB_LEVER_TASK_AFFINITY, task, before, wanted);
+}
+
+/*
+ * Threads whose mask nobody can set (per-CPU and worker threads of the kernel) get no step: where
+ * a partition moves a worker, only the kernel could move it back, and its pool does in time.
+ */
+int qb_isolation_snapshot(const struct qb_selection *selection, const struct qb_profile *profile,
+	struct qb_steps *steps, struct qb_error *err)
+{
+	const struct view view = view_of(selection, profile);
+	_cleanup_(qb_tasks_close) struct qb_tasks walk = {0};
+	struct qb_task task;
+	int r;
+
+	if (selection->isolation == QB_ISOLATION_NONE)
+		return 0;
+	while ((r = qb_tasks_next(&walk, &task, err)) > 0) {
+		r = task.fixed ? 0 : add_task(&view, &task, task.allowed, steps, err);
+		if (r == -ENOMEM)
+			return qb_error_errno(err, ENOMEM, "remember the host's threads");
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+/* Does a thread still have to be kept off? Not when we tried already: what failed fails again. */
+static bool escaped(const struct view *view, const struct qb_task *task, const struct qb_step *step)
+{
+	struct qb_cpus mask;
+
+	return !task->fixed && !(step && step->wanted) && !exempt(view, task) &&
+	       qb_cpus_parse_hex(task->allowed, &mask) == 0 &&
+	       qb_cpus_intersect(&mask, &view->quiet);
+}
+
+int qb_isolation_sweep(const struct qb_selection *selection, const struct qb_profile *profile,
+	struct qb_steps *steps, struct qb_error *err)
+{
+	const struct view view = view_of(selection, profile);
+	_cleanup_(qb_task_index_free) struct qb_task_index masks = {0}, groups = {0};
+	_cleanup_(qb_tasks_close) struct qb_tasks walk = {0};
+	struct qb_task task;
+	int r, n = 0;
+
+	if (selection->isolation != QB_ISOLATION_AFFINITY &&
+		selection->isolation != QB_ISOLATION_SHIELD)
+		return 0;
+	r = qb_task_index_make(&masks, steps, QB_LEVER_TASK_AFFINITY, err);
+	if (r == 0)
+		r = qb_task_index_make(&groups, steps, QB_LEVER_TASK_GROUP, err);
+	if (r < 0)
+		return r;
+	while ((r = qb_tasks_next(&walk, &task, err)) > 0) {
+		const struct qb_step *step = qb_task_index_find(&masks, task.tid, task.start);
+		const char *before = step ? step->before : task.allowed;
+
+		if (!escaped(&view, &task, step) ||
+			qb_task_index_find(&groups, task.tid, task.start))
+			continue;
+		r = add_task(&view, &task, before, steps, err);
+		if (r == -ENOMEM)
+			return qb_error_errno(err, ENOMEM, "remember the host's threads");
+		if (r < 0)
+			return r;
+		n++;
+	}
+	return r < 0 ? r : n;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * lever.h: what the benchmark's own process does to itself before exec (src/cli/child.c). Nothing
+ * of it outlives the process, so nothing is restored; what is the default anyway makes no step.
+ */
+#include <base/macros.h>
+#include <errno.h>
+#include <quietbench/lever.h>
+
+static int add(struct qb_steps *steps, enum qb_lever_id lever, const char *wanted)
+{
+	return qb_steps_add(steps, lever, qb_unit_none(), NULL, wanted) ? 0 : -ENOMEM;
+}
+
+int qb_process_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err)
+{
+	const struct qb_setting *set = wish->profile->set;
+	char text[QB_TEXT_MAX];
+	int r = 0;
+
+	if (set[QB_KEY_PROCESS_PIN].number) {
+		if (qb_cpus_format_list(&wish->selection->bench, text, sizeof(text)) < 0)
+			return qb_error_set(err, EOVERFLOW, "the list of the benchmark's CPUs is too long");
+		r = add(steps, QB_LEVER_PROCESS_PIN, text);
+	}
+	if (r == 0 && !qb_setting_is(&set[QB_KEY_PROCESS_POLICY], "other"))
+		r = add(steps, QB_LEVER_PROCESS_POLICY, set[QB_KEY_PROCESS_POLICY].text);
+	if (r == 0 && set[QB_KEY_PROCESS_NICE].number) {
+		snprintf(text, sizeof(text), "%lld", (long long)set[QB_KEY_PROCESS_NICE].number);
+		r = add(steps, QB_LEVER_PROCESS_NICE, text);
+	}
+	if (r == 0 && !qb_setting_is(&set[QB_KEY_PROCESS_ASLR], "keep"))
+		r = add(steps, QB_LEVER_PROCESS_ASLR,
+			set[QB_KEY_PROCESS_ASLR].number ? "true" : "false");
+	if (r == 0 && !qb_setting_is(&set[QB_KEY_PROCESS_NUMA], "keep") &&
+		wish->topology->n_nodes > 1)
+		r = add(steps, QB_LEVER_PROCESS_NUMA, set[QB_KEY_PROCESS_NUMA].text);
+	return r < 0 ? qb_error_errno(err, -r, "plan the benchmark's process") : 0;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table of all levers (lever.h). The record, doctor, plan, the monitor's judge and the manual
+ * read it.
+ *
+ * Ranks (levers.md §13). Apply: rivals 10, clock 40–45, interrupts 60–61, groups and partition
+ * 70–79, threads 80. Restore: partition and groups 20–29, interrupts 40–41, clock 50–56 (turbo,
+ * perf_pct, governor, limits, EPP: each later one is changed by an earlier), threads 80, rivals 90.
+ */
+#include <levers/frequency.h>
+#include <levers/irqs.h>
+#include <levers/isolation.h>
+#include <quietbench/lever.h>
+
+#define POLICY(file) "/sys/devices/system/cpu/cpufreq/policy%u/" file
+
+/* clang-format off */
+#define NUMBER(low, high) {QB_VALUE_NUMBER, (low), (high), NULL}
+#define WORD(words)       {QB_VALUE_WORD, 0, 0, (words)}
+#define MASK              {QB_VALUE_MASK, 0, 0, NULL}
+#define LIST              {QB_VALUE_LIST, 0, 0, NULL}
+#define TEXT              {QB_VALUE_TEXT, 0, 0, NULL}
+#define KEY(id) .key = QB_KEY_##id
+#define SAFE .risk = QB_RISK_SAFE
+#define DISRUPTIVE .risk = QB_RISK_DISRUPTIVE
+/* A key whose lever this version does not have. */
+#define LATER(id, words) {KEY(id), .part = "", .text = (words), .where = QB_LEVER_LATER}
+/* A lever that the benchmark's own process applies to itself before exec. */
+#define CHILD(id, words) {KEY(id), .part = "", .text = (words), .where = QB_LEVER_CHILD, .spec = TEXT}
+
+const struct qb_lever qb_levers[QB_LEVER_COUNT] = {
+[QB_LEVER_GOVERNOR] = {KEY(FREQUENCY_GOVERNOR), .part = "", SAFE,
+	.text = "the cpufreq governor of every policy; performance costs power",
+	.unit = QB_UNIT_POLICY, .path = POLICY("scaling_governor"),
+	.spec = WORD(NULL), .apply = 40, .restore = 53, .ops = &qb_governor_ops},
+[QB_LEVER_NO_TURBO] = {KEY(FREQUENCY_TURBO), .part = "no_turbo", SAFE,
+	.text = "turbo off under intel_pstate",
+	.unit = QB_UNIT_HOST, .path = "/sys/devices/system/cpu/intel_pstate/no_turbo",
+	.spec = NUMBER(0, 1), .apply = 41, .restore = 50},
+[QB_LEVER_BOOST] = {KEY(FREQUENCY_TURBO), .part = "boost", SAFE,
+	.text = "turbo of all policies (acpi-cpufreq, amd-pstate, cppc_cpufreq)",
+	.unit = QB_UNIT_HOST, .path = "/sys/devices/system/cpu/cpufreq/boost",
+	.spec = NUMBER(0, 1), .apply = 41, .restore = 50},
+[QB_LEVER_POLICY_BOOST] = {KEY(FREQUENCY_TURBO), .part = "boost", SAFE,
+	.text = "turbo of one policy; a global switch sets them all, so they come back after it",
+	.unit = QB_UNIT_POLICY, .path = POLICY("boost"),
+	.spec = NUMBER(0, 1), .apply = 42, .restore = 51},
+[QB_LEVER_MAX_PERF_PCT] = {KEY(FREQUENCY_RANGE), .part = "max_perf_pct", SAFE,
+	.text = "intel_pstate's upper limit; remembered, because no_turbo moves it",
+	.unit = QB_UNIT_HOST, .path = "/sys/devices/system/cpu/intel_pstate/max_perf_pct",
+	.spec = NUMBER(0, 100), .apply = 43, .restore = 52},
+[QB_LEVER_MIN_PERF_PCT] = {KEY(FREQUENCY_RANGE), .part = "min_perf_pct", SAFE,
+	.text = "intel_pstate's lower limit; no_turbo squashes it for good",
+	.unit = QB_UNIT_HOST, .path = "/sys/devices/system/cpu/intel_pstate/min_perf_pct",
+	.spec = NUMBER(0, 100), .apply = 43, .restore = 52},
+[QB_LEVER_MAX_FREQ] = {KEY(FREQUENCY_RANGE), .part = "max", SAFE,
+	.text = "the highest clock of a policy",
+	.unit = QB_UNIT_POLICY, .path = POLICY("scaling_max_freq"),
+	.spec = NUMBER(1000, 20000000), .apply = 44, .restore = 54, .ops = &qb_limit_ops},
+[QB_LEVER_MIN_FREQ] = {KEY(FREQUENCY_RANGE), .part = "min", SAFE,
+	.text = "the lowest clock of a policy",
+	.unit = QB_UNIT_POLICY, .path = POLICY("scaling_min_freq"),
+	.spec = NUMBER(1000, 20000000), .apply = 44, .restore = 54, .ops = &qb_limit_ops},
+[QB_LEVER_EPP] = {KEY(FREQUENCY_EPP), .part = "", SAFE,
+	.text = "energy performance preference (Intel HWP, amd-pstate); the governor moves it",
+	.unit = QB_UNIT_POLICY, .path = POLICY("energy_performance_preference"),
+	.spec = WORD(NULL), .apply = 45, .restore = 56, .ops = &qb_epp_ops},
+
+[QB_LEVER_IRQBALANCE_BAN] = {KEY(IRQS_IRQBALANCE), .part = "ban", SAFE,
+	.text = "irqbalance is told, through its socket, to keep off the benchmark's CPUs",
+	.unit = QB_UNIT_HOST, .spec = TEXT, .apply = 10, .restore = 90,
+	.ops = &qb_irqbalance_ban_ops},
+[QB_LEVER_IRQBALANCE_STOP] = {KEY(IRQS_IRQBALANCE), .part = "stop", SAFE,
+	.text = "irqbalance.service is stopped for the run",
+	.unit = QB_UNIT_HOST, .spec = WORD("active inactive"), .apply = 10, .restore = 90,
+	.ops = &qb_irqbalance_stop_ops},
+[QB_LEVER_IRQ_DEFAULT] = {KEY(IRQS_MOVE), .part = "default", SAFE,
+	.text = "where interrupts activated during the run go",
+	.unit = QB_UNIT_HOST, .path = "/proc/irq/default_smp_affinity",
+	.spec = MASK, .apply = 60, .restore = 41, .ops = &qb_irq_default_ops},
+[QB_LEVER_IRQ] = {KEY(IRQS_MOVE), .part = "", SAFE,
+	.text = "the CPUs of one interrupt; kernel-managed ones stay",
+	.unit = QB_UNIT_IRQ, .path = "/proc/irq/%u/smp_affinity",
+	.spec = MASK, .apply = 61, .restore = 40, .ops = &qb_irq_ops},
+
+[QB_LEVER_SLICE] = {KEY(CPUS_ISOLATION), .part = "slice", DISRUPTIVE,
+	.text = "systemd's own slice for the benchmark's CPUs, where systemd owns the groups",
+	.unit = QB_UNIT_HOST, .spec = TEXT, .apply = 70, .restore = 25,
+	.ops = &qb_isolation_slice_ops},
+[QB_LEVER_CONTROLLER] = {KEY(CPUS_ISOLATION), .part = "controller", DISRUPTIVE,
+	.text = "the cpuset controller of the root group",
+	.unit = QB_UNIT_HOST, .spec = WORD("on off"), .apply = 70, .restore = 25,
+	.ops = &qb_isolation_controller_ops},
+[QB_LEVER_GROUP] = {KEY(CPUS_ISOLATION), .part = "group", SAFE,
+	.text = "the run's control group",
+	.unit = QB_UNIT_HOST, .spec = WORD("absent present"), .apply = 71, .restore = 24,
+	.ops = &qb_isolation_group_ops},
+[QB_LEVER_GROUP_CPUS] = {KEY(CPUS_ISOLATION), .part = "cpuset.cpus", DISRUPTIVE,
+	.text = "the CPUs of the run's group",
+	.unit = QB_UNIT_HOST, .spec = LIST, .apply = 72, .restore = 22,
+	.ops = &qb_isolation_group_cpus_ops},
+[QB_LEVER_PARTITION] = {KEY(CPUS_ISOLATION), .part = "partition", DISRUPTIVE,
+	.text = "the run's CPUs leave everybody else's scheduling domain (cgroup v2)",
+	.unit = QB_UNIT_HOST, .spec = WORD("member root isolated"), .apply = 73, .restore = 20,
+	.ops = &qb_isolation_partition_ops},
+[QB_LEVER_SHIELD] = {KEY(CPUS_ISOLATION), .part = "shield", DISRUPTIVE,
+	.text = "two cpusets, the benchmark's and everybody else's (cgroup v1)",
+	.unit = QB_UNIT_HOST, .spec = WORD("absent present"), .apply = 70, .restore = 26,
+	.ops = &qb_isolation_shield_ops},
+[QB_LEVER_SHIELD_CPUS] = {KEY(CPUS_ISOLATION), .part = "cpuset.cpus", DISRUPTIVE,
+	.text = "the CPUs of a cpuset",
+	.unit = QB_UNIT_HOST, .spec = LIST, .apply = 71, .restore = 25,
+	.ops = &qb_isolation_shield_file_ops},
+[QB_LEVER_SHIELD_MEMS] = {KEY(CPUS_ISOLATION), .part = "cpuset.mems", DISRUPTIVE,
+	.text = "the memory nodes of a cpuset: all that the root has",
+	.unit = QB_UNIT_HOST, .spec = LIST, .apply = 72, .restore = 24,
+	.ops = &qb_isolation_shield_file_ops},
+[QB_LEVER_SHIELD_EXCLUSIVE] = {KEY(CPUS_ISOLATION), .part = "cpuset.cpu_exclusive", DISRUPTIVE,
+	.text = "no other cpuset beside may have these CPUs",
+	.unit = QB_UNIT_HOST, .spec = NUMBER(0, 1), .apply = 73, .restore = 22,
+	.ops = &qb_isolation_shield_file_ops},
+[QB_LEVER_LOAD_BALANCE] = {KEY(CPUS_ISOLATION), .part = "sched_load_balance", DISRUPTIVE,
+	.text = "one scheduling domain over all CPUs: off, so that each cpuset has its own",
+	.unit = QB_UNIT_HOST, .spec = NUMBER(0, 1), .apply = 74, .restore = 21,
+	.ops = &qb_isolation_load_balance_ops},
+[QB_LEVER_TASK_GROUP] = {KEY(CPUS_ISOLATION), .part = "cpuset", DISRUPTIVE,
+	.text = "which cpuset a thread is in (cgroup v1)",
+	.unit = QB_UNIT_TASK, .spec = TEXT, .apply = 80, .restore = 23,
+	.ops = &qb_isolation_task_group_ops},
+[QB_LEVER_TASK_AFFINITY] = {KEY(CPUS_ISOLATION), .part = "", DISRUPTIVE,
+	.text = "the CPUs a thread may run on; the kernel forgets them when groups change",
+	.unit = QB_UNIT_TASK, .spec = MASK, .apply = 81, .restore = 80,
+	.ops = &qb_isolation_task_affinity_ops},
+
+[QB_LEVER_PROCESS_PIN] = CHILD(PROCESS_PIN, "the benchmark runs on its CPUs only"),
+[QB_LEVER_PROCESS_POLICY] = CHILD(PROCESS_POLICY, "the benchmark's scheduling policy"),
+[QB_LEVER_PROCESS_NICE] = CHILD(PROCESS_NICE, "the benchmark's nice value"),
+[QB_LEVER_PROCESS_ASLR] = CHILD(PROCESS_ASLR, "a fixed memory layout, for the benchmark alone"),
+[QB_LEVER_PROCESS_NUMA] = CHILD(PROCESS_NUMA, "memory from the nodes of the benchmark's CPUs"),
+
+[QB_LEVER_IDLE] = LATER(IDLE_MAX_LATENCY, "deep idle states off on the benchmark's CPUs"),
+[QB_LEVER_NMI_WATCHDOG] = LATER(KERNEL_NMI_WATCHDOG, "the hard lockup detector off"),
+[QB_LEVER_TIMER_MIGRATION] = LATER(KERNEL_TIMER_MIGRATION, "timers stay where they were started"),
+[QB_LEVER_WORKQUEUES] = LATER(KERNEL_WORKQUEUES, "unbound kernel work on the housekeeping CPUs"),
+[QB_LEVER_STAT_INTERVAL] = LATER(KERNEL_STAT_INTERVAL, "memory statistics less often"),
+[QB_LEVER_THP] = LATER(MEMORY_THP, "transparent huge pages"),
+[QB_LEVER_KSM] = LATER(MEMORY_KSM, "merging of equal pages"),
+[QB_LEVER_NUMA_BALANCING] = LATER(MEMORY_NUMA_BALANCING, "automatic page migration"),
+[QB_LEVER_PROCESS_LOCK] = LATER(PROCESS_LOCK, "the benchmark's memory is not swapped"),
+[QB_LEVER_PARANOID] = LATER(PERF_PARANOID, "who may use perf"),
+[QB_LEVER_KPTR_RESTRICT] = LATER(PERF_KPTR_RESTRICT, "who may see kernel addresses"),
+[QB_LEVER_SAMPLE_RATE] = LATER(PERF_MAX_SAMPLE_RATE, "perf's sampling rate"),
+[QB_LEVER_SERVICES_STOP] = LATER(SERVICES_STOP, "units stopped for the run"),
+[QB_LEVER_SERVICES_FREEZE] = LATER(SERVICES_FREEZE, "units frozen for the run"),
+[QB_LEVER_CHECK] = LATER(CHECK_DURATION, "the noise check before the run"),
+[QB_LEVER_SMT_OFFLINE] = LATER(CPUS_SMT, "the benchmark's siblings offline"),
+};
+/* clang-format on */

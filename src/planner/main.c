@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * quietbench-planner: parses what others wrote, looks at the host, answers with a plan.
+ *
+ * It has nothing to lose: the monitor executes it as nobody, a user as himself; it changes
+ * nothing. One request on fd 0 (protocol.h), one answer, and it ends. The optional argument is the
+ * number of an fd: the folder of shipped profiles, where nobody could not reach it by its path.
+ */
+#include "answer.h"
+#include "sandbox.h"
+#include <base/file.h>
+#include <base/macros.h>
+#include <base/text.h>
+#include <core/plan.h>
+#include <core/profile.h>
+#include <core/select.h>
+#include <errno.h>
+#include <host/topology.h>
+#include <limits.h>
+
+#define ADMIN_PROFILES "/etc/quietbench/profiles"
+
+struct work {
+	struct qb_message message; /* the request, and its fds */
+	const char *dirs[3];
+	char shipped[PATH_MAX];
+	struct qb_topology topology;
+	struct qb_profile profile;
+	struct qb_selection selection;
+	struct qb_steps steps;
+};
+
+/* The shipped profiles: beside the build folder this program lies in, else installed. */
+static void find_profiles(struct work *w, const char *fd)
+{
+	char *slash;
+	ssize_t n;
+
+	w->dirs[0] = ADMIN_PROFILES;
+	w->dirs[1] = w->shipped;
+	if (fd) {
+		qb_text_format(w->shipped, sizeof(w->shipped), "/proc/self/fd/%s", fd);
+		return;
+	}
+	n = readlink("/proc/self/exe", w->shipped, sizeof(w->shipped) - 1);
+	w->shipped[n > 0 ? n : 0] = '\0';
+	slash = strrchr(w->shipped, '/');
+	if (slash)
+		*slash = '\0';
+	slash = strrchr(w->shipped, '/');
+	if (slash && qb_text_copy(slash, sizeof(w->shipped) - (size_t)(slash - w->shipped), "/profiles") &&
+		qb_file_exists(w->shipped))
+		return;
+	qb_text_copy(w->shipped, sizeof(w->shipped), QB_DATADIR "/profiles");
+}
+
+/* People are told where the folder really is, not through which fd it was read. */
+static void name_folder(const struct work *w, struct qb_profile *profile)
+{
+	char file[QB_PROFILE_FILE], folder[PATH_MAX];
+	size_t len = strlen(w->shipped);
+	ssize_t n;
+
+	if (strncmp(w->shipped, "/proc/self/fd/", 14) != 0 ||
+		strncmp(profile->file, w->shipped, len) != 0)
+		return;
+	n = readlink(w->shipped, folder, sizeof(folder) - 1);
+	if (n < 0)
+		return;
+	folder[n] = '\0';
+	if (qb_text_format(file, sizeof(file), "%s%s", folder, profile->file + len))
+		qb_text_copy(profile->file, sizeof(profile->file), file);
+}
+
+static int load_profile(struct work *w, bool guest, struct qb_profile *ret, struct qb_error *err)
+{
+	char missing[QB_PROFILE_NAME] = "";
+	int r = qb_profile_load(
+		&w->message.request, w->message.fds, w->dirs, guest, ret, missing, err);
+
+	if (r == -ENOENT && missing[0])
+		qb_answer_missing(missing);
+	if (r == 0)
+		name_folder(w, ret);
+	return r;
+}
+
+/* Another host in the place of this one: from here on, /sys and /proc are its. */
+static int enter_root(const struct work *w, struct qb_error *err)
+{
+	int r = qb_sandbox_chroot(w->message.fds[w->message.n_fds - 1], err);
+
+	return r < 0 ? qb_error_wrap(err, "--root") : 0;
+}
+
+/*
+ * The profile is chosen by what the host is (vm in a guest), and the host may lie behind a chroot
+ * from which profiles cannot be read: then both candidates are loaded before.
+ */
+static int look(struct work *w, struct qb_error *err)
+{
+	const struct qb_request *request = &w->message.request;
+	struct qb_profile guest;
+	bool both = request->chroot && !request->profile[0];
+	int r = 0;
+
+	if (request->chroot) {
+		r = load_profile(w, false, &w->profile, err);
+		if (r == 0 && both)
+			r = load_profile(w, true, &guest, err);
+		if (r == 0)
+			r = enter_root(w, err);
+	}
+	if (r == 0)
+		r = qb_topology_load(&w->topology, err);
+	if (r < 0)
+		return r;
+	if (!request->chroot)
+		return load_profile(w, w->topology.guest, &w->profile, err);
+	if (both && w->topology.guest)
+		w->profile = guest;
+	return 0;
+}
+
+static int plan(struct work *w, struct qb_error *err)
+{
+	const struct qb_request *request = &w->message.request;
+	const struct qb_wish wish = {
+		.profile = &w->profile, .topology = &w->topology, .selection = &w->selection};
+	int r;
+
+	if (request->mode == QB_REQUEST_DOCTOR) {
+		r = qb_plan_wish_everything(&w->profile, err);
+		if (r < 0)
+			return r;
+	}
+	r = qb_select(&w->topology, &w->profile, &request->allowed, &w->selection, err);
+	if (r < 0)
+		return r;
+	/* The picture says how the CPUs will be kept free, so it takes a plan as well. */
+	return qb_plan_make(&wish, &w->steps, err);
+}
+
+static int work(struct work *w, struct qb_error *err)
+{
+	const struct qb_request *request = &w->message.request;
+	int r;
+
+	if (w->message.head.type != QB_MSG_PLAN ||
+		w->message.n_fds != (unsigned)request->n_files + (request->chroot != 0))
+		return qb_error_set(err, EPROTO, "expected a request with its files");
+	if (request->mode == QB_REQUEST_PROFILE) {
+		r = load_profile(w, false, &w->profile, err);
+		return r < 0 ? r : qb_answer_profile(&w->profile, err);
+	}
+	r = look(w, err);
+	if (r == 0)
+		r = plan(w, err);
+	if (r == 0)
+		r = qb_answer_profile(&w->profile, err);
+	if (r == 0)
+		r = qb_answer_host(&w->topology, &w->selection, err);
+	if (r == 0 && request->mode == QB_REQUEST_TOPOLOGY)
+		r = qb_answer_pus(&w->topology, err);
+	if (r == 0)
+		r = qb_answer_selection(&w->selection, err);
+	if (r == 0 && request->mode != QB_REQUEST_TOPOLOGY)
+		r = qb_answer_steps(&w->steps, err);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	static struct work w;
+	struct qb_error err = {0};
+	int r;
+
+	if (argc > 2) {
+		fprintf(stderr, "%s is started by quietbench\n", argv[0]);
+		return 2;
+	}
+	find_profiles(&w, argv[1]);
+	r = qb_message_receive(0, &w.message, &err);
+	if (r == 0)
+		return EXIT_FAILURE; /* nobody asks */
+	if (r > 0)
+		r = qb_sandbox_enter(&err);
+	if (r == 0)
+		r = work(&w, &err);
+	r = r < 0 ? qb_message_send_error(0, &err) : qb_message_send_done(0, QB_MSG_PLAN);
+	qb_steps_free(&w.steps);
+	qb_topology_free(&w.topology);
+	qb_message_close(&w.message);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* CPU sets, quantities, specifications, errors. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants these first */
+#include <base/macros.h>
+#include <base/text.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <quietbench/value.h>
+
+static void lists_are_read_and_written(void **state)
+{
+	static const struct {
+		const char *in, *list;
+	} cases[] = {
+		{"", ""},
+		{"\n", ""},
+		{"0", "0"},
+		{" 0-3,8 \n", "0-3,8"},
+		{"3,1,2", "1-3"},
+		{"0-15:2/4", "0-1,4-5,8-9,12-13"},
+		{"8191", "8191"},
+	};
+	(void)state;
+	for (size_t i = 0; i < QB_ARRAY_SIZE(cases); i++) {
+		struct qb_cpus set;
+		char text[QB_CPUS_TEXT];
+
+		assert_int_equal(qb_cpus_parse_list(cases[i].in, &set), 0);
+		assert_int_equal(qb_cpus_format_list(&set, text, sizeof(text)), 0);
+		assert_string_equal(text, cases[i].list);
+	}
+}
+
+static void bad_lists_are_refused(void **state)
+{
+	static const char *const bad[] = {
+		"1,", ",1", "1,,2", "3-1", "-1", "1-", "a", "1 2", "0-3:", "0-3:2", "0-3:0/2", "0-3:3/2"};
+	struct qb_cpus set = {.bits = {7}};
+
+	(void)state;
+	for (size_t i = 0; i < QB_ARRAY_SIZE(bad); i++)
+		assert_int_equal(qb_cpus_parse_list(bad[i], &set), -EINVAL);
+	assert_int_equal(qb_cpus_parse_list("8192", &set), -ERANGE);
+	assert_int_equal(qb_cpus_parse_list("99999999999", &set), -ERANGE);
+	assert_int_equal(set.bits[0], 7); /* untouched on failure */
+}
+
+static void masks_are_the_kernels(void **state)
+{
+	struct qb_cpus set = {0};
+	char text[4096];
+
+	(void)state;
+	assert_int_equal(qb_cpus_parse_hex("00000002,00003333\n", &set), 0);
+	assert_int_equal(qb_cpus_format_list(&set, text, sizeof(text)), 0);
+	assert_string_equal(text, "0-1,4-5,8-9,12-13,33");
+	assert_int_equal(qb_cpus_format_hex(&set, 64, text, sizeof(text)), 0);
+	assert_string_equal(text, "00000002,00003333");
+	assert_int_equal(qb_cpus_format_hex(&set, 0, text, sizeof(text)), 0);
+	assert_string_equal(text, "2,00003333");
+	qb_cpus_zero(&set);
+	assert_int_equal(qb_cpus_format_hex(&set, 8, text, sizeof(text)), 0);
+	assert_string_equal(text, "00");
+	assert_int_equal(qb_cpus_parse_hex("", &set), -EINVAL);
+	assert_int_equal(qb_cpus_parse_hex("x", &set), -EINVAL);
+	assert_int_equal(qb_cpus_parse_hex("1,2", &set), -EINVAL);
+	assert_int_equal(qb_cpus_parse_hex(",00000001", &set), -EINVAL);
+	assert_int_equal(qb_cpus_format_list(&set, text, 0), -ENOSPC);
+	qb_cpus_add(&set, 8191);
+	assert_int_equal(qb_cpus_format_hex(&set, 0, text, 100), -ENOSPC);
+	assert_int_equal(qb_cpus_format_hex(&set, 0, text, sizeof(text)), 0);
+	assert_int_equal(strlen(text), 8192 / 4 + 8192 / 32 - 1);
+}
+
+static void the_longest_list_fits(void **state)
+{
+	struct qb_cpus set = {0};
+	char text[QB_CPUS_TEXT];
+
+	(void)state;
+	for (unsigned cpu = 1; cpu < QB_CPUS_MAX; cpu += 2)
+		qb_cpus_add(&set, cpu);
+	assert_int_equal(qb_cpus_format_list(&set, text, sizeof(text)), 0);
+	assert_int_equal(qb_cpus_count(&set), QB_CPUS_MAX / 2);
+}
+
+static void quantities_are_exact(void **state)
+{
+	static const struct {
+		enum qb_quantity q;
+		const char *in;
+		int64_t value;
+		const char *out;
+	} cases[] = {
+		{QB_QUANTITY_FREQUENCY, "2.4GHz", 2400000, "2.4 GHz"},
+		{QB_QUANTITY_FREQUENCY, "2401000kHz", 2401000, "2.401 GHz"},
+		{QB_QUANTITY_FREQUENCY, "800 MHz", 800000, "800 MHz"},
+		{QB_QUANTITY_FREQUENCY, "2.133333GHz", 2133333, "2133.333 MHz"},
+		{QB_QUANTITY_DURATION, "10us", 10000, "10 us"},
+		{QB_QUANTITY_DURATION, "1.5s", 1500000000, "1500 ms"},
+		{QB_QUANTITY_DURATION, "0", 0, "0"},
+		{QB_QUANTITY_PERCENT, "0.05%", 500, "0.05%"},
+		{QB_QUANTITY_PERCENT, "100%", 1000000, "100%"},
+		{QB_QUANTITY_SIZE, "64KiB", 65536, "64 KiB"},
+	};
+	(void)state;
+	for (size_t i = 0; i < QB_ARRAY_SIZE(cases); i++) {
+		int64_t value = -1, again = -1;
+		char text[64];
+
+		assert_int_equal(qb_quantity_parse(cases[i].q, cases[i].in, &value), 0);
+		assert_int_equal(value, cases[i].value);
+		qb_quantity_format(cases[i].q, value, text, sizeof(text));
+		assert_string_equal(text, cases[i].out);
+		assert_int_equal(qb_quantity_parse(cases[i].q, text, &again), 0);
+		assert_int_equal(again, value);
+	}
+}
+
+static void quantities_want_units(void **state)
+{
+	int64_t value = 7;
+
+	(void)state;
+	assert_int_equal(qb_quantity_parse(QB_QUANTITY_FREQUENCY, "2.4", &value), -EINVAL);
+	assert_int_equal(qb_quantity_parse(QB_QUANTITY_DURATION, "10 parsecs", &value), -EINVAL);
+	assert_int_equal(qb_quantity_parse(QB_QUANTITY_DURATION, "-1s", &value), -EINVAL);
+	assert_int_equal(qb_quantity_parse(QB_QUANTITY_DURATION, "", &value), -EINVAL);
+	assert_int_equal(qb_quantity_parse(QB_QUANTITY_DURATION, "1.s", &value), -EINVAL);
+	assert_int_equal(qb_quantity_parse(QB_QUANTITY_DURATION, "1.2.3s", &value), -EINVAL);
+	assert_int_equal(qb_quantity_parse(QB_QUANTITY_PERCENT, "0.00001%", &value), -ERANGE);
+	assert_int_equal(
+		qb_quantity_parse(QB_QUANTITY_DURATION, "99999999999999999999d", &value), -ERANGE);
+	assert_int_equal(qb_number_parse("12x", &value), -EINVAL);
+	assert_int_equal(qb_number_parse("+1", &value), -EINVAL);
+	assert_int_equal(qb_number_parse("99999999999999999999", &value), -ERANGE);
+	assert_int_equal(value, 7);
+}
+
+static void values_are_judged(void **state)
+{
+	const struct qb_spec number = {QB_VALUE_NUMBER, 0, 1, NULL};
+	const struct qb_spec choice = {QB_VALUE_WORD, 0, 0, "member root isolated"};
+	const struct qb_spec word = {QB_VALUE_WORD, 0, 0, NULL};
+	const struct qb_spec mask = {QB_VALUE_MASK, 0, 0, NULL};
+	const struct qb_spec text = {QB_VALUE_TEXT, 0, 0, NULL};
+	struct qb_error err = {0};
+
+	(void)state;
+	assert_int_equal(qb_spec_judge(&number, "1", &err), 0);
+	assert_int_equal(qb_spec_judge(&number, "2", &err), -ERANGE);
+	assert_string_equal(err.text, "expected a number from 0 to 1, found 2");
+	assert_int_equal(qb_spec_judge(&number, "1\n", &err), -EINVAL);
+	assert_int_equal(qb_spec_judge(&choice, "root", &err), 0);
+	assert_int_equal(qb_spec_judge(&choice, "roo", &err), -EINVAL);
+	assert_int_equal(qb_spec_judge(&choice, "member root", &err), -EINVAL);
+	assert_int_equal(qb_spec_judge(&choice, "", &err), -EINVAL);
+	assert_int_equal(qb_spec_judge(&word, "../../etc", &err), -EINVAL);
+	assert_int_equal(qb_spec_judge(&word, "performance", &err), 0);
+	assert_int_equal(qb_spec_judge(&mask, "0", &err), -EINVAL);
+	assert_int_equal(qb_spec_judge(&mask, "ff", &err), 0);
+	assert_int_equal(qb_spec_judge(&text, "a\nb", &err), -EINVAL);
+}
+
+static void errors_gather_context(void **state)
+{
+	struct qb_error err = {0};
+	char long_text[2 * QB_ERROR_MAX];
+
+	(void)state;
+	assert_int_equal(qb_error_errno(&err, ENOENT, "open %s", "x"), -ENOENT);
+	assert_int_equal(qb_error_wrap(&err, "policy%d", 3), -ENOENT);
+	assert_string_equal(err.text, "policy3: open x: No such file or directory");
+	assert_int_equal(err.code, ENOENT);
+	qb_error_errno(&err, 524, "write");
+	assert_string_equal(err.text, "write: not supported by this kernel or CPU (524)");
+	memset(long_text, 'x', sizeof(long_text) - 1);
+	long_text[sizeof(long_text) - 1] = '\0';
+	qb_error_set(&err, EIO, "%s", long_text);
+	assert_int_equal(strlen(err.text), QB_ERROR_MAX - 1);
+	assert_int_equal(qb_error_set(NULL, EIO, "nobody listens"), -EIO);
+}
+
+static void words_are_whole(void **state)
+{
+	char text[4];
+
+	(void)state;
+	assert_true(qb_text_has_word("performance powersave \n", "powersave"));
+	assert_false(qb_text_has_word("performance powersave", "power"));
+	assert_false(qb_text_has_word("performance", ""));
+	assert_false(qb_text_copy(text, sizeof(text), "four"));
+	assert_string_equal(text, "fou");
+	assert_false(qb_text_is_word("a b"));
+	assert_false(qb_text_is_word("a/b"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lists_are_read_and_written),
+		cmocka_unit_test(bad_lists_are_refused),
+		cmocka_unit_test(masks_are_the_kernels),
+		cmocka_unit_test(the_longest_list_fits),
+		cmocka_unit_test(quantities_are_exact),
+		cmocka_unit_test(quantities_want_units),
+		cmocka_unit_test(values_are_judged),
+		cmocka_unit_test(errors_gather_context),
+		cmocka_unit_test(words_are_whole),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

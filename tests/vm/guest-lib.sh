@@ -1,0 +1,161 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# guest-lib.sh: TAP and the judges that guest scripts share; sourced under busybox sh in the VM, by root.
+export PATH="/qb/build:$PATH"
+tests=0
+failed=0
+
+pass() {
+	tests=$((tests + 1))
+	echo "ok $tests - $1"
+}
+
+# fail TEXT [FILE...]: and show what the files hold
+fail() {
+	tests=$((tests + 1))
+	failed=$((failed + 1))
+	echo "not ok $tests - $1"
+	shift
+	for shown; do
+		sed "s|^|#   |" "$shown"
+	done
+}
+
+# ok TEXT COMMAND...: passes if COMMAND succeeds; shows its output if not
+ok() {
+	ok_text=$1
+	shift
+	if "$@" >/tmp/ok.out 2>&1; then pass "$ok_text"; else fail "$ok_text" /tmp/ok.out; fi
+}
+
+# is TEXT GOT WANTED
+is() {
+	if [ "$2" = "$3" ]; then
+		pass "$1"
+	else
+		printf 'got:    %s\nwanted: %s\n' "$2" "$3" >/tmp/is.out
+		fail "$1" /tmp/is.out
+	fi
+}
+
+done_testing() {
+	echo "1..$tests"
+	exit 0 # the failed tests speak for themselves
+}
+
+# within SECONDS COMMAND...: repeats COMMAND until it succeeds; its last output remains
+within() {
+	within_end=$(($(cut -d. -f1 /proc/uptime) + $1))
+	shift
+	until "$@"; do
+		[ "$(cut -d. -f1 /proc/uptime)" -lt "$within_end" ] || return 1
+		usleep 200000
+	done
+}
+
+gone() { ! kill -0 "$1" 2>/dev/null; }
+says() { grep -q -e "$1" "$2" || { cat "$2"; false; }; }
+
+# CPU sets are numbers here, one bit per CPU (no test has more than 32), because a fork costs 10 ms under TCG:
+# set_of LIST: sets `set` to a kernel CPU list ("0-1,4") or to a list of words; members SET: its members as words
+set_of() {
+	set=0
+	for range in $(IFS=,; echo $1); do
+		member=${range%-*}
+		while [ "$member" -le "${range#*-}" ]; do
+			set=$((set | 1 << member))
+			member=$((member + 1))
+		done
+	done
+}
+members() {
+	member=0
+	while [ "$(($1 >> member))" != 0 ]; do
+		[ "$(($1 >> member & 1))" = 0 ] || printf '%d ' "$member"
+		member=$((member + 1))
+	done
+}
+words() { set_of "$1" && members "$set"; }
+
+# The host as it is now, and the judgement that it is again as it was. The lock file and its folder may stay.
+before() { hostshot >/tmp/before; }
+as_before() { hostshot >/tmp/after && hostshot --compare /tmp/before /tmp/after '/run/quietbench/lock*' "$@"; }
+# shot PATH [SHOT]: a value out of a shot (during, by default)
+shot() { sed -n "s|^$1 ||p" "${2:-/tmp/during}"; }
+
+# A few processes and threads that no kernel would give these affinities, on the CPUs of an 8-CPU machine
+start_odd() {
+	oddthreads 05 0a c0 81 >/tmp/odd.out &
+	odd_threads=$!
+	taskset 12 sleep 3600 &
+	odd_process=$!
+	sleep 3600 &
+	odd_nice=$!
+	renice 5 -p "$odd_nice"
+	within 20 grep -q ready /tmp/odd.out
+}
+stop_odd() {
+	kill "$odd_threads" "$odd_process" "$odd_nice"
+	wait "$odd_threads" "$odd_process" "$odd_nice" 2>/dev/null
+}
+
+# What the benchmark of these tests does: looks around from the inside, then runs its arguments
+cat >/bin/observe <<'OBSERVE'
+#!/bin/sh
+hostshot >/tmp/during.new
+sed -n 's/^Cpus_allowed_list:\t//p' /proc/self/status >/tmp/during.cpus
+sed -n 's/^Mems_allowed_list:\t//p' /proc/self/status >/tmp/during.mems
+cat /proc/self/cgroup >/tmp/during.cgroup
+# threads that could be moved (no PF_NO_SETAFFINITY) and are neither this process nor its children: "TID NAME LIST"
+ls -d /proc/[0-9]*/task/[0-9]* >/tmp/during.tasks
+awk -v self=$$ '
+	function text(file,   line, all) { while ((getline line <file) > 0) all = all line " "; close(file); return all }
+	{
+		stat = text($1 "/stat"); status = text($1 "/status")
+		tid = stat; sub(/ .*/, "", tid)
+		name = stat; sub(/^[^(]*\(/, "", name); sub(/\)[^)]*$/, "", name); gsub(/ /, "_", name)
+		rest = stat; sub(/^.*\) /, "", rest); split(rest, field, " ") # field 3 (state) of proc(5) and on
+		if (stat == "" || tid == self || field[2] == self || field[1] == "Z" || int(field[7] / 67108864) % 2) next
+		sub(/.*Cpus_allowed_list:[ \t]*/, "", status); sub(/[ \t].*/, "", status)
+		print tid, name, status
+	}' /tmp/during.tasks >/tmp/during.movable
+mv /tmp/during.new /tmp/during
+[ $# = 0 ] || exec "$@"
+OBSERVE
+chmod +x /bin/observe
+
+# look_around: after a run, sets `cpus` (the benchmark's, a list) and the sets `own`, `quiet` (with their siblings)
+look_around() {
+	cpus=$(cat /tmp/during.cpus)
+	set_of "$cpus"
+	own=$set quiet=0
+	for cpu in $(members "$own"); do
+		set_of "$(cat "/sys/devices/system/cpu/cpu$cpu/topology/thread_siblings_list")"
+		quiet=$((quiet | set))
+	done
+}
+# partition: the kind of the nearest cgroup above the benchmark that is one
+partition() {
+	folder=/sys/fs/cgroup$(sed -n 's/^0:://p' /tmp/during.cgroup)
+	while [ "$folder" != /sys/fs/cgroup ] && [ "$folder" != / ]; do
+		kind=$(shot "$folder/cpuset.cpus.partition")
+		case $kind in member | '') folder=$(dirname "$folder") ;; *) echo "$kind" && return ;; esac
+	done
+	echo none
+}
+# intruders [EXEMPT-TID]: movable threads outside the benchmark that may run on its cores
+intruders() {
+	while read -r tid name list; do
+		set_of "$list"
+		[ "$tid" = "${1:-}" ] || [ $((set & quiet)) = 0 ] || echo "$tid $name may run on $list"
+	done </tmp/during.movable
+}
+# strays: interrupts in use whose mask still holds a quiet CPU and that are not kernel-managed (an NVMe queue is)
+strays() {
+	for action in /proc/irq/[0-9]*/*/; do
+		case $action in */nvme0q[1-9]*) continue ;; esac
+		irq=${action%/*/}
+		mask=$(shot "$irq/smp_affinity")
+		[ $((0x$mask & quiet)) = 0 ] || echo "$action may come on $mask"
+	done
+}

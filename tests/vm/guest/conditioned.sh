@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The default profile on 2 packages x 2 cores x 2 threads and 2 nodes: what a benchmark finds, and the exact way back.
+. /qb/guest-lib.sh
+
+policies=/sys/devices/system/cpu/cpufreq
+# judge NAME OPTIONS...: runs observe as the benchmark of `quietbench run OPTIONS`; the judgements that always hold
+judge() {
+	name=$1
+	shift
+	rm -f /tmp/during*
+	quietbench run -v -o /tmp/record "$@" -- observe >/tmp/run.out 2>/tmp/run.err
+	is "$name: status" "$?" 0
+	sed 's/^/# /' /tmp/run.err
+	look_around
+	mine=$policies/policy$(cut -d' ' -f1 "/sys/devices/system/cpu/cpu${cpus%%[-,]*}/cpufreq/affected_cpus")
+	is "$name: stdout is the benchmark's" "$(cat /tmp/run.out)" ""
+	is "$name: every line of stderr is ours" "$(grep -vc '^quietbench: ' /tmp/run.err)" 0
+	is "$name: the governor" "$(shot "$mine/scaling_governor")" performance
+	is "$name: boost is off" "$(shot $policies/boost)" 0
+	is "$name: not above the base clock" "$(shot "$mine/scaling_max_freq")" 2400000
+	is "$name: one clock" "$(shot "$mine/scaling_min_freq")" "$(shot "$mine/scaling_max_freq")"
+	is "$name: the boot CPU's core is avoided" $((quiet & 3)) 0
+	is "$name: no movable thread elsewhere may run on its cores" "$(intruders)" ""
+	is "$name: no movable interrupt may come there" "$(strays)" ""
+	is "$name: the managed interrupts are where they were" "$(shots_of_managed)" "$(cat /tmp/managed)"
+	ok "$name: says that managed interrupts stay" says 'kernel-managed' /tmp/run.err
+	ok "$name: says restored" says '^quietbench: restored' /tmp/run.err
+	ok "$name: the record is JSON" jq -e '.schema == "quietbench/record/1"' /tmp/record
+	is "$name: the record's CPUs" "$(jq -r .cpus.benchmark /tmp/record)" "$cpus"
+	is "$name: the record's reserved CPUs" "$(words "$(jq -r .cpus.reserved /tmp/record)")" "$(members "$quiet")"
+	is "$name: the record tells of boost" "$(jq -r '.levers[] | select(.lever == "frequency.turbo" and .status == "applied") | .before + .after' /tmp/record)" 10
+	is "$name: the record tells of the refused interrupts" "$(jq '[.levers[] | select(.lever == "irqs.move" and .status == "refused")] | length > 0' /tmp/record)" true
+	is "$name: the record says restored" "$(jq -c '.restore | [.complete, .conflicts, .failures]' /tmp/record)" '[true,[],[]]'
+	ok "$name: the host is as before" within 10 as_before
+	quietbench status >/tmp/status.out 2>&1
+	is "$name: status afterwards" "$?" 3
+}
+shots_of_managed() {
+	for action in /proc/irq/*/nvme0q[1-9]*; do
+		irq=$(dirname "$action")
+		echo "$irq $(shot "$irq/smp_affinity" "${1:-/tmp/during}")"
+	done
+}
+
+start_odd
+before
+shots_of_managed /tmp/before >/tmp/managed
+
+judge default
+is "default: one CPU" "$(words "$cpus" | wc -w)" 1
+is "default: an isolated partition" "$(partition)" isolated
+is "default: its sibling idles in the partition" "$(members "$quiet" | wc -w)" 2
+is "default: memory of its own node" "$(cat /tmp/during.mems)" "$(cd "/sys/devices/system/cpu/cpu$cpus" && echo node* | tr -dc 0-9)"
+
+judge two -n 2
+is "two: two CPUs" "$(words "$cpus" | wc -w)" 2
+is "two: on two cores" "$(members "$quiet" | wc -w)" 4
+is "two: a root partition, which balances" "$(partition)" root
+
+judge given -c 6-7 -s cpus.smt=share
+is "given: exactly those CPUs" "$cpus" 6-7
+
+# The same twice at once: the second waits for the first; both leave the host as it was.
+quietbench run -- observe sleep 3 2>/tmp/first.err &
+first=$!
+within 60 [ -e /tmp/during ]
+quietbench run -- observe 2>/tmp/second.err
+is "queued: status of the second" "$?" 0
+wait "$first"
+is "queued: status of the first" "$?" 0
+ok "queued: the host is as before" within 10 as_before
+
+ok "the odd threads live" kill -0 "$odd_threads"
+stop_odd
+done_testing

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Whoever is killed: the host comes back exactly, by itself while anyone of us lives, by the next of us otherwise.
+. /qb/guest-lib.sh
+
+# processes NAME: the pids whose name starts so
+processes() {
+	for proc in /proc/[0-9]*; do
+		case $(cat "$proc/comm" 2>/dev/null) in "$1"*) echo "${proc#/proc/}" ;; esac
+	done
+}
+parent() { sed -n 's/^PPid:\t//p' "/proc/$1/status"; }
+
+# begin: a run whose benchmark sleeps; sets client, guardian, monitor, benchmark
+begin() {
+	rm -f /tmp/during* /tmp/benchmark
+	quietbench run -- sh -c 'echo $$ >/tmp/benchmark; exec observe sleep 3600' 2>/tmp/run.err &
+	client=$!
+	within 60 [ -e /tmp/during ] || { fail "$1: the benchmark started" /tmp/run.err; done_testing; }
+	benchmark=$(cat /tmp/benchmark)
+	guardian= monitor=
+	for one in $(processes quietbench-h); do
+		case $(cat "/proc/$(parent "$one")/comm") in quietbench-h*) monitor=$one ;; *) guardian=$one ;; esac
+	done
+	is "$1: a guardian and a monitor" "${guardian:+guardian} ${monitor:+monitor}" "guardian monitor"
+	as_before >/dev/null && fail "$1: the host is conditioned" || pass "$1: the host is conditioned"
+	quietbench status >/tmp/status.out 2>&1
+	is "$1: status while it runs" "$?" 0
+}
+quiet_again() {
+	ok "$1: the host is as before" within 20 as_before
+	is "$1: no helper is left" "$(processes quietbench)" ""
+	quietbench status >/tmp/status.out 2>&1
+	is "$1: status afterwards" "$?" 3
+}
+
+start_odd
+before
+
+begin "client killed"
+kill -KILL "$client"
+ok "client killed: the benchmark ends" within 20 gone "$benchmark"
+wait "$client"
+quiet_again "client killed"
+
+begin "monitor killed"
+kill -KILL "$monitor"
+ok "monitor killed: the guardian restores the host" within 20 as_before
+kill -TERM "$benchmark" 2>/dev/null
+ok "monitor killed: the client ends" within 20 gone "$client"
+wait "$client"
+echo "# the client's status: $?"
+sed 's/^/# /' /tmp/run.err
+quiet_again "monitor killed"
+
+begin "guardian killed"
+kill -KILL "$guardian"
+kill -TERM "$benchmark"
+ok "guardian killed: the client ends" within 20 gone "$client"
+wait "$client"
+is "guardian killed: the status is the benchmark's" "$?" 143
+quiet_again "guardian killed"
+
+begin "monitor stopped"
+kill -STOP "$monitor"
+sleep 1
+kill -TERM "$benchmark"
+ok "monitor stopped: the client ends" within 20 gone "$client"
+wait "$client"
+is "monitor stopped: the status is the benchmark's" "$?" 143
+quiet_again "monitor stopped"
+
+begin "helper asked to end"
+kill -TERM "$guardian"
+ok "helper asked to end: the host is as before" within 20 as_before
+kill -TERM "$benchmark" 2>/dev/null
+ok "helper asked to end: the client ends" within 20 gone "$client"
+wait "$client"
+quiet_again "helper asked to end"
+
+begin "all killed"
+kill -KILL "$client" "$guardian" "$monitor"
+wait "$client"
+ok "all killed: the benchmark ends" within 20 gone "$benchmark"
+as_before >/dev/null && fail "all killed: something is left over" || pass "all killed: something is left over"
+quietbench status >/tmp/status.out 2>&1
+is "all killed: status says so" "$?" 1
+quietbench restore >/tmp/restore.out 2>&1
+is "all killed: restore" "$?" 0
+sed 's/^/# /' /tmp/restore.out
+quiet_again "all killed, restored"
+quietbench restore >/tmp/restore.out 2>&1
+is "restore with nothing to restore" "$?" 0
+
+begin "all killed again"
+kill -KILL "$guardian" "$monitor" "$client"
+wait "$client"
+ok "all killed again: the benchmark ends" within 20 gone "$benchmark"
+quietbench run -- true 2>/tmp/run.err
+is "all killed again: the next run succeeds" "$?" 0
+sed 's/^/# /' /tmp/run.err
+quiet_again "all killed, healed by the next run"
+
+stop_odd
+done_testing

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# One machine shape: a sensible choice of CPUs, conditioned, and the exact way back. qb.expect=KIND on the kernel's
+# command line says what isolation must come about: isolated, root, shield, affinity or none.
+. /qb/guest-lib.sh
+expected=$(sed -n 's/.*qb\.expect=\([a-z]*\).*/\1/p' /proc/cmdline)
+[ "$(nproc)" -lt 8 ] || start_odd
+
+# isolation: what came about, as the host shows it
+isolation() {
+	found=$(partition)
+	if [ "$found" != none ]; then
+		echo "$found"
+	elif grep -q '^[0-9]*:cpuset:/.' /tmp/during.cgroup; then
+		echo shield
+	elif [ "$own" != "$online" ] && [ -z "$(intruders 1)" ]; then
+		echo affinity
+	else
+		echo none
+	fi
+}
+
+# judge NAME OPTIONS...
+judge() {
+	name=$1
+	shift
+	rm -f /tmp/during*
+	before
+	quietbench run "$@" -- observe >/tmp/run.out 2>/tmp/run.err
+	is "$name: status" "$?" 0
+	sed 's/^/# /' /tmp/run.err
+	look_around
+	set_of "$(cat /sys/devices/system/cpu/online)"
+	online=$set
+	is "$name: isolation" "$(isolation)" "$expected"
+	case $expected in none) ;; *)
+		is "$name: no movable thread elsewhere may run on its cores (but PID 1)" "$(intruders 1)" ""
+		is "$name: the boot CPU keeps house" $((own & 1)) 0
+		;;
+	esac
+	is "$name: only online CPUs" $((own & ~online)) 0
+	is "$name: boost is off" "$(shot /sys/devices/system/cpu/cpufreq/boost)" 0
+	ok "$name: the host is as before" within 10 as_before
+}
+
+judge "as it is"
+ok "topology draws it" quietbench topology
+ok "plan explains it" quietbench plan
+ok "doctor explains it" quietbench doctor
+if [ "$(nproc)" = 8 ]; then
+	# siblings that are odd to have: a core with one CPU, and a hole where a whole core was
+	echo 0 >/sys/devices/system/cpu/cpu5/online
+	judge "CPU 5 offline"
+	echo 0 >/sys/devices/system/cpu/cpu2/online
+	echo 0 >/sys/devices/system/cpu/cpu3/online
+	judge "CPUs 2, 3, 5 offline"
+	judge "CPUs 2, 3, 5 offline, CPU 4 wanted" -c 4
+	is "CPUs 2, 3, 5 offline, CPU 4 wanted: got" "$cpus" 4
+	is "CPUs 2, 3, 5 offline: nothing came back" "$(cat /sys/devices/system/cpu/online)" 0-1,4,6-7
+	quietbench run -c 2 -- true 2>/tmp/run.err
+	is "an offline CPU cannot be had" "$?" 125
+fi
+done_testing
