@@ -97,7 +97,7 @@ BUILD_PACKAGES := gcc make pkg-config libhwloc-dev libcpupower-dev libyaml-dev l
 	libsystemd-dev libseccomp-dev libcap-dev libmd-dev
 TEST_PACKAGES  := libcmocka-dev perl clang libclang-rt-14-dev strace jq python3-jsonschema \
 	util-linux procps hwloc-nox sudo \
-	qemu-system-x86 busybox-static acpica-tools cpio kmod xz-utils
+	qemu-system-x86 busybox-static acpica-tools cpio kmod xz-utils libelf1 gcc-12 irqbalance
 LINT_PACKAGES  := clang-format cppcheck
 
 # Installs only what is missing, and only where apt is there and we may.
@@ -107,8 +107,11 @@ deps-check: deps
 	$(Q)contrib/deps/install $(TEST_PACKAGES) $(LINT_PACKAGES)
 
 demo: deps
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory all $(BUILD)/sample
 	$(Q)contrib/demo/demo $(BUILD)
+$(BUILD)/sample: contrib/demo/sample.c
+	$(say) CC $@
+	$(Q)$(CC) -std=c17 -O2 -D_GNU_SOURCE $(WARNINGS) -o $@ $<
 
 install: all
 	install -D -m 0755 $(BUILD)/quietbench $(DESTDIR)$(bindir)/quietbench

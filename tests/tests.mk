@@ -36,9 +36,9 @@ check: deps-check
 		$(patsubst $(TESTS)/%,$(BUILD)/san/tests/%,$(UNIT)) $(SCRIPTS)
 
 bench: deps
-	$(Q)$(MAKE) --no-print-directory all tools $(TESTS)/bare
+	$(Q)$(MAKE) --no-print-directory all tools $(TESTS)/bare $(TESTS)/measure
 	$(Q)tests/bench/run $(BUILD)
-$(TESTS)/bare: tests/bench/bare.c
+$(TESTS)/%: tests/bench/%.c
 	$(say) CC $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(TOOL_CFLAGS) -o $@ $<

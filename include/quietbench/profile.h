@@ -24,13 +24,13 @@
 #include <stdint.h>
 
 enum qb_key_type {
-	QB_KEY_BOOL,      /* number 0 or 1; `keep` allowed when choices say so */
-	QB_KEY_NUMBER,    /* number */
+	QB_KEY_BOOL,	  /* number 0 or 1; `keep` allowed when choices say so */
+	QB_KEY_NUMBER,	  /* number */
 	QB_KEY_DURATION,  /* number, ns */
-	QB_KEY_PERCENT,   /* number, millionths */
-	QB_KEY_WORD,      /* text, one of choices; any word when choices is "" */
-	QB_KEY_CPULIST,   /* text, kernel list */
-	QB_KEY_WORDS,     /* n words in text, each ended by NUL */
+	QB_KEY_PERCENT,	  /* number, millionths */
+	QB_KEY_WORD,	  /* text, one of choices; any word when choices is "" */
+	QB_KEY_CPULIST,	  /* text, kernel list */
+	QB_KEY_WORDS,	  /* n words in text, each ended by NUL */
 	QB_KEY_FREQUENCY, /* frequency.range: word base|max|keep, or {min, max} in kHz */
 };
 
@@ -104,7 +104,7 @@ int qb_key_find(const char *name);
  * with a wrong one), or NULL. */
 const char *qb_key_nearest(const char *name);
 
-#define QB_SETTING_TEXT   512
+#define QB_SETTING_TEXT	  512
 #define QB_SETTING_FORMAT 1024
 
 enum qb_setting_kind {
@@ -116,22 +116,22 @@ enum qb_setting_kind {
 };
 
 struct qb_setting {
-	uint8_t kind; /* enum qb_setting_kind */
-	uint8_t n;    /* number of words */
-	bool explicit_; /* written in a profile or with -s, not a default; qb_setting_parse: false */
+	uint8_t kind;	/* enum qb_setting_kind */
+	uint8_t n;	/* number of words */
+	bool explicit_; /* written by somebody, not a default (qb_setting_parse: false) */
 	int64_t number; /* or the lower end of a range */
 	int64_t upper;
 	char text[QB_SETTING_TEXT];
 };
 
-#define QB_PROFILE_NAME 64
-#define QB_PROFILE_FILE 256
+#define QB_PROFILE_NAME	       64
+#define QB_PROFILE_FILE	       256
 #define QB_PROFILE_DESCRIPTION 256
 
 struct qb_profile {
 	char name[QB_PROFILE_NAME];
 	char file[QB_PROFILE_FILE]; /* where it was found, for people */
-	char sha256[65];            /* of that file's bytes, hex */
+	char sha256[65];	    /* of that file's bytes, hex */
 	char description[QB_PROFILE_DESCRIPTION];
 	struct qb_setting set[QB_KEY_COUNT];
 };
@@ -150,7 +150,7 @@ void qb_setting_format(enum qb_key key, const struct qb_setting *setting, char *
  * be left out ("sshd,cron"). 0 or -EINVAL/-ERANGE with the key, what was expected and what was
  * found; *ret is untouched then. (Needs libyaml; the other functions of this header do not.)
  */
-int qb_setting_parse(enum qb_key key, const char *text, struct qb_setting *ret,
-	struct qb_error *err);
+int qb_setting_parse(
+	enum qb_key key, const char *text, struct qb_setting *ret, struct qb_error *err);
 
 #endif

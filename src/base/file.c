@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <quietbench/step.h>
 #include <quietbench/value.h>
 
 static ssize_t read_full(int fd, char *buf, size_t size)
@@ -96,12 +97,17 @@ int qb_file_write(const char *path, const char *text, struct qb_error *err)
 {
 	/* O_TRUNC means nothing to sysfs and keeps a plain file (a substituted host) exact. */
 	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC | O_TRUNC | O_NOFOLLOW);
-	size_t len = strlen(text);
+	const size_t len = strlen(text) + 1;
+	char line[QB_TEXT_MAX + 1];
 	ssize_t n;
 
 	if (fd < 0)
 		return qb_error_errno(err, errno, "open %s for writing", path);
-	n = write(fd, text, len);
+	if (len >= sizeof(line))
+		return qb_error_set(err, EMSGSIZE, "write %zu bytes to %s", len, path);
+	memcpy(line, text, len);
+	line[len - 1] = '\n';
+	n = write(fd, line, len);
 	if (n < 0)
 		return qb_error_errno(err, errno, "write '%s' to %s", text, path);
 	if ((size_t)n != len)

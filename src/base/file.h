@@ -21,7 +21,7 @@ ssize_t qb_file_read(const char *path, char *buf, size_t size, struct qb_error *
 ssize_t qb_file_read_all(const char *path, char **ret, struct qb_error *err);
 /* A file that holds one decimal number. */
 int qb_file_read_number(const char *path, long long *ret, struct qb_error *err);
-/* Exactly one write(2) of text, without O_CREAT or O_TRUNC surprises for kernel files. */
+/* Exactly one write(2) of text and a newline (as echo does), into a file that is there. */
 int qb_file_write(const char *path, const char *text, struct qb_error *err);
 bool qb_file_exists(const char *path);
 /* May this process write it? For plan and doctor: a hint, never a promise. */

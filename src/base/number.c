@@ -93,7 +93,7 @@ int qb_quantity_parse(enum qb_quantity q, const char *text, int64_t *ret)
 	if (!isdigit((unsigned char)*text))
 		return -EINVAL;
 	suffix += strspn(text, "0123456789.");
-	if (strspn(text, "0.") == strlen(text)) {
+	if (strcmp(text, "0") == 0) {
 		*ret = 0;
 		return 0;
 	}

@@ -19,48 +19,54 @@ struct report {
 	struct qb_process_result results[QB_PROCESS_LEVERS];
 };
 
-/* Can this path be executed? 0 or a negative errno. */
+/* Can this path be executed? -ENOENT also where a folder on the way cannot be looked into. */
 static int executable(const char *path)
 {
 	struct stat st;
 
 	if (stat(path, &st) < 0)
-		return -errno;
+		return errno == EACCES || errno == ENOTDIR ? -ENOENT : -errno;
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
 	return access(path, X_OK) < 0 ? -errno : 0;
 }
 
-int qb_child_find(const char *command, char *buf, size_t size, struct qb_error *err)
+/* Each entry of PATH in turn; an empty one is the current folder. */
+static int search(const char *path, const char *command, char *buf, size_t size)
 {
-	const char *path = getenv("PATH");
-	char standard[256];
 	int r, worst = -ENOENT;
 
-	if (strchr(command, '/')) {
-		r = executable(command);
-		if (r < 0 || !qb_text_copy(buf, size, command))
-			return qb_error_errno(err, r < 0 ? -r : ENAMETOOLONG, "%s", command);
-		return 0;
-	}
-	if (!path && confstr(_CS_PATH, standard, sizeof(standard)) > 0)
-		path = standard;
-	while (path && *command) {
+	for (;; path++) {
 		size_t n = strcspn(path, ":");
 
-		/* An empty entry is the current folder. */
 		if (qb_text_format(buf, size, "%.*s/%s", n ? (int)n : 1, n ? path : ".", command)) {
 			r = executable(buf);
 			if (r == 0)
 				return 0;
-			if (r != -ENOENT && r != -ENOTDIR && r != -EISDIR)
+			if (r != -ENOENT && r != -EISDIR)
 				worst = r;
 		}
-		path = path[n] ? path + n + 1 : NULL;
+		path += n;
+		if (!*path)
+			return worst;
 	}
-	if (worst == -ENOENT)
+}
+
+int qb_child_find(const char *command, char *buf, size_t size, struct qb_error *err)
+{
+	const char *path = getenv("PATH");
+	char standard[256] = "";
+	int r;
+
+	if (!path && confstr(_CS_PATH, standard, sizeof(standard)) > 0)
+		path = standard;
+	if (strchr(command, '/'))
+		r = qb_text_copy(buf, size, command) ? executable(command) : -ENAMETOOLONG;
+	else
+		r = *command && path ? search(path, command, buf, size) : -ENOENT;
+	if (r == -ENOENT)
 		return qb_error_set(err, ENOENT, "%s: command not found", command);
-	return qb_error_errno(err, -worst, "%s", command);
+	return r < 0 ? qb_error_errno(err, -r, "%s", command) : 0;
 }
 
 static int place(int socket, struct qb_error *err)
@@ -72,7 +78,7 @@ static int place(int socket, struct qb_error *err)
 	if (r < 0)
 		return qb_error_errno(err, -r, "ask to be placed");
 	r = qb_message_receive(socket, &message, err);
-	if (r < 0)
+	if (r < 0 && r != -ECONNRESET)
 		return r;
 	if (r > 0 && message.head.type == QB_MSG_DONE)
 		return 0;
@@ -100,8 +106,8 @@ static _Noreturn void held(int control, const struct qb_child_order *order)
 {
 	struct report report = {0};
 
-	if (order->session >= 0)
-		close(order->session);
+	for (unsigned i = 0; i < order->n_ours; i++)
+		close(order->ours[i]);
 	await(control);
 	if (order->place < 0 || place(order->place, &report.err) == 0)
 		report.n = qb_process_apply(

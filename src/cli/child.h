@@ -38,8 +38,9 @@ struct qb_child_order {
 	char *const *argv;
 	const struct qb_job *job;
 	const struct qb_answer *answer; /* steps and selection for the levers */
-	int session; /* closed in the child: its end must be ours alone; -1: none */
-	int place;   /* the child's end of the throw-away socket; -1: not to be placed */
+	int place;	 /* the child's end of the throw-away socket; -1: not to be placed */
+	const int *ours; /* closed in the held child: the end of these must be seen */
+	unsigned n_ours;
 };
 int qb_child_hold(struct qb_child *ret, const struct qb_child_order *order, struct qb_error *err);
 

@@ -26,23 +26,25 @@ struct privilege {
  * Starts the helper and says BYE at once: it takes no lock and touches nothing. Returns its exit
  * status (or sudo's), with its own words, if any, in `why`.
  */
-static int knock(char *const *argv, char *why, size_t size)
+static int knock(const struct qb_spawn *spawn, char *why, size_t size)
 {
-	const struct qb_spawn spawn = {.argv = argv, .background = true, .silent = true};
 	static struct qb_message message;
 	struct qb_message_head bye;
-	int fd, status = 0;
+	int fd, r, status = 0;
 	pid_t pid;
 
-	if (qb_spawn_start(&spawn, &fd, &pid, NULL) < 0)
+	if (qb_spawn_start(spawn, &fd, &pid, NULL) < 0)
 		return EXIT_FAILURE;
 	/* Nobody there to hear it: the exit status tells. */
 	(void)qb_message_send(fd, QB_MSG_BYE, &bye, sizeof(bye), NULL, 0);
-	while (qb_message_receive(fd, &message, NULL) > 0) {
-		if (message.head.type == QB_MSG_ERROR)
+	/* A helper that refuses ends without having read BYE: the reset comes before its words. */
+	do {
+		r = qb_message_receive(fd, &message, NULL);
+		if (r > 0 && message.head.type == QB_MSG_ERROR)
 			qb_text_copy(why, size, message.error.text);
-		qb_message_close(&message);
-	}
+		if (r > 0)
+			qb_message_close(&message);
+	} while (r > 0 || r == -ECONNRESET);
 	close(fd);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
@@ -80,7 +82,9 @@ static int find_privilege(struct privilege *ret, struct qb_error *err)
 	if (r < 0)
 		return r;
 	*ret = (struct privilege){.way = root ? "root" : "sudo"};
-	int status = knock(root ? direct : sudo, ret->why, sizeof(ret->why));
+	const struct qb_spawn spawn = {
+		.argv = root ? direct : sudo, .background = !root, .silent = true};
+	int status = knock(&spawn, ret->why, sizeof(ret->why));
 	if (status == EXIT_SUCCESS)
 		return 0;
 	ret->way = NULL;
@@ -99,6 +103,11 @@ struct finding {
 	const char *reason; /* why not, or what limits it; NULL: nothing to say */
 };
 
+static bool is_later(const struct finding *finding)
+{
+	return finding->lever >= 0 && qb_levers[finding->lever].where == QB_LEVER_LATER;
+}
+
 /* The row that is planned stands for its key, or else the one that says why not. */
 static struct finding find(const struct qb_steps *steps, enum qb_key key)
 {
@@ -113,13 +122,15 @@ static struct finding find(const struct qb_steps *steps, enum qb_key key)
 			continue;
 		finding.lever = step->lever;
 		if (step->status == QB_STATUS_PLANNED || step->status == QB_STATUS_UNCHANGED)
-			return (struct finding){.lever = step->lever, .available = true};
+			return (struct finding){.lever = step->lever,
+				.available = true,
+				.reason = step->wanted ? NULL : step->reason};
 		finding.available = false;
 		finding.reason = step->reason;
 	}
-	if (finding.lever >= 0 && qb_levers[finding.lever].where == QB_LEVER_LATER) {
+	if (is_later(&finding)) {
 		finding.available = false;
-		finding.reason = finding.reason ? finding.reason : "not in this version";
+		finding.reason = "not in this version";
 	}
 	return finding;
 }
@@ -189,17 +200,36 @@ static void print_privilege(const struct privilege *privilege)
 
 static void print_levers(const struct qb_steps *steps, bool available)
 {
-	char first[64];
+	char first[64], text[QB_ERROR_MAX + 128];
 
 	for (enum qb_key key = 0; key < QB_KEY_COUNT; key++) {
 		struct finding finding = find(steps, key);
-		if (finding.lever < 0 || finding.available != available)
+		if (finding.lever < 0 || finding.available != available || is_later(&finding))
 			continue;
 		qb_text_format(first, sizeof(first), "  %-24s %c  ", qb_keys[key].name,
 			qb_lines_risk((unsigned)finding.lever));
-		qb_lines_wrap(stdout, first, "                              ",
-			available ? qb_keys[key].help : finding.reason);
+		qb_text_format(text, sizeof(text), "%s%s%s", available ? qb_keys[key].help : "",
+			available && finding.reason ? "; " : "",
+			finding.reason ? finding.reason : "");
+		qb_lines_wrap(stdout, first, "                              ", text);
 	}
+}
+
+static void print_later(const struct qb_steps *steps)
+{
+	char names[QB_KEY_COUNT * QB_NAME_MAX] = "";
+
+	for (enum qb_key key = 0; key < QB_KEY_COUNT; key++) {
+		struct finding finding = find(steps, key);
+		size_t used = strlen(names);
+		if (is_later(&finding))
+			qb_text_format(names + used, sizeof(names) - used, "%s%s", used ? ", " : "",
+				qb_keys[key].name);
+	}
+	if (!names[0])
+		return;
+	qb_query_heading("not in this version");
+	qb_lines_wrap(stdout, "  ", "  ", names);
 }
 
 int qb_cmd_doctor(struct qb_cli *cli)
@@ -223,5 +253,6 @@ int qb_cmd_doctor(struct qb_cli *cli)
 	print_levers(&answer.steps, true);
 	qb_query_heading("not available");
 	print_levers(&answer.steps, false);
+	print_later(&answer.steps);
 	return EXIT_SUCCESS;
 }

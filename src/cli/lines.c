@@ -120,29 +120,25 @@ static void print_units(FILE *out, const struct qb_step *first, uint32_t *number
 	fputs(number + strlen(digits), out);
 }
 
-/* Fills in the row of step `at` and marks the steps that share it. `numbers` is scratch. */
-static int gather_row(
-	const struct qb_steps *steps, size_t at, bool *taken, uint32_t *numbers, struct row *ret)
+/* The units of all steps from `at` on that are like it; malloc'd. `numbers` is scratch. */
+static char *units_of(const struct qb_steps *steps, size_t at,
+	bool (*alike)(const struct qb_step *, const struct qb_step *), uint32_t *numbers)
 {
-	const struct qb_step *first = &steps->v[at];
-	size_t n = 0, size;
-	for (size_t i = at; i < steps->n; i++) {
-		if (taken[i] || !same_change(first, &steps->v[i]))
-			continue;
-		taken[i] = true;
-		numbers[n++] = steps->v[i].unit.number;
-	}
 	char *units = NULL;
+	size_t n = 0, size;
+
+	for (size_t i = at; i < steps->n; i++)
+		if (alike(&steps->v[at], &steps->v[i]))
+			numbers[n++] = steps->v[i].unit.number;
 	FILE *out = open_memstream(&units, &size);
 	if (!out)
-		return -ENOMEM;
-	print_units(out, first, numbers, n);
+		return NULL;
+	print_units(out, &steps->v[at], numbers, n);
 	if (fclose(out) != 0) {
 		free(units);
-		return -ENOMEM;
+		return NULL;
 	}
-	*ret = (struct row){.step = first, .units = units};
-	return 0;
+	return units;
 }
 
 /* A coupled step (wanted NULL) is remembered, not changed, and has no line. */
@@ -161,9 +157,12 @@ static int gather(const struct qb_steps *steps, enum qb_status status, struct ro
 	for (size_t i = 0; i < steps->n; i++) {
 		if (taken[i] || !has_row(&steps->v[i], status))
 			continue;
-		if (gather_row(steps, i, taken, numbers, &rows.v[rows.n]) < 0)
+		for (size_t k = i; k < steps->n; k++)
+			taken[k] = taken[k] || same_change(&steps->v[i], &steps->v[k]);
+		char *units = units_of(steps, i, same_change, numbers);
+		if (!units)
 			return -ENOMEM;
-		rows.n++;
+		rows.v[rows.n++] = (struct row){.step = &steps->v[i], .units = units};
 	}
 	*ret = rows;
 	rows = (struct rows){0};
@@ -191,6 +190,7 @@ struct columns {
 	int lever, units, values;
 };
 
+/* What is wider than `most` has no say in a column's width, and sticks out of it. */
 static int widest(size_t width, int so_far, int most)
 {
 	if (width > (size_t)most)
@@ -204,7 +204,7 @@ static struct columns measure(const struct rows *rows)
 	for (size_t i = 0; i < rows->n; i++) {
 		const struct row *row = &rows->v[i];
 		columns.lever = widest(strlen(qb_lever_name(row->step->lever)), columns.lever, 32);
-		columns.units = widest(strlen(row->units), columns.units, 20);
+		columns.units = widest(strlen(row->units), columns.units, 32);
 	}
 	for (size_t i = 0; i < rows->n; i++)
 		columns.values = widest(values_width(rows->v[i].step), columns.values,
@@ -216,24 +216,32 @@ static struct columns measure(const struct rows *rows)
 static void print_row(FILE *out, const struct row *row, const struct columns *columns)
 {
 	const struct qb_step *step = row->step;
-	int indent = 2 + columns->lever + 2, width = (int)values_width(step);
-	bool fits = width <= columns->values && strlen(row->units) <= (size_t)columns->units;
+	int width = (int)values_width(step), units = (int)strlen(row->units);
+	int indent = 2 + columns->lever + 2;
+	int at = indent + (units > columns->units ? units : columns->units) + 2;
+	int values = indent + columns->units + 2 + columns->values; /* where their column ends */
+	int end;
 
 	fprintf(out, "  %-*s  ", columns->lever, qb_lever_name(step->lever));
-	if (fits)
+	if (at + width + 3 <= QB_LINES_WIDTH) {
 		fprintf(out, "%-*s  ", columns->units, row->units);
-	else
+		end = at + width;
+	} else {
 		fprintf(out, "%s\n%*s", row->units, indent, "");
+		end = indent + width;
+	}
 	if (changes(step)) {
 		fputs(shown(step->before), out);
-		if (indent + width + 3 > QB_LINES_WIDTH)
+		if (end + 3 > QB_LINES_WIDTH) {
 			fprintf(out, "\n%*s→ ", indent, "");
-		else
+			end = values;
+		} else {
 			fputs(" → ", out);
+		}
 	}
 	fputs(shown(step->wanted), out);
 	if (step->status == QB_STATUS_PLANNED)
-		fprintf(out, "%*s%c", fits ? columns->values - width + 2 : 2, "",
+		fprintf(out, "%*s%c", end < values ? values - end + 2 : 2, "",
 			qb_lines_risk(step->lever));
 	fputc('\n', out);
 }
@@ -280,45 +288,68 @@ void qb_lines_wrap(FILE *out, const char *first, const char *rest, const char *t
 	fputc('\n', out);
 }
 
-static const char *reason_of(const struct qb_step *step)
+/* A step that says no more than why: what is so already and has values is in a row of its own. */
+static bool is_missing(const struct qb_step *step, enum qb_status status)
 {
-	return step->reason ? step->reason : "no reason given";
+	return step->status == status && step->reason &&
+	       (status != QB_STATUS_UNCHANGED || !step->wanted);
 }
 
-static bool is_missing(const struct qb_step *step, enum qb_status status, const char *reason)
+static bool same_reason(const struct qb_step *a, const struct qb_step *b)
 {
-	return step->status == status && strcmp(reason_of(step), reason) == 0;
+	return is_missing(b, (enum qb_status)a->status) && same_text(a->reason, b->reason);
 }
 
-/* Has an earlier step said the same: of this lever, or (lever NULL) of any? */
-static bool said(const struct qb_steps *steps, size_t before, enum qb_status status,
-	const char *reason, const char *lever)
+/* Would both be named alike: units of one lever, or a whole lever by its name? */
+static bool same_lack(const struct qb_step *a, const struct qb_step *b)
 {
-	for (size_t i = 0; i < before; i++) {
-		const struct qb_step *step = &steps->v[i];
-		if (is_missing(step, status, reason) &&
-			(!lever || strcmp(qb_lever_name(step->lever), lever) == 0))
+	if (!same_reason(a, b) || !a->wanted != !b->wanted)
+		return false;
+	return a->wanted ? a->lever == b->lever
+			 : strcmp(qb_lever_name(a->lever), qb_lever_name(b->lever)) == 0;
+}
+
+static bool earlier(const struct qb_steps *steps, size_t at,
+	bool (*alike)(const struct qb_step *, const struct qb_step *))
+{
+	for (size_t i = 0; i < at; i++)
+		if (is_missing(&steps->v[i], (enum qb_status)steps->v[at].status) &&
+			alike(&steps->v[i], &steps->v[at]))
 			return true;
-	}
 	return false;
 }
 
-static int print_missing(FILE *out, const struct qb_steps *steps, size_t at, enum qb_status status)
+/* "irqs.move irq24-31, frequency.epp: reason" for the reason of step `at`. */
+static int write_missing(FILE *out, const struct qb_steps *steps, size_t at)
 {
-	const char *reason = reason_of(&steps->v[at]);
+	_cleanup_free_ uint32_t *numbers = calloc(steps->n, sizeof(*numbers));
+	if (!numbers)
+		return -ENOMEM;
+	for (size_t i = at; i < steps->n; i++) {
+		const struct qb_step *step = &steps->v[i];
+		if (!same_reason(&steps->v[at], step) || earlier(steps, i, same_lack))
+			continue;
+		fprintf(out, "%s%s", i == at ? "" : ", ", qb_lever_name(step->lever));
+		if (!step->wanted)
+			continue;
+		_cleanup_free_ char *units = units_of(steps, i, same_lack, numbers);
+		if (!units)
+			return -ENOMEM;
+		fprintf(out, " %s", units);
+	}
+	fprintf(out, ": %s", steps->v[at].reason);
+	return 0;
+}
+
+static int print_missing(FILE *out, const struct qb_steps *steps, size_t at)
+{
 	_cleanup_free_ char *line = NULL;
 	size_t size;
 	FILE *text = open_memstream(&line, &size);
 	if (!text)
 		return -ENOMEM;
-	for (size_t i = at; i < steps->n; i++) {
-		const char *lever = qb_lever_name(steps->v[i].lever);
-		if (is_missing(&steps->v[i], status, reason) &&
-			!said(steps, i, status, reason, lever))
-			fprintf(text, "%s%s", i == at ? "" : ", ", lever);
-	}
-	fprintf(text, ": %s", reason);
-	if (fclose(text) != 0)
+	int r = write_missing(text, steps, at);
+	if (fclose(text) != 0 || r < 0)
 		return -ENOMEM;
 	qb_lines_wrap(out, "  ", "    ", line);
 	return 0;
@@ -328,10 +359,9 @@ int qb_lines_missing(
 	FILE *out, const struct qb_steps *steps, enum qb_status status, struct qb_error *err)
 {
 	for (size_t i = 0; i < steps->n; i++) {
-		const struct qb_step *step = &steps->v[i];
-		if (step->status != status || said(steps, i, status, reason_of(step), NULL))
+		if (!is_missing(&steps->v[i], status) || earlier(steps, i, same_reason))
 			continue;
-		if (print_missing(out, steps, i, status) < 0)
+		if (print_missing(out, steps, i) < 0)
 			return qb_error_set(err, ENOMEM, "cannot show the plan: out of memory");
 	}
 	return 0;

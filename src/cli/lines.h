@@ -38,7 +38,10 @@ char qb_lines_risk(unsigned lever);
 int qb_lines_changes(
 	FILE *out, const struct qb_steps *steps, enum qb_status status, struct qb_error *err);
 
-/* "  lever, lever: reason", one entry per reason of the steps with this status, wrapped. */
+/*
+ * "  lever, lever policy3: reason", one entry per reason of the steps with this status, wrapped.
+ * Steps without a reason have none; of those that are unchanged, only those without values.
+ */
 int qb_lines_missing(
 	FILE *out, const struct qb_steps *steps, enum qb_status status, struct qb_error *err);
 

@@ -69,11 +69,10 @@ static int find_key(const char *option, const char *name, struct qb_error *err)
 	return qb_error_set(err, EINVAL, "%s: no such key: %s", option, name);
 }
 
-/* KEY=VALUE, by the same judge that profiles have. */
+/* KEY=VALUE. The value is judged by the planner, as those of a profile are. */
 static int gather_setting(struct qb_options *ret, const char *text, struct qb_error *err)
 {
 	const char *equals = strchr(text, '=');
-	struct qb_setting setting;
 	char name[QB_NAME_MAX];
 	int key;
 
@@ -87,8 +86,6 @@ static int gather_setting(struct qb_options *ret, const char *text, struct qb_er
 	if (strlen(text) >= QB_REQUEST_SET)
 		return qb_error_set(err, EINVAL, "-s %s=...: longer than %d characters", name,
 			QB_REQUEST_SET - 1);
-	if (qb_setting_parse((enum qb_key)key, equals + 1, &setting, err) < 0)
-		return qb_error_wrap(err, "-s %s", text);
 	if (ret->n_set == QB_REQUEST_SETS)
 		return qb_error_set(err, EINVAL, "-s %s: at most %d of them; write a profile", text,
 			QB_REQUEST_SETS);

@@ -20,7 +20,7 @@ struct qb_picture {
 	size_t n;
 	const struct qb_selection *selection;
 	bool colour;
-	bool utf8;      /* box drawing; else ASCII (nl_langinfo(CODESET) knows) */
+	bool utf8;	/* box drawing; else ASCII (nl_langinfo(CODESET) knows) */
 	unsigned width; /* columns of the terminal; 0: 80 */
 };
 

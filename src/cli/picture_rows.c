@@ -60,7 +60,10 @@ static void count_cores(struct qb_picture_row *row)
 static bool look_alike(const struct qb_picture *picture, const struct qb_picture_row *a,
 	const struct qb_picture_row *b)
 {
-	/* `a` may stand for several already: its first part speaks for all of them. */
+	/* `a` may stand for several already: its first part speaks for all of them. Two nodes with
+	 * one L3 are not two L3s. */
+	if (a != b && a->first->l3 >= 0 && a->last->l3 == b->first->l3)
+		return false;
 	if (a->cores != b->cores || a->n / a->folded != b->n ||
 		a->cores_per_l2 != b->cores_per_l2 || a->first->kind != b->first->kind ||
 		a->first->l3_kib != b->first->l3_kib || a->first->l2_kib != b->first->l2_kib)

@@ -14,11 +14,11 @@ enum qb_role {
 enum qb_role qb_picture_role(const struct qb_picture *picture, unsigned cpu);
 
 struct qb_picture_row {
-	const struct qb_pu **pus;  /* by core, then number; of all rows folded into it */
+	const struct qb_pu **pus; /* by core, then number; of all rows folded into it */
 	size_t n;
-	unsigned folded;           /* how many rows it stands for */
-	unsigned cores;            /* of one of them */
-	unsigned cores_per_l2;     /* 0: differs, or unknown */
+	unsigned folded;	   /* how many rows it stands for */
+	unsigned cores;		   /* of one of them */
+	unsigned cores_per_l2;	   /* 0: differs, or unknown */
 	const struct qb_pu *first; /* package, node, caches and kind of the first */
 	const struct qb_pu *last;
 };

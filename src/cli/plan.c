@@ -143,7 +143,8 @@ static int print_text(const struct qb_answer *answer, struct qb_error *err)
 	print_legend(steps);
 	if (qb_lines_any(steps, QB_STATUS_UNCHANGED)) {
 		qb_query_heading("is so already");
-		if (qb_lines_changes(stdout, steps, QB_STATUS_UNCHANGED, err) < 0)
+		if (qb_lines_changes(stdout, steps, QB_STATUS_UNCHANGED, err) < 0 ||
+			qb_lines_missing(stdout, steps, QB_STATUS_UNCHANGED, err) < 0)
 			return -err->code;
 	}
 	for (size_t i = 0; i < QB_ARRAY_SIZE(absent); i++) {

@@ -97,8 +97,10 @@ static int gather(
 		return qb_error_errno(err, -r, "ask the planner");
 	while (true) {
 		r = qb_message_receive(fd, &message, err);
-		if (r <= 0)
-			return r < 0 ? r : -ENODATA;
+		if (r == 0 || r == -ECONNRESET)
+			return -ENODATA;
+		if (r < 0)
+			return r;
 		qb_message_close(&message);
 		r = qb_answer_take(answer, &message, false, err);
 		if (r != 0)

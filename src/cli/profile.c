@@ -24,26 +24,32 @@ static int ask(const struct qb_cli *cli, const char *profile, struct qb_asked *a
 	return qb_query_ask(&one, QB_REQUEST_PROFILE, asked, answer, err);
 }
 
-static void put_listed(struct qb_json *json, const struct qb_profile_name *name,
-	const struct qb_profile *profile, const struct qb_error *err)
+/* A profile as the list shows it: `text` is its description, or what is wrong with it. */
+struct listed {
+	const struct qb_profile_name *name;
+	const char *file;
+	bool valid;
+	const char *text;
+};
+
+static void put_listed(struct qb_json *json, const struct listed *listed)
 {
 	qb_json_object(json, NULL);
-	qb_json_text(json, "name", name->name);
-	qb_json_text(json, "file", name->file);
-	qb_json_bool(json, "valid", !err->code);
-	qb_json_text(json, "description", err->code ? NULL : profile->description);
-	qb_json_text(json, "error", err->code ? err->text : NULL);
+	qb_json_text(json, "name", listed->name->name);
+	qb_json_text(json, "file", listed->file);
+	qb_json_bool(json, "valid", listed->valid);
+	qb_json_text(json, "description", listed->valid ? listed->text : NULL);
+	qb_json_text(json, "error", listed->valid ? NULL : listed->text);
 	qb_json_end(json);
 }
 
-static void print_listed(const struct qb_profile_name *name, const struct qb_profile *profile,
-	const struct qb_error *err)
+static void print_listed(const struct listed *listed)
 {
 	char first[QB_PROFILE_NAME + 4];
 
-	qb_text_format(first, sizeof(first), "%-12s ", name->name);
-	qb_lines_wrap(stdout, first, "             ", err->code ? err->text : profile->description);
-	printf("             %s\n", name->file);
+	qb_text_format(first, sizeof(first), "%-12s ", listed->name->name);
+	qb_lines_wrap(stdout, first, "             ", listed->text);
+	printf("             %s\n", listed->file);
 }
 
 /* json NULL: as text. */
@@ -53,12 +59,18 @@ static void list_one(
 	_cleanup_(qb_asked_free) struct qb_asked asked = QB_ASKED_NONE;
 	_cleanup_(qb_answer_free) struct qb_answer answer = {0};
 	struct qb_error err = {0};
+	bool valid = ask(cli, name->name, &asked, &answer, &err) == 0;
+	const struct listed listed = {
+		.name = name,
+		.file = valid ? answer.profile.file : name->file,
+		.valid = valid,
+		.text = valid ? answer.profile.description : err.text,
+	};
 
-	ask(cli, name->name, &asked, &answer, &err);
 	if (json)
-		put_listed(json, name, &answer.profile, &err);
+		put_listed(json, &listed);
 	else
-		print_listed(name, &answer.profile, &err);
+		print_listed(&listed);
 }
 
 /* Where the shipped profiles are: beside a build folder, else where they were installed. */
@@ -66,14 +78,15 @@ static void shipped_folder(char *buf, size_t size)
 {
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash;
 
 	self[n > 0 ? n : 0] = '\0';
-	slash = strrchr(self, '/');
-	if (slash && qb_text_format(buf, size, "%.*s/../profiles", (int)(slash - self), self) &&
-		access(buf, R_OK) == 0)
-		return;
-	qb_text_copy(buf, size, QB_DATADIR "/profiles");
+	for (int parents = 0; parents < 2; parents++) {
+		char *slash = strrchr(self, '/');
+		if (slash)
+			*slash = '\0';
+	}
+	if (!qb_text_format(buf, size, "%s/profiles", self) || access(buf, R_OK) < 0)
+		qb_text_copy(buf, size, QB_DATADIR "/profiles");
 }
 
 static int list(const struct qb_cli *cli, bool as_json, struct qb_error *err)

@@ -32,8 +32,11 @@ bool qb_query_colour(void)
 
 void qb_query_heading(const char *text)
 {
+	static bool first = true;
 	bool colour = qb_query_colour();
-	printf("%s%s%s\n", colour ? "\033[1m" : "", text, colour ? "\033[0m" : "");
+	printf("%s%s%s%s\n", first ? "" : "\n", colour ? "\033[1m" : "", text,
+		colour ? "\033[0m" : "");
+	first = false;
 }
 
 const char *qb_query_missing(
@@ -43,7 +46,10 @@ const char *qb_query_missing(
 
 	for (size_t i = 0; i < steps->n; i++) {
 		const struct qb_step *step = &steps->v[i];
-		if (qb_levers[step->lever].key != key)
+		/* Single interrupts that their driver or the kernel holds are no lack of the lever.
+		 */
+		if (qb_levers[step->lever].key != key ||
+			(step->lever == QB_LEVER_IRQ && step->wanted))
 			continue;
 		switch ((enum qb_status)step->status) {
 		case QB_STATUS_PLANNED:

@@ -25,7 +25,7 @@ int qb_query_print(const struct qb_json *json, int status);
 
 /* Is colour wanted on stdout: a terminal, and NO_COLOR unset? */
 bool qb_query_colour(void);
-/* A line that stands out. */
+/* A line that stands out, after an empty one unless it is the first. */
 void qb_query_heading(const char *text);
 
 /*

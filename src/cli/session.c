@@ -52,6 +52,14 @@ void qb_session_listen(struct qb_session *session)
 		took_aside(session, &message);
 }
 
+/* A peer that died with something unread is at its end like any other. */
+static int receive(int fd, struct qb_message *ret, struct qb_error *err)
+{
+	int r = qb_message_receive(fd, ret, err);
+
+	return r == -ECONNRESET ? 0 : r;
+}
+
 /* Sends one request and gathers its answer. */
 static int request(struct qb_session *session, enum qb_message_type type, void *body, size_t size,
 	const int *fds, unsigned n_fds, struct qb_answer *answer, struct qb_error *err)
@@ -65,7 +73,7 @@ static int request(struct qb_session *session, enum qb_message_type type, void *
 	if (r < 0 && r != -EPIPE) /* after EPIPE there may still be an ERROR to read */
 		return qb_error_errno(err, -r, "speak to the helper");
 	do {
-		r = qb_message_receive(session->fd, &message, err);
+		r = receive(session->fd, &message, err);
 		if (r == 0) {
 			lose(session);
 			return qb_error_set(err, EPIPE, "the helper is gone");
@@ -138,7 +146,7 @@ static int greet(struct qb_session *session, struct qb_job *job, struct qb_error
 			return qb_error_set(err, EINTR, "told to end");
 		if (!fds[0].revents)
 			continue;
-		r = qb_message_receive(session->fd, &message, err);
+		r = receive(session->fd, &message, err);
 		if (r == 0)
 			return heard ? qb_error_set(err, EPIPE, "the helper is gone") : -ENOTCONN;
 		if (r < 0)

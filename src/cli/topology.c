@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* quietbench topology: the CPUs as a picture; which ones the benchmark gets, and why. */
 #include <base/macros.h>
-#include <cli/lines.h>
 #include <cli/picture.h>
 #include <cli/query.h>
+#include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <sys/ioctl.h>
 
 static const char *role(const struct qb_selection *chosen, unsigned cpu)
 {
@@ -53,4 +56,46 @@ static int print_json(const struct qb_answer *answer)
 	qb_json_end(json);
 	qb_json_selection(json, "selection", &answer->selection);
 	return qb_query_print(json, EXIT_SUCCESS);
+}
+
+static bool speaks_utf8(void)
+{
+	return setlocale(LC_CTYPE, "") && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+static unsigned terminal_width(void)
+{
+	struct winsize size;
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+static int print_picture(const struct qb_answer *answer)
+{
+	const struct qb_picture picture = {
+		.host = &answer->host,
+		.pus = answer->pus,
+		.n = answer->n_pus,
+		.selection = &answer->selection,
+		.colour = qb_query_colour(),
+		.utf8 = speaks_utf8(),
+		.width = terminal_width(),
+	};
+	struct qb_error err = {0};
+
+	if (qb_picture_draw(&picture, stdout) < 0) {
+		qb_error_set(&err, ENOMEM, "cannot draw the topology: out of memory");
+		return qb_query_fail(&err);
+	}
+	return EXIT_SUCCESS;
+}
+
+int qb_cmd_topology(struct qb_cli *cli)
+{
+	_cleanup_(qb_asked_free) struct qb_asked asked = QB_ASKED_NONE;
+	_cleanup_(qb_answer_free) struct qb_answer answer = {0};
+	struct qb_error err = {0};
+
+	if (qb_query_ask(cli, QB_REQUEST_TOPOLOGY, &asked, &answer, &err) < 0)
+		return qb_query_fail(&err);
+	return qb_option_given(&cli->options, JSON) ? print_json(&answer) : print_picture(&answer);
 }

@@ -56,7 +56,8 @@ static int filter(const struct qb_cpus_wish *w, struct qb_cores *cores,
 
 	if (!cores->n_picks)
 		return qb_error_set(err, ENODATA,
-			"choose CPUs: the host tells no core of the usable ones (%s); name them with "
+			"choose CPUs: the host tells no core of the usable ones (%s); name them "
+			"with "
 			"cpus.list",
 			qb_cpus_wish_text(&w->usable, text, sizeof(text)));
 	if (w->node >= 0)
@@ -193,6 +194,7 @@ static int choose(const struct qb_cpus_wish *w, struct qb_cores *cores, const st
 {
 	enum qb_within within = w->count == QB_COUNT_NUMBER ? w->within : QB_WITHIN_ANY;
 	unsigned want = 0, left;
+	bool spare;
 	int r = filter(w, cores, s, err);
 
 	if (r < 0)
@@ -202,12 +204,13 @@ static int choose(const struct qb_cpus_wish *w, struct qb_cores *cores, const st
 		return r;
 	choose_kind(w, cores, want, s);
 	prefer_isolated(cores, want);
+	spare = qb_cores_weight(cores) > want;
 	within = qb_cores_place(cores, within, want);
 	left = want;
 	for (size_t i = 0; i < cores->n_picks && left; i++)
 		left -= take_core(w, cores->picks[i], from, w->share ? left : 1, &s->bench);
 	note_level(w, within, want, s);
-	qb_select_explain(w, cores, want, within, s);
+	qb_select_explain(w, cores, want, within, spare, s);
 	return 0;
 }
 

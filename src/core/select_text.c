@@ -77,7 +77,7 @@ void qb_select_explain_list(
 
 /* "4 cores of the fastest kind sharing one L3, away from boot CPU 0; the last of those alike" */
 void qb_select_explain(const struct qb_cpus_wish *w, const struct qb_cores *cores, unsigned want,
-	enum qb_within within, struct qb_selection *s)
+	enum qb_within within, bool spare, struct qb_selection *s)
 {
 	const struct qb_topology *t = w->topology;
 	struct facts facts = gather_facts(t, cores, &s->bench);
@@ -86,7 +86,11 @@ void qb_select_explain(const struct qb_cpus_wish *w, const struct qb_cores *core
 	const char *level =
 		want > 1 && w->count == QB_COUNT_NUMBER ? qb_select_level_text(within) : "";
 
-	qb_text_format(number, sizeof(number), "%u %s%s", want, unit, want == 1 ? "" : "s");
+	if (cores->n == 1 && want == 1)
+		qb_text_format(number, sizeof(number), "the only %s", unit);
+	else
+		qb_text_format(
+			number, sizeof(number), "%u %s%s", want, unit, want == 1 ? "" : "s");
 	if (t->kinds > 1 && facts.kind >= 0)
 		kind = qb_select_kind_text(t, facts.kind);
 	if (w->listed)
@@ -96,10 +100,11 @@ void qb_select_explain(const struct qb_cpus_wish *w, const struct qb_cores *core
 		qb_text_format(node, sizeof(node), " on node %ld", w->node);
 	if (facts.away)
 		qb_text_format(away, sizeof(away), ", away from boot CPU %u", t->boot_cpu);
-	qb_text_format(s->why, sizeof(s->why), "%s%s%s%s%s%s%s%s%s",
+	qb_text_format(s->why, sizeof(s->why), "%s%s%s%s%s%s%s%s%s%s",
 		w->count == QB_COUNT_ALL   ? "all: "
 		: w->count == QB_COUNT_MAX ? "max: "
 					   : "",
 		number, of, kind, node, level[0] ? " " : "", level,
-		facts.isolated ? ", isolated at boot" : "", away);
+		facts.isolated ? ", isolated at boot" : "", away,
+		spare ? ", the last of those alike" : "");
 }

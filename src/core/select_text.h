@@ -13,10 +13,11 @@ void qb_select_note(struct qb_selection *selection, const char *fmt, ...)
 const char *qb_select_kind_text(const struct qb_topology *t, int kind);
 /* "sharing one L3" */
 const char *qb_select_level_text(enum qb_within within);
-/* Writes s->why for a list taken as it stands, and for a choice of `want` within a level. */
+/* Writes s->why for a list taken as it stands, and for a choice of `want` within a level;
+ * `spare`: there would have been others as good. */
 void qb_select_explain_list(
 	const struct qb_cpus_wish *w, const struct qb_cores *cores, struct qb_selection *s);
 void qb_select_explain(const struct qb_cpus_wish *w, const struct qb_cores *cores, unsigned want,
-	enum qb_within within, struct qb_selection *s);
+	enum qb_within within, bool spare, struct qb_selection *s);
 
 #endif

@@ -69,15 +69,17 @@ int qb_sandbox_start(int *ret_session, struct qb_error *err)
 
 int qb_sandbox_limit(struct qb_error *err)
 {
-	cap_t caps = cap_init();
-	int r = 0;
+	cap_t caps = cap_init(), had = cap_get_proc();
+	int r = caps && had ? 0 : -errno;
 
-	if (!caps)
-		return qb_error_errno(err, errno, "drop capabilities");
-	for (size_t i = 0; i < QB_ARRAY_SIZE(needed); i++)
-		if (cap_set_flag(caps, CAP_PERMITTED, 1, &needed[i], CAP_SET) < 0 ||
-			cap_set_flag(caps, CAP_EFFECTIVE, 1, &needed[i], CAP_SET) < 0)
+	for (size_t i = 0; r == 0 && i < QB_ARRAY_SIZE(needed); i++) {
+		cap_flag_value_t value; /* a root without it (a machine's limit) does without it */
+
+		if (cap_get_flag(had, needed[i], CAP_PERMITTED, &value) < 0 ||
+			cap_set_flag(caps, CAP_PERMITTED, 1, &needed[i], value) < 0 ||
+			cap_set_flag(caps, CAP_EFFECTIVE, 1, &needed[i], value) < 0)
 			r = -errno;
+	}
 	/* The bounding set first: lowering it takes CAP_SETPCAP. */
 	for (cap_value_t cap = 0; r == 0 && CAP_IS_SUPPORTED(cap); cap++) {
 		bool keep = false;
@@ -92,6 +94,7 @@ int qb_sandbox_limit(struct qb_error *err)
 	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		r = -errno;
 	cap_free(caps);
+	cap_free(had);
 	return r < 0 ? qb_error_errno(err, -r, "drop capabilities") : 0;
 }
 

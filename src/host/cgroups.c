@@ -92,15 +92,14 @@ int qb_cgroups_path(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarch
 			hierarchy == QB_HIERARCHY_V2 ? "v2" : "v1 cpuset");
 	if (strcmp(group, "/") == 0)
 		group = "";
-	if (!qb_text_format(buf, size, "%s%s%s%s", mount, group, file ? "/" : "",
-		    file ? file : ""))
-		return qb_error_set(err, ENAMETOOLONG, "cgroup %s%s: the path is too long", mount,
-			group);
+	if (!qb_text_format(buf, size, "%s%s%s%s", mount, group, file ? "/" : "", file ? file : ""))
+		return qb_error_set(
+			err, ENAMETOOLONG, "cgroup %s%s: the path is too long", mount, group);
 	return 0;
 }
 
-bool qb_cgroups_exists(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
-	const char *group)
+bool qb_cgroups_exists(
+	const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy, const char *group)
 {
 	char path[GROUP_PATH];
 
@@ -125,8 +124,8 @@ static char *line_of(char *line, enum qb_hierarchy hierarchy)
 	return has_option(controllers, hierarchies[hierarchy].option) ? path : NULL;
 }
 
-int qb_cgroups_of(pid_t pid, enum qb_hierarchy hierarchy, char *buf, size_t size,
-	struct qb_error *err)
+int qb_cgroups_of(
+	pid_t pid, enum qb_hierarchy hierarchy, char *buf, size_t size, struct qb_error *err)
 {
 	_cleanup_free_ char *text = NULL;
 	char path[64], *save = NULL;
@@ -142,8 +141,8 @@ int qb_cgroups_of(pid_t pid, enum qb_hierarchy hierarchy, char *buf, size_t size
 		if (!group)
 			continue;
 		if (!qb_text_copy(buf, size, group))
-			return qb_error_set(err, ENAMETOOLONG, "read %s: '%s' is too long", path,
-				group);
+			return qb_error_set(
+				err, ENAMETOOLONG, "read %s: '%s' is too long", path, group);
 		return 0;
 	}
 	return qb_error_set(err, ENOENT, "read %s: process %d is in no such hierarchy", path, pid);
@@ -167,8 +166,8 @@ int qb_cgroups_move(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarch
 	return move(cgroups, hierarchy, group, "cgroup.procs", pid, err);
 }
 
-int qb_cgroups_move_thread(const struct qb_cgroups *cgroups, const char *group, pid_t tid,
-	struct qb_error *err)
+int qb_cgroups_move_thread(
+	const struct qb_cgroups *cgroups, const char *group, pid_t tid, struct qb_error *err)
 {
 	return move(cgroups, QB_HIERARCHY_CPUSET, group, "tasks", tid, err);
 }

@@ -35,17 +35,17 @@ int qb_cgroups_load(struct qb_cgroups *ret, struct qb_error *err);
 /* The path of a file of a group, or (file NULL) of the group itself. -ENAMETOOLONG. */
 int qb_cgroups_path(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
 	const char *group, const char *file, char *buf, size_t size, struct qb_error *err);
-bool qb_cgroups_exists(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
-	const char *group);
+bool qb_cgroups_exists(
+	const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy, const char *group);
 
 /* The group of a process or thread; -ESRCH: it is gone. -ENOENT: no such hierarchy. */
-int qb_cgroups_of(pid_t pid, enum qb_hierarchy hierarchy, char *buf, size_t size,
-	struct qb_error *err);
+int qb_cgroups_of(
+	pid_t pid, enum qb_hierarchy hierarchy, char *buf, size_t size, struct qb_error *err);
 /* Moves a whole process, or (v1 only) a single thread. -ESRCH: it is gone. */
 int qb_cgroups_move(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
 	const char *group, pid_t pid, struct qb_error *err);
-int qb_cgroups_move_thread(const struct qb_cgroups *cgroups, const char *group, pid_t tid,
-	struct qb_error *err);
+int qb_cgroups_move_thread(
+	const struct qb_cgroups *cgroups, const char *group, pid_t tid, struct qb_error *err);
 
 /* The processes of a group and of all below it. *ret is malloc'd. An absent group has none. */
 int qb_cgroups_members(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,

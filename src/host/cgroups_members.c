@@ -141,8 +141,7 @@ static int try_remove(const struct qb_cgroups *cgroups, enum qb_hierarchy hierar
 	while (r == 0 && fts && (entry = fts_read(fts))) {
 		if (entry->fts_info == FTS_D)
 			r = empty_folder(cgroups, hierarchy, entry->fts_path, err);
-		else if (entry->fts_info == FTS_DP && rmdir(entry->fts_path) < 0 &&
-			 errno != ENOENT)
+		else if (entry->fts_info == FTS_DP && rmdir(entry->fts_path) < 0 && errno != ENOENT)
 			r = qb_error_errno(err, errno, "remove the cgroup %s", entry->fts_path);
 	}
 	return r;
@@ -166,8 +165,8 @@ int qb_cgroups_remove(const struct qb_cgroups *cgroups, enum qb_hierarchy hierar
  * A pid from a list may have become another process' since. The pidfd holds whoever it is now;
  * only when that one is in the group after we hold it is it ours to kill.
  */
-static int kill_member(enum qb_hierarchy hierarchy, const char *group, pid_t pid,
-	struct qb_error *err)
+static int kill_member(
+	enum qb_hierarchy hierarchy, const char *group, pid_t pid, struct qb_error *err)
 {
 	_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	char now[QB_GROUP_MAX];

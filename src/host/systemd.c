@@ -62,11 +62,11 @@ int qb_systemd_stop(const char *name, struct qb_error *err)
 #include <time.h>
 
 #define BUS_SOCKET "/run/dbus/system_bus_socket"
-#define SERVICE    "org.freedesktop.systemd1"
-#define OBJECT     "/org/freedesktop/systemd1"
-#define MANAGER    "org.freedesktop.systemd1.Manager"
-#define UNIT       "org.freedesktop.systemd1.Unit"
-#define DRIVER     "org.freedesktop.DBus"
+#define SERVICE	   "org.freedesktop.systemd1"
+#define OBJECT	   "/org/freedesktop/systemd1"
+#define MANAGER	   "org.freedesktop.systemd1.Manager"
+#define UNIT	   "org.freedesktop.systemd1.Unit"
+#define DRIVER	   "org.freedesktop.DBus"
 
 #define CALL_USEC   (10 * 1000000ULL)
 #define PATIENCE_MS 20000
@@ -82,13 +82,13 @@ static void message_cleanup(sd_bus_message **message)
 	sd_bus_message_unref(*message);
 }
 
-#define _cleanup_bus_     _cleanup_(bus_cleanup) sd_bus *
+#define _cleanup_bus_	  _cleanup_(bus_cleanup) sd_bus *
 #define _cleanup_message_ _cleanup_(message_cleanup) sd_bus_message *
-#define _cleanup_error_   _cleanup_(sd_bus_error_free) sd_bus_error
+#define _cleanup_error_	  _cleanup_(sd_bus_error_free) sd_bus_error
 
 /* What the bus said, or else what the errno means. */
-static int fail(struct qb_error *err, int r, const sd_bus_error *said, const char *what,
-	const char *name)
+static int fail(
+	struct qb_error *err, int r, const sd_bus_error *said, const char *what, const char *name)
 {
 	if (said && said->message)
 		return qb_error_set(err, -r, "%s %s: systemd says: %s", what, name, said->message);
@@ -141,8 +141,8 @@ static int any_dead(sd_bus *bus)
 {
 	_cleanup_message_ reply = NULL;
 	const char *name;
-	int r = sd_bus_call_method(bus, DRIVER, "/org/freedesktop/DBus", DRIVER, "ListNames", NULL,
-		&reply, "");
+	int r = sd_bus_call_method(
+		bus, DRIVER, "/org/freedesktop/DBus", DRIVER, "ListNames", NULL, &reply, "");
 
 	if (r >= 0)
 		r = sd_bus_message_enter_container(reply, 'a', "s");
@@ -182,8 +182,7 @@ static int read_state(sd_bus *bus, const char *path, enum unit_state *ret)
 	_cleanup_message_ job = NULL;
 	_cleanup_free_ char *state = NULL;
 	uint32_t id;
-	int r = sd_bus_get_property_string(
-		bus, SERVICE, path, UNIT, "ActiveState", NULL, &state);
+	int r = sd_bus_get_property_string(bus, SERVICE, path, UNIT, "ActiveState", NULL, &state);
 
 	if (r >= 0)
 		r = sd_bus_get_property(bus, SERVICE, path, UNIT, "Job", NULL, &job, "(uo)");
@@ -219,8 +218,8 @@ static int wait_still(sd_bus *bus, const char *name, enum unit_state *ret, struc
 		}
 		pause_briefly();
 	}
-	return qb_error_set(err, ETIMEDOUT, "%s still changes its state after %d s", name,
-		PATIENCE_MS / 1000);
+	return qb_error_set(
+		err, ETIMEDOUT, "%s still changes its state after %d s", name, PATIENCE_MS / 1000);
 }
 
 int qb_systemd_settle(const char *unit, struct qb_error *err)
@@ -233,8 +232,8 @@ int qb_systemd_settle(const char *unit, struct qb_error *err)
 		return r;
 	for (unsigned waited = 0; (r = any_dead(bus)) == 1; waited += PAUSE_MS) {
 		if (waited >= PATIENCE_MS)
-			return qb_error_set(err, ETIMEDOUT,
-				"the system bus keeps a dead process' connection");
+			return qb_error_set(
+				err, ETIMEDOUT, "the system bus keeps a dead process' connection");
 		pause_briefly();
 	}
 	if (r < 0)
@@ -259,8 +258,8 @@ static int begin_start(sd_bus *bus, const char *name, sd_bus_message **ret)
 }
 
 /* Ends the properties, sends, and waits until the unit runs. */
-static int finish_start(sd_bus *bus, sd_bus_message *message, const char *name,
-	struct qb_error *err)
+static int finish_start(
+	sd_bus *bus, sd_bus_message *message, const char *name, struct qb_error *err)
 {
 	_cleanup_error_ said = SD_BUS_ERROR_NULL;
 	enum unit_state state;
@@ -274,8 +273,8 @@ static int finish_start(sd_bus *bus, sd_bus_message *message, const char *name,
 		return fail(err, r, &said, "start", name);
 	r = wait_still(bus, name, &state, err);
 	if (r == 0 && state != UNIT_RUNNING)
-		return qb_error_set(err, EIO, "start %s: it ended at once (see journalctl -u %s)",
-			name, name);
+		return qb_error_set(
+			err, EIO, "start %s: it ended at once (see journalctl -u %s)", name, name);
 	return r;
 }
 
@@ -286,8 +285,7 @@ static int append_cpus(sd_bus_message *message, const struct qb_cpus *cpus)
 	size_t used = 0;
 	int r;
 
-	qb_cpus_foreach(cpu, cpus)
-	{
+	qb_cpus_foreach (cpu, cpus) {
 		bits[cpu / 8] |= (unsigned char)(1u << cpu % 8);
 		used = cpu / 8 + 1;
 	}

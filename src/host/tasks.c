@@ -9,7 +9,7 @@
 #include <sched.h>
 
 /* include/linux/sched.h; part of what /proc/PID/stat has shown since 2.6 (field "flags"). */
-#define PF_KTHREAD        0x00200000
+#define PF_KTHREAD	  0x00200000
 #define PF_NO_SETAFFINITY 0x04000000
 
 /* status holds a mask and a list of all CPUs: 2.3 KiB and, at worst, 20 KiB. */
@@ -83,8 +83,8 @@ static int read_status(pid_t tid, struct qb_task *task, struct qb_error *err)
 	tgid = status_line(buf, "Tgid");
 	allowed = status_line(buf, "Cpus_allowed");
 	if (!tgid || !allowed)
-		return qb_error_set(err, EBADMSG,
-			"read /proc/%d/status: no Tgid or no Cpus_allowed", tid);
+		return qb_error_set(
+			err, EBADMSG, "read /proc/%d/status: no Tgid or no Cpus_allowed", tid);
 	task->tgid = (pid_t)strtol(tgid, NULL, 10);
 	allowed[strcspn(allowed, "\n")] = '\0';
 	if (!qb_text_copy(task->allowed, sizeof(task->allowed), allowed))
@@ -121,8 +121,8 @@ int qb_task_check(const struct qb_unit *unit, struct qb_error *err)
 	if (r < 0)
 		return r;
 	if (task.start != unit->key)
-		return qb_error_set(err, ESRCH, "task %u has ended: its number is another's now",
-			unit->number);
+		return qb_error_set(
+			err, ESRCH, "task %u has ended: its number is another's now", unit->number);
 	return 0;
 }
 
@@ -139,7 +139,7 @@ int qb_task_set_affinity(pid_t tid, const struct qb_cpus *cpus, struct qb_error 
 	if (!set)
 		return qb_error_errno(err, ENOMEM, "set the affinity of task %d", tid);
 	CPU_ZERO_S(size, set);
-	qb_cpus_foreach(cpu, cpus)
+	qb_cpus_foreach (cpu, cpus)
 		CPU_SET_S(cpu, size, set);
 	if (sched_setaffinity(tid, size, set) < 0)
 		return qb_error_errno(err, errno, "set the affinity of task %d", tid);

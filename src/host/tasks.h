@@ -28,10 +28,10 @@
 
 struct qb_task {
 	pid_t tid, tgid, ppid;
-	uint64_t start; /* clock ticks since boot */
-	bool kernel;    /* a kernel thread */
-	bool fixed;     /* the kernel lets nobody change its mask (PF_NO_SETAFFINITY) */
-	char comm[32];    /* the thread's name; longer for kernel workers than for programs */
+	uint64_t start;	  /* clock ticks since boot */
+	bool kernel;	  /* a kernel thread */
+	bool fixed;	  /* the kernel lets nobody change its mask (PF_NO_SETAFFINITY) */
+	char comm[32];	  /* the thread's name; longer for kernel workers than for programs */
 	char process[32]; /* its process' (thread group leader's) */
 	char allowed[QB_TASK_MASK]; /* Cpus_allowed, verbatim: offline CPUs included */
 };

@@ -85,3 +85,16 @@ static bool same_ban(const char *a, const char *b)
 
 const struct qb_lever_ops qb_irqbalance_ban_ops = {
 	.read = read_ban, .write = write_ban, .judge = judge_ban, .same = same_ban};
+
+static int read_stop(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
+	size_t size, struct qb_error *err)
+{
+	(void)lever;
+	(void)unit;
+	(void)buf;
+	(void)size;
+	return qb_error_set(
+		err, EOPNOTSUPP, "this version cannot stop irqbalance: use irqs.irqbalance: ban");
+}
+
+const struct qb_lever_ops qb_irqbalance_stop_ops = {.read = read_stop};

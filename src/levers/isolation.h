@@ -37,11 +37,11 @@ extern const struct qb_lever_ops qb_isolation_slice_ops;      /* "absent" | the 
 extern const struct qb_lever_ops qb_isolation_controller_ops; /* "off" | "on" */
 extern const struct qb_lever_ops qb_isolation_group_ops;      /* "absent" | "present" */
 extern const struct qb_lever_ops qb_isolation_group_cpus_ops;
-extern const struct qb_lever_ops qb_isolation_partition_ops;  /* "member" | "root" | "isolated" */
+extern const struct qb_lever_ops qb_isolation_partition_ops; /* "member" | "root" | "isolated" */
 /* v1; unit.name is "quietbench" (the benchmark's) or "quietbench.house" (everybody's) */
-extern const struct qb_lever_ops qb_isolation_shield_ops;     /* "absent" | "present" */
-extern const struct qb_lever_ops qb_isolation_shield_file_ops; /* cpus, mems, cpu_exclusive: the
-								 row's `part` is the file */
+extern const struct qb_lever_ops qb_isolation_shield_ops;	/* "absent" | "present" */
+extern const struct qb_lever_ops qb_isolation_shield_file_ops;	/* cpus, mems, cpu_exclusive: the
+								  row's `part` is the file */
 extern const struct qb_lever_ops qb_isolation_load_balance_ops; /* root's; "1" | "0" */
 /* per thread */
 extern const struct qb_lever_ops qb_isolation_task_group_ops;
@@ -74,8 +74,8 @@ int qb_isolation_sweep(const struct qb_selection *selection, const struct qb_pro
 int qb_isolation_adopt(struct qb_steps *steps, struct qb_error *err);
 /*
  * After all undo: the same for threads born since, and every thread whose mask an undo of ours
- * changed after it was judged. Appended steps want the same undo; call until 0 (QB_ISOLATION_ROUNDS).
- * Steps that were judged a conflict are left alone.
+ * changed after it was judged. Appended steps want the same undo; call until 0
+ * (QB_ISOLATION_ROUNDS). Steps that were judged a conflict are left alone.
  */
 int qb_isolation_settle(struct qb_steps *steps, struct qb_error *err);
 

@@ -14,86 +14,6 @@
 #include <levers/isolation_internal.h>
 #include <quietbench/lever.h>
 
-struct qb_task_entry {
-	uint32_t tid;
-	uint64_t start;
-	size_t step;
-};
-
-static int compare_entries(const void *a, const void *b)
-{
-	const struct qb_task_entry *x = a, *y = b;
-
-	if (x->tid != y->tid)
-		return x->tid < y->tid ? -1 : 1;
-	if (x->start != y->start)
-		return x->start < y->start ? -1 : 1;
-	return (x->step > y->step) - (x->step < y->step);
-}
-
-int qb_task_index_make(struct qb_task_index *ret, const struct qb_steps *steps, unsigned lever,
-	struct qb_error *err)
-{
-	struct qb_task_entry *v = calloc(steps->n + 1, sizeof(*v));
-	size_t n = 0, kept = 0;
-
-	if (!v)
-		return qb_error_errno(err, ENOMEM, "sort the host's threads");
-	for (size_t i = 0; i < steps->n; i++)
-		if (steps->v[i].lever == lever)
-			v[n++] = (struct qb_task_entry){
-				steps->v[i].unit.number, steps->v[i].unit.key, i};
-	qsort(v, n, sizeof(*v), compare_entries);
-	for (size_t i = 0; i < n; i++) {
-		if (kept && v[kept - 1].tid == v[i].tid && v[kept - 1].start == v[i].start)
-			kept--;
-		v[kept++] = v[i];
-	}
-	*ret = (struct qb_task_index){.v = v, .n = kept, .steps = steps};
-	return 0;
-}
-
-void qb_task_index_free(struct qb_task_index *index)
-{
-	free(index->v);
-	index->v = NULL;
-}
-
-struct qb_step *qb_task_index_find(const struct qb_task_index *index, pid_t tid, uint64_t start)
-{
-	size_t low = 0, high = index->n;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		const struct qb_task_entry *entry = &index->v[mid];
-
-		if (entry->tid == (uint32_t)tid && entry->start == start)
-			return &index->steps->v[entry->step];
-		if (entry->tid < (uint32_t)tid || (entry->tid == (uint32_t)tid && entry->start < start))
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return NULL;
-}
-
-struct qb_step *qb_task_index_ancestor(const struct qb_task_index *index,
-	const struct qb_task *task)
-{
-	struct qb_task now = *task;
-
-	for (;;) {
-		pid_t next = now.tid == now.tgid ? now.ppid : now.tgid;
-		struct qb_step *step;
-
-		if (next <= 0 || qb_task_read(next, &now, NULL) < 0)
-			return NULL;
-		step = qb_task_index_find(index, now.tid, now.start);
-		if (step)
-			return step;
-	}
-}
-
 /* The masks our session put on threads: every distinct one that a thread was seen with. */
 struct imposed {
 	const char **v;
@@ -107,7 +27,8 @@ static void imposed_free(struct imposed *imposed)
 	free(imposed->v);
 }
 
-/* Texts are shared, so equal pointers are equal masks: a list of a few, whatever the host's size. */
+/* Texts are shared, so equal pointers are equal masks: a list of a few, whatever the host's size.
+ */
 static int impose(struct imposed *imposed, const char *mask)
 {
 	for (size_t i = 0; i < imposed->n; i++)
@@ -133,8 +54,8 @@ static void to_mask(const struct qb_cpus *cpus, char *buf, size_t size)
 }
 
 /* The CPU lists among the steps, for the masks that no thread of the snapshot was seen with. */
-static void impose_groups(struct imposed *imposed, const struct qb_step *step,
-	const struct qb_cpus *online)
+static void impose_groups(
+	struct imposed *imposed, const struct qb_step *step, const struct qb_cpus *online)
 {
 	struct qb_cpus cpus, rest = *online;
 
@@ -148,22 +69,24 @@ static void impose_groups(struct imposed *imposed, const struct qb_step *step,
 		to_mask(&cpus, imposed->bench, sizeof(imposed->bench));
 		break;
 	case QB_LEVER_SHIELD_CPUS:
-		if (strcmp(step->unit.name, QB_GROUP_HOUSE + 1) == 0)
+		if (strcmp(step->unit.name, QB_UNIT_HOUSE) == 0)
 			to_mask(&cpus, imposed->house, sizeof(imposed->house));
 		break;
 	case QB_LEVER_PROCESS_PIN: to_mask(&cpus, imposed->bench, sizeof(imposed->bench)); break;
 	}
 }
 
-static int imposed_collect(struct imposed *imposed, const struct qb_steps *steps,
-	struct qb_error *err)
+static int imposed_collect(
+	struct imposed *imposed, const struct qb_steps *steps, struct qb_error *err)
 {
 	struct qb_cpus online;
 	int r = qb_isolation_online(&online, err);
 
 	for (size_t i = 0; r == 0 && i < steps->n; i++) {
 		const struct qb_step *step = &steps->v[i];
-		const char *mask = step->left ? step->left : step->became ? step->became : step->wanted;
+		const char *mask = step->left	  ? step->left
+				   : step->became ? step->became
+						  : step->wanted;
 
 		if (step->lever != QB_LEVER_TASK_AFFINITY)
 			impose_groups(imposed, step, &online);
@@ -221,8 +144,7 @@ static int survey_make(struct survey *survey, struct qb_error *err)
 	int r = qb_task_index_make(&survey->masks, survey->steps, QB_LEVER_TASK_AFFINITY, err);
 
 	if (r == 0)
-		r = qb_task_index_make(
-			&survey->groups, survey->steps, QB_LEVER_TASK_GROUP, err);
+		r = qb_task_index_make(&survey->groups, survey->steps, QB_LEVER_TASK_GROUP, err);
 	if (r == 0)
 		r = imposed_collect(&survey->imposed, survey->steps, err);
 	survey->shield = survey->groups.n > 0;
@@ -230,8 +152,8 @@ static int survey_make(struct survey *survey, struct qb_error *err)
 }
 
 /* A thread in our housekeeping cpuset that no step of ours moved there: its parent was. */
-static int adopt_group(const struct survey *survey, const struct qb_task *task,
-	struct qb_error *err)
+static int adopt_group(
+	const struct survey *survey, const struct qb_task *task, struct qb_error *err)
 {
 	const struct qb_step *parent;
 	char group[QB_GROUP_MAX];
@@ -259,8 +181,8 @@ static bool everywhere(const char *mask)
 
 /* A thread without a step. Before the undo everybody gets one; after it, only the newborn that
  * carry what their parent had while we were at it. */
-static int adopt_newborn(const struct survey *survey, const struct qb_task *task,
-	struct qb_error *err)
+static int adopt_newborn(
+	const struct survey *survey, const struct qb_task *task, struct qb_error *err)
 {
 	const struct qb_step *parent = qb_task_index_ancestor(&survey->masks, task);
 	bool ours = is_imposed(&survey->imposed, task->allowed) ||
@@ -269,8 +191,7 @@ static int adopt_newborn(const struct survey *survey, const struct qb_task *task
 
 	if (survey->settled && same(before, task->allowed))
 		return 0;
-	return add_adopted(
-		survey->steps, QB_LEVER_TASK_AFFINITY, task, before, task->allowed, err);
+	return add_adopted(survey->steps, QB_LEVER_TASK_AFFINITY, task, before, task->allowed, err);
 }
 
 /*
@@ -283,8 +204,8 @@ static int adopt_rival(const struct survey *survey, const struct qb_task *task,
 	if (step->wanted || !step->left || same(step->before, task->allowed) ||
 		same(step->left, task->allowed))
 		return 0;
-	return add_adopted(survey->steps, QB_LEVER_TASK_AFFINITY, task, task->allowed,
-		task->allowed, err);
+	return add_adopted(
+		survey->steps, QB_LEVER_TASK_AFFINITY, task, task->allowed, task->allowed, err);
 }
 
 /*

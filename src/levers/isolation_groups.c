@@ -27,18 +27,17 @@ const char *qb_isolation_run_group(void)
 }
 
 /* The path of a file of a v2 group. */
-static int path_of(const char *group, const char *file, char *buf, size_t size,
-	struct qb_error *err)
+static int path_of(
+	const char *group, const char *file, char *buf, size_t size, struct qb_error *err)
 {
 	struct qb_cgroups cgroups;
 	int r = qb_cgroups_load(&cgroups, err);
 
-	return r < 0 ? r
-		     : qb_cgroups_path(&cgroups, QB_HIERARCHY_V2, group, file, buf, size, err);
+	return r < 0 ? r : qb_cgroups_path(&cgroups, QB_HIERARCHY_V2, group, file, buf, size, err);
 }
 
-static int read_fresh(const char *file, const char *fresh, char *buf, size_t size,
-	struct qb_error *err)
+static int read_fresh(
+	const char *file, const char *fresh, char *buf, size_t size, struct qb_error *err)
 {
 	char path[GROUP_PATH];
 	ssize_t n;
@@ -62,22 +61,49 @@ static bool same_list(const char *a, const char *b)
 		       qb_cpus_equal(&x, &y));
 }
 
-/* The benchmark's CPUs: online, and not all that are. */
+int qb_isolation_check_free(
+	const struct qb_cgroups *cgroups, const struct qb_cpus *cpus, struct qb_error *err)
+{
+	char path[GROUP_PATH], list[QB_CPUS_TEXT];
+	struct qb_cpus ours;
+	ssize_t n;
+	int r = qb_cgroups_path(
+		cgroups, QB_HIERARCHY_V2, "/", "cpuset.cpus.effective", path, sizeof(path), err);
+
+	if (r < 0)
+		return r;
+	n = qb_file_read(path, list, sizeof(list), NULL);
+	if (n == -ENOENT)
+		return 0; /* no such file at the root: only the partition itself will tell */
+	if (n < 0)
+		return (int)qb_file_read(path, list, sizeof(list), err);
+	if (qb_cpus_parse_list(list, &ours) < 0 || !qb_cpus_subset(cpus, &ours))
+		return qb_error_set(err, EBUSY,
+			"somebody else has a partition with some of these CPUs (%s: %.64s)", path,
+			list);
+	return 0;
+}
+
+/* The benchmark's CPUs: online, not all that are, and nobody else's. */
 static int judge_cpus(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
 	struct qb_error *err)
 {
 	struct qb_cpus cpus, online;
+	struct qb_cgroups cgroups;
 	int r = qb_isolation_online(&online, err);
 
 	(void)lever;
 	(void)unit;
+	if (r == 0)
+		r = qb_cgroups_load(&cgroups, err);
 	if (r < 0)
 		return r;
 	if (qb_cpus_parse_list(text, &cpus) < 0 || qb_cpus_empty(&cpus) ||
 		!qb_cpus_subset(&cpus, &online) || qb_cpus_equal(&cpus, &online))
 		return qb_error_set(err, EINVAL,
-			"expected some, not all, of the online CPUs as a list; found '%.64s'", text);
-	return 0;
+			"expected some, not all, of the online CPUs as a list; found '%.64s'",
+			text);
+	return qb_isolation_check_free(&cgroups, &cpus, err);
 }
 
 /* cgroup.subtree_control of the root, as far as it concerns us. Only where systemd is not. */
@@ -112,11 +138,12 @@ static int refuse_users(const char *root, struct qb_error *err)
 		char path[GROUP_PATH], cpus[QB_CPUS_TEXT];
 
 		if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
-			qb_text_format(path, sizeof(path), "%s/%s/cpuset.cpus", root,
-				entry->d_name) &&
+			qb_text_format(
+				path, sizeof(path), "%s/%s/cpuset.cpus", root, entry->d_name) &&
 			qb_file_read(path, cpus, sizeof(cpus), NULL) > 0)
 			return qb_error_set(err, EBUSY,
-				"turn off the cpuset controller of %s: %s/%s uses it now (cpus %.64s)",
+				"turn off the cpuset controller of %s: %s/%s uses it now (cpus "
+				"%.64s)",
 				root, root, entry->d_name, cpus);
 	}
 	return 0;
@@ -194,7 +221,7 @@ static int write_cpus(const struct qb_lever *lever, const struct qb_unit *unit, 
 	if (r < 0 || (!*text && !qb_file_exists(path)))
 		return r;
 	/* An empty write(2) would be no write at all. */
-	return qb_file_write(path, *text ? text : "\n", err);
+	return qb_file_write(path, *text ? text : " ", err);
 }
 
 const struct qb_lever_ops qb_isolation_group_cpus_ops = {

@@ -10,18 +10,28 @@
 #include <quietbench/value.h>
 
 /* Below the hierarchies' roots. The names are ours alone: what bears them is a session's. */
-#define QB_GROUP_RUN    "/quietbench"       /* the benchmark's, in v2 and in v1's cpuset */
-#define QB_GROUP_HOUSE  "/quietbench.house" /* v1: everybody else's */
-#define QB_SLICE_NAME   "quietbench.slice"
-#define QB_SCOPE_NAME   "quietbench-run.scope"
-#define QB_GROUP_SLICE  "/" QB_SLICE_NAME
-#define QB_GROUP_SCOPE  "/" QB_SLICE_NAME "/" QB_SCOPE_NAME
+#define QB_UNIT_RUN    "quietbench"	  /* the benchmark's, in v2 and in v1's cpuset */
+#define QB_UNIT_HOUSE  "quietbench.house" /* v1: everybody else's */
+#define QB_GROUP_RUN   "/" QB_UNIT_RUN
+#define QB_GROUP_HOUSE "/" QB_UNIT_HOUSE
+#define QB_SLICE_NAME  "quietbench.slice"
+#define QB_SCOPE_NAME  "quietbench-run.scope"
+#define QB_GROUP_SLICE "/" QB_SLICE_NAME
+#define QB_GROUP_SCOPE "/" QB_SLICE_NAME "/" QB_SCOPE_NAME
 
 /* The v2 group whose CPUs are the benchmark's, and the one (in it) where the benchmark sits. */
 const char *qb_isolation_cpus_group(void);
 const char *qb_isolation_run_group(void);
 
-/* The steps of one lever by thread; of several of one thread, the last. Valid until the next add. */
+/*
+ * Are these CPUs still the root's, in no partition of somebody else's? Linux 6.1 would invalidate
+ * theirs rather than refuse ours. 0 or -EBUSY.
+ */
+int qb_isolation_check_free(
+	const struct qb_cgroups *cgroups, const struct qb_cpus *cpus, struct qb_error *err);
+
+/* The steps of one lever by thread; of several of one thread, the last. Valid until the next add.
+ */
 struct qb_task_index {
 	struct qb_task_entry *v;
 	size_t n;
@@ -32,8 +42,8 @@ int qb_task_index_make(struct qb_task_index *ret, const struct qb_steps *steps, 
 void qb_task_index_free(struct qb_task_index *index);
 struct qb_step *qb_task_index_find(const struct qb_task_index *index, pid_t tid, uint64_t start);
 /* The step of the nearest ancestor that has one: its process' leader, then parents. Or NULL. */
-struct qb_step *qb_task_index_ancestor(const struct qb_task_index *index,
-	const struct qb_task *task);
+struct qb_step *qb_task_index_ancestor(
+	const struct qb_task_index *index, const struct qb_task *task);
 
 /* The tightest limits of a v2 group and those above it. -EPERM: of a kind we cannot take over. */
 int qb_isolation_limits_of(const struct qb_cgroups *cgroups, const char *group,

@@ -90,7 +90,8 @@ static int take_group(const struct qb_cgroups *cgroups, const char *group,
 		return r;
 	if (*text)
 		return qb_error_set(err, EPERM,
-			"cgroup %s limits I/O (io.max), which the run's group cannot take over: run "
+			"cgroup %s limits I/O (io.max), which the run's group cannot take over: "
+			"run "
 			"from another group, or with -s cpus.isolation=none",
 			group);
 	return 0;
@@ -144,8 +145,8 @@ int qb_isolation_limits_impose(const struct qb_cgroups *cgroups, const char *gro
 		r = write_limit(cgroups, group, numbers[i].file, text, err);
 	}
 	if (r == 0 && copy.cpu_usec != UINT64_MAX) {
-		qb_text_format(text, sizeof(text), "%" PRIu64 " %" PRIu64, copy.cpu_usec,
-			USEC_PER_SEC);
+		qb_text_format(
+			text, sizeof(text), "%" PRIu64 " %" PRIu64, copy.cpu_usec, USEC_PER_SEC);
 		r = write_limit(cgroups, group, "cpu.max", text, err);
 	}
 	return r;

@@ -15,8 +15,7 @@
 /* The run's group in a hierarchy, or NULL where it has none. */
 static const char *run_group(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy)
 {
-	const char *group =
-		hierarchy == QB_HIERARCHY_V2 ? qb_isolation_run_group() : QB_GROUP_RUN;
+	const char *group = hierarchy == QB_HIERARCHY_V2 ? qb_isolation_run_group() : QB_GROUP_RUN;
 
 	return qb_cgroups_exists(cgroups, hierarchy, group) ? group : NULL;
 }
@@ -24,21 +23,22 @@ static const char *run_group(const struct qb_cgroups *cgroups, enum qb_hierarchy
 int qb_isolation_origin(pid_t pid, struct qb_journal_bench *ret, struct qb_error *err)
 {
 	struct qb_journal_bench bench = {.pid = pid};
+	struct qb_error why = {0};
 	struct qb_task task;
 	int r = qb_task_read(pid, &task, err);
 
-	for (int i = 0; r == 0 && i < QB_HIERARCHY_COUNT; i++) {
-		r = qb_cgroups_of(
-			pid, (enum qb_hierarchy)i, bench.origin[i], sizeof(bench.origin[i]), err);
-		if (r == -ENOENT)
-			r = 0; /* no such hierarchy here: nothing to go back to */
-	}
 	if (r < 0)
 		return r;
+	for (int i = 0; i < QB_HIERARCHY_COUNT; i++) {
+		r = qb_cgroups_of(
+			pid, (enum qb_hierarchy)i, bench.origin[i], sizeof(bench.origin[i]), &why);
+		if (r < 0 && r != -ENOENT) /* no such hierarchy here: nothing to go back to */
+			return qb_error_set(err, -r, "%s", why.text);
+	}
 	bench.start = task.start;
 	/* Beyond some 900 CPUs the mask does not fit; survivors then may run everywhere. */
-	if (!qb_text_copy(bench.origin[ORIGIN_MASK], sizeof(bench.origin[ORIGIN_MASK]),
-		    task.allowed))
+	if (!qb_text_copy(
+		    bench.origin[ORIGIN_MASK], sizeof(bench.origin[ORIGIN_MASK]), task.allowed))
 		bench.origin[ORIGIN_MASK][0] = '\0';
 	*ret = bench;
 	return 0;
@@ -60,8 +60,7 @@ static int place_v2(const struct qb_cgroups *cgroups, const struct qb_journal_be
 	struct qb_systemd_limits limits;
 	int r;
 
-	if (!qb_cgroups_exists(
-		    cgroups, QB_HIERARCHY_V2, systemd ? QB_GROUP_SLICE : QB_GROUP_RUN))
+	if (!qb_cgroups_exists(cgroups, QB_HIERARCHY_V2, systemd ? QB_GROUP_SLICE : QB_GROUP_RUN))
 		return 0;
 	r = qb_isolation_limits_of(cgroups, origin, &limits, err);
 	if (r < 0)
@@ -83,6 +82,20 @@ static int place_v1(const struct qb_cgroups *cgroups, const struct qb_journal_be
 	return qb_cgroups_move(cgroups, QB_HIERARCHY_CPUSET, QB_GROUP_RUN, bench->pid, err);
 }
 
+static int bind_bench(pid_t pid, const struct qb_cpus *cpus, struct qb_error *err)
+{
+	char list[128];
+	int r = qb_task_set_affinity(pid, cpus, err);
+
+	if (r != -EINVAL)
+		return r;
+	if (qb_cpus_format_list(cpus, list, sizeof(list)) < 0)
+		qb_text_copy(list, sizeof(list), "it was given");
+	return qb_error_set(err, EINVAL,
+		"place the benchmark: its cpuset does not allow it the CPUs %s (choose others, -c)",
+		list);
+}
+
 int qb_isolation_place(const struct qb_selection *selection, const struct qb_journal_bench *bench,
 	int pidfd, struct qb_error *err)
 {
@@ -98,10 +111,10 @@ int qb_isolation_place(const struct qb_selection *selection, const struct qb_jou
 	if (r == 0)
 		r = place_v1(&cgroups, bench, err);
 	if (r == 0 && selection->isolation == QB_ISOLATION_AFFINITY)
-		r = qb_task_set_affinity(bench->pid, &selection->bench, err);
+		r = bind_bench(bench->pid, &selection->bench, err);
 	if (r == 0 && is_dead(pidfd))
-		r = qb_error_set(err, ESRCH,
-			"place the benchmark: process %d ended meanwhile", bench->pid);
+		r = qb_error_set(
+			err, ESRCH, "place the benchmark: process %d ended meanwhile", bench->pid);
 	/* Whoever bears its number now was moved in its stead, or it died halfway: out again. */
 	if (r < 0)
 		qb_isolation_evict(bench, NULL, NULL);
@@ -176,8 +189,7 @@ static int evict_round(const struct qb_cgroups *cgroups, enum qb_hierarchy hiera
  * of members the last word. */
 static int wait_for_scope(const struct qb_cgroups *cgroups, struct qb_error *err)
 {
-	if (!qb_systemd_booted() ||
-		!qb_cgroups_exists(cgroups, QB_HIERARCHY_V2, QB_GROUP_SLICE))
+	if (!qb_systemd_booted() || !qb_cgroups_exists(cgroups, QB_HIERARCHY_V2, QB_GROUP_SLICE))
 		return 0;
 	return qb_systemd_settle(QB_SCOPE_NAME, err);
 }
@@ -202,7 +214,8 @@ int qb_isolation_evict(const struct qb_journal_bench *bench, const struct qb_iso
 		while (r > 0 && ++round < EVICT_ROUNDS);
 		if (r > 0)
 			r = qb_error_set(err, EAGAIN,
-				"move back what is left of the benchmark: it forks faster than that");
+				"move back what is left of the benchmark: it forks faster than "
+				"that");
 		if (r < 0)
 			return r;
 		/* Who was in both was named already. */

@@ -14,28 +14,44 @@
 
 #define GROUP_PATH (2 * QB_GROUP_MAX + 64)
 
-/* The group of a unit: 0, or -EPERM for a name that is not ours. */
-static int group_of(const struct qb_unit *unit, const char **ret, struct qb_error *err)
+/* The group of a unit, or NULL for a name that is not ours. */
+static const char *group_of(const struct qb_unit *unit)
 {
-	static const char *const groups[] = {QB_GROUP_RUN, QB_GROUP_HOUSE};
-
-	for (size_t i = 0; i < QB_ARRAY_SIZE(groups); i++)
-		if (strcmp(unit->name, groups[i] + 1) == 0) {
-			*ret = groups[i];
-			return 0;
-		}
-	return qb_error_set(err, EPERM, "'%s' is no cpuset of quietbench's", unit->name);
+	if (strcmp(unit->name, QB_UNIT_RUN) == 0)
+		return QB_GROUP_RUN;
+	return strcmp(unit->name, QB_UNIT_HOUSE) == 0 ? QB_GROUP_HOUSE : NULL;
 }
 
-static int path_of(const struct qb_unit *unit, const char *file, char *buf, size_t size,
+static int judge_name(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
 	struct qb_error *err)
 {
-	struct qb_cgroups cgroups;
-	const char *group;
-	int r = group_of(unit, &group, err);
+	(void)lever;
+	(void)text;
+	if (!group_of(unit))
+		return qb_error_set(err, EPERM, "'%s' is no cpuset of quietbench's", unit->name);
+	return 0;
+}
+
+/* The cpuset of a unit and where it is. */
+static int find(const struct qb_unit *unit, struct qb_cgroups *cgroups, const char **ret_group,
+	struct qb_error *err)
+{
+	int r = judge_name(NULL, unit, NULL, err);
 
 	if (r == 0)
-		r = qb_cgroups_load(&cgroups, err);
+		r = qb_cgroups_load(cgroups, err);
+	if (r == 0)
+		*ret_group = group_of(unit);
+	return r;
+}
+
+static int path_of(
+	const struct qb_unit *unit, const char *file, char *buf, size_t size, struct qb_error *err)
+{
+	struct qb_cgroups cgroups;
+	const char *group = NULL;
+	int r = find(unit, &cgroups, &group, err);
+
 	return r < 0 ? r
 		     : qb_cgroups_path(&cgroups, QB_HIERARCHY_CPUSET, group, file, buf, size, err);
 }
@@ -57,12 +73,10 @@ static int write_shield(const struct qb_lever *lever, const struct qb_unit *unit
 	struct qb_error *err)
 {
 	struct qb_cgroups cgroups;
-	const char *group;
-	int r = group_of(unit, &group, err);
+	const char *group = NULL;
+	int r = find(unit, &cgroups, &group, err);
 
 	(void)lever;
-	if (r == 0)
-		r = qb_cgroups_load(&cgroups, err);
 	if (r < 0)
 		return r;
 	if (strcmp(text, "present") == 0)
@@ -70,20 +84,10 @@ static int write_shield(const struct qb_lever *lever, const struct qb_unit *unit
 	return qb_cgroups_remove(&cgroups, QB_HIERARCHY_CPUSET, group, err);
 }
 
-static int judge_shield(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
-	struct qb_error *err)
-{
-	const char *group;
-
-	(void)lever;
-	(void)text;
-	return group_of(unit, &group, err);
-}
-
 const struct qb_lever_ops qb_isolation_shield_ops = {
 	.read = read_shield,
 	.write = write_shield,
-	.judge = judge_shield,
+	.judge = judge_name,
 };
 
 /* What a cpuset that was just made has in this file. */
@@ -116,7 +120,7 @@ static int write_file(const struct qb_lever *lever, const struct qb_unit *unit, 
 	if (r < 0 || (strcmp(text, fresh_of(lever)) == 0 && !qb_file_exists(path)))
 		return r;
 	/* An empty write(2) would be no write at all. */
-	return qb_file_write(path, *text ? text : "\n", err);
+	return qb_file_write(path, *text ? text : " ", err);
 }
 
 static bool same_list(const char *a, const char *b)
@@ -131,7 +135,7 @@ static bool same_list(const char *a, const char *b)
 const struct qb_lever_ops qb_isolation_shield_file_ops = {
 	.read = read_file,
 	.write = write_file,
-	.judge = judge_shield,
+	.judge = judge_name,
 	.same = same_list,
 };
 

@@ -32,7 +32,8 @@ static int read_affinity(const struct qb_lever *lever, const struct qb_unit *uni
 	if (task.start != unit->key)
 		return qb_error_set(err, ESRCH, "task %u has ended", unit->number);
 	if (!qb_text_copy(buf, size, task.allowed))
-		return qb_error_set(err, EFBIG, "the affinity of task %u is too long", unit->number);
+		return qb_error_set(
+			err, EFBIG, "the affinity of task %u is too long", unit->number);
 	return 0;
 }
 
@@ -70,8 +71,8 @@ static int judge_affinity(const struct qb_lever *lever, const struct qb_unit *un
 	if (unit->number <= 1)
 		return qb_error_set(err, EPERM, "process 1 is never re-bound");
 	if (qb_cpus_parse_hex(text, &mask) < 0 || !qb_cpus_intersect(&mask, &online))
-		return qb_error_set(err, EINVAL, "expected a mask with an online CPU, found '%.64s'",
-			text);
+		return qb_error_set(
+			err, EINVAL, "expected a mask with an online CPU, found '%.64s'", text);
 	return 0;
 }
 
@@ -106,8 +107,7 @@ static int read_group(const struct qb_lever *lever, const struct qb_unit *unit, 
 	int r = qb_task_check(unit, err);
 
 	(void)lever;
-	return r < 0 ? r
-		     : qb_cgroups_of((pid_t)unit->number, QB_HIERARCHY_CPUSET, buf, size, err);
+	return r < 0 ? r : qb_cgroups_of((pid_t)unit->number, QB_HIERARCHY_CPUSET, buf, size, err);
 }
 
 static int write_group(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
@@ -129,8 +129,8 @@ static int judge_group(const struct qb_lever *lever, const struct qb_unit *unit,
 	if (unit->number <= 1)
 		return qb_error_set(err, EPERM, "process 1 is never moved");
 	if (strcmp(text, QB_GROUP_HOUSE) != 0)
-		return qb_error_set(err, EPERM, "threads are moved to %s and nowhere else",
-			QB_GROUP_HOUSE);
+		return qb_error_set(
+			err, EPERM, "threads are moved to %s and nowhere else", QB_GROUP_HOUSE);
 	return 0;
 }
 
@@ -149,8 +149,7 @@ struct view {
 
 static struct view view_of(const struct qb_selection *selection, const struct qb_profile *profile)
 {
-	struct view view = {
-		.selection = selection, .profile = profile, .quiet = selection->bench};
+	struct view view = {.selection = selection, .profile = profile, .quiet = selection->bench};
 
 	qb_cpus_or(&view.quiet, &selection->reserved);
 	return view;
@@ -222,8 +221,7 @@ static int add_task(const struct view *view, const struct qb_task *task, const c
 	case QB_ISOLATION_PARTITION: break;
 	case QB_ISOLATION_SHIELD: return add_shielded(view, task, before, steps, err);
 	case QB_ISOLATION_AFFINITY:
-		if (!exempt(view, task) &&
-			restrict_mask(view, task->allowed, mask, sizeof(mask)))
+		if (!exempt(view, task) && restrict_mask(view, task->allowed, mask, sizeof(mask)))
 			wanted = mask;
 		break;
 	}

@@ -131,6 +131,7 @@ static void quantities_want_units(void **state)
 	assert_int_equal(qb_quantity_parse(QB_QUANTITY_DURATION, "-1s", &value), -EINVAL);
 	assert_int_equal(qb_quantity_parse(QB_QUANTITY_DURATION, "", &value), -EINVAL);
 	assert_int_equal(qb_quantity_parse(QB_QUANTITY_DURATION, "1.s", &value), -EINVAL);
+	assert_int_equal(qb_quantity_parse(QB_QUANTITY_DURATION, "0..0", &value), -EINVAL);
 	assert_int_equal(qb_quantity_parse(QB_QUANTITY_DURATION, "1.2.3s", &value), -EINVAL);
 	assert_int_equal(qb_quantity_parse(QB_QUANTITY_PERCENT, "0.00001%", &value), -ERANGE);
 	assert_int_equal(

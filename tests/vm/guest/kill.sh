@@ -17,7 +17,7 @@ begin() {
 	client=$!
 	within 60 [ -e /tmp/during ] || { fail "$1: the benchmark started" /tmp/run.err; done_testing; }
 	benchmark=$(cat /tmp/benchmark)
-	guardian= monitor=
+	guardian="" monitor=""
 	for one in $(processes quietbench-h); do
 		case $(cat "/proc/$(parent "$one")/comm") in quietbench-h*) monitor=$one ;; *) guardian=$one ;; esac
 	done

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The texts of `run` (report.h). */
+#include <base/macros.h>
+#include <base/text.h>
+#include <cli/lines.h>
+#include <cli/report.h>
+#include <cli/say.h>
+#include <errno.h>
+#include <quietbench/lever.h>
+
+/* How many names of one reason are shown before "and N more". */
+#define NAMES_MAX 4
+
+static bool took_effect(const struct qb_step *step)
+{
+	return step->wanted &&
+	       (step->status == QB_STATUS_APPLIED || step->status == QB_STATUS_UNCHANGED);
+}
+
+static bool is_missing(const struct qb_step *step)
+{
+	return step->status == QB_STATUS_UNSUPPORTED || step->status == QB_STATUS_REFUSED ||
+	       step->status == QB_STATUS_FAILED;
+}
+
+/* Interrupts that stay are counted, not listed: their kernel manages them. */
+static bool is_fixed_irq(const struct qb_step *step)
+{
+	return step->lever == QB_LEVER_IRQ && step->wanted && is_missing(step);
+}
+
+/* Are others really kept off the benchmark's CPUs, whatever was planned? */
+static bool is_isolated(const struct qb_steps *steps)
+{
+	for (size_t i = 0; i < steps->n; i++) {
+		unsigned lever = steps->v[i].lever;
+
+		if ((lever == QB_LEVER_PARTITION || lever == QB_LEVER_TASK_GROUP ||
+			    lever == QB_LEVER_TASK_AFFINITY) &&
+			took_effect(&steps->v[i]))
+			return true;
+	}
+	return false;
+}
+
+static void report_cpus(const struct qb_answer *answer)
+{
+	const struct qb_selection *chosen = &answer->selection;
+	char line[512], cpus[256];
+
+	qb_lines_head(&answer->profile, &answer->host, chosen, line, sizeof(line));
+	if (is_isolated(&answer->steps))
+		qb_say(QB_SAY_NOTE, "%s", line);
+	else
+		qb_say(QB_SAY_NOTE, "%s: CPU %s for the benchmark, others are not kept off",
+			answer->profile.name,
+			qb_cpus_format_list(&chosen->bench, cpus, sizeof(cpus)) < 0 ? "many"
+										    : cpus);
+	if (chosen->note[0])
+		qb_say(QB_SAY_NOTE, "%s", chosen->note);
+	if (chosen->why[0])
+		qb_say(QB_SAY_DETAIL, "%s", chosen->why);
+}
+
+void qb_report_not_conditioned(const struct qb_answer *answer, const char *why, bool hint)
+{
+	if (hint)
+		qb_say(QB_SAY_WARN, "NOT CONDITIONED: %s; this would change that: sudo %s run ...",
+			why, program_invocation_name);
+	else
+		qb_say(QB_SAY_WARN, "NOT CONDITIONED: %s", why);
+	report_cpus(answer);
+}
+
+static const struct qb_step *find_applied(const struct qb_steps *steps, unsigned lever)
+{
+	for (size_t i = 0; i < steps->n; i++)
+		if (steps->v[i].lever == lever && took_effect(&steps->v[i]))
+			return &steps->v[i];
+	return NULL;
+}
+
+/* A frequency as the kernel's file holds it (kHz), for people. */
+static const char *clock_text(const char *khz, int64_t otherwise, char buf[32])
+{
+	int64_t value;
+
+	if (!khz || qb_number_parse(khz, &value) < 0)
+		value = otherwise;
+	qb_quantity_format(QB_QUANTITY_FREQUENCY, value, buf, 32);
+	return buf;
+}
+
+static void report_clock(const struct qb_answer *answer)
+{
+	const struct qb_step *max = find_applied(&answer->steps, QB_LEVER_MAX_FREQ);
+	const struct qb_step *min = find_applied(&answer->steps, QB_LEVER_MIN_FREQ);
+	bool fixed = max && min && strcmp(max->wanted, min->wanted) == 0;
+	char now[32], was[32];
+
+	if (max)
+		qb_say(QB_SAY_NOTE, "clock %s %s (was up to %s): steadier, slower",
+			fixed ? "fixed at" : "at most", clock_text(max->wanted, 0, now),
+			clock_text(NULL, answer->host.max_khz, was));
+}
+
+static void report_count(const struct qb_steps *steps)
+{
+	bool applied[QB_KEY_COUNT] = {0};
+	unsigned n = 0, irqs = 0;
+	const char *reason = "no reason given";
+	size_t length;
+
+	for (size_t i = 0; i < steps->n; i++) {
+		const struct qb_step *step = &steps->v[i];
+		enum qb_key key = qb_levers[step->lever].key;
+
+		if (is_fixed_irq(step)) {
+			irqs++;
+			reason = step->reason ? step->reason : reason;
+		} else if (took_effect(step) && !applied[key]) {
+			applied[key] = true;
+			n++;
+		}
+	}
+	length = strcspn(reason, "("); /* what is in brackets is for `plan` */
+	while (length && reason[length - 1] == ' ')
+		length--;
+	if (irqs)
+		qb_say(QB_SAY_NOTE, "%u lever%s applied; %u IRQ%s (%.*s)", n, n == 1 ? "" : "s",
+			irqs, irqs == 1 ? " stays" : "s stay", (int)length, reason);
+	else
+		qb_say(QB_SAY_NOTE, "%u lever%s applied", n, n == 1 ? "" : "s");
+}
+
+static bool same_reason(const struct qb_step *a, const struct qb_step *b)
+{
+	return is_missing(b) && !is_fixed_irq(b) && a->reason && b->reason &&
+	       strcmp(a->reason, b->reason) == 0;
+}
+
+/* One line for all levers that are missing for the reason of step `at`, if it is its first. */
+static void report_reason(const struct qb_steps *steps, size_t at)
+{
+	const struct qb_step *first = &steps->v[at];
+	bool seen[QB_KEY_COUNT] = {0};
+	char names[512] = "";
+	unsigned n = 0;
+
+	for (size_t i = 0; i < at; i++)
+		if (same_reason(first, &steps->v[i]))
+			return;
+	for (size_t i = at; i < steps->n; i++) {
+		enum qb_key key = qb_levers[steps->v[i].lever].key;
+		size_t used = strlen(names);
+
+		if (seen[key] || (i != at && !same_reason(first, &steps->v[i])))
+			continue;
+		seen[key] = true;
+		if (n++ < NAMES_MAX || qb_say_shows(QB_SAY_DETAIL))
+			qb_text_format(names + used, sizeof(names) - used, "%s%s", used ? ", " : "",
+				qb_keys[key].name);
+	}
+	if (n > NAMES_MAX && !qb_say_shows(QB_SAY_DETAIL))
+		qb_say(QB_SAY_NOTE, "%s and %u more: %s", names, n - NAMES_MAX,
+			first->reason ? first->reason : "no reason given");
+	else
+		qb_say(QB_SAY_NOTE, "%s: %s", names,
+			first->reason ? first->reason : "no reason given");
+}
+
+/* -v: what changed, as `plan` shows it. */
+static void report_changes(const struct qb_steps *steps)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *out;
+
+	if (!qb_say_shows(QB_SAY_DETAIL))
+		return;
+	out = open_memstream(&text, &size);
+	if (!out)
+		return; /* no memory for details; the lines above said what matters */
+	qb_lines_changes(out, steps, QB_STATUS_APPLIED, NULL);
+	if (fclose(out) != 0)
+		return;
+	for (char *line = text, *end; *line; line = end + 1) {
+		end = strchrnul(line, '\n');
+		qb_say(QB_SAY_DETAIL, "%.*s", (int)(end - line), line);
+		if (!*end)
+			break;
+	}
+}
+
+void qb_report_conditioned(const struct qb_answer *answer)
+{
+	report_cpus(answer);
+	report_clock(answer);
+	report_count(&answer->steps);
+	for (size_t i = 0; i < answer->steps.n; i++)
+		if (is_missing(&answer->steps.v[i]) && !is_fixed_irq(&answer->steps.v[i]))
+			report_reason(&answer->steps, i);
+	report_changes(&answer->steps);
+}
+
+void qb_report_process(const struct qb_answer *answer)
+{
+	for (size_t i = 0; i < answer->steps.n; i++) {
+		const struct qb_step *step = &answer->steps.v[i];
+
+		if (qb_levers[step->lever].where != QB_LEVER_CHILD)
+			continue;
+		if (step->status == QB_STATUS_FAILED)
+			qb_say(QB_SAY_WARN, "%s: cannot be set to %s: %s",
+				qb_lever_name(step->lever), step->wanted, step->reason);
+		else if (took_effect(step))
+			qb_say(QB_SAY_DETAIL, "%s: %s", qb_lever_name(step->lever), step->wanted);
+	}
+}
+
+void qb_report_run(const struct qb_record_run *run)
+{
+	char took[48], ended[96] = "";
+
+	if (run->wall_ns < 1000000000)
+		qb_text_format(took, sizeof(took), "%.2f ms", (double)run->wall_ns / 1e6);
+	else
+		qb_text_format(took, sizeof(took), "%.2f s", (double)run->wall_ns / 1e9);
+	if (run->signal)
+		qb_text_format(ended, sizeof(ended), ", ended by signal %d (%s)", run->signal,
+			strsignal(run->signal));
+	else if (run->code)
+		qb_text_format(ended, sizeof(ended), ", status %d", run->code);
+	qb_say(QB_SAY_NOTE, "unknown: %s%s; %s", took, ended,
+		run->n_reasons ? run->reasons[0] : "no reason given");
+}
+
+/* "frequency.governor policy0, irqs.move irq33 and 7 more" of the steps that ended so. */
+static void name_steps(
+	const struct qb_steps *steps, enum qb_restored restored, char *buf, size_t size)
+{
+	unsigned n = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < steps->n; i++) {
+		const struct qb_step *step = &steps->v[i];
+		size_t used = strlen(buf);
+		char unit[QB_NAME_MAX + 64];
+
+		if (step->restored != restored || n++ >= NAMES_MAX)
+			continue;
+		qb_lever_unit_name(step->lever, &step->unit, unit, sizeof(unit));
+		qb_text_format(buf + used, size - used, "%s%s%s%s", used ? ", " : "",
+			qb_lever_name(step->lever), *unit ? " " : "", unit);
+		if (restored == QB_RESTORED_NO && step->reason) {
+			used = strlen(buf);
+			qb_text_format(buf + used, size - used, " (%s)", step->reason);
+		}
+	}
+	if (n > NAMES_MAX)
+		qb_text_format(
+			buf + strlen(buf), size - strlen(buf), " and %u more", n - NAMES_MAX);
+}
+
+static void report_leftovers(const struct qb_session *session)
+{
+	char names[512] = "";
+	unsigned kept = session->n_leftovers < QB_SESSION_LEFTOVERS ? session->n_leftovers
+								    : QB_SESSION_LEFTOVERS;
+
+	if (!session->n_leftovers)
+		return;
+	for (unsigned i = 0; i < kept; i++) {
+		size_t used = strlen(names);
+
+		qb_text_format(names + used, sizeof(names) - used, "%s%s (%d)", used ? ", " : "",
+			session->leftovers[i].comm, session->leftovers[i].pid);
+	}
+	qb_say(QB_SAY_WARN, "still running after the command, moved back: %s%s", names,
+		kept < session->n_leftovers ? " and more" : "");
+}
+
+void qb_report_restored(const struct qb_answer *answer, const struct qb_session *session)
+{
+	const struct qb_done *done = &answer->done;
+	char names[1024];
+
+	report_leftovers(session);
+	if (done->recovered)
+		qb_say(QB_SAY_WARN, "the helper's monitor died during the run; its guardian healed "
+				    "the host");
+	if (done->conflicts) {
+		name_steps(&answer->steps, QB_RESTORED_CONFLICT, names, sizeof(names));
+		qb_say(QB_SAY_WARN, "changed by somebody else meanwhile and left so: %s", names);
+	}
+	if (done->complete) {
+		qb_say(QB_SAY_NOTE, "restored");
+		return;
+	}
+	name_steps(&answer->steps, QB_RESTORED_NO, names, sizeof(names));
+	qb_say(QB_SAY_ERROR, "NOT RESTORED completely: %s; try: sudo %s restore", names,
+		program_invocation_name);
+}

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* quietbench run: condition the host, run the command, restore. */
+#include <base/macros.h>
+#include <cli/child.h>
+#include <cli/command.h>
+#include <cli/report.h>
+#include <cli/require.h>
+#include <cli/say.h>
+#include <errno.h>
+#include <limits.h>
+#include <quietbench/lever.h>
+#include <quietbench/record.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define NOT_MEASURED "noise is not measured in this version"
+#define HELPER_DIED  "the helper died during the run"
+
+struct run {
+	const struct qb_cli *cli;
+	char path[PATH_MAX]; /* of the command */
+	struct qb_job job;
+	struct qb_asked asked;
+	struct qb_session session;
+	struct qb_answer answer;
+	bool applied;  /* the helper has conditioned the host: RESTORE is owed */
+	bool released; /* the held child was let go: from here on an error is one of exec */
+	bool complete; /* the host is as it was */
+	int64_t started_at;
+	struct qb_child_end end;
+};
+
+static int refuse(const struct qb_error *err)
+{
+	qb_say(QB_SAY_ERROR, "%s", err->text);
+	return QB_EXIT_REFUSED;
+}
+
+/* What a profile of the caller's own extends must be attached before the helper sees it. */
+static int complete_request(struct qb_asked *asked, struct qb_error *err)
+{
+	_cleanup_(qb_answer_free) struct qb_answer answer = {0};
+	int r;
+
+	if (!asked->request.n_files)
+		return 0;
+	asked->request.mode = QB_REQUEST_PROFILE;
+	r = qb_planner_ask(asked, &answer, err);
+	asked->request.mode = QB_REQUEST_PLAN;
+	return r;
+}
+
+/* All that can be wrong with the command line, before anything is touched. 0 or an exit status. */
+static int prepare(struct run *run)
+{
+	const struct qb_options *options = &run->cli->options;
+	const char *record = options->value[QB_OPTION_RECORD];
+	struct qb_error err = {0};
+	int r;
+
+	if (run->cli->argc == 0) {
+		qb_say(QB_SAY_ERROR, "run: no command given: quietbench run [OPTION...] [--] "
+				     "COMMAND [ARG...]");
+		return QB_EXIT_REFUSED;
+	}
+	r = qb_child_find(run->cli->argv[0], run->path, sizeof(run->path), &err);
+	if (r < 0) {
+		qb_say(QB_SAY_ERROR, "%s", err.text);
+		return r == -ENOENT ? QB_EXIT_NOT_FOUND : QB_EXIT_NOT_EXECUTABLE;
+	}
+	r = record ? qb_record_prepare(record, &err) : 0;
+	if (r == 0)
+		r = qb_request_build(options, QB_REQUEST_PLAN, &run->asked, &err);
+	if (r == 0)
+		r = complete_request(&run->asked, &err);
+	if (r == 0)
+		r = qb_job_begin(&run->job, &err);
+	return r < 0 ? refuse(&err) : 0;
+}
+
+static int not_interrupted(struct run *run, struct qb_error *err)
+{
+	return qb_job_interrupted(&run->job) ? qb_error_set(err, EINTR, "told to end") : 0;
+}
+
+/* Without privilege: what the benchmark's own process can do for itself. */
+static int do_without(struct run *run, const struct qb_error *why, struct qb_error *err)
+{
+	const struct qb_request *request = &run->asked.request;
+	struct qb_steps *steps = &run->answer.steps;
+	int r = 0;
+
+	if (!request->n_require)
+		r = qb_planner_ask(&run->asked, &run->answer, err);
+	if (r < 0)
+		return r;
+	if (qb_require_any(request, &run->answer.profile))
+		return qb_error_set(err, EACCES,
+			"levers are required, and the host cannot be "
+			"conditioned: %s",
+			why->text);
+	for (size_t i = 0; i < steps->n; i++) {
+		struct qb_step *step = &steps->v[i];
+
+		if (qb_levers[step->lever].where == QB_LEVER_CHILD ||
+			step->status != QB_STATUS_PLANNED)
+			continue;
+		step->status = QB_STATUS_REFUSED;
+		step->reason = qb_steps_text(steps, why->text);
+	}
+	qb_report_not_conditioned(&run->answer, why->text, geteuid() != 0);
+	return 0;
+}
+
+static int64_t lock_wait(const struct qb_options *options)
+{
+	if (qb_option_given(options, NO_LOCK_WAIT))
+		return 0;
+	return qb_option_given(options, LOCK_WAIT) ? options->number[QB_OPTION_LOCK_WAIT] : -1;
+}
+
+/* Plans and applies, with a helper or without. */
+static int condition(struct run *run, struct qb_error *err)
+{
+	const struct qb_session_hello hello = {.purpose = QB_PURPOSE_RUN,
+		.lock_wait_ns = lock_wait(&run->cli->options),
+		.command = run->cli->argv};
+	struct qb_error why = {0};
+	int r = qb_session_open(&run->session, &hello, &run->job, &why);
+
+	if (r == -EACCES || r == -EPERM)
+		return do_without(run, &why, err);
+	if (r < 0)
+		return qb_error_set(err, why.code, "%s", why.text);
+	r = qb_session_plan(&run->session, &run->asked, &run->answer, err);
+	if (r == 0)
+		r = qb_require_judge(&run->asked.request, &run->answer, err);
+	if (r == 0)
+		r = not_interrupted(run, err);
+	if (r == 0)
+		r = qb_session_apply(&run->session, &run->answer, err);
+	if (r < 0)
+		return r;
+	run->applied = true;
+	r = qb_require_judge(&run->asked.request, &run->answer, err);
+	if (r == 0)
+		qb_report_conditioned(&run->answer);
+	return r;
+}
+
+/* A held child, placed by the helper if there is one. */
+static int hold(struct run *run, struct qb_child *ret, struct qb_error *err)
+{
+	struct qb_child_order order = {.path = run->path,
+		.argv = run->cli->argv,
+		.job = &run->job,
+		.answer = &run->answer,
+		.place = -1};
+	const int on = 1;
+	int pair[2], ours[2], r;
+
+	if (!run->applied)
+		return qb_child_hold(ret, &order, err);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return qb_error_errno(err, errno, "make the throw-away socket");
+	/* Set before PLACE is sent, it makes the kernel attach the child's credentials. */
+	setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+	ours[0] = run->session.fd;
+	ours[1] = pair[0];
+	order.ours = ours;
+	order.n_ours = QB_ARRAY_SIZE(ours);
+	order.place = pair[1];
+	r = qb_child_hold(ret, &order, err);
+	close(pair[1]);
+	if (r == 0) {
+		r = qb_session_run(&run->session, pair[0], &run->answer, err);
+		if (r < 0)
+			qb_child_cancel(ret);
+	}
+	close(pair[0]);
+	return r;
+}
+
+/* Runs the command to its end. Negative: it was not started. */
+static int execute(struct run *run, struct qb_error *err)
+{
+	struct qb_child child;
+	struct timespec ts;
+	int r;
+
+	qb_job_watch(&run->job);
+	r = hold(run, &child, err);
+	if (r < 0)
+		return r;
+	r = qb_child_prepare(&child, &run->answer.steps, err);
+	if (r == 0)
+		qb_report_process(&run->answer);
+	if (r == 0)
+		r = qb_require_judge(&run->asked.request, &run->answer, err);
+	if (r == 0)
+		r = not_interrupted(run, err);
+	if (r < 0) {
+		qb_child_cancel(&child);
+		return r;
+	}
+	if (geteuid() == 0 && getenv("SUDO_UID"))
+		qb_say(QB_SAY_NOTE, "under sudo the benchmark runs as root");
+	clock_gettime(CLOCK_REALTIME, &ts);
+	run->started_at = (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+	run->released = true;
+	r = qb_child_release(&child, err);
+	if (r < 0)
+		return r;
+	return qb_child_wait(
+		&child, &run->job, run->applied ? &run->session : NULL, &run->end, err);
+}
+
+/* Has the helper put the host back. It goes on doing so by itself when it cannot tell us. */
+static void restore(struct run *run)
+{
+	struct qb_error err = {0};
+
+	run->complete = true;
+	if (!run->applied)
+		return;
+	if (qb_session_restore(&run->session, &run->answer, &err) < 0) {
+		run->complete = false;
+		qb_say(QB_SAY_ERROR,
+			"whether the host is restored is not known: %s; see: quietbench status",
+			err.text);
+		return;
+	}
+	run->complete = run->answer.done.complete != 0;
+	qb_report_restored(&run->answer, &run->session);
+}
+
+static enum qb_conditioned conditioned(const struct run *run)
+{
+	bool any = false, all = true;
+
+	for (size_t i = 0; i < run->answer.steps.n; i++) {
+		const struct qb_step *step = &run->answer.steps.v[i];
+
+		switch ((enum qb_status)step->status) {
+		case QB_STATUS_APPLIED:
+		case QB_STATUS_UNCHANGED:
+			any = any || qb_levers[step->lever].where == QB_LEVER_HOST;
+			break;
+		case QB_STATUS_PLANNED: break; /* coupled: remembered, not changed */
+		case QB_STATUS_UNSUPPORTED:
+		case QB_STATUS_REFUSED:
+		case QB_STATUS_FAILED: all = false; break;
+		}
+	}
+	if (!run->applied || !any)
+		return QB_CONDITIONED_NONE;
+	return all ? QB_CONDITIONED_FULL : QB_CONDITIONED_PARTIAL;
+}
+
+static int64_t ns(const struct timeval *tv)
+{
+	return ((int64_t)tv->tv_sec * 1000000 + tv->tv_usec) * 1000;
+}
+
+static struct qb_record_run describe(const struct run *run, const char *const *reason)
+{
+	const struct rusage *usage = &run->end.usage;
+	bool killed = WIFSIGNALED(run->end.status);
+
+	return (struct qb_record_run){.argv = run->cli->argv,
+		.code = killed ? -1 : WEXITSTATUS(run->end.status),
+		.signal = killed ? WTERMSIG(run->end.status) : 0,
+		.wall_ns = run->end.wall_ns,
+		.user_ns = ns(&usage->ru_utime),
+		.sys_ns = ns(&usage->ru_stime),
+		.max_rss_kib = usage->ru_maxrss,
+		.voluntary_switches = usage->ru_nvcsw,
+		.involuntary_switches = usage->ru_nivcsw,
+		.minor_faults = usage->ru_minflt,
+		.major_faults = usage->ru_majflt,
+		.noise = QB_NOISE_UNKNOWN,
+		.reasons = reason,
+		.n_reasons = 1};
+}
+
+static int write_record(const struct run *run, const char *file, const struct qb_record_run *result,
+	struct qb_error *err)
+{
+	const struct qb_record_restore restored = {.complete = run->complete,
+		.conflicts = run->answer.done.conflicts,
+		.failures = run->answer.done.failures};
+	const struct qb_record record = {.started_at = run->started_at,
+		.conditioned = (uint8_t)conditioned(run),
+		.host = &run->answer.host,
+		.profile = &run->answer.profile,
+		.request = &run->asked.request,
+		.selection = &run->answer.selection,
+		.steps = &run->answer.steps,
+		.runs = result,
+		.n_runs = 1,
+		.restore = run->applied ? &restored : NULL};
+
+	return qb_record_write(file, &record, err);
+}
+
+/* Tells, restores and records. Returns the exit status. */
+static int conclude(struct run *run)
+{
+	const char *file = run->cli->options.value[QB_OPTION_RECORD];
+	const char *reason = NOT_MEASURED;
+	struct qb_record_run result = describe(run, &reason);
+	int status = result.signal ? 128 + result.signal : result.code;
+	struct qb_error err = {0};
+
+	qb_report_run(&result);
+	restore(run);
+	if (run->applied && (run->answer.done.recovered || run->session.fd < 0))
+		reason = HELPER_DIED;
+	if (file && write_record(run, file, &result, &err) < 0) {
+		qb_say(QB_SAY_ERROR, "%s", err.text);
+		if (status == 0)
+			status = QB_EXIT_REFUSED; /* a record was asked for, and there is none */
+	}
+	return status;
+}
+
+/* The session, from privilege to exit status. */
+static int conduct(struct run *run)
+{
+	struct qb_error err = {0};
+	int status, r = condition(run, &err);
+
+	if (r == 0)
+		r = execute(run, &err);
+	if (r == 0) {
+		status = conclude(run);
+	} else {
+		if (r != -EINTR)
+			qb_say(QB_SAY_ERROR, "%s", err.text);
+		restore(run);
+		status = QB_EXIT_REFUSED;
+		if (run->released)
+			status = r == -ENOENT ? QB_EXIT_NOT_FOUND : QB_EXIT_NOT_EXECUTABLE;
+	}
+	return run->complete ? status : QB_EXIT_INCOMPLETE;
+}
+
+int qb_cmd_run(struct qb_cli *cli)
+{
+	static struct run run;
+	int status;
+
+	run = (struct run){.cli = cli, .session = QB_SESSION_NONE};
+	status = prepare(&run);
+	if (status == 0) {
+		status = conduct(&run);
+		qb_session_close(&run.session);
+		qb_job_end(&run.job);
+	}
+	qb_answer_free(&run.answer);
+	qb_asked_free(&run.asked);
+	if (run.job.signal && !run.released && status != QB_EXIT_INCOMPLETE)
+		qb_job_die(run.job.signal);
+	return status;
+}

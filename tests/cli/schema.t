@@ -1,0 +1,92 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Does the shipped schema describe the records that are written, all of them and nothing else?
+# The records are those of test_record; python3-jsonschema is the judge.
+use strict;
+use warnings;
+use File::Temp qw(tempdir);
+use FindBin;
+use JSON::PP;
+use Test::More;
+
+my $SCHEMA = "$FindBin::RealBin/../../contrib/schema/record.schema.json";
+my $BUILD = $ENV{QB_BUILD} // "$FindBin::RealBin/../../build";
+# Debian's own python3: another one on the PATH would not have its packages.
+my @VALIDATE = ('/usr/bin/python3', '-W', 'ignore', '-m', 'jsonschema');
+my $dir = tempdir(CLEANUP => 1);
+
+sub slurp { my ($file) = @_; open my $in, '<', $file or die "$file: $!\n"; local $/; return <$in> }
+sub load { return JSON::PP->new->decode(slurp(@_)) }
+
+sub save
+{
+	my ($file, $data) = @_;
+	open my $out, '>', $file or die "$file: $!\n";
+	print $out JSON::PP->new->encode($data);
+	close $out or die "$file: $!\n";
+	return $file;
+}
+
+sub valid
+{
+	my ($record, $schema) = @_;
+	my $pid = fork // die "fork: $!\n";
+	if (!$pid) {
+		open STDERR, '>', '/dev/null';
+		open STDOUT, '>', '/dev/null';
+		exec @VALIDATE, '-i', $record, $schema or exit 127;
+	}
+	waitpid $pid, 0;
+	return $? == 0;
+}
+
+# The schema with every object closed: what it does not name may not be there.
+sub close_objects
+{
+	my ($schema) = @_;
+	if (ref $schema eq 'ARRAY') {
+		close_objects($_) for @$schema;
+	} elsif (ref $schema eq 'HASH') {
+		close_objects($_) for values %$schema;
+		$schema->{additionalProperties} //= JSON::PP::false
+			if ($schema->{type} // '') eq 'object' && $schema->{properties};
+	}
+	return $schema;
+}
+
+is(system(@VALIDATE, '--version') >> 8, 0, 'python3-jsonschema is there') or BAIL_OUT('install python3-jsonschema');
+is(system("$BUILD/san/tests/unit/test_record", $dir), 0, 'records are written');
+my $closed = save("$dir/closed.json", close_objects(load($SCHEMA)));
+for my $name (qw(full bare)) {
+	ok(valid("$dir/$name.json", $SCHEMA), "the $name record is valid");
+	ok(valid("$dir/$name.json", $closed), "the schema names all that is in the $name record");
+}
+
+# Each of these breaks a promise of the schema's, and it must notice.
+my %broken = (
+	'another schema' => sub { $_[0]{schema} = 'quietbench/record/2' },
+	'a status of no contract' => sub { $_[0]{levers}[0]{status} = 'planned' },
+	'a lever without its unit' => sub { delete $_[0]{levers}[0]{unit} },
+	'a mask for a list' => sub { $_[0]{cpus}{benchmark} = '0x3' },
+	'an exit of both kinds' => sub { $_[0]{runs}[0]{exit}{signal} = 9 },
+	'an exit of neither' => sub { $_[0]{runs}[0]{exit}{code} = undef },
+	'a run without a command' => sub { $_[0]{runs}[0]{command} = [] },
+	'runs that are no array' => sub { $_[0]{runs} = $_[0]{runs}[0] },
+	'a verdict of no contract' => sub { $_[0]{runs}[0]{verdict} = 'fine' },
+	'a local time' => sub { $_[0]{started_at} = '2025-11-22 18:20:11' },
+	'seconds for nanoseconds' => sub { $_[0]{runs}[0]{wall_ns} = 12.41 },
+	'no restore' => sub { delete $_[0]{restore} },
+	'half a checksum' => sub { $_[0]{profile}{sha256} = 'aa' },
+	'a nested setting' => sub { $_[0]{profile}{effective}{'cpus.count'} = { n => 1 } },
+);
+for my $name (sort keys %broken) {
+	my $record = load("$dir/full.json");
+	$broken{$name}->($record);
+	ok(!valid(save("$dir/broken.json", $record), $SCHEMA), "refused: $name");
+}
+
+# Within the schema's version members may come, and readers must stand them.
+my $record = load("$dir/full.json");
+$record->{later} = $record->{levers}[0]{later} = 1;
+ok(valid(save("$dir/later.json", $record), $SCHEMA), 'accepted: members of a later version');
+done_testing();

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Control groups: paths, members, limits, and the choice of an isolation. On a tree of plain files.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants these first */
+#include "sandbox.h"
+#include <base/macros.h>
+#include <cmocka.h>
+#include <host/cgroups.h>
+#include <levers/isolation.h>
+#include <levers/isolation_internal.h>
+#include <quietbench/lever.h>
+
+#define ROOT "/run"
+
+static const struct qb_cgroups cgroups = {
+	.mount = {[QB_HIERARCHY_V2] = ROOT, [QB_HIERARCHY_CPUSET] = ROOT}};
+
+/* An empty tree to put groups in, or skip. */
+static void need_tree(void)
+{
+	static bool entered;
+
+	if (!entered && !sandbox_enter())
+		skip();
+	entered = true;
+	assert_true(sandbox_empty(ROOT));
+}
+
+static void put(const char *group, const char *file, const char *text)
+{
+	char path[256];
+
+	assert_int_equal(qb_cgroups_create(&cgroups, QB_HIERARCHY_V2, group, NULL), 0);
+	assert_int_equal(
+		qb_cgroups_path(&cgroups, QB_HIERARCHY_V2, group, file, path, sizeof(path), NULL),
+		0);
+	assert_true(sandbox_put(path, text));
+}
+
+static void paths_are_built(void **state)
+{
+	const struct qb_cgroups none = {0};
+	struct qb_error err = {0};
+	char path[64];
+
+	(void)state;
+	assert_int_equal(qb_cgroups_path(&cgroups, QB_HIERARCHY_V2, "/a", "cgroup.procs", path,
+				 sizeof(path), NULL),
+		0);
+	assert_string_equal(path, ROOT "/a/cgroup.procs");
+	assert_int_equal(
+		qb_cgroups_path(&cgroups, QB_HIERARCHY_V2, "/", NULL, path, sizeof(path), NULL), 0);
+	assert_string_equal(path, ROOT);
+	assert_int_equal(qb_cgroups_path(&cgroups, QB_HIERARCHY_V2, "/a/b", NULL, path, 5, &err),
+		-ENAMETOOLONG);
+	assert_int_equal(
+		qb_cgroups_path(&none, QB_HIERARCHY_CPUSET, "/", NULL, path, sizeof(path), &err),
+		-ENOENT);
+	assert_non_null(strstr(err.text, "not mounted"));
+}
+
+/* Whatever this machine has: a hierarchy that is found is one of the kernel's. */
+static void mounts_are_verified(void **state)
+{
+	struct qb_cgroups found;
+
+	(void)state;
+	assert_int_equal(qb_cgroups_load(&found, NULL), 0);
+	for (int i = 0; i < QB_HIERARCHY_COUNT; i++) {
+		if (!found.mount[i][0])
+			continue;
+		assert_int_equal(found.mount[i][0], '/');
+		assert_true(qb_cgroups_exists(&found, (enum qb_hierarchy)i, "/"));
+	}
+	assert_false(found.cpuset2 && found.mount[QB_HIERARCHY_CPUSET][0]);
+}
+
+static void a_hidden_mount_is_not_found(void **state)
+{
+	struct qb_cgroups found;
+
+	(void)state;
+	if (!sandbox_enter() || !sandbox_empty("/sys/fs/cgroup"))
+		skip();
+	assert_int_equal(qb_cgroups_load(&found, NULL), 0);
+	assert_false(qb_cgroups_exists(&found, QB_HIERARCHY_V2, "/"));
+	assert_int_equal(umount("/sys/fs/cgroup"), 0);
+}
+
+static void members_are_those_below_too(void **state)
+{
+	_cleanup_free_ pid_t *pids = NULL;
+	size_t n = 99;
+
+	(void)state;
+	need_tree();
+	assert_int_equal(qb_cgroups_members(&cgroups, QB_HIERARCHY_V2, "/q", &pids, &n, NULL), 0);
+	assert_int_equal(n, 0);
+	put("/q", "cgroup.procs", "10\n11\n0\n");
+	put("/q/sub", "cgroup.procs", "12\n");
+	put("/other", "cgroup.procs", "13\n");
+	assert_int_equal(qb_cgroups_members(&cgroups, QB_HIERARCHY_V2, "/q", &pids, &n, NULL), 0);
+	assert_int_equal(n, 3);
+	assert_int_equal(pids[0] + pids[1] + pids[2], 33);
+}
+
+static void groups_are_removed_with_those_below(void **state)
+{
+	(void)state;
+	need_tree();
+	assert_int_equal(qb_cgroups_remove(&cgroups, QB_HIERARCHY_V2, "/q", NULL), 0);
+	assert_int_equal(qb_cgroups_create(&cgroups, QB_HIERARCHY_V2, "/q", NULL), 0);
+	assert_int_equal(qb_cgroups_create(&cgroups, QB_HIERARCHY_V2, "/q", NULL), 0);
+	assert_int_equal(qb_cgroups_create(&cgroups, QB_HIERARCHY_V2, "/q/sub", NULL), 0);
+	assert_true(qb_cgroups_exists(&cgroups, QB_HIERARCHY_V2, "/q/sub"));
+	assert_int_equal(qb_cgroups_remove(&cgroups, QB_HIERARCHY_V2, "/q", NULL), 0);
+	assert_false(qb_cgroups_exists(&cgroups, QB_HIERARCHY_V2, "/q"));
+}
+
+static void nobody_is_killed_in_an_absent_group(void **state)
+{
+	(void)state;
+	need_tree();
+	assert_int_equal(qb_cgroups_kill(&cgroups, QB_HIERARCHY_V2, "/q", NULL), 0);
+}
+
+/* A pid in a stale list that is not in the group (any more) lives. */
+static void who_left_the_group_lives(void **state)
+{
+	struct qb_error err = {0};
+	char self[16];
+
+	(void)state;
+	need_tree();
+	snprintf(self, sizeof(self), "%d\n", getpid());
+	put("/q", "cgroup.procs", self);
+	assert_int_equal(qb_cgroups_kill(&cgroups, QB_HIERARCHY_V2, "/q", &err), -ETIMEDOUT);
+	assert_non_null(strstr(err.text, "/q"));
+}
+
+static void the_tightest_limit_counts(void **state)
+{
+	struct qb_systemd_limits limits;
+
+	(void)state;
+	need_tree();
+	put("/a", "pids.max", "100\n");
+	put("/a", "memory.max", "max\n");
+	put("/a", "cpu.max", "50000 100000\n");
+	put("/a/b", "pids.max", "max\n");
+	put("/a/b", "memory.max", "4096\n");
+	put("/a/b/c", "pids.max", "200\n");
+	put("/a/b/c", "cpu.max", "max 100000\n");
+	put("/a/b/c", "io.max", "");
+	assert_int_equal(qb_isolation_limits_of(&cgroups, "/a/b/c", &limits, NULL), 0);
+	assert_int_equal(limits.tasks_max, 100);
+	assert_int_equal(limits.memory_max, 4096);
+	assert_int_equal(limits.cpu_usec, 500000);
+	assert_true(limits.swap_max == UINT64_MAX && limits.memory_high == UINT64_MAX);
+	assert_int_equal(qb_isolation_limits_of(&cgroups, "/", &limits, NULL), 0);
+	assert_true(limits.tasks_max == UINT64_MAX);
+}
+
+static void limits_are_imposed_or_refused(void **state)
+{
+	struct qb_systemd_limits limits;
+	struct qb_error err = {0};
+	char path[64], text[64];
+
+	(void)state;
+	need_tree();
+	put("/a", "pids.max", "100\n");
+	put("/a", "cpu.max", "50000 100000\n");
+	put("/q", "cpu.max", "max 100000\n");
+	assert_int_equal(qb_isolation_limits_of(&cgroups, "/a", &limits, NULL), 0);
+	assert_int_equal(qb_isolation_limits_impose(&cgroups, "/q", &limits, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "pids.max"));
+	put("/q", "pids.max", "max\n");
+	assert_int_equal(qb_isolation_limits_impose(&cgroups, "/q", &limits, NULL), 0);
+	snprintf(path, sizeof(path), ROOT "/q/cpu.max");
+	{
+		_cleanup_fclose_ FILE *file = fopen(path, "re");
+
+		assert_non_null(file);
+		assert_non_null(fgets(text, sizeof(text), file));
+		assert_string_equal(text, "500000 1000000");
+	}
+	put("/a", "io.max", "8:0 rbps=1048576 wbps=max riops=max wiops=max\n");
+	assert_int_equal(qb_isolation_limits_of(&cgroups, "/a", &limits, &err), -EPERM);
+	assert_non_null(strstr(err.text, "io.max"));
+}
+
+static void only_our_own_cpusets_have_names(void **state)
+{
+	struct qb_error err = {0};
+	struct qb_unit unit = {.name = "quietbench.house"};
+
+	(void)state;
+	assert_int_equal(qb_lever_judge(QB_LEVER_SHIELD, &unit, "present", NULL), 0);
+	assert_int_equal(qb_lever_judge(QB_LEVER_SHIELD_CPUS, &unit, "0", NULL), 0);
+	memcpy(unit.name, "../../etc", sizeof("../../etc"));
+	assert_int_equal(qb_lever_judge(QB_LEVER_SHIELD, &unit, "present", &err), -EPERM);
+	assert_int_equal(qb_lever_judge(QB_LEVER_SHIELD_CPUS, &unit, "0", &err), -EPERM);
+}
+
+static void an_invalid_partition_is_still_ours(void **state)
+{
+	(void)state;
+	assert_true(qb_lever_same(QB_LEVER_PARTITION, "isolated", "isolated invalid (why)"));
+	assert_false(qb_lever_same(QB_LEVER_PARTITION, "isolated", "root"));
+	assert_false(qb_lever_same(QB_LEVER_PARTITION, "root", "roots"));
+	assert_true(qb_lever_same(QB_LEVER_GROUP_CPUS, "0-1", "0,1"));
+	assert_false(qb_lever_same(QB_LEVER_SLICE, "absent", "all"));
+}
+
+/* Plans on whatever this machine is, for the given CPUs out of 0-3. */
+static enum qb_isolation plan(
+	const char *wish, const char *bench, const char *house, struct qb_steps *steps)
+{
+	static struct qb_profile profile;
+	struct qb_topology topology = {0};
+	struct qb_selection selection = {0};
+	const struct qb_wish all = {&profile, &topology, &selection};
+	struct qb_setting *setting = &profile.set[QB_KEY_CPUS_ISOLATION];
+
+	setting->kind = QB_SETTING_WORD;
+	snprintf(setting->text, sizeof(setting->text), "%s", wish);
+	assert_int_equal(qb_cpus_parse_list("0-3", &topology.online), 0);
+	assert_int_equal(qb_cpus_parse_list(bench, &selection.bench), 0);
+	assert_int_equal(qb_cpus_parse_list(house, &selection.house), 0);
+	assert_int_equal(qb_isolation_plan(&all, steps, NULL), 0);
+	return (enum qb_isolation)selection.isolation;
+}
+
+static const struct qb_step *refused(const struct qb_steps *steps)
+{
+	for (size_t i = 0; i < steps->n; i++)
+		if (steps->v[i].status == QB_STATUS_UNSUPPORTED)
+			return &steps->v[i];
+	return NULL;
+}
+
+static void without_a_house_nobody_is_moved(void **state)
+{
+	static const char *const wishes[] = {"auto", "partition", "shield", "affinity"};
+
+	(void)state;
+	for (size_t i = 0; i < QB_ARRAY_SIZE(wishes); i++) {
+		_cleanup_(qb_steps_free) struct qb_steps steps = {0};
+
+		assert_int_equal(plan(wishes[i], "0-3", "", &steps), QB_ISOLATION_NONE);
+		assert_non_null(refused(&steps));
+		assert_non_null(strstr(refused(&steps)->reason, "-n"));
+	}
+}
+
+/* A host without control groups: what remains is affinity, and what was asked for is explained. */
+static void without_groups_affinity_remains(void **state)
+{
+	_cleanup_(qb_steps_free) struct qb_steps steps = {0}, explicit = {0}, none = {0};
+
+	(void)state;
+	if (!sandbox_enter() || !sandbox_empty("/sys/fs/cgroup"))
+		skip();
+	assert_int_equal(plan("auto", "1", "0,2-3", &steps), QB_ISOLATION_AFFINITY);
+	assert_null(refused(&steps));
+	assert_int_equal(steps.n, 0);
+	assert_int_equal(plan("partition", "1", "0,2-3", &explicit), QB_ISOLATION_NONE);
+	assert_non_null(refused(&explicit));
+	assert_non_null(strstr(refused(&explicit)->reason, "cgroup v2"));
+	assert_int_equal(plan("none", "1", "0,2-3", &none), QB_ISOLATION_NONE);
+	assert_int_equal(none.n, 0);
+	assert_int_equal(umount("/sys/fs/cgroup"), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(paths_are_built),
+		cmocka_unit_test(mounts_are_verified),
+		cmocka_unit_test(a_hidden_mount_is_not_found),
+		cmocka_unit_test(members_are_those_below_too),
+		cmocka_unit_test(groups_are_removed_with_those_below),
+		cmocka_unit_test(nobody_is_killed_in_an_absent_group),
+		cmocka_unit_test(who_left_the_group_lives),
+		cmocka_unit_test(the_tightest_limit_counts),
+		cmocka_unit_test(limits_are_imposed_or_refused),
+		cmocka_unit_test(only_our_own_cpusets_have_names),
+		cmocka_unit_test(an_invalid_partition_is_still_ours),
+		cmocka_unit_test(without_a_house_nobody_is_moved),
+		cmocka_unit_test(without_groups_affinity_remains),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The journal: what is written comes back, and nothing else is believed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants these first */
+#include <base/macros.h>
+#include <cmocka.h>
+#include <core/apply.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <quietbench/journal.h>
+#include <quietbench/lever.h>
+#include <sys/stat.h>
+
+static char folder[] = "/tmp/qb-journal-XXXXXX";
+static char path[64];
+static struct qb_journal_owner owner = {
+	.client = 1, .uid = 0, .profile = "default", .command = "./bench", .cpus = "2"};
+
+static int make_folder(void **state)
+{
+	(void)state;
+	if (!mkdtemp(folder) || qb_journal_boot_id(owner.boot_id, NULL) < 0)
+		return -1;
+	snprintf(path, sizeof(path), "%s/journal", folder);
+	return 0;
+}
+
+static int remove_folder(void **state)
+{
+	(void)state;
+	return rmdir(folder);
+}
+
+static int remove_journal(void **state)
+{
+	(void)state;
+	unlink(path);
+	return 0;
+}
+
+/* A session that came as far as its first undo: what a recovery would find. */
+static void write_session(struct qb_journal *journal)
+{
+	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
+	struct qb_journal_bench bench = {.pid = 77, .start = 99, .origin = {"/a", "/b", ""}};
+	struct qb_error err = {0};
+
+	qb_steps_add(&steps, QB_LEVER_GOVERNOR, qb_unit_number(0), "powersave", "performance");
+	qb_steps_add(&steps, QB_LEVER_EPP, qb_unit_number(0), "balance_power", NULL);
+	qb_steps_add(&steps, QB_LEVER_IRQ, (struct qb_unit){.number = 33, .key = 5}, "ff", "0f");
+	assert_int_equal(qb_journal_create(journal, path, &owner, qb_journal_room(&steps, 10), &err),
+		0);
+	for (size_t i = 0; i < steps.n; i++)
+		assert_int_equal(qb_journal_step(journal, &steps.v[i], &err), 0);
+	assert_int_equal(qb_journal_mark(journal, 0, QB_MARK_INTENT, 0, NULL, &err), 0);
+	assert_int_equal(
+		qb_journal_mark(journal, 0, QB_MARK_BECAME, 0, "performance", &err), 0);
+	assert_int_equal(qb_journal_mark(journal, 1, QB_MARK_LEFT, 0, "performance", &err), 0);
+	assert_int_equal(qb_journal_placed(journal, &bench, &err), 0);
+	assert_int_equal(
+		qb_journal_mark(journal, 0, QB_MARK_VERDICT, QB_VERDICT_OURS, NULL, &err), 0);
+	assert_int_equal(qb_journal_mark(journal, 0, QB_MARK_UNDOING, 0, NULL, &err), 0);
+}
+
+static void a_session_comes_back(void **state)
+{
+	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
+	struct qb_journal journal, read;
+	struct qb_error err = {0};
+
+	(void)state;
+	write_session(&journal);
+	qb_journal_close(&journal);
+	assert_int_equal(qb_journal_open(&read, path, &steps, &err), 0);
+	assert_int_equal(steps.n, 3);
+	assert_string_equal(read.owner.command, "./bench");
+	assert_int_equal(read.bench.pid, 77);
+	assert_string_equal(read.bench.origin[1], "/b");
+	assert_true(steps.v[0].intent);
+	assert_string_equal(steps.v[0].became, "performance");
+	assert_int_equal(steps.v[0].verdict, QB_VERDICT_OURS);
+	assert_int_equal(steps.v[0].undoing, 1);
+	assert_null(steps.v[1].wanted);
+	assert_string_equal(steps.v[1].left, "performance");
+	assert_int_equal(steps.v[2].unit.key, 5);
+	assert_false(steps.v[2].intent);
+	assert_false(read.settled);
+
+	/* and it can be gone on with */
+	assert_int_equal(qb_journal_mark(&read, 0, QB_MARK_UNDONE, 0, NULL, &err), 0);
+	assert_int_equal(qb_journal_settle(&read, &err), 0);
+	qb_journal_close(&read);
+	qb_steps_free(&steps);
+	assert_int_equal(qb_journal_open(&read, path, &steps, &err), 0);
+	assert_true(read.settled);
+	assert_int_equal(steps.v[0].restored, QB_RESTORED_YES);
+	assert_int_equal(steps.v[0].undoing, 0);
+	qb_journal_close(&read);
+}
+
+/* Whatever byte is cut off or changed: an error, or exactly the session up to some record. */
+static void damage_is_never_believed(void **state)
+{
+	unsigned char whole[65536];
+	struct qb_journal journal;
+	off_t end;
+	int fd;
+
+	(void)state;
+	write_session(&journal);
+	end = journal.end;
+	assert_int_equal(pread(journal.fd, whole, sizeof(whole), 0) > end, 1);
+	qb_journal_close(&journal);
+	for (off_t i = 0; i < end; i++) {
+		_cleanup_(qb_steps_free) struct qb_steps steps = {0};
+		struct qb_error err = {0};
+		unsigned char bad = whole[i] ^ 0x10;
+		int r;
+
+		fd = open(path, O_RDWR);
+		assert_int_equal(pwrite(fd, &bad, 1, i), 1);
+		close(fd);
+		r = qb_journal_open(&journal, path, &steps, &err);
+		if (r == 0) {
+			/* Only the last record may be taken for torn. */
+			assert_true(steps.n == 3 && steps.v[0].undoing == 0);
+			assert_int_equal(steps.v[0].verdict, QB_VERDICT_OURS);
+			qb_journal_close(&journal);
+		} else {
+			assert_int_equal(r, -EBADMSG);
+			assert_non_null(strstr(err.text, "nothing was written from it"));
+		}
+		fd = open(path, O_RDWR);
+		assert_int_equal(pwrite(fd, &whole[i], 1, i), 1);
+		close(fd);
+	}
+}
+
+static void a_cut_journal_ends_early_or_is_refused(void **state)
+{
+	struct qb_journal journal;
+	off_t end;
+
+	(void)state;
+	write_session(&journal);
+	end = journal.end;
+	qb_journal_close(&journal);
+	for (off_t size = end - 1; size > 0; size -= 7) {
+		_cleanup_(qb_steps_free) struct qb_steps steps = {0};
+		struct qb_error err = {0};
+		int r;
+
+		assert_int_equal(truncate(path, size), 0);
+		r = qb_journal_open(&journal, path, &steps, &err);
+		assert_true(r == 0 || r == -EBADMSG);
+		if (r == 0)
+			qb_journal_close(&journal);
+	}
+}
+
+static void foreign_files_are_refused(void **state)
+{
+	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
+	struct qb_journal journal;
+	struct qb_error err = {0};
+
+	(void)state;
+	assert_int_equal(qb_journal_open(&journal, path, &steps, &err), -ENOENT);
+	write_session(&journal);
+	qb_journal_close(&journal);
+	assert_int_equal(chmod(path, 0622), 0);
+	assert_int_equal(qb_journal_open(&journal, path, &steps, &err), -EBADMSG);
+	assert_int_equal(chmod(path, 0600), 0);
+	assert_int_equal(chown(path, 1000, 0), 0);
+	assert_int_equal(qb_journal_open(&journal, path, &steps, &err), -EBADMSG);
+	unlink(path);
+	assert_int_equal(symlink("/etc/passwd", path), 0);
+	assert_int_equal(qb_journal_open(&journal, path, &steps, &err), -ELOOP);
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_true(qb_journal_open(&journal, path, &steps, &err) < 0);
+	unlink(path);
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+	assert_int_equal(qb_journal_open(&journal, path, &steps, &err), -EBADMSG);
+	assert_int_equal(steps.n, 0);
+}
+
+static void another_boot_is_another_host(void **state)
+{
+	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
+	struct qb_journal_owner other = owner;
+	struct qb_journal journal;
+	struct qb_error err = {0};
+
+	(void)state;
+	other.boot_id[0] = 'z';
+	assert_int_equal(qb_journal_create(&journal, path, &other, 65536, &err), 0);
+	qb_journal_close(&journal);
+	assert_int_equal(qb_journal_open(&journal, path, &steps, &err), -ESTALE);
+}
+
+static void space_is_reserved_and_kept(void **state)
+{
+	struct qb_journal journal, second;
+	struct qb_error err = {0};
+	int r = 0;
+
+	(void)state;
+	assert_int_equal(qb_journal_create(&journal, path, &owner, 8192, &err), 0);
+	assert_int_equal(qb_journal_create(&second, path, &owner, 8192, &err), -EEXIST);
+	for (int i = 0; i < 1000 && r == 0; i++)
+		r = qb_journal_mark(&journal, 0, QB_MARK_BECAME, 0, "performance", &err);
+	assert_int_equal(r, -ENOSPC);
+	qb_journal_close(&journal);
+}
+
+static void the_summary_is_for_everybody(void **state)
+{
+	_cleanup_(qb_steps_free) struct qb_steps steps = {0}, read_steps = {0};
+	struct qb_journal read;
+	struct qb_error err = {0};
+	struct stat st;
+
+	(void)state;
+	qb_steps_add(&steps, QB_LEVER_NO_TURBO, qb_unit_none(), "0", "1")->left =
+		qb_steps_text(&steps, "1");
+	assert_int_equal(qb_journal_summarize(path, &owner, &steps, &err), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0644);
+	assert_int_equal(qb_journal_read(&read, path, &read_steps, &err), 0);
+	assert_int_equal(read.fd, -1);
+	assert_string_equal(read_steps.v[0].left, "1");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_teardown(name, remove_journal)
+	const struct CMUnitTest tests[] = {
+		TEST(a_session_comes_back),
+		TEST(damage_is_never_believed),
+		TEST(a_cut_journal_ends_early_or_is_refused),
+		TEST(foreign_files_are_refused),
+		TEST(another_boot_is_another_host),
+		TEST(space_is_reserved_and_kept),
+		TEST(the_summary_is_for_everybody),
+	};
+
+	umask(022);
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Messages and steps on the wire: what is sent arrives, what is malformed does not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants these first */
+#include <base/macros.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <quietbench/lever.h>
+#include <quietbench/protocol.h>
+#include <sys/socket.h>
+
+static int pair[2];
+static struct qb_message message;
+
+static int open_pair(void **state)
+{
+	(void)state;
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair);
+}
+
+static int close_pair(void **state)
+{
+	(void)state;
+	close(pair[0]);
+	return close(pair[1]) < 0 && errno != EBADF;
+}
+
+static void a_step_travels_whole(void **state)
+{
+	_cleanup_(qb_steps_free) struct qb_steps steps = {0}, got = {0};
+	struct qb_step *step = qb_steps_add(&steps, QB_LEVER_IRQ,
+		(struct qb_unit){.number = 7, .key = UINT64_MAX, .name = "x"}, "ff", "");
+
+	(void)state;
+	step->status = QB_STATUS_FAILED;
+	step->reason = qb_steps_text(&steps, "because");
+	assert_int_equal(qb_message_send_step(pair[0], step), 0);
+	assert_int_equal(qb_message_receive(pair[1], &message, NULL), 1);
+	assert_int_equal(message.head.type, QB_MSG_STEP);
+	assert_int_equal(qb_step_decode(&got, message.bytes + sizeof(message.head),
+				 message.size - sizeof(message.head)),
+		0);
+	assert_string_equal(got.v[0].before, "ff");
+	assert_string_equal(got.v[0].wanted, "");
+	assert_null(got.v[0].became);
+	assert_string_equal(got.v[0].reason, "because");
+	assert_true(got.v[0].unit.key == UINT64_MAX);
+}
+
+static void malformed_steps_are_refused(void **state)
+{
+	_cleanup_(qb_steps_free) struct qb_steps steps = {0}, got = {0};
+	unsigned char buf[1024];
+	int n = qb_step_encode(
+		qb_steps_add(&steps, QB_LEVER_GOVERNOR, qb_unit_number(1), "powersave", "x"), buf,
+		sizeof(buf));
+
+	(void)state;
+	assert_true(n > 0);
+	for (int size = 0; size < n; size++)
+		assert_int_equal(qb_step_decode(&got, buf, (size_t)size), -EBADMSG);
+	buf[n] = 'y';
+	assert_int_equal(qb_step_decode(&got, buf, (size_t)n + 1), -EBADMSG);
+	buf[0] = QB_LEVER_COUNT;
+	assert_int_equal(qb_step_decode(&got, buf, (size_t)n), -EBADMSG);
+	assert_int_equal(got.n, 0);
+	assert_int_equal(qb_step_encode(&steps.v[0], buf, 20), -EMSGSIZE);
+}
+
+static void fds_and_credentials_arrive(void **state)
+{
+	struct qb_message_head head;
+	const int on = 1;
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
+	assert_int_equal(qb_message_send(pair[0], QB_MSG_RUN, &head, sizeof(head), &fd, 1), 0);
+	assert_int_equal(qb_message_receive(pair[1], &message, NULL), 1);
+	assert_int_equal(message.n_fds, 1);
+	assert_int_equal(message.pid, getpid());
+	assert_int_equal(fcntl(message.fds[0], F_GETFD), FD_CLOEXEC);
+	qb_message_close(&message);
+	assert_int_equal(message.n_fds, 0);
+	close(fd);
+}
+
+static void wrong_packets_are_refused(void **state)
+{
+	struct qb_message_head head = {.magic = QB_MESSAGE_MAGIC, .version = QB_PROTOCOL_VERSION};
+	struct qb_error err = {0};
+	static char big[QB_MESSAGE_MAX + 8];
+	static struct qb_request request;
+
+	(void)state;
+	assert_int_equal(send(pair[0], "hello", 5, 0), 5);
+	assert_int_equal(qb_message_receive(pair[1], &message, &err), -EBADMSG);
+	head.version = 99;
+	head.type = QB_MSG_BYE;
+	assert_int_equal(send(pair[0], &head, sizeof(head), 0), sizeof(head));
+	assert_int_equal(qb_message_receive(pair[1], &message, &err), -EPROTO);
+	head.version = QB_PROTOCOL_VERSION;
+	head.type = QB_MSG_PLAN; /* far too short for one */
+	assert_int_equal(send(pair[0], &head, sizeof(head), 0), sizeof(head));
+	assert_int_equal(qb_message_receive(pair[1], &message, &err), -EBADMSG);
+	head.type = 999;
+	assert_int_equal(send(pair[0], &head, sizeof(head), 0), sizeof(head));
+	assert_int_equal(qb_message_receive(pair[1], &message, &err), -EBADMSG);
+	assert_int_equal(send(pair[0], big, sizeof(big), 0), sizeof(big));
+	assert_int_equal(qb_message_receive(pair[1], &message, &err), -EBADMSG);
+	request.n_set = QB_REQUEST_SETS + 1;
+	assert_int_equal(
+		qb_message_send(pair[0], QB_MSG_PLAN, &request, sizeof(request), NULL, 0), 0);
+	assert_int_equal(qb_message_receive(pair[1], &message, &err), -EBADMSG);
+}
+
+static void strings_end_and_so_do_sessions(void **state)
+{
+	struct qb_hello hello;
+
+	(void)state;
+	memset(&hello, 'x', sizeof(hello));
+	assert_int_equal(
+		qb_message_send(pair[0], QB_MSG_HELLO, &hello, sizeof(hello), NULL, 0), 0);
+	assert_int_equal(qb_message_receive(pair[1], &message, NULL), 1);
+	assert_int_equal(strlen(message.hello.command), sizeof(hello.command) - 1);
+	close(pair[0]);
+	assert_int_equal(qb_message_receive(pair[1], &message, NULL), 0);
+	assert_int_equal(qb_message_send_done(pair[1], QB_MSG_BYE), -EPIPE);
+	pair[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void equal_texts_are_shared(void **state)
+{
+	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
+
+	(void)state;
+	for (unsigned i = 0; i < 5000; i++) {
+		char text[16];
+
+		snprintf(text, sizeof(text), "%u", i % 1000);
+		assert_non_null(qb_steps_add(&steps, QB_LEVER_IRQ, qb_unit_number(i), text, text));
+	}
+	assert_int_equal(steps.n_texts, 1000);
+	assert_ptr_equal(steps.v[7].before, steps.v[1007].wanted);
+	assert_ptr_equal(qb_steps_find(&steps, QB_LEVER_IRQ, qb_unit_number(4999)),
+		&steps.v[4999]);
+	assert_null(qb_steps_find(&steps, QB_LEVER_EPP, qb_unit_number(1)));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+	const struct CMUnitTest tests[] = {
+		TEST(a_step_travels_whole),
+		TEST(malformed_steps_are_refused),
+		TEST(fds_and_credentials_arrive),
+		TEST(wrong_packets_are_refused),
+		TEST(strings_end_and_so_do_sessions),
+		TEST(equal_texts_are_shared),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is read of a host's CPUs: small hosts as trees of files, each with one thing to stumble on. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <base/macros.h>
+#include <cmocka.h>
+#include <host/topology.h>
+
+#include "tree.h"
+
+#define CPU "sys/devices/system/cpu/"
+
+/* One CPU: its core's siblings, its core's number, its package, and who shares its L3. */
+static void put_cpu(unsigned cpu, const char *siblings, int core, int package, const char *l3)
+{
+	const struct {
+		const char *name, *text;
+	} files[] = {
+		{"topology/thread_siblings_list", siblings},
+		{"topology/core_cpus_list", siblings},
+		{"cache/index3/shared_cpu_list", l3},
+		{"cache/index3/level", "3\n"},
+		{"cache/index3/type", "Unified\n"},
+		{"cache/index3/size", "8192K\n"},
+	};
+	char path[128], text[64], mask[QB_CPUS_TEXT];
+	struct qb_cpus set;
+
+	for (size_t i = 0; i < QB_ARRAY_SIZE(files); i++) {
+		snprintf(path, sizeof(path), CPU "cpu%u/%s", cpu, files[i].name);
+		tree_put(path, files[i].text);
+	}
+	/* hwloc reads masks where the kernel has both */
+	qb_cpus_parse_list(siblings, &set);
+	qb_cpus_format_hex(&set, 32, mask, sizeof(mask));
+	snprintf(path, sizeof(path), CPU "cpu%u/topology/thread_siblings", cpu);
+	tree_put(path, mask);
+	qb_cpus_parse_list(l3, &set);
+	qb_cpus_format_hex(&set, 32, mask, sizeof(mask));
+	snprintf(path, sizeof(path), CPU "cpu%u/topology/core_siblings", cpu);
+	tree_put(path, mask);
+	snprintf(path, sizeof(path), CPU "cpu%u/cache/index3/shared_cpu_map", cpu);
+	tree_put(path, mask);
+	snprintf(path, sizeof(path), CPU "cpu%u/topology/core_id", cpu);
+	snprintf(text, sizeof(text), "%d\n", core);
+	tree_put(path, text);
+	snprintf(path, sizeof(path), CPU "cpu%u/topology/physical_package_id", cpu);
+	snprintf(text, sizeof(text), "%d\n", package);
+	tree_put(path, text);
+}
+
+static void put_number(unsigned cpu, const char *name, long value)
+{
+	char path[128], text[32];
+
+	snprintf(path, sizeof(path), CPU "cpu%u/%s", cpu, name);
+	snprintf(text, sizeof(text), "%ld\n", value);
+	tree_put(path, text);
+}
+
+static void tell(FILE *out)
+{
+	struct qb_topology t;
+	struct qb_error err = {0};
+	char online[128], possible[128], isolated[128];
+	int r = qb_topology_load(&t, &err);
+
+	if (r < 0) {
+		fprintf(out, "%d %s\n", r, err.text);
+		return;
+	}
+	qb_cpus_format_list(&t.online, online, sizeof(online));
+	qb_cpus_format_list(&t.possible, possible, sizeof(possible));
+	qb_cpus_format_list(&t.isolated, isolated, sizeof(isolated));
+	fprintf(out, "online %s possible %s isolated '%s' boot %u kinds %d guest '%s'%d model '%s'\n",
+		online, possible, isolated, t.boot_cpu, t.kinds, t.hypervisor, t.guest,
+		t.cpu_model);
+	fprintf(out, "%u packages %u cores %u nodes\n", t.n_packages, t.n_cores, t.n_nodes);
+	for (unsigned i = 0; i < t.n; i++)
+		fprintf(out, "%u: core %d/%d package %d/%d node %d/%d l3 %d %u kind %d\n",
+			t.pus[i].cpu, t.pus[i].core, t.pus[i].os_core, t.pus[i].package,
+			t.pus[i].os_package, t.pus[i].node, t.pus[i].os_node, t.pus[i].l3,
+			t.pus[i].l3_kib, t.pus[i].kind);
+	qb_topology_free(&t);
+}
+
+static void expect(const char *expected)
+{
+	char text[4096];
+
+	tree_run(tell, text, sizeof(text));
+	tree_end();
+	assert_string_equal(text, expected);
+}
+
+static void siblings_sit_on_one_core(void **state)
+{
+	(void)state;
+	tree_begin();
+	tree_put(CPU "online", "0-3\n");
+	tree_put(CPU "possible", "0-7\n");
+	tree_put(CPU "isolated", "1,3\n");
+	for (unsigned cpu = 0; cpu < 4; cpu++)
+		put_cpu(cpu, cpu % 2 ? "1,3\n" : "0,2\n", cpu % 2 ? 4 : 0, 40000, "0-3\n");
+	tree_put("proc/cpuinfo", "processor\t: 0\nmodel name\t: Example\nflags\t\t: fpu sse\n");
+	expect("online 0-3 possible 0-7 isolated '1,3' boot 0 kinds 1 guest ''0 model 'Example'\n"
+	       "1 packages 2 cores 1 nodes\n"
+	       "0: core 0/0 package 0/40000 node 0/0 l3 0 8192 kind 0\n"
+	       "1: core 1/4 package 0/40000 node 0/0 l3 0 8192 kind 0\n"
+	       "2: core 0/0 package 0/40000 node 0/0 l3 0 8192 kind 0\n"
+	       "3: core 1/4 package 0/40000 node 0/0 l3 0 8192 kind 0\n");
+}
+
+static void holes_and_offline_cpus_are_left_out(void **state)
+{
+	(void)state;
+	tree_begin();
+	tree_put(CPU "online", "2,5\n");
+	tree_put(CPU "possible", "0-5\n");
+	put_cpu(2, "2\n", 0, 0, "2,5\n");
+	put_cpu(5, "5\n", 1, 0, "2,5\n");
+	tree_put(CPU "cpu0/online", "0\n");
+	expect("online 2,5 possible 0-5 isolated '' boot 2 kinds 1 guest ''0 model ''\n"
+	       "1 packages 2 cores 1 nodes\n"
+	       "2: core 0/0 package 0/0 node 0/0 l3 0 8192 kind 0\n"
+	       "5: core 1/1 package 0/0 node 0/0 l3 0 8192 kind 0\n");
+}
+
+static void lists_may_be_missing(void **state)
+{
+	(void)state;
+	tree_begin();
+	put_cpu(0, "0\n", 0, 0, "0-1\n");
+	put_cpu(1, "1\n", 1, 0, "0-1\n");
+	expect("online 0-1 possible 0-1 isolated '' boot 0 kinds 1 guest ''0 model ''\n"
+	       "1 packages 2 cores 1 nodes\n"
+	       "0: core 0/0 package 0/0 node 0/0 l3 0 8192 kind 0\n"
+	       "1: core 1/1 package 0/0 node 0/0 l3 0 8192 kind 0\n");
+}
+
+static void nodes_keep_their_numbers(void **state)
+{
+	(void)state;
+	tree_begin();
+	tree_put(CPU "online", "0-1\n");
+	put_cpu(0, "0\n", 0, 0, "0\n");
+	put_cpu(1, "1\n", 0, 1, "1\n");
+	tree_put("sys/devices/system/node/online", "0,2-3\n");
+	tree_put("sys/devices/system/node/node0/cpumap", "1\n");
+	tree_put("sys/devices/system/node/node2/cpumap", "2\n");
+	tree_put("sys/devices/system/node/node3/cpumap", "0\n"); /* memory alone */
+	expect("online 0-1 possible 0-1 isolated '' boot 0 kinds 1 guest ''0 model ''\n"
+	       "2 packages 2 cores 3 nodes\n"
+	       "0: core 0/0 package 0/0 node 0/0 l3 0 8192 kind 0\n"
+	       "1: core 1/0 package 1/1 node 1/2 l3 1 8192 kind 0\n");
+}
+
+/* Four CPUs whose maximum clocks are given; the kinds that come out of it. */
+static void kinds_of(const long khz[4], const long capacity[4], const char *kinds)
+{
+	char text[4096], found[5] = "", *line;
+
+	tree_begin();
+	tree_put(CPU "online", "0-3\n");
+	for (unsigned cpu = 0; cpu < 4; cpu++) {
+		char one[8];
+
+		snprintf(one, sizeof(one), "%u\n", cpu);
+		put_cpu(cpu, one, (int)cpu, 0, "0-3\n");
+		put_number(cpu, "cpufreq/cpuinfo_max_freq", khz[cpu]);
+		if (capacity)
+			put_number(cpu, "cpu_capacity", capacity[cpu]);
+	}
+	tree_run(tell, text, sizeof(text));
+	tree_end();
+	line = text;
+	for (unsigned cpu = 0; cpu < 4; cpu++) {
+		line = strstr(line, " kind ");
+		assert_non_null(line);
+		found[cpu] = line[6];
+		line++;
+	}
+	assert_string_equal(found, kinds);
+}
+
+static void favoured_cores_are_no_kind(void **state)
+{
+	(void)state;
+	kinds_of((const long[]){5000000, 5200000, 3900000, 3900000}, NULL, "1100");
+	kinds_of((const long[]){4700000, 4700000, 4800000, 4700000}, NULL, "0000");
+	/* amd-pstate ranks every core: small steps, a wide range */
+	kinds_of((const long[]){4950000, 5200000, 5450000, 5700000}, NULL, "0000");
+	kinds_of((const long[]){2000000, 2000000, 2000000, 2000000},
+		(const long[]){280, 1024, 855, 280}, "0210");
+}
+
+static void guests_are_known_by_their_traces(void **state)
+{
+	static const struct {
+		const char *flags, *file, *text, *guest;
+	} cases[] = {
+		{"flags\t: fpu\n", "sys/class/dmi/id/sys_vendor", "QEMU\n", "guest ''0"},
+		{"flags\t: fpu hypervisor\n", "sys/class/dmi/id/sys_vendor", "QEMU\n",
+			"guest 'QEMU'1"},
+		{"flags\t: fpu hypervisor\n",
+			"sys/devices/system/clocksource/clocksource0/available_clocksource",
+			"tsc kvm-clock \n", "guest 'KVM'1"},
+		{"flags\t: hypervisor fpu\n", "sys/class/dmi/id/sys_vendor", "Nobody\n",
+			"guest ''1"},
+		{"flags\t: hypervisor\n", "sys/class/dmi/id/sys_vendor", "Amazon EC2\n",
+			"guest 'KVM'1"},
+		{"flags\t: hypervisor\n", "sys/hypervisor/type", "xen\n", "guest 'Xen'1"},
+		{"CPU part\t: 0xd0c\n", "sys/class/dmi/id/sys_vendor", "Amazon EC2\n",
+			"guest 'KVM'1"},
+		{"CPU part\t: 0xd0c\n", "sys/class/dmi/id/sys_vendor", "HPE\n", "guest ''0"},
+		{"CPU part\t: 0xd0c\n", "proc/device-tree/hypervisor/compatible", "linux,kvm",
+			"guest 'KVM'1"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < QB_ARRAY_SIZE(cases); i++) {
+		char text[4096];
+
+		tree_begin();
+		put_cpu(0, "0\n", 0, 0, "0\n");
+		tree_put("proc/cpuinfo", cases[i].flags);
+		tree_put(cases[i].file, cases[i].text);
+		tree_run(tell, text, sizeof(text));
+		tree_end();
+		if (!strstr(text, cases[i].guest))
+			fail_msg("case %zu: expected %s in %s", i, cases[i].guest, text);
+	}
+}
+
+static void arm_names_every_kind_of_core(void **state)
+{
+	char text[4096];
+
+	(void)state;
+	tree_begin();
+	put_cpu(0, "0\n", 0, 0, "0\n");
+	tree_put("proc/cpuinfo",
+		"processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd46\n\n"
+		"processor\t: 1\nCPU implementer\t: 0x41\nCPU part\t: 0xd46\n\n"
+		"processor\t: 2\nCPU implementer\t: 0x77\nCPU part\t: 0x001\n");
+	tree_run(tell, text, sizeof(text));
+	tree_end();
+	assert_non_null(strstr(text, "model 'Cortex-A510 + arm core 0x77/0x001'"));
+}
+
+static void no_topology_is_an_error_that_says_so(void **state)
+{
+	char text[4096];
+
+	(void)state;
+	tree_begin();
+	tree_put(CPU "online", "0-3\n");
+	tree_put(CPU "cpu0/cpufreq/scaling_driver", "intel_cpufreq\n");
+	tree_run(tell, text, sizeof(text));
+	tree_end();
+	assert_memory_equal(text, "-61 ", 4);
+	assert_non_null(strstr(text, "/sys/devices/system/cpu/cpu*/topology is missing"));
+}
+
+/* hwloc's variables name files and plugins to load: none of the caller's may get through. */
+static void tell_environment(FILE *out)
+{
+	setenv("HWLOC_XMLFILE", "/evil.xml", 1);
+	setenv("HWLOC_FSROOT", "/elsewhere", 1);
+	setenv("HWLOC_THISSYSTEM", "1", 1);
+	tell(out);
+	fprintf(out, "%s %s %s\n", getenv("HWLOC_XMLFILE") ? "kept" : "gone",
+		getenv("HWLOC_FSROOT") ? "kept" : "gone", getenv("HWLOC_COMPONENTS"));
+}
+
+static void the_callers_environment_does_not_matter(void **state)
+{
+	char text[4096];
+
+	(void)state;
+	tree_begin();
+	put_cpu(0, "0\n", 0, 0, "0\n");
+	tree_run(tell_environment, text, sizeof(text));
+	tree_end();
+	assert_memory_equal(text, "online 0 ", 9);
+	assert_non_null(strstr(text, "gone gone linux,stop\n"));
+}
+
+/* In this process, so that a leak sanitizer sees what hwloc and we leave behind. */
+static void this_machine_loads_and_is_freed(void **state)
+{
+	struct qb_topology t = {0};
+	struct qb_error err = {0};
+	int r = qb_topology_load(&t, &err);
+
+	(void)state;
+	if (r == -ENODATA)
+		skip();
+	assert_int_equal(r, 0);
+	assert_true(t.n > 0 && t.n <= qb_cpus_count(&t.online));
+	assert_true(qb_cpus_has(&t.online, t.boot_cpu));
+	qb_topology_free(&t);
+	assert_null(t.pus);
+	qb_topology_free(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(siblings_sit_on_one_core),
+		cmocka_unit_test(holes_and_offline_cpus_are_left_out),
+		cmocka_unit_test(lists_may_be_missing),
+		cmocka_unit_test(nodes_keep_their_numbers),
+		cmocka_unit_test(favoured_cores_are_no_kind),
+		cmocka_unit_test(guests_are_known_by_their_traces),
+		cmocka_unit_test(arm_names_every_kind_of_core),
+		cmocka_unit_test(no_topology_is_an_error_that_says_so),
+		cmocka_unit_test(the_callers_environment_does_not_matter),
+		cmocka_unit_test(this_machine_loads_and_is_freed),
+	};
+
+	return cmocka_run_group_tests_name("topology", tests, NULL, NULL);
+}
