@@ -14,6 +14,11 @@
  *	qb_journal_step          STEP    for every step, its before filled in
  *	                         (all of these before the first write to the host)
  *	qb_journal_mark INTENT → qb_lever_write → BECAME
+ *
+ * Records are gathered and written together; INTENT, UNDOING, PLACED and SETTLED go to the file at
+ * once, with all that was gathered before them. So nothing is done that the file does not tell of,
+ * and what a killed writer had not yet written (BECAME, UNDONE) is what a recovery finds out anew.
+ *
  *	after the last write     LEFT    for every step
  *	undo                     VERDICT for every step, then per step UNDOING → write → UNDONE
  *	qb_journal_settle        SETTLED, and the file is removed
@@ -63,7 +68,9 @@ struct qb_journal_bench {
 
 struct qb_journal {
 	int fd;
-	off_t end;            /* where the next record goes */
+	off_t end;            /* where the next write goes */
+	unsigned char *gathered; /* records that are not in the file yet */
+	size_t n_gathered;
 	off_t reserved;       /* up to here the space is ours */
 	size_t n_steps;
 	struct qb_journal_owner owner;
@@ -80,6 +87,8 @@ int qb_journal_step(struct qb_journal *journal, const struct qb_step *step, stru
 /* `step` is the index in the order of qb_journal_step. */
 int qb_journal_mark(struct qb_journal *journal, size_t step, enum qb_mark mark, int number,
 	const char *text, struct qb_error *err);
+/* Writes what is gathered. Called by whatever must be on record before it happens. */
+int qb_journal_flush(struct qb_journal *journal, struct qb_error *err);
 int qb_journal_placed(struct qb_journal *journal, const struct qb_journal_bench *bench,
 	struct qb_error *err);
 int qb_journal_settle(struct qb_journal *journal, struct qb_error *err);

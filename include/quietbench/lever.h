@@ -94,12 +94,17 @@ enum qb_unit_kind {
 struct qb_lever;
 
 /*
+ * exists: is there still what the unit meant, and not something else under its recycled number?
+ * 0, or -ENOENT or -ESRCH. Asked once before the snapshot and once before the undo. NULL: numbers
+ * of this lever are not recycled.
  * read: the current text, without the newline; -ENOENT when this host has no such thing.
- * write: one write; the text is never a path. Either may be NULL in a row without code: then
- * `path` (with %u for the unit's number) is read, or written with one write(2).
- * exists: is this unit one that the host itself enumerates? NULL: reading it succeeds.
+ * write: one write; the text is never a path. -EOPNOTSUPP: the host does not offer it for this
+ * unit (its step is unsupported, not failed). Either may be NULL: then `path` (with %u for the
+ * unit's number) is read, or written with one write(2).
  */
 struct qb_lever_ops {
+	int (*exists)(
+		const struct qb_lever *lever, const struct qb_unit *unit, struct qb_error *err);
 	int (*read)(const struct qb_lever *lever, const struct qb_unit *unit, char *buf, size_t size,
 		struct qb_error *err);
 	int (*write)(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
@@ -120,6 +125,7 @@ struct qb_lever {
 	enum qb_unit_kind unit;
 	const char *path; /* absolute, at most one %u; NULL when ops do it all */
 	struct qb_spec spec;
+	bool coupled;                    /* other levers' writes move it: looked at again last */
 	uint8_t apply, restore;          /* ranks */
 	const struct qb_lever_ops *ops;  /* NULL: an attribute file */
 	enum { QB_LEVER_HOST, QB_LEVER_CHILD, QB_LEVER_LATER } where; /* LATER: not in this version */
@@ -130,6 +136,7 @@ const char *qb_lever_name(unsigned lever); /* its key's name */
 /* "policy3", "policy3/boost", "irq33", "task 812": for people and the record. */
 void qb_lever_unit_name(unsigned lever, const struct qb_unit *unit, char *buf, size_t size);
 
+int qb_lever_exists(unsigned lever, const struct qb_unit *unit, struct qb_error *err);
 int qb_lever_read(unsigned lever, const struct qb_unit *unit, char *buf, size_t size,
 	struct qb_error *err);
 /* The one function through which the host changes. */

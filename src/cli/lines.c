@@ -147,6 +147,21 @@ static bool has_row(const struct qb_step *step, enum qb_status status)
 	return step->status == status && step->wanted;
 }
 
+/* The order in which changes are made; what the benchmark does to itself comes last. */
+static int compare_rows(const void *a, const void *b)
+{
+	const struct qb_step *x = ((const struct row *)a)->step, *y = ((const struct row *)b)->step;
+	const struct qb_lever *p = &qb_levers[x->lever], *q = &qb_levers[y->lever];
+
+	if ((p->where == QB_LEVER_CHILD) != (q->where == QB_LEVER_CHILD))
+		return p->where == QB_LEVER_CHILD ? 1 : -1;
+	if (p->apply != q->apply)
+		return p->apply - q->apply;
+	if (p != q)
+		return p < q ? -1 : 1;
+	return (x > y) - (x < y);
+}
+
 static int gather(const struct qb_steps *steps, enum qb_status status, struct rows *ret)
 {
 	_cleanup_free_ bool *taken = calloc(steps->n + 1, sizeof(*taken));
@@ -164,6 +179,7 @@ static int gather(const struct qb_steps *steps, enum qb_status status, struct ro
 			return -ENOMEM;
 		rows.v[rows.n++] = (struct row){.step = &steps->v[i], .units = units};
 	}
+	qsort(rows.v, rows.n, sizeof(*rows.v), compare_rows);
 	*ret = rows;
 	rows = (struct rows){0};
 	return 0;

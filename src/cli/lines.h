@@ -28,8 +28,8 @@ void qb_lines_head(const struct qb_profile *profile, const struct qb_host *host,
 char qb_lines_risk(unsigned lever);
 
 /*
- * One line per lever and change of the steps with this status, indented by two, in the order of
- * the steps:
+ * One line per lever and change of the steps with this status, indented by two, in the order in
+ * which they are made:
  *
  *	  frequency.governor  policy0-15  powersave → performance  S
  *

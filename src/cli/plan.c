@@ -108,6 +108,18 @@ static void print_legend(const struct qb_steps *steps)
 		putchar('\n');
 }
 
+static const char *isolation_text(enum qb_isolation isolation)
+{
+	switch (isolation) {
+	case QB_ISOLATION_NONE: return "none: others may run on these CPUs, too";
+	case QB_ISOLATION_AFFINITY:
+		return "affinity: every thread that can be is moved to the house";
+	case QB_ISOLATION_SHIELD: return "shield: cpusets of cgroup v1";
+	case QB_ISOLATION_PARTITION: return "partition: a cpuset partition of cgroup v2";
+	}
+	return "unknown";
+}
+
 static void print_head(const struct qb_answer *answer)
 {
 	const struct qb_selection *chosen = &answer->selection;
@@ -118,7 +130,7 @@ static void print_head(const struct qb_answer *answer)
 	qb_lines_wrap(stdout, "  why: ", "       ", chosen->why);
 	if (chosen->note[0])
 		qb_lines_wrap(stdout, "  but: ", "       ", chosen->note);
-	printf("  isolation: %s\n", qb_isolation_name(chosen->isolation));
+	printf("  isolation: %s\n", isolation_text((enum qb_isolation)chosen->isolation));
 	if (answer->profile.file[0])
 		printf("  profile: %s\n", answer->profile.file);
 }

@@ -115,11 +115,6 @@ static int list(const struct qb_cli *cli, bool as_json, struct qb_error *err)
 	return as_json ? qb_query_print(json, EXIT_SUCCESS) : EXIT_SUCCESS;
 }
 
-/*
- * As a profile that says the same: what somebody wrote as settings, the defaults as comments
- * (written out, they would contradict: a cpus.list stands alone, a default cpus.count beside it
- * would not).
- */
 static void print_setting(const struct qb_profile *profile, enum qb_key key)
 {
 	const char *name = qb_keys[key].name, *dot = strchr(name, '.');
@@ -138,6 +133,11 @@ static bool same_section(enum qb_key a, enum qb_key b)
 	return strncmp(qb_keys[a].name, qb_keys[b].name, length + 1) == 0;
 }
 
+/*
+ * As a profile that says the same: what somebody wrote as settings, the defaults as comments
+ * (written out, they would contradict: a cpus.list stands alone, a default cpus.count beside it
+ * would not).
+ */
 static void print_settings(const struct qb_profile *profile)
 {
 	for (enum qb_key key = 0, end; key < QB_KEY_COUNT; key = end) {

@@ -191,7 +191,9 @@ static int try(const struct qb_spawn *spawn, const struct qb_session_hello *hell
 		qb_error_errno(err, -r, "speak to the helper");
 	else
 		r = greet(&session, job, err);
-	if (r < 0)
+	if (r == -EINTR)
+		lose(&session); /* it may wait for the lock, deaf to us: our own end will tell it */
+	else if (r < 0)
 		qb_session_close(&session);
 	else
 		*ret = session;

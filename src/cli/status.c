@@ -248,17 +248,30 @@ static int print_json(const struct status *status)
 	return qb_query_print(json, states[status->state].status);
 }
 
+/* "3 min": in the largest unit of which there are two. */
+static void format_age(int64_t seconds, char *buf, size_t size)
+{
+	static const struct {
+		int64_t seconds;
+		const char *name;
+	} units[] = {{86400, "days"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+	size_t i = 0;
+
+	while (i + 1 < QB_ARRAY_SIZE(units) && seconds < 2 * units[i].seconds)
+		i++;
+	snprintf(buf, size, "%" PRId64 " %s", seconds > 0 ? seconds / units[i].seconds : 0,
+		units[i].name);
+}
+
 static void print_session(const struct status *status)
 {
 	const struct qb_journal_owner *owner = &status->summary.owner;
-	char user[64], since[64], ago[64];
-	int64_t seconds = time(NULL) - owner->since;
+	char user[64], since[64], age[64];
 
-	qb_quantity_format(
-		QB_QUANTITY_DURATION, (seconds > 0 ? seconds : 0) * 1000000000, ago, sizeof(ago));
+	format_age(time(NULL) - owner->since, age, sizeof(age));
 	format_time(owner->since, "%F %T", since, sizeof(since));
-	printf("  by       %s, since %s (%s)\n", user_name(owner->uid, user, sizeof(user)), since,
-		ago);
+	printf("  by       %s, since %s, %s ago\n", user_name(owner->uid, user, sizeof(user)),
+		since, age);
 	printf("  profile  %s, CPU %s, %zu changes\n", owner->profile, owner->cpus,
 		count_applied(&status->steps));
 	printf("  command  %s\n", owner->command);

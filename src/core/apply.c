@@ -50,7 +50,8 @@ static int snapshot_one(struct qb_steps *steps, struct qb_step *step)
 	char text[QB_TEXT_MAX];
 
 	if (!step->before) {
-		if (qb_lever_read(step->lever, &step->unit, text, sizeof(text), &why) < 0)
+		if (qb_lever_exists(step->lever, &step->unit, &why) < 0 ||
+			qb_lever_read(step->lever, &step->unit, text, sizeof(text), &why) < 0)
 			return set_reason(steps, step, QB_STATUS_UNSUPPORTED, &why);
 		step->before = qb_steps_text(steps, text);
 		if (!step->before)
@@ -143,5 +144,5 @@ int qb_apply_left(struct qb_journal *journal, struct qb_steps *steps, struct qb_
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return qb_journal_flush(journal, err);
 }

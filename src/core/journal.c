@@ -9,50 +9,78 @@
 #include <quietbench/journal.h>
 #include <sys/stat.h>
 
-uint32_t qb_journal_checksum(const struct qb_record_head *head, const void *body)
+/* CRC-32C, reflected, a byte at a time. */
+uint32_t qb_journal_checksum(const void *data, size_t size)
 {
-	struct qb_record_head clean = *head;
-	const unsigned char *parts[2] = {(const unsigned char *)&clean, body};
-	size_t lengths[2] = {sizeof(clean), head->length - sizeof(clean)};
+	static uint32_t table[256];
 	uint32_t crc = ~0u;
 
-	clean.checksum = 0;
-	for (size_t part = 0; part < 2; part++)
-		for (size_t i = 0; i < lengths[part]; i++) {
-			crc ^= parts[part][i];
-			for (int bit = 0; bit < 8; bit++) /* CRC-32C, reflected */
-				crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78u : 0);
+	if (!table[1])
+		for (uint32_t i = 0; i < 256; i++) {
+			uint32_t entry = i;
+
+			for (int bit = 0; bit < 8; bit++)
+				entry = entry >> 1 ^ (entry & 1 ? 0x82f63b78u : 0);
+			table[i] = entry;
 		}
+	for (size_t i = 0; i < size; i++)
+		crc = crc >> 8 ^ table[(crc ^ ((const unsigned char *)data)[i]) & 0xff];
 	return ~crc;
 }
 
-/* Appends one record with one write: a killed writer leaves it whole, or not there. */
+int qb_journal_flush(struct qb_journal *journal, struct qb_error *err)
+{
+	ssize_t n;
+
+	if (!journal->n_gathered)
+		return 0;
+	n = pwrite(journal->fd, journal->gathered, journal->n_gathered, journal->end);
+	if (n != (ssize_t)journal->n_gathered)
+		return qb_error_errno(err, n < 0 ? errno : EIO, "write the journal");
+	journal->end += n;
+	journal->n_gathered = 0;
+	return 0;
+}
+
+/* Gathers one record. It goes to the file with the next flush, whole or not at all. */
 static int append(struct qb_journal *journal, enum qb_record_type type, size_t step,
 	const void *body, size_t size, struct qb_error *err)
 {
-	_Alignas(8) unsigned char buf[QB_RECORD_MAX] = {0};
-	struct qb_record_head *head = (struct qb_record_head *)buf;
-	size_t length = (sizeof(*head) + size + 7) / 8 * 8;
-	ssize_t n;
+	struct qb_record_head head = {.type = (uint16_t)type, .step = (uint32_t)step};
+	size_t length = (sizeof(head) + size + 7) / 8 * 8;
+	unsigned char *record;
+	int r;
 
-	if (length > sizeof(buf))
+	if (length > QB_RECORD_MAX)
 		return qb_error_set(err, EMSGSIZE, "a journal record of %zu bytes", length);
-	if (journal->end + (off_t)length > journal->reserved)
+	if (journal->end + (off_t)(journal->n_gathered + length) > journal->reserved)
 		return qb_error_set(err, ENOSPC, "the journal's reserved %lld bytes are used up",
 			(long long)journal->reserved);
+	if (journal->n_gathered + length > QB_JOURNAL_GATHER) {
+		r = qb_journal_flush(journal, err);
+		if (r < 0)
+			return r;
+	}
+	record = journal->gathered + journal->n_gathered;
+	memset(record + length - 8, 0, 8);
 	if (size)
-		memcpy(buf + sizeof(*head), body, size);
-	*head = (struct qb_record_head){
-		.length = (uint32_t)length,
-		.type = (uint16_t)type,
-		.pad = (uint16_t)(length - sizeof(*head) - size),
-		.step = (uint32_t)step};
-	head->checksum = qb_journal_checksum(head, buf + sizeof(*head));
-	n = pwrite(journal->fd, buf, length, journal->end);
-	if (n != (ssize_t)length)
-		return qb_error_errno(err, n < 0 ? errno : EIO, "write the journal");
-	journal->end += (off_t)length;
+		memcpy(record + sizeof(head), body, size);
+	head.length = (uint32_t)length;
+	head.pad = (uint16_t)(length - sizeof(head) - size);
+	head.checksum = qb_journal_checksum(record + sizeof(head), length - sizeof(head));
+	head.head_checksum =
+		qb_journal_checksum(&head, offsetof(struct qb_record_head, head_checksum));
+	memcpy(record, &head, sizeof(head));
+	journal->n_gathered += length;
 	return 0;
+}
+
+static int append_now(struct qb_journal *journal, enum qb_record_type type, size_t step,
+	const void *body, size_t size, struct qb_error *err)
+{
+	int r = append(journal, type, step, body, size, err);
+
+	return r < 0 ? r : qb_journal_flush(journal, err);
 }
 
 static int append_start(struct qb_journal *journal, struct qb_error *err)
@@ -61,7 +89,7 @@ static int append_start(struct qb_journal *journal, struct qb_error *err)
 		.version = QB_JOURNAL_VERSION,
 		.owner = journal->owner};
 
-	return append(journal, QB_RECORD_START, 0, &start, sizeof(start), err);
+	return append_now(journal, QB_RECORD_START, 0, &start, sizeof(start), err);
 }
 
 int qb_journal_create(struct qb_journal *ret, const char *path, const struct qb_journal_owner *owner,
@@ -70,9 +98,15 @@ int qb_journal_create(struct qb_journal *ret, const char *path, const struct qb_
 	struct qb_journal journal = {.owner = *owner, .reserved = (off_t)reserve};
 	int r;
 
+	journal.gathered = malloc(QB_JOURNAL_GATHER);
+	if (!journal.gathered)
+		return qb_error_errno(err, ENOMEM, "create the journal %s", path);
 	journal.fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (journal.fd < 0)
-		return qb_error_errno(err, errno, "create the journal %s", path);
+	if (journal.fd < 0) {
+		r = qb_error_errno(err, errno, "create the journal %s", path);
+		free(journal.gathered);
+		return r;
+	}
 	r = -posix_fallocate(journal.fd, 0, (off_t)reserve);
 	if (r < 0)
 		qb_error_errno(err, -r, "reserve %zu KiB for the journal %s (free some space there)",
@@ -81,7 +115,7 @@ int qb_journal_create(struct qb_journal *ret, const char *path, const struct qb_
 		r = append_start(&journal, err);
 	if (r < 0) {
 		unlink(path);
-		close(journal.fd);
+		qb_journal_close(&journal);
 		return r;
 	}
 	*ret = journal;
@@ -110,7 +144,7 @@ size_t qb_journal_room(const struct qb_steps *steps, size_t extra)
 
 int qb_journal_step(struct qb_journal *journal, const struct qb_step *step, struct qb_error *err)
 {
-	unsigned char body[QB_RECORD_MAX];
+	_Alignas(8) unsigned char body[QB_RECORD_MAX];
 	int n = qb_step_encode(step, body, sizeof(body) - sizeof(struct qb_record_head));
 	int r;
 
@@ -125,18 +159,23 @@ int qb_journal_step(struct qb_journal *journal, const struct qb_step *step, stru
 int qb_journal_mark(struct qb_journal *journal, size_t step, enum qb_mark mark, int number,
 	const char *text, struct qb_error *err)
 {
-	struct qb_mark_body body = {.mark = (uint16_t)mark, .number = number};
+	const bool now = mark == QB_MARK_INTENT || mark == QB_MARK_UNDOING;
+	const size_t size = offsetof(struct qb_mark_body, text) + (text ? strlen(text) + 1 : 0);
 
+	struct qb_mark_body body;
+
+	body.mark = (uint16_t)mark;
+	body.zero = 0;
+	body.number = number;
 	if (text && !qb_text_copy(body.text, sizeof(body.text), text))
 		return qb_error_set(err, EMSGSIZE, "journal a text of %zu bytes", strlen(text));
-	return append(journal, QB_RECORD_MARK, step, &body,
-		offsetof(struct qb_mark_body, text) + (text ? strlen(text) + 1 : 0), err);
+	return (now ? append_now : append)(journal, QB_RECORD_MARK, step, &body, size, err);
 }
 
 int qb_journal_placed(struct qb_journal *journal, const struct qb_journal_bench *bench,
 	struct qb_error *err)
 {
-	int r = append(journal, QB_RECORD_PLACED, 0, bench, sizeof(*bench), err);
+	int r = append_now(journal, QB_RECORD_PLACED, 0, bench, sizeof(*bench), err);
 
 	if (r == 0)
 		journal->bench = *bench;
@@ -145,7 +184,7 @@ int qb_journal_placed(struct qb_journal *journal, const struct qb_journal_bench 
 
 int qb_journal_settle(struct qb_journal *journal, struct qb_error *err)
 {
-	int r = append(journal, QB_RECORD_SETTLED, 0, NULL, 0, err);
+	int r = append_now(journal, QB_RECORD_SETTLED, 0, NULL, 0, err);
 
 	if (r == 0)
 		journal->settled = true;
@@ -157,6 +196,8 @@ void qb_journal_close(struct qb_journal *journal)
 	if (journal->fd >= 0)
 		close(journal->fd);
 	journal->fd = -1;
+	free(journal->gathered);
+	journal->gathered = NULL;
 }
 
 int qb_journal_boot_id(char buf[40], struct qb_error *err)
@@ -180,6 +221,8 @@ int qb_journal_summarize(const char *path, const struct qb_journal_owner *owner,
 		return r;
 	for (size_t i = 0; i < steps->n && r == 0; i++)
 		r = qb_journal_step(&journal, &steps->v[i], err);
+	if (r == 0)
+		r = qb_journal_flush(&journal, err);
 	if (r == 0 && (ftruncate(journal.fd, journal.end) < 0 || fchmod(journal.fd, 0644) < 0 ||
 			      rename(fresh, path) < 0))
 		r = qb_error_errno(err, errno, "write the summary %s", path);

@@ -10,6 +10,9 @@
 /* A step with five texts of QB_TEXT_MAX is the largest record. */
 #define QB_RECORD_MAX (5 * QB_TEXT_MAX + 512)
 
+/* How much is gathered before it is written anyway. */
+#define QB_JOURNAL_GATHER (256 * 1024)
+
 enum qb_record_type {
 	QB_RECORD_START = 1,
 	QB_RECORD_STEP,
@@ -23,7 +26,9 @@ struct qb_record_head {
 	uint16_t type;
 	uint16_t pad;    /* zero bytes at the end that belong to no field */
 	uint32_t step;
-	uint32_t checksum; /* CRC-32C of the record with this field 0 */
+	uint32_t checksum; /* CRC-32C of the body */
+	uint32_t zero;
+	uint32_t head_checksum; /* CRC-32C of all of the head before it */
 };
 
 struct qb_start {
@@ -38,6 +43,6 @@ struct qb_mark_body {
 	char text[QB_TEXT_MAX]; /* cut after its NUL on disk; nothing at all: NULL */
 };
 
-uint32_t qb_journal_checksum(const struct qb_record_head *head, const void *body);
+uint32_t qb_journal_checksum(const void *data, size_t size);
 
 #endif

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #define JOURNAL_MAX (64 << 20)
+#define PAGE	    4096
 
 static int foreign(struct qb_error *err, const char *path, const char *why)
 {
@@ -115,13 +116,44 @@ static int take(struct qb_journal *journal, struct qb_steps *steps,
 	return -EBADMSG;
 }
 
-/* Is everything from here on zero? A record torn by a crash has nothing behind it. */
 static bool all_zero(const char *data, size_t size)
 {
 	for (size_t i = 0; i < size; i++)
 		if (data[i])
 			return false;
 	return true;
+}
+
+/*
+ * A killed writer's last write can end at a page boundary (the kernel looks for a fatal signal
+ * between pages): the record there is cut, and behind the boundary nothing was ever written.
+ */
+static bool torn(const char *data, size_t size, size_t at, size_t length)
+{
+	for (size_t page = at / PAGE * PAGE + PAGE; page < at + length && page <= size; page += PAGE)
+		if (all_zero(data + page, size - page))
+			return true;
+	return false;
+}
+
+enum record { RECORD_WHOLE, RECORD_TORN, RECORD_BAD };
+
+/* Judges the record at `at`, which has room for a head. */
+static enum record look(const char *data, size_t size, size_t at, struct qb_record_head *ret)
+{
+	struct qb_record_head head;
+
+	memcpy(&head, data + at, sizeof(head));
+	if (head.head_checksum !=
+		qb_journal_checksum(&head, offsetof(struct qb_record_head, head_checksum)))
+		return torn(data, size, at, sizeof(head)) ? RECORD_TORN : RECORD_BAD;
+	if (head.length < sizeof(head) + head.pad || head.length % 8 || head.length > size - at)
+		return RECORD_BAD;
+	*ret = head;
+	if (head.checksum ==
+		qb_journal_checksum(data + at + sizeof(head), head.length - sizeof(head)))
+		return RECORD_WHOLE;
+	return torn(data, size, at, head.length) ? RECORD_TORN : RECORD_BAD;
 }
 
 static int replay(struct qb_journal *journal, struct qb_steps *steps, const char *data,
@@ -132,19 +164,17 @@ static int replay(struct qb_journal *journal, struct qb_steps *steps, const char
 	while (at + sizeof(struct qb_record_head) <= size) {
 		struct qb_record_head head;
 		const char *body = data + at + sizeof(head);
+		enum record record;
 		size_t body_size;
 		int r;
 
-		memcpy(&head, data + at, sizeof(head));
-		if (head.length == 0 && all_zero(data + at, size - at))
+		if (all_zero(data + at, sizeof(head)) && all_zero(data + at, size - at))
 			break;
-		if (head.length < sizeof(head) + head.pad || head.length % 8 ||
-			head.length > size - at || head.checksum != qb_journal_checksum(&head, body)) {
-			if (at && head.length >= sizeof(head) && head.length <= size - at &&
-				all_zero(data + at + head.length, size - at - head.length))
-				break; /* torn: its writer died before it meant anything */
+		record = look(data, size, at, &head);
+		if (record == RECORD_TORN && at)
+			break; /* its writer died before it meant anything */
+		if (record != RECORD_WHOLE)
 			return foreign(err, path, "is damaged");
-		}
 		body_size = head.length - sizeof(head) - head.pad;
 		if (at == 0)
 			r = head.type == QB_RECORD_START ? take_start(journal, body, body_size)
@@ -160,6 +190,20 @@ static int replay(struct qb_journal *journal, struct qb_steps *steps, const char
 	if (at == 0)
 		return foreign(err, path, "is empty");
 	journal->end = (off_t)at;
+	return 0;
+}
+
+/* What is left of a torn record must not stand behind the next one that is written. */
+static int wipe_tail(int fd, const struct qb_journal *journal, const char *path,
+	struct qb_error *err)
+{
+	static const char zeros[QB_RECORD_MAX];
+	size_t size = (size_t)(journal->reserved - journal->end);
+
+	if (size > sizeof(zeros))
+		size = sizeof(zeros);
+	if (pwrite(fd, zeros, size, journal->end) != (ssize_t)size)
+		return qb_error_errno(err, errno ? errno : EIO, "go on with the journal %s", path);
 	return 0;
 }
 
@@ -195,6 +239,12 @@ static int load(struct qb_journal *ret, const char *path, int flags, struct qb_s
 	if (strcmp(boot_id, journal.owner.boot_id) != 0)
 		return qb_error_set(err, ESTALE, "the journal %s is of another boot", path);
 	if (flags != O_RDONLY) {
+		r = wipe_tail(fd, &journal, path, err);
+		if (r < 0)
+			return r;
+		journal.gathered = malloc(QB_JOURNAL_GATHER);
+		if (!journal.gathered)
+			return qb_error_errno(err, ENOMEM, "go on with the journal %s", path);
 		journal.fd = fd;
 		fd = -1;
 	}

@@ -56,9 +56,8 @@ static int filter(const struct qb_cpus_wish *w, struct qb_cores *cores,
 
 	if (!cores->n_picks)
 		return qb_error_set(err, ENODATA,
-			"choose CPUs: the host tells no core of the usable ones (%s); name them "
-			"with "
-			"cpus.list",
+			"choose CPUs: the host tells no core of the usable ones (%s); name some "
+			"with cpus.list",
 			qb_cpus_wish_text(&w->usable, text, sizeof(text)));
 	if (w->node >= 0)
 		qb_cores_keep(cores, is_on_node, w->node);

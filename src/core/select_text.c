@@ -89,8 +89,7 @@ void qb_select_explain(const struct qb_cpus_wish *w, const struct qb_cores *core
 	if (cores->n == 1 && want == 1)
 		qb_text_format(number, sizeof(number), "the only %s", unit);
 	else
-		qb_text_format(
-			number, sizeof(number), "%u %s%s", want, unit, want == 1 ? "" : "s");
+		qb_text_format(number, sizeof(number), "%u %s%s", want, unit, want == 1 ? "" : "s");
 	if (t->kinds > 1 && facts.kind >= 0)
 		kind = qb_select_kind_text(t, facts.kind);
 	if (w->listed)

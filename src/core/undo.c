@@ -44,7 +44,9 @@ static enum qb_verdict judge(const struct qb_steps *steps, const struct qb_step 
 
 	if (!step->before || (!step->intent && step->wanted))
 		return QB_VERDICT_NONE;
-	r = qb_lever_read(step->lever, &step->unit, now, sizeof(now), NULL);
+	r = qb_lever_exists(step->lever, &step->unit, NULL);
+	if (r == 0)
+		r = qb_lever_read(step->lever, &step->unit, now, sizeof(now), NULL);
 	if (r == -ENOENT || r == -ESRCH)
 		return QB_VERDICT_ALREADY; /* gone, and with it what we changed */
 	if (r < 0)
@@ -118,6 +120,7 @@ static void second_round(struct undo *u)
 		char now[QB_TEXT_MAX];
 
 		if (step->verdict == QB_VERDICT_OURS && step->undoing < CRASHES_MAX &&
+			(qb_levers[step->lever].coupled || step->restored != QB_RESTORED_YES) &&
 			!is_back(step, now, sizeof(now), NULL))
 			put_back(u, i);
 	}

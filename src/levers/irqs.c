@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <host/irqs.h>
 #include <levers/irqs.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define DEFAULT_PATH QB_IRQ_DIR "/default_smp_affinity"
@@ -21,37 +22,18 @@ static bool same_mask(const char *a, const char *b)
 	return qb_cpus_equal(&x, &y);
 }
 
-/* Looks at the IRQ and makes sure that its number has not passed to another device. */
-static int look_same(const struct qb_unit *unit, struct qb_irq *ret, struct qb_error *err)
-{
-	int r = qb_irq_look(unit->number, ret, err);
-
-	if (r < 0)
-		return r;
-	if (ret->key != unit->key)
-		return qb_error_set(err, ENOENT, "IRQ %u is another device's now", unit->number);
-	return 0;
-}
-
-static void mask_path(const struct qb_unit *unit, char *buf, size_t size)
-{
-	qb_text_format(buf, size, QB_IRQ_DIR "/%u/smp_affinity", unit->number);
-}
-
-static int read_irq(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
-	size_t size, struct qb_error *err)
+/* Its number has not passed to another device. */
+static int exists_irq(const struct qb_lever *lever, const struct qb_unit *unit, struct qb_error *err)
 {
 	struct qb_irq irq;
-	char path[64];
-	ssize_t n;
-	int r = look_same(unit, &irq, err);
+	int r = qb_irq_look(unit->number, &irq, err);
 
 	(void)lever;
 	if (r < 0)
 		return r;
-	mask_path(unit, path, sizeof(path));
-	n = qb_file_read(path, buf, size, err);
-	return n < 0 ? (int)n : 0;
+	if (irq.key != unit->key)
+		return qb_error_set(err, ENOENT, "IRQ %u is another device's now", unit->number);
+	return 0;
 }
 
 /* EBUSY passes: an earlier move of the same interrupt is under way. */
@@ -94,15 +76,15 @@ static int write_irq(const struct qb_lever *lever, const struct qb_unit *unit, c
 	struct qb_error *err)
 {
 	char path[64], wide[QB_TEXT_MAX];
-	struct qb_irq irq;
-	int r = look_same(unit, &irq, err);
+	struct stat st;
+	int r;
 
 	(void)lever;
-	if (r < 0)
-		return r;
-	if (irq.fixed)
+	qb_text_format(path, sizeof(path), QB_IRQ_DIR "/%u/smp_affinity", unit->number);
+	if (stat(path, &st) < 0)
+		return qb_error_errno(err, errno, "look at %s", path);
+	if (!(st.st_mode & (S_IWUSR | S_IWGRP | S_IWOTH)))
 		return qb_error_set(err, EOPNOTSUPP, QB_IRQ_MANAGED);
-	mask_path(unit, path, sizeof(path));
 	r = write_patiently(path, text, err);
 	if (r == -ENOSPC && widen(path, text, wide, sizeof(wide)))
 		r = write_patiently(path, wide, err);
@@ -132,5 +114,6 @@ bool qb_irqs_rebalanced(
 	return !qb_cpus_empty(&now) && !qb_cpus_intersect(&now, &banned);
 }
 
-const struct qb_lever_ops qb_irq_ops = {.read = read_irq, .write = write_irq, .same = same_mask};
+const struct qb_lever_ops qb_irq_ops = {
+	.exists = exists_irq, .write = write_irq, .same = same_mask};
 const struct qb_lever_ops qb_irq_default_ops = {.same = same_mask};

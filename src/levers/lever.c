@@ -48,6 +48,13 @@ static void path_of(const struct qb_lever *row, const struct qb_unit *unit, char
 		qb_text_copy(buf, size, row->path);
 }
 
+int qb_lever_exists(unsigned lever, const struct qb_unit *unit, struct qb_error *err)
+{
+	const struct qb_lever *row = &qb_levers[lever];
+
+	return row->ops && row->ops->exists ? row->ops->exists(row, unit, err) : 0;
+}
+
 int qb_lever_read(unsigned lever, const struct qb_unit *unit, char *buf, size_t size,
 	struct qb_error *err)
 {

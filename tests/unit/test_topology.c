@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is read of a host's CPUs: small hosts as trees of files, each with one thing to stumble on. */
+/* What is read of a host's CPUs: small hosts as trees of files, each with one thing to stumble on.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -75,7 +76,8 @@ static void tell(FILE *out)
 	qb_cpus_format_list(&t.online, online, sizeof(online));
 	qb_cpus_format_list(&t.possible, possible, sizeof(possible));
 	qb_cpus_format_list(&t.isolated, isolated, sizeof(isolated));
-	fprintf(out, "online %s possible %s isolated '%s' boot %u kinds %d guest '%s'%d model '%s'\n",
+	fprintf(out,
+		"online %s possible %s isolated '%s' boot %u kinds %d guest '%s'%d model '%s'\n",
 		online, possible, isolated, t.boot_cpu, t.kinds, t.hypervisor, t.guest,
 		t.cpu_model);
 	fprintf(out, "%u packages %u cores %u nodes\n", t.n_packages, t.n_cores, t.n_nodes);
@@ -242,10 +244,9 @@ static void arm_names_every_kind_of_core(void **state)
 	(void)state;
 	tree_begin();
 	put_cpu(0, "0\n", 0, 0, "0\n");
-	tree_put("proc/cpuinfo",
-		"processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd46\n\n"
-		"processor\t: 1\nCPU implementer\t: 0x41\nCPU part\t: 0xd46\n\n"
-		"processor\t: 2\nCPU implementer\t: 0x77\nCPU part\t: 0x001\n");
+	tree_put("proc/cpuinfo", "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd46\n\n"
+				 "processor\t: 1\nCPU implementer\t: 0x41\nCPU part\t: 0xd46\n\n"
+				 "processor\t: 2\nCPU implementer\t: 0x77\nCPU part\t: 0x001\n");
 	tree_run(tell, text, sizeof(text));
 	tree_end();
 	assert_non_null(strstr(text, "model 'Cortex-A510 + arm core 0x77/0x001'"));
