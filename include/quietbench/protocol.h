@@ -4,7 +4,8 @@
  *
  * Transport: SOCK_SEQPACKET, one message a packet, at most QB_MESSAGE_MAX bytes; a packet that is
  * short, long, of another version or not expected ends the session (and restores). Every message
- * starts with struct qb_message_head. Bodies are the fixed structs below, except STEP (step.h).
+ * starts with struct qb_message_head. Bodies are the fixed structs below, except STEP: any number of
+ * {uint32_t length, an encoded step (step.h)}.
  * Native byte order and layout: the peers are built together, `version` says so.
  *
  * A session, client → monitor (each request is answered by any number of the informing messages,
@@ -55,7 +56,7 @@ enum qb_message_type {
 	QB_MSG_HOST,
 	QB_MSG_PU,
 	QB_MSG_SELECTION,
-	QB_MSG_STEP,
+	QB_MSG_STEP, /* several steps */
 	QB_MSG_LEFTOVER,
 	QB_MSG_DONE,
 	QB_MSG_ERROR,
@@ -191,7 +192,10 @@ struct qb_message {
  * (-EPIPE when the peer is gone; never a signal). */
 int qb_message_send(int fd, enum qb_message_type type, void *message, size_t size, const int *fds,
 	unsigned n_fds);
-int qb_message_send_step(int fd, const struct qb_step *step);
+/* All of them, many to a packet. */
+int qb_message_send_steps(int fd, const struct qb_steps *steps);
+/* Appends the steps of a received STEP message. How many, or -EBADMSG, -ENOMEM. */
+int qb_message_take_steps(const struct qb_message *message, struct qb_steps *steps);
 int qb_message_send_done(int fd, enum qb_message_type of);
 int qb_message_send_error(int fd, const struct qb_error *err);
 int qb_message_send_note(int fd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -36,6 +36,7 @@ struct qb_unit {
 
 struct qb_unit qb_unit_none(void);
 struct qb_unit qb_unit_number(uint32_t number);
+bool qb_unit_equal(const struct qb_unit *a, const struct qb_unit *b);
 
 enum qb_status {
 	QB_STATUS_PLANNED,

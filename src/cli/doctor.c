@@ -198,14 +198,18 @@ static void print_privilege(const struct privilege *privilege)
 		printf("           to open one: %s\n", privilege->command);
 }
 
-static void print_levers(const struct qb_steps *steps, bool available)
+static void print_levers(const char *heading, const struct qb_steps *steps, bool available)
 {
 	char first[64], text[QB_ERROR_MAX + 128];
+	bool any = false;
 
 	for (enum qb_key key = 0; key < QB_KEY_COUNT; key++) {
 		struct finding finding = find(steps, key);
 		if (finding.lever < 0 || finding.available != available || is_later(&finding))
 			continue;
+		if (!any)
+			qb_query_section(heading);
+		any = true;
 		qb_text_format(first, sizeof(first), "  %-24s %c  ", qb_keys[key].name,
 			qb_lines_risk((unsigned)finding.lever));
 		qb_text_format(text, sizeof(text), "%s%s%s", available ? qb_keys[key].help : "",
@@ -228,7 +232,7 @@ static void print_later(const struct qb_steps *steps)
 	}
 	if (!names[0])
 		return;
-	qb_query_heading("not in this version");
+	qb_query_section("not in this version");
 	qb_lines_wrap(stdout, "  ", "  ", names);
 }
 
@@ -249,10 +253,8 @@ int qb_cmd_doctor(struct qb_cli *cli)
 	print_host(&answer.host);
 	if (here)
 		print_privilege(&privilege);
-	qb_query_heading("available");
-	print_levers(&answer.steps, true);
-	qb_query_heading("not available");
-	print_levers(&answer.steps, false);
+	print_levers("available", &answer.steps, true);
+	print_levers("not available", &answer.steps, false);
 	print_later(&answer.steps);
 	return EXIT_SUCCESS;
 }

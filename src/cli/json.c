@@ -5,6 +5,7 @@
 #include <cli/json.h>
 #include <errno.h>
 #include <jansson.h>
+#include <quietbench/lever.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -248,6 +249,16 @@ void qb_json_profile(struct qb_json *json, const char *key, const struct qb_prof
 	qb_json_end(json);
 	settings(json, "effective", profile);
 	qb_json_end(json);
+}
+
+void qb_json_step(struct qb_json *json, const struct qb_step *step)
+{
+	char unit[QB_NAME_MAX + 64] = "";
+
+	if (step->before || step->wanted)
+		qb_lever_unit_name(step->lever, &step->unit, unit, sizeof(unit));
+	qb_json_text(json, "lever", qb_lever_name(step->lever));
+	qb_json_text(json, "unit", unit);
 }
 
 int qb_json_print(const struct qb_json *json, FILE *out, struct qb_error *err)

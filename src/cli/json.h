@@ -46,6 +46,8 @@ void qb_json_cpus(struct qb_json *json, const char *key, const struct qb_cpus *s
 /* Members of the object that is open. */
 void qb_json_host(struct qb_json *json, const struct qb_host *host);
 void qb_json_selection(struct qb_json *json, const char *key, const struct qb_selection *chosen);
+/* `lever` and `unit`; the unit is "" where a step speaks of its lever as a whole. */
+void qb_json_step(struct qb_json *json, const struct qb_step *step);
 /* Where it came from, the request's overrides, and every key with its value in force:
  * `"frequency.turbo": false`, `"idle.max_latency": "10us"`. */
 void qb_json_profile(struct qb_json *json, const char *key, const struct qb_profile *profile,

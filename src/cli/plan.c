@@ -47,13 +47,10 @@ static void judge(
 
 static void put_step(struct qb_json *json, const struct qb_step *step)
 {
-	char unit[QB_NAME_MAX + 64];
 	char risk[2] = {qb_lines_risk(step->lever)};
 
-	qb_lever_unit_name(step->lever, &step->unit, unit, sizeof(unit));
 	qb_json_object(json, NULL);
-	qb_json_text(json, "lever", qb_lever_name(step->lever));
-	qb_json_text(json, "unit", unit);
+	qb_json_step(json, step);
 	qb_json_text(json, "from", step->before);
 	qb_json_text(json, "to", step->wanted);
 	qb_json_text(json, "status", qb_status_name(step->status));
@@ -148,13 +145,13 @@ static int print_text(const struct qb_answer *answer, struct qb_error *err)
 	const struct qb_steps *steps = &answer->steps;
 
 	print_head(answer);
-	qb_query_heading(
+	qb_query_section(
 		qb_lines_any(steps, QB_STATUS_PLANNED) ? "would change" : "nothing would change");
 	if (qb_lines_changes(stdout, steps, QB_STATUS_PLANNED, err) < 0)
 		return -err->code;
 	print_legend(steps);
 	if (qb_lines_any(steps, QB_STATUS_UNCHANGED)) {
-		qb_query_heading("is so already");
+		qb_query_section("is so already");
 		if (qb_lines_changes(stdout, steps, QB_STATUS_UNCHANGED, err) < 0 ||
 			qb_lines_missing(stdout, steps, QB_STATUS_UNCHANGED, err) < 0)
 			return -err->code;
@@ -162,7 +159,7 @@ static int print_text(const struct qb_answer *answer, struct qb_error *err)
 	for (size_t i = 0; i < QB_ARRAY_SIZE(absent); i++) {
 		if (!qb_lines_any(steps, absent[i].status))
 			continue;
-		qb_query_heading(absent[i].heading);
+		qb_query_section(absent[i].heading);
 		if (qb_lines_missing(stdout, steps, absent[i].status, err) < 0)
 			return -err->code;
 	}

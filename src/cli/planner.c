@@ -27,22 +27,38 @@ static int take_pus(struct qb_answer *answer, const struct qb_pus *pus, struct q
 	return 0;
 }
 
-static int take_step(struct qb_answer *answer, const struct qb_message *message, bool known,
+/* Answers list the steps in nearly the same order: the search goes on where the last one ended. */
+static struct qb_step *find_from(
+	const struct qb_steps *steps, size_t n, const struct qb_step *like, size_t *hint)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct qb_step *step = &steps->v[(*hint + i) % n];
+
+		if (step->lever == like->lever && qb_unit_equal(&step->unit, &like->unit)) {
+			*hint = (*hint + i + 1) % n;
+			return step;
+		}
+	}
+	return NULL;
+}
+
+static int take_steps(struct qb_answer *answer, const struct qb_message *message, bool known,
 	struct qb_error *err)
 {
 	struct qb_steps *steps = &answer->steps;
-	struct qb_step *added, *first;
-	int r = qb_step_decode(steps, message->bytes + sizeof(message->head),
-		message->size - sizeof(message->head));
+	const size_t old = steps->n;
+	size_t end = old, hint = 0;
+	int r = qb_message_take_steps(message, steps);
 
 	if (r < 0)
-		return qb_error_errno(err, -r, "understand a step");
-	added = &steps->v[steps->n - 1];
-	first = known ? qb_steps_find(steps, added->lever, added->unit) : added;
-	if (first != added) {
-		*first = *added;
-		steps->n--;
+		return qb_error_errno(err, -r, "understand the steps");
+	for (size_t i = old; i < steps->n; i++) {
+		const struct qb_step added = steps->v[i];
+		struct qb_step *first = known ? find_from(steps, old, &added, &hint) : NULL;
+
+		*(first ? first : &steps->v[end++]) = added;
 	}
+	steps->n = end;
 	return 0;
 }
 
@@ -56,7 +72,7 @@ int qb_answer_take(struct qb_answer *answer, const struct qb_message *message, b
 	case QB_MSG_HOST: answer->host = message->host; return 0;
 	case QB_MSG_PU: return take_pus(answer, &message->pus, err);
 	case QB_MSG_SELECTION: answer->selection = message->selection.selection; return 0;
-	case QB_MSG_STEP: return take_step(answer, message, steps_known, err);
+	case QB_MSG_STEP: return take_steps(answer, message, steps_known, err);
 	case QB_MSG_DONE: answer->done = message->done; return 1;
 	case QB_MSG_ERROR:
 		return qb_error_set(err, message->error.code > 0 ? message->error.code : EIO, "%s",

@@ -32,11 +32,14 @@ bool qb_query_colour(void)
 
 void qb_query_heading(const char *text)
 {
-	static bool first = true;
 	bool colour = qb_query_colour();
-	printf("%s%s%s%s\n", first ? "" : "\n", colour ? "\033[1m" : "", text,
-		colour ? "\033[0m" : "");
-	first = false;
+	printf("%s%s%s\n", colour ? "\033[1m" : "", text, colour ? "\033[0m" : "");
+}
+
+void qb_query_section(const char *text)
+{
+	putchar('\n');
+	qb_query_heading(text);
 }
 
 const char *qb_query_missing(

@@ -25,8 +25,9 @@ int qb_query_print(const struct qb_json *json, int status);
 
 /* Is colour wanted on stdout: a terminal, and NO_COLOR unset? */
 bool qb_query_colour(void);
-/* A line that stands out, after an empty one unless it is the first. */
+/* A line that stands out; the same after an empty one. */
 void qb_query_heading(const char *text);
+void qb_query_section(const char *text);
 
 /*
  * Is `key` to be had, by these steps? NULL: yes. Else why not; a key that the profile leaves alone

@@ -99,20 +99,23 @@ static bool is_bystander(const struct qb_step *step)
 	       qb_lever_same(step->lever, step->before, after(step));
 }
 
+/* What one of our writes changed elsewhere was never planned, and has been applied all the same. */
+static const char *status_name(const struct qb_step *step)
+{
+	bool coupled = step->status == QB_STATUS_PLANNED && !step->wanted;
+	return qb_status_name(coupled ? QB_STATUS_APPLIED : (enum qb_status)step->status);
+}
+
 static void put_levers(struct qb_json *json, const struct qb_steps *steps)
 {
-	char unit[QB_NAME_MAX + 64];
-
 	qb_json_array(json, "levers");
 	for (size_t i = 0; i < steps->n; i++) {
 		const struct qb_step *step = &steps->v[i];
 		if (is_bystander(step))
 			continue;
-		qb_lever_unit_name(step->lever, &step->unit, unit, sizeof(unit));
 		qb_json_object(json, NULL);
-		qb_json_text(json, "lever", qb_lever_name(step->lever));
-		qb_json_text(json, "unit", unit);
-		qb_json_text(json, "status", qb_status_name(step->status));
+		qb_json_step(json, step);
+		qb_json_text(json, "status", status_name(step));
 		qb_json_text(json, "before", step->before);
 		qb_json_text(json, "wanted", step->wanted);
 		qb_json_text(json, "after", after(step));

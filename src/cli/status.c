@@ -226,7 +226,6 @@ static void put_session(struct qb_json *json, const struct status *status)
 static int print_json(const struct status *status)
 {
 	_cleanup_(qb_json_freep) struct qb_json *json = qb_json_new();
-	char unit[QB_NAME_MAX + 64];
 
 	qb_json_text(json, "schema", "quietbench/status/1");
 	qb_json_text(json, "state", states[status->state].name);
@@ -235,10 +234,8 @@ static int print_json(const struct status *status)
 	qb_json_array(json, "drift");
 	for (size_t i = 0; i < status->drift.n; i++) {
 		const struct qb_step *step = &status->drift.v[i];
-		qb_lever_unit_name(step->lever, &step->unit, unit, sizeof(unit));
 		qb_json_object(json, NULL);
-		qb_json_text(json, "lever", qb_lever_name(step->lever));
-		qb_json_text(json, "unit", unit);
+		qb_json_step(json, step);
 		qb_json_text(json, "left", step->before);
 		qb_json_text(json, "now", step->wanted);
 		qb_json_end(json);

@@ -60,16 +60,59 @@ int qb_message_send(int fd, enum qb_message_type type, void *message, size_t siz
 	}
 }
 
-int qb_message_send_step(int fd, const struct qb_step *step)
+int qb_message_send_steps(int fd, const struct qb_steps *steps)
 {
 	_Alignas(8) unsigned char buf[QB_MESSAGE_MAX];
-	int n = qb_step_encode(step, buf + sizeof(struct qb_message_head),
-		sizeof(buf) - sizeof(struct qb_message_head));
+	size_t used = sizeof(struct qb_message_head);
 
-	if (n < 0)
-		return n;
-	return qb_message_send(fd, QB_MSG_STEP, buf, sizeof(struct qb_message_head) + (size_t)n,
-		NULL, 0);
+	for (size_t i = 0; i < steps->n;) {
+		uint32_t length;
+		int n = -EMSGSIZE;
+
+		if (used + sizeof(length) < sizeof(buf))
+			n = qb_step_encode(&steps->v[i], buf + used + sizeof(length),
+				sizeof(buf) - used - sizeof(length));
+		if (n >= 0) {
+			length = (uint32_t)n;
+			memcpy(buf + used, &length, sizeof(length));
+			used += sizeof(length) + length;
+			i++;
+		}
+		if (n == -EMSGSIZE && used == sizeof(struct qb_message_head))
+			return n; /* one step that no packet holds */
+		if (n == -EMSGSIZE || i == steps->n) {
+			int r = qb_message_send(fd, QB_MSG_STEP, buf, used, NULL, 0);
+
+			if (r < 0)
+				return r;
+			used = sizeof(struct qb_message_head);
+		}
+	}
+	return 0;
+}
+
+int qb_message_take_steps(const struct qb_message *message, struct qb_steps *steps)
+{
+	size_t at = sizeof(message->head);
+	int n = 0;
+
+	while (at < message->size) {
+		uint32_t length;
+		int r;
+
+		if (message->size - at < sizeof(length))
+			return -EBADMSG;
+		memcpy(&length, message->bytes + at, sizeof(length));
+		at += sizeof(length);
+		if (length > message->size - at)
+			return -EBADMSG;
+		r = qb_step_decode(steps, message->bytes + at, length);
+		if (r < 0)
+			return r;
+		at += length;
+		n++;
+	}
+	return n;
 }
 
 int qb_message_send_done(int fd, enum qb_message_type of)

@@ -4,14 +4,14 @@
 #include <core/restore.h>
 #include <errno.h>
 
-void qb_session_free(struct qb_session *session)
+void qb_conditioning_free(struct qb_conditioning *session)
 {
 	qb_journal_close(&session->journal);
 	qb_steps_free(&session->steps);
 }
 
 /* Survivors go before the survey: as long as they sit in the run's group it cannot be removed. */
-static int clear_benchmark(struct qb_session *s, bool end, const struct qb_isolation_seen *seen,
+static int clear_benchmark(struct qb_conditioning *s, bool end, const struct qb_isolation_seen *seen,
 	struct qb_error *err)
 {
 	if (!s->journal.bench.pid)
@@ -20,7 +20,7 @@ static int clear_benchmark(struct qb_session *s, bool end, const struct qb_isola
 }
 
 /* Journals steps that were appended after the journal was opened. */
-static int journal_new(struct qb_session *s, struct qb_error *err)
+static int journal_new(struct qb_conditioning *s, struct qb_error *err)
 {
 	int r = 0;
 
@@ -30,7 +30,7 @@ static int journal_new(struct qb_session *s, struct qb_error *err)
 }
 
 /* Threads born under our masks while we undid: each round finds fewer. */
-static int settle_threads(struct qb_session *s, struct qb_undo_summary *sum, struct qb_error *err)
+static int settle_threads(struct qb_conditioning *s, struct qb_undo_summary *sum, struct qb_error *err)
 {
 	for (int round = 0; round < QB_ISOLATION_ROUNDS; round++) {
 		int r = qb_isolation_settle(&s->steps, err);
@@ -45,7 +45,7 @@ static int settle_threads(struct qb_session *s, struct qb_undo_summary *sum, str
 	return 0;
 }
 
-static int finish(struct qb_session *s, struct qb_error *err)
+static int finish(struct qb_conditioning *s, struct qb_error *err)
 {
 	int r = qb_conflicts_keep(QB_CONFLICTS_PATH, &s->journal.owner, &s->steps, err);
 
@@ -61,7 +61,7 @@ static int finish(struct qb_session *s, struct qb_error *err)
 	return 0;
 }
 
-int qb_restore_session(struct qb_session *s, bool end, const struct qb_isolation_seen *seen,
+int qb_restore_host(struct qb_conditioning *s, bool end, const struct qb_isolation_seen *seen,
 	struct qb_undo_summary *ret, struct qb_error *err)
 {
 	struct qb_error first = {0}, later = {0};
@@ -88,15 +88,15 @@ static int drop(const char *path, struct qb_error *err)
 	return 0;
 }
 
-int qb_restore_load(struct qb_session *ret, struct qb_error *err)
+int qb_restore_load(struct qb_conditioning *ret, struct qb_error *err)
 {
-	struct qb_session session = {.journal.fd = -1};
+	struct qb_conditioning session = {.journal.fd = -1};
 	int r = qb_journal_open(&session.journal, QB_JOURNAL_PATH, &session.steps, err);
 
 	if (r == -ENOENT)
 		return 0;
 	if (r == -ESTALE || (r == 0 && session.journal.settled)) {
-		qb_session_free(&session);
+		qb_conditioning_free(&session);
 		r = drop(QB_JOURNAL_PATH, err);
 		return r < 0 ? r : drop(QB_SUMMARY_PATH, err);
 	}

@@ -12,7 +12,7 @@
 #include <levers/isolation.h>
 #include <stdbool.h>
 
-struct qb_session {
+struct qb_conditioning {
 	struct qb_journal journal; /* fd -1: nothing was journaled, nothing to restore */
 	struct qb_steps steps;
 };
@@ -23,14 +23,14 @@ struct qb_session {
  * settled and removed, and what could not be put back is kept (apply.h, conflicts). An error means
  * that the journal stays: a later start tries again.
  */
-int qb_restore_session(struct qb_session *session, bool end, const struct qb_isolation_seen *seen,
+int qb_restore_host(struct qb_conditioning *session, bool end, const struct qb_isolation_seen *seen,
 	struct qb_undo_summary *ret, struct qb_error *err);
 
 /*
  * Loads a dead session's journal into *ret. 1: there is one to restore; 0: there is none (one of
  * another boot is removed, one that was settled too); negative: it cannot be trusted.
  */
-int qb_restore_load(struct qb_session *ret, struct qb_error *err);
-void qb_session_free(struct qb_session *session);
+int qb_restore_load(struct qb_conditioning *ret, struct qb_error *err);
+void qb_conditioning_free(struct qb_conditioning *session);
 
 #endif

@@ -22,6 +22,11 @@ struct qb_unit qb_unit_number(uint32_t number)
 	return (struct qb_unit){.number = number};
 }
 
+bool qb_unit_equal(const struct qb_unit *a, const struct qb_unit *b)
+{
+	return a->number == b->number && a->key == b->key && strcmp(a->name, b->name) == 0;
+}
+
 const char *qb_status_name(enum qb_status status)
 {
 	switch (status) {
@@ -173,8 +178,7 @@ struct qb_step *qb_steps_find(const struct qb_steps *steps, unsigned lever, stru
 	for (size_t i = 0; i < steps->n; i++) {
 		struct qb_step *step = &steps->v[i];
 
-		if (step->lever == lever && step->unit.number == unit.number &&
-			step->unit.key == unit.key && strcmp(step->unit.name, unit.name) == 0)
+		if (step->lever == lever && qb_unit_equal(&step->unit, &unit))
 			return step;
 	}
 	return NULL;

@@ -7,7 +7,7 @@
 /* Threads that may be born during the run and still get a record. */
 #define ROOM_FOR_BIRTHS 512
 
-static int journal_steps(struct qb_session *s, size_t from, size_t to, struct qb_error *err)
+static int journal_steps(struct qb_conditioning *s, size_t from, size_t to, struct qb_error *err)
 {
 	int r = 0;
 
@@ -17,7 +17,7 @@ static int journal_steps(struct qb_session *s, size_t from, size_t to, struct qb
 }
 
 /* Snapshot, journal, write: in this order, each for all of from..to before the next. */
-static int apply_range(struct qb_session *s, size_t from, size_t to, struct qb_error *err)
+static int apply_range(struct qb_conditioning *s, size_t from, size_t to, struct qb_error *err)
 {
 	int r = qb_apply_snapshot(&s->steps, from, to, err);
 
@@ -28,7 +28,7 @@ static int apply_range(struct qb_session *s, size_t from, size_t to, struct qb_e
 	return r;
 }
 
-static int sweep(struct qb_session *s, const struct qb_selection *selection,
+static int sweep(struct qb_conditioning *s, const struct qb_selection *selection,
 	const struct qb_profile *profile, struct qb_error *err)
 {
 	for (int round = 0; round < QB_ISOLATION_ROUNDS; round++) {
@@ -54,7 +54,7 @@ static bool partition_failed(const struct qb_steps *steps)
 	return false;
 }
 
-int qb_conduct_apply(struct qb_session *s, const struct qb_journal_owner *owner,
+int qb_conduct_apply(struct qb_conditioning *s, const struct qb_journal_owner *owner,
 	struct qb_selection *selection, const struct qb_profile *profile, struct qb_error *err)
 {
 	size_t rivals;

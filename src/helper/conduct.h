@@ -13,7 +13,7 @@
  * us, masks isolate instead. On error the caller restores `session` (its journal knows how far
  * it came).
  */
-int qb_conduct_apply(struct qb_session *session, const struct qb_journal_owner *owner,
+int qb_conduct_apply(struct qb_conditioning *session, const struct qb_journal_owner *owner,
 	struct qb_selection *selection, const struct qb_profile *profile, struct qb_error *err);
 
 #endif

@@ -45,7 +45,7 @@ struct monitor {
 	enum state state;
 	struct qb_hello hello;
 	struct qb_planned planned;
-	struct qb_session session;
+	struct qb_conditioning session;
 	struct qb_undo_summary summary;
 	bool restored; /* summary tells of this session */
 	bool early;    /* restored before the client asked (SIGTERM) */
@@ -61,7 +61,7 @@ static int restore(struct monitor *m, bool end, struct qb_error *err)
 
 	if (m->restored)
 		return 0;
-	r = qb_restore_session(&m->session, end, &seen, &m->summary, err);
+	r = qb_restore_host(&m->session, end, &seen, &m->summary, err);
 	if (r < 0)
 		return r;
 	m->restored = true;
@@ -78,7 +78,7 @@ static void tell_waiting(void *data, const char *holder)
 /* What dead sessions left is restored first; what cannot be trusted stops this one. */
 static int recover(struct monitor *m, bool *ret_recovered, struct qb_error *err)
 {
-	_cleanup_(qb_session_free) struct qb_session dead = {.journal.fd = -1};
+	_cleanup_(qb_conditioning_free) struct qb_conditioning dead = {.journal.fd = -1};
 	struct qb_undo_summary sum = {0};
 	int r = qb_recover_leftovers(&dead, &sum, err);
 
@@ -148,9 +148,8 @@ static int serve_plan(struct monitor *m, struct qb_error *err)
 		return r;
 	m->session.steps = m->planned.steps;
 	m->planned.steps = (struct qb_steps){0};
-	for (size_t i = 0; i < m->session.steps.n; i++)
-		if (qb_message_send_step(m->helper->session, &m->session.steps.v[i]) < 0)
-			return qb_error_set(err, EPIPE, "the client is gone");
+	if (qb_message_send_steps(m->helper->session, &m->session.steps) < 0)
+		return qb_error_set(err, EPIPE, "the client is gone");
 	m->state = STATE_APPLY;
 	return qb_message_send_done(m->helper->session, QB_MSG_PLAN);
 }
@@ -183,9 +182,8 @@ static int serve_apply(struct monitor *m, struct qb_error *err)
 			&m->planned.profile, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < m->session.steps.n; i++)
-		if (qb_message_send_step(m->helper->session, &m->session.steps.v[i]) < 0)
-			return qb_error_set(err, EPIPE, "the client is gone");
+	if (qb_message_send_steps(m->helper->session, &m->session.steps) < 0)
+		return qb_error_set(err, EPIPE, "the client is gone");
 	m->state = STATE_RUN;
 	return qb_message_send_done(m->helper->session, QB_MSG_APPLY);
 }
@@ -375,6 +373,6 @@ int qb_monitor_run(struct qb_helper *helper)
 	status = m.summary.failures ? EXIT_FAILURE : EXIT_SUCCESS;
 	if (m.session.journal.fd >= 0)
 		status = QB_MONITOR_UNSETTLED;
-	qb_session_free(&m.session);
+	qb_conditioning_free(&m.session);
 	return status;
 }

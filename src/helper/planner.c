@@ -91,28 +91,33 @@ static pid_t start(int *ret_socket, struct qb_error *err)
 }
 
 /* One step of the plan: the levers' own specification decides whether it stays. */
-static int take_step(const struct qb_message *message, struct qb_steps *steps, struct qb_error *err)
+static void judge_step(struct qb_steps *steps, struct qb_step *step)
 {
-	const size_t head = sizeof(struct qb_message_head);
 	struct qb_error why = {0};
-	struct qb_step *step;
 
-	if (qb_step_decode(steps, message->bytes + head, message->size - head) < 0)
-		return qb_error_set(err, EBADMSG, "the planner sent a step that is none");
-	step = &steps->v[steps->n - 1];
 	step->before = step->became = step->left = NULL;
 	step->intent = false;
 	step->verdict = QB_VERDICT_NONE;
 	step->restored = QB_RESTORED_NONE;
 	step->undoing = 0;
-	if (qb_levers[step->lever].where != QB_LEVER_HOST || step->status == QB_STATUS_UNSUPPORTED)
-		return 0;
-	step->status = QB_STATUS_PLANNED;
+	if (qb_levers[step->lever].where != QB_LEVER_HOST || step->status != QB_STATUS_PLANNED)
+		return;
 	if (step->wanted && qb_lever_judge(step->lever, &step->unit, step->wanted, &why) < 0) {
 		step->status = QB_STATUS_REFUSED;
 		step->reason = qb_steps_text(steps, why.text);
 	}
-	return 0;
+}
+
+static int take_steps(
+	const struct qb_message *message, struct qb_steps *steps, struct qb_error *err)
+{
+	size_t first = steps->n;
+
+	if (qb_message_take_steps(message, steps) < 0)
+		return qb_error_set(err, EBADMSG, "the planner sent a step that is none");
+	for (size_t i = first; i < steps->n; i++)
+		judge_step(steps, &steps->v[i]);
+	return 1;
 }
 
 /* 1: go on; 0: the plan is complete. */
@@ -125,7 +130,7 @@ static int take(struct qb_helper *helper, struct qb_message *message, struct qb_
 		break;
 	case QB_MSG_SELECTION: ret->selection = message->selection.selection; break;
 	case QB_MSG_HOST: break;
-	case QB_MSG_STEP: return take_step(message, &ret->steps, err) < 0 ? -err->code : 1;
+	case QB_MSG_STEP: return take_steps(message, &ret->steps, err);
 	case QB_MSG_DONE: return 0;
 	case QB_MSG_ERROR:
 		return qb_error_set(err, message->error.code > 0 ? message->error.code : EPROTO,

@@ -24,16 +24,12 @@ int qb_recover_report(int session, const struct qb_steps *steps,
 		.recovered = recovered,
 		.conflicts = (uint32_t)summary->conflicts,
 		.failures = (uint32_t)summary->failures};
+	int r;
 
 	if (summary->failures)
 		qb_message_send_note(session, "not restored: %s", summary->first.text);
-	for (size_t i = 0; i < steps->n; i++) {
-		int r = qb_message_send_step(session, &steps->v[i]);
-
-		if (r < 0)
-			return r;
-	}
-	return qb_message_send(session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
+	r = qb_message_send_steps(session, steps);
+	return r < 0 ? r : qb_message_send(session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
 }
 
 static void answer(struct qb_helper *helper, uint16_t request, const struct qb_steps *steps,
@@ -72,7 +68,7 @@ static void serve_rest(struct qb_helper *helper, const struct qb_steps *steps,
 
 int qb_recover_run(struct qb_helper *helper)
 {
-	_cleanup_(qb_session_free) struct qb_session s = {.journal.fd = -1};
+	_cleanup_(qb_conditioning_free) struct qb_conditioning s = {.journal.fd = -1};
 	const struct qb_isolation_seen seen = {
 		.seen = qb_recover_leftover, .data = &helper->session};
 	struct qb_undo_summary summary = {0};
@@ -81,7 +77,7 @@ int qb_recover_run(struct qb_helper *helper)
 
 	r = qb_restore_load(&s, &err);
 	if (r > 0)
-		r = qb_restore_session(&s, qb_peer_dead(&helper->peer), &seen, &summary, &err);
+		r = qb_restore_host(&s, qb_peer_dead(&helper->peer), &seen, &summary, &err);
 	if (r < 0) {
 		summary.failures++;
 		summary.first = err;
@@ -91,7 +87,7 @@ int qb_recover_run(struct qb_helper *helper)
 	return summary.failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-int qb_recover_leftovers(struct qb_session *ret_session, struct qb_undo_summary *ret,
+int qb_recover_leftovers(struct qb_conditioning *ret_session, struct qb_undo_summary *ret,
 	struct qb_error *err)
 {
 	int r = qb_restore_load(ret_session, err);
@@ -99,6 +95,6 @@ int qb_recover_leftovers(struct qb_session *ret_session, struct qb_undo_summary 
 	if (r <= 0)
 		return r;
 	/* Its client is dead, or it would not have been left: the benchmark is ended. */
-	r = qb_restore_session(ret_session, true, NULL, ret, err);
+	r = qb_restore_host(ret_session, true, NULL, ret, err);
 	return r < 0 ? r : 1;
 }

@@ -27,8 +27,7 @@ static void imposed_free(struct imposed *imposed)
 	free(imposed->v);
 }
 
-/* Texts are shared, so equal pointers are equal masks: a list of a few, whatever the host's size.
- */
+/* Texts are shared, so equal pointers are equal masks: a few, whatever the host's size. */
 static int impose(struct imposed *imposed, const char *mask)
 {
 	for (size_t i = 0; i < imposed->n; i++)
@@ -84,10 +83,10 @@ static int imposed_collect(
 
 	for (size_t i = 0; r == 0 && i < steps->n; i++) {
 		const struct qb_step *step = &steps->v[i];
-		const char *mask = step->left	  ? step->left
-				   : step->became ? step->became
-						  : step->wanted;
+		const char *mask = step->left ? step->left : step->became;
 
+		if (!mask)
+			mask = step->wanted;
 		if (step->lever != QB_LEVER_TASK_AFFINITY)
 			impose_groups(imposed, step, &online);
 		else if (mask && !qb_lever_same(QB_LEVER_TASK_AFFINITY, mask, step->before))
@@ -179,14 +178,18 @@ static bool everywhere(const char *mask)
 	       qb_cpus_subset(&online, &cpus);
 }
 
-/* A thread without a step. Before the undo everybody gets one; after it, only the newborn that
- * carry what their parent had while we were at it. */
+/*
+ * A thread without a step. Before the undo everybody gets one; after it, only the newborn that
+ * carry what their parent had while we were at it: our mask, or every CPU, which is what the
+ * removal of a cpuset left their parent with until its own mask was back.
+ */
 static int adopt_newborn(
 	const struct survey *survey, const struct qb_task *task, struct qb_error *err)
 {
 	const struct qb_step *parent = qb_task_index_ancestor(&survey->masks, task);
+	const bool cpusets = survey->imposed.house[0];
 	bool ours = is_imposed(&survey->imposed, task->allowed) ||
-		    (survey->settled && everywhere(task->allowed));
+		    (survey->settled && cpusets && everywhere(task->allowed));
 	const char *before = ours && parent ? parent->before : task->allowed;
 
 	if (survey->settled && same(before, task->allowed))

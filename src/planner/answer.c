@@ -89,11 +89,7 @@ int qb_answer_selection(const struct qb_selection *selection, struct qb_error *e
 
 int qb_answer_steps(const struct qb_steps *steps, struct qb_error *err)
 {
-	for (size_t i = 0; i < steps->n; i++) {
-		int r = qb_message_send_step(0, &steps->v[i]);
+	int r = qb_message_send_steps(0, steps);
 
-		if (r < 0)
-			return qb_error_errno(err, -r, "answer");
-	}
-	return 0;
+	return r < 0 ? qb_error_errno(err, -r, "answer") : 0;
 }

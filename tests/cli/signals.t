@@ -22,20 +22,18 @@ within() { # COMMAND...: succeeds within 10 s
 	return 1
 }
 has() { grep -q "$1" "$2" 2>/dev/null; }
-# begin COMMAND...: quietbench in a session of its own; sets qb_pid, which is also its group
+# begin COMMAND...: quietbench, the first of a session of its own, and so of its group: $qb_pid
 begin() {
 	: >got
-	$user setsid -w "$qb" run -q -- "$@" >got 2>&1 </dev/null &
-	job=$!
+	$user setsid "$qb" run -q -- "$@" >got 2>&1 </dev/null &
+	qb_pid=$!
 	within has ready got
-	qb_pid=$(pgrep -n -x -f "$qb run -q -- $*" -P "$job" || pgrep -o -x -f "$qb run -q -- $*")
-	group=$(ps -o pgid= -p "$qb_pid" | tr -d ' ')
 }
 # end: asks for the counts; sets status and counts
 end() {
 	sleep 0.3
 	kill -USR2 "$qb_pid"
-	wait "$job"
+	wait "$qb_pid"
 	status=$?
 	counts=$(sed -n 2p got)
 }
@@ -52,7 +50,7 @@ is "the command's own status" "$status" 7
 
 begin ./count
 for s in USR1 TERM INT HUP CONT WINCH USR1; do
-	kill -$s -"$group"
+	kill -$s -"$qb_pid"
 	settle
 done
 end
@@ -60,7 +58,7 @@ is "sent to the group" "$counts" "CONT=1 HUP=1 INT=1 TERM=1 USR1=2 WINCH=1"
 
 begin ./count
 for s in USR1 TERM; do
-	kill -$s -"$group"
+	kill -$s -"$qb_pid"
 	settle
 	kill -$s "$qb_pid"
 	settle
@@ -69,14 +67,14 @@ end
 is "sent to the group, then to quietbench" "$counts" "TERM=2 USR1=2"
 
 begin setsid ./count
-kill -USR1 -"$group"
+kill -USR1 -"$qb_pid"
 settle
 end
 is "the command has left the group" "$counts" "USR1=1"
 
 begin sh -c 'echo ready; exec sleep 100'
 kill -TERM "$qb_pid"
-wait "$job"
+wait "$qb_pid"
 is "SIGTERM ends a command that does not handle it" "$?" 143
 
 $user timeout 1 "$qb" run -q -- sleep 100
@@ -92,14 +90,15 @@ child=$(pgrep -P "$qb_pid" -x sh)
 kill -STOP "$child"
 within [ "$(ps -o stat= -p "$child" | cut -c1)" = T ]
 kill -CONT "$child"
-wait "$job"
+wait "$qb_pid"
 is "a command stopped and continued by others" "$?" 8
 
 begin ./count
 kill -KILL "$qb_pid"
-wait "$job" 2>/dev/null
+wait "$qb_pid" 2>/dev/null
 kill -USR2 "$(pgrep -n -f '^/usr/bin/perl ./count$')"
 within has '^$' got
 ok "without privilege a killed quietbench leaves the command to itself" within [ "$(wc -l <got)" = 2 ]
-ok "and nothing of its own" sh -c "! pgrep -x quietbench-sig -u $($user id -u) >/dev/null"
+none_of_ours() { ! pgrep -s "$qb_pid" -x quietbench-sig >/dev/null; }
+ok "and nothing of its own stays" within none_of_ours
 finish

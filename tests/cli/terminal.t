@@ -7,10 +7,8 @@ pty=$build/tests/pty
 # person NAME: drives a shell on a terminal by the script on standard input
 person() {
 	{
-		echo "send PS1='ready> '\\n"
-		echo 'expect ready> '
-		echo "send PATH=$PATH qb=$qb\\n"
-		echo 'expect ready> '
+		printf '%s\n' "send PS1='ready> '\n" 'expect ready> ' \
+			"send PATH=$PATH qb=$qb\n" 'expect ready> '
 		cat
 	} | $user "$pty" sh -i >"$tmp/transcript" 2>&1
 	met=$?
@@ -93,7 +91,9 @@ send sleep 100\n
 pause 300
 send ^Z
 expect inner> 
-send kill %1; exit 9\n
+send kill -KILL %1\n
+expect inner> 
+send wait; exit 9\n
 expect status 9
 expect ready> 
 send echo status=$?\n

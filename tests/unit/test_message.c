@@ -38,17 +38,36 @@ static void a_step_travels_whole(void **state)
 	(void)state;
 	step->status = QB_STATUS_FAILED;
 	step->reason = qb_steps_text(&steps, "because");
-	assert_int_equal(qb_message_send_step(pair[0], step), 0);
+	assert_int_equal(qb_message_send_steps(pair[0], &steps), 0);
 	assert_int_equal(qb_message_receive(pair[1], &message, NULL), 1);
 	assert_int_equal(message.head.type, QB_MSG_STEP);
-	assert_int_equal(qb_step_decode(&got, message.bytes + sizeof(message.head),
-				 message.size - sizeof(message.head)),
-		0);
+	assert_int_equal(qb_message_take_steps(&message, &got), 1);
 	assert_string_equal(got.v[0].before, "ff");
 	assert_string_equal(got.v[0].wanted, "");
 	assert_null(got.v[0].became);
 	assert_string_equal(got.v[0].reason, "because");
 	assert_true(got.v[0].unit.key == UINT64_MAX);
+}
+
+static void many_steps_share_packets(void **state)
+{
+	_cleanup_(qb_steps_free) struct qb_steps steps = {0}, got = {0};
+	int packets = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++)
+		assert_non_null(qb_steps_add(
+			&steps, QB_LEVER_IRQ, qb_unit_number(i), "ffffffff", "0fffffff"));
+	assert_int_equal(qb_message_send_steps(pair[0], &steps), 0);
+	for (; got.n < 1000; packets++) {
+		assert_int_equal(qb_message_receive(pair[1], &message, NULL), 1);
+		assert_true(qb_message_take_steps(&message, &got) > 0);
+	}
+	assert_true(packets < 10);
+	for (unsigned i = 0; i < 1000; i++)
+		assert_int_equal(got.v[i].unit.number, i);
+	message.size--;
+	assert_int_equal(qb_message_take_steps(&message, &got), -EBADMSG);
 }
 
 static void malformed_steps_are_refused(void **state)
@@ -157,6 +176,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
 	const struct CMUnitTest tests[] = {
 		TEST(a_step_travels_whole),
+		TEST(many_steps_share_packets),
 		TEST(malformed_steps_are_refused),
 		TEST(fds_and_credentials_arrive),
 		TEST(wrong_packets_are_refused),

@@ -244,6 +244,7 @@ static void test_levers(void **state)
 	assert_string_equal(text_at(first, "wanted"), "performance");
 	assert_string_equal(text_at(first, "after"), "performance");
 	assert_string_equal(text_at(first, "restored"), "yes");
+	assert_string_equal(text_at(last, "unit"), ""); /* the lever as a whole */
 	assert_string_equal(text_at(last, "status"), "unsupported");
 	assert_string_equal(text_at(last, "reason"), "this driver has none");
 	assert_true(json_is_null(json_object_get(last, "restored")));
@@ -256,13 +257,14 @@ static void test_coupled(void **state)
 {
 	(void)state;
 	struct session *s = full();
-	add_step(s, QB_LEVER_MAX_FREQ, 0, QB_STATUS_APPLIED, QB_RESTORED_YES, "4700000", NULL,
+	add_step(s, QB_LEVER_MAX_FREQ, 0, QB_STATUS_PLANNED, QB_RESTORED_YES, "4700000", NULL,
 		"2100000", NULL);
 	json_t *json = written(s), *levers = json_object_get(json, "levers");
 	json_t *coupled = json_array_get(levers, 4);
 
 	assert_int_equal(json_array_size(levers), 5);
 	assert_true(json_is_null(json_object_get(coupled, "wanted")));
+	assert_string_equal(text_at(coupled, "status"), "applied");
 	assert_string_equal(text_at(coupled, "after"), "2100000");
 	json_decref(json);
 	session_free(s);
