@@ -38,6 +38,7 @@
 #define QB_STATE_DIR    "/run/quietbench"
 #define QB_JOURNAL_PATH QB_STATE_DIR "/journal"
 #define QB_SUMMARY_PATH QB_STATE_DIR "/summary"
+#define QB_LOCK_PATH    QB_STATE_DIR "/lock"
 
 enum qb_mark {
 	QB_MARK_INTENT,  /* about to write */

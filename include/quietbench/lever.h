@@ -42,7 +42,6 @@ enum qb_lever_id {
 	QB_LEVER_CONTROLLER,     /* root cgroup.subtree_control, +cpuset */
 	QB_LEVER_GROUP,          /* the run's cgroup: absent | present */
 	QB_LEVER_GROUP_CPUS,     /* its cpuset.cpus */
-	QB_LEVER_GROUP_MEMS,     /* its cpuset.mems (v1 needs it before tasks) */
 	QB_LEVER_PARTITION,      /* cpuset.cpus.partition: member | root | isolated */
 	QB_LEVER_SHIELD,         /* v1: the housekeeping cpuset: absent | present */
 	QB_LEVER_SHIELD_CPUS,

@@ -4,7 +4,7 @@
  *
  * Purpose: one JSON file (schema "quietbench/record/1") from which a result can be judged long
  * after the host has changed. This struct only gathers pointers to what the session collected; it
- * owns nothing. src/core/record.c is the only place that turns it into JSON.
+ * owns nothing. src/cli/record.c is the only place that turns it into JSON.
  *
  *	qb_record_prepare(file, &err)          before the host is touched: a bad path is found early
  *	… the run …

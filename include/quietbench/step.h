@@ -89,7 +89,8 @@ void qb_steps_free(struct qb_steps *steps);
 /* Appends; NULL texts allowed. Returns the step (valid until the next add) or NULL: no memory. */
 struct qb_step *qb_steps_add(struct qb_steps *steps, unsigned lever, struct qb_unit unit,
 	const char *before, const char *wanted);
-/* A lever that cannot be had here, and why in words a person can act on. 0 or -ENOMEM. */
+/* A lever that cannot be had here, and why in words a person can act on; the same reason for
+ * another unit is not said again. 0 or -ENOMEM. */
 int qb_steps_refuse(struct qb_steps *steps, unsigned lever, enum qb_status status, const char *fmt,
 	...) __attribute__((format(printf, 4, 5)));
 /* The shared copy of a text (NULL for NULL, or when there is no memory). */

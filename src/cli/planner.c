@@ -6,6 +6,7 @@
 #include <cli/spawn.h>
 #include <errno.h>
 #include <limits.h>
+#include <quietbench/lever.h>
 #include <sys/wait.h>
 
 void qb_answer_free(struct qb_answer *answer)
@@ -56,6 +57,9 @@ static int take_steps(struct qb_answer *answer, const struct qb_message *message
 		const struct qb_step added = steps->v[i];
 		struct qb_step *first = known ? find_from(steps, old, &added, &hint) : NULL;
 
+		/* What became of the benchmark's own process only we know. */
+		if (first && qb_levers[added.lever].where == QB_LEVER_CHILD)
+			continue;
 		*(first ? first : &steps->v[end++]) = added;
 	}
 	steps->n = end;

@@ -2,6 +2,7 @@
 /* What the commands share that ask and change nothing, see query.h. */
 #include <base/macros.h>
 #include <cli/query.h>
+#include <cli/require.h>
 #include <cli/say.h>
 #include <quietbench/lever.h>
 
@@ -49,19 +50,8 @@ const char *qb_query_missing(
 
 	for (size_t i = 0; i < steps->n; i++) {
 		const struct qb_step *step = &steps->v[i];
-		/* Single interrupts that their driver or the kernel holds are no lack of the lever.
-		 */
-		if (qb_levers[step->lever].key != key ||
-			(step->lever == QB_LEVER_IRQ && step->wanted))
-			continue;
-		switch ((enum qb_status)step->status) {
-		case QB_STATUS_PLANNED:
-		case QB_STATUS_APPLIED:
-		case QB_STATUS_UNCHANGED: break;
-		case QB_STATUS_UNSUPPORTED:
-		case QB_STATUS_REFUSED:
-		case QB_STATUS_FAILED: return step->reason ? step->reason : "no reason given";
-		}
+		if (qb_levers[step->lever].key == key && qb_require_lacks(step))
+			return step->reason ? step->reason : "no reason given";
 	}
 	if (setting->kind == QB_SETTING_UNSET || qb_setting_is(setting, "keep"))
 		return "the profile leaves it alone";

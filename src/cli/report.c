@@ -4,6 +4,7 @@
 #include <base/text.h>
 #include <cli/lines.h>
 #include <cli/report.h>
+#include <cli/require.h>
 #include <cli/say.h>
 #include <errno.h>
 #include <quietbench/lever.h>
@@ -15,18 +16,6 @@ static bool took_effect(const struct qb_step *step)
 {
 	return step->wanted &&
 	       (step->status == QB_STATUS_APPLIED || step->status == QB_STATUS_UNCHANGED);
-}
-
-static bool is_missing(const struct qb_step *step)
-{
-	return step->status == QB_STATUS_UNSUPPORTED || step->status == QB_STATUS_REFUSED ||
-	       step->status == QB_STATUS_FAILED;
-}
-
-/* Interrupts that stay are counted, not listed: their kernel manages them. */
-static bool is_fixed_irq(const struct qb_step *step)
-{
-	return step->lever == QB_LEVER_IRQ && step->wanted && is_missing(step);
 }
 
 /* Are others really kept off the benchmark's CPUs, whatever was planned? */
@@ -46,16 +35,23 @@ static bool is_isolated(const struct qb_steps *steps)
 static void report_cpus(const struct qb_answer *answer)
 {
 	const struct qb_selection *chosen = &answer->selection;
+	const struct qb_host *host = &answer->host;
 	char line[512], cpus[256];
 
-	qb_lines_head(&answer->profile, &answer->host, chosen, line, sizeof(line));
-	if (is_isolated(&answer->steps))
+	if (is_isolated(&answer->steps)) {
+		qb_lines_head(&answer->profile, host, chosen, line, sizeof(line));
 		qb_say(QB_SAY_NOTE, "%s", line);
-	else
-		qb_say(QB_SAY_NOTE, "%s: CPU %s for the benchmark, others are not kept off",
-			answer->profile.name,
-			qb_cpus_format_list(&chosen->bench, cpus, sizeof(cpus)) < 0 ? "many"
-										    : cpus);
+	} else {
+		if (qb_cpus_format_list(&chosen->bench, cpus, sizeof(cpus)) < 0)
+			qb_text_copy(cpus, sizeof(cpus), "many");
+		qb_say(QB_SAY_NOTE, "%s%s%s%s: CPU%s %s for the benchmark, others are not kept off",
+			answer->profile.name, host->guest ? " (" : "",
+			host->guest ? host->hypervisor : "",
+			!host->guest	    ? ""
+			: *host->hypervisor ? " guest)"
+					    : "guest)",
+			qb_cpus_count(&chosen->bench) == 1 ? "" : "s", cpus);
+	}
 	if (chosen->note[0])
 		qb_say(QB_SAY_NOTE, "%s", chosen->note);
 	if (chosen->why[0])
@@ -104,39 +100,47 @@ static void report_clock(const struct qb_answer *answer)
 			clock_text(NULL, answer->host.max_khz, was));
 }
 
-static void report_count(const struct qb_steps *steps)
+/* Single interrupts that stay: how many, and why (without what is in brackets: that is `plan`'s).
+ */
+static unsigned count_fixed(const struct qb_steps *steps, char *reason, size_t size)
 {
-	bool applied[QB_KEY_COUNT] = {0};
-	unsigned n = 0, irqs = 0;
-	const char *reason = "no reason given";
-	size_t length;
+	unsigned n = 0;
 
 	for (size_t i = 0; i < steps->n; i++) {
 		const struct qb_step *step = &steps->v[i];
-		enum qb_key key = qb_levers[step->lever].key;
+		const char *why = step->reason ? step->reason : "no reason given";
 
-		if (is_fixed_irq(step)) {
-			irqs++;
-			reason = step->reason ? step->reason : reason;
-		} else if (took_effect(step) && !applied[key]) {
-			applied[key] = true;
-			n++;
-		}
+		if (step->lever != QB_LEVER_IRQ || !step->wanted || took_effect(step))
+			continue;
+		qb_text_format(reason, size, "%.*s", (int)strcspn(why, "("), why);
+		n++;
 	}
-	length = strcspn(reason, "("); /* what is in brackets is for `plan` */
-	while (length && reason[length - 1] == ' ')
-		length--;
+	while (n && *reason && reason[strlen(reason) - 1] == ' ')
+		reason[strlen(reason) - 1] = '\0';
+	return n;
+}
+
+static void report_count(const struct qb_steps *steps)
+{
+	bool applied[QB_KEY_COUNT] = {0};
+	char reason[128], stay[160] = "";
+	unsigned n = 0, irqs = count_fixed(steps, reason, sizeof(reason));
+
+	for (size_t i = 0; i < steps->n; i++) {
+		enum qb_key key = qb_levers[steps->v[i].lever].key;
+
+		n += took_effect(&steps->v[i]) && !applied[key];
+		applied[key] = applied[key] || took_effect(&steps->v[i]);
+	}
 	if (irqs)
-		qb_say(QB_SAY_NOTE, "%u lever%s applied; %u IRQ%s (%.*s)", n, n == 1 ? "" : "s",
-			irqs, irqs == 1 ? " stays" : "s stay", (int)length, reason);
-	else
-		qb_say(QB_SAY_NOTE, "%u lever%s applied", n, n == 1 ? "" : "s");
+		qb_text_format(stay, sizeof(stay), "; %u IRQ%s (%s)", irqs,
+			irqs == 1 ? " stays" : "s stay", reason);
+	qb_say(QB_SAY_NOTE, "%u lever%s applied%s", n, n == 1 ? "" : "s", stay);
 }
 
 static bool same_reason(const struct qb_step *a, const struct qb_step *b)
 {
-	return is_missing(b) && !is_fixed_irq(b) && a->reason && b->reason &&
-	       strcmp(a->reason, b->reason) == 0;
+	return qb_require_lacks(b) && a->reason && b->reason && strcmp(a->reason, b->reason) == 0;
 }
 
 /* One line for all levers that are missing for the reason of step `at`, if it is its first. */
@@ -198,7 +202,7 @@ void qb_report_conditioned(const struct qb_answer *answer)
 	report_clock(answer);
 	report_count(&answer->steps);
 	for (size_t i = 0; i < answer->steps.n; i++)
-		if (is_missing(&answer->steps.v[i]) && !is_fixed_irq(&answer->steps.v[i]))
+		if (qb_require_lacks(&answer->steps.v[i]))
 			report_reason(&answer->steps, i);
 	report_changes(&answer->steps);
 }
@@ -287,8 +291,9 @@ void qb_report_restored(const struct qb_answer *answer, const struct qb_session 
 
 	report_leftovers(session);
 	if (done->recovered)
-		qb_say(QB_SAY_WARN, "the helper's monitor died during the run; its guardian healed "
-				    "the host");
+		qb_say(QB_SAY_WARN,
+			"the helper ended before the command did: the host was restored "
+			"meanwhile, and what was measured is worth nothing");
 	if (done->conflicts) {
 		name_steps(&answer->steps, QB_RESTORED_CONFLICT, names, sizeof(names));
 		qb_say(QB_SAY_WARN, "changed by somebody else meanwhile and left so: %s", names);

@@ -6,6 +6,22 @@
 #include <errno.h>
 #include <quietbench/lever.h>
 
+bool qb_require_lacks(const struct qb_step *step)
+{
+	enum qb_unit_kind kind = qb_levers[step->lever].unit;
+
+	switch ((enum qb_status)step->status) {
+	case QB_STATUS_PLANNED:
+	case QB_STATUS_APPLIED:
+	case QB_STATUS_UNCHANGED: break;
+	case QB_STATUS_UNSUPPORTED:
+	case QB_STATUS_REFUSED:
+	case QB_STATUS_FAILED:
+		return !step->wanted || (kind != QB_UNIT_IRQ && kind != QB_UNIT_TASK);
+	}
+	return false;
+}
+
 bool qb_require_any(const struct qb_request *request, const struct qb_profile *profile)
 {
 	return request->n_require > 0 || qb_setting_next(&profile->set[QB_KEY_REQUIRE], NULL);

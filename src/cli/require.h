@@ -8,6 +8,11 @@
 #include <quietbench/protocol.h>
 #include <stdbool.h>
 
+/*
+ * Does this step say that its lever is not to be had? A single interrupt or thread that stays where
+ * it is says nothing of the kind.
+ */
+bool qb_require_lacks(const struct qb_step *step);
 /* Is anything required at all? */
 bool qb_require_any(const struct qb_request *request, const struct qb_profile *profile);
 /*

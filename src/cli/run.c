@@ -15,7 +15,7 @@
 #include <time.h>
 
 #define NOT_MEASURED "noise is not measured in this version"
-#define HELPER_DIED  "the helper died during the run"
+#define HELPER_ENDED "the helper ended before the command did"
 
 struct run {
 	const struct qb_cli *cli;
@@ -242,16 +242,10 @@ static enum qb_conditioned conditioned(const struct run *run)
 	for (size_t i = 0; i < run->answer.steps.n; i++) {
 		const struct qb_step *step = &run->answer.steps.v[i];
 
-		switch ((enum qb_status)step->status) {
-		case QB_STATUS_APPLIED:
-		case QB_STATUS_UNCHANGED:
-			any = any || qb_levers[step->lever].where == QB_LEVER_HOST;
-			break;
-		case QB_STATUS_PLANNED: break; /* coupled: remembered, not changed */
-		case QB_STATUS_UNSUPPORTED:
-		case QB_STATUS_REFUSED:
-		case QB_STATUS_FAILED: all = false; break;
-		}
+		all = all && !qb_require_lacks(step);
+		any = any || (qb_levers[step->lever].where == QB_LEVER_HOST &&
+				     (step->status == QB_STATUS_APPLIED ||
+					     step->status == QB_STATUS_UNCHANGED));
 	}
 	if (!run->applied || !any)
 		return QB_CONDITIONED_NONE;
@@ -316,7 +310,7 @@ static int conclude(struct run *run)
 	qb_report_run(&result);
 	restore(run);
 	if (run->applied && (run->answer.done.recovered || run->session.fd < 0))
-		reason = HELPER_DIED;
+		reason = HELPER_ENDED;
 	if (file && write_record(run, file, &result, &err) < 0) {
 		qb_say(QB_SAY_ERROR, "%s", err.text);
 		if (status == 0)

@@ -21,7 +21,6 @@
 #include <sys/sysmacros.h>
 #include <time.h>
 
-#define LOCK_PATH QB_STATE_DIR "/lock" /* src/helper/lock.c takes it */
 
 #define EXIT_NOT_CONDITIONED 3
 #define EXIT_UNKNOWN	     4
@@ -68,10 +67,10 @@ static int lock_holder(struct qb_error *err)
 	char *rest = NULL;
 	struct stat st;
 
-	if (stat(LOCK_PATH, &st) < 0)
+	if (stat(QB_LOCK_PATH, &st) < 0)
 		return errno == ENOENT
 			       ? 0
-			       : qb_error_errno(err, errno, "look at the host lock %s", LOCK_PATH);
+			       : qb_error_errno(err, errno, "look at the host lock %s", QB_LOCK_PATH);
 	if (qb_file_read_all("/proc/locks", &locks, err) < 0)
 		return -err->code;
 	for (char *line = strtok_r(locks, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
@@ -263,14 +262,15 @@ static void format_age(int64_t seconds, char *buf, size_t size)
 static void print_session(const struct status *status)
 {
 	const struct qb_journal_owner *owner = &status->summary.owner;
+	size_t applied = count_applied(&status->steps);
 	char user[64], since[64], age[64];
 
 	format_age(time(NULL) - owner->since, age, sizeof(age));
 	format_time(owner->since, "%F %T", since, sizeof(since));
 	printf("  by       %s, since %s, %s ago\n", user_name(owner->uid, user, sizeof(user)),
 		since, age);
-	printf("  profile  %s, CPU %s, %zu changes\n", owner->profile, owner->cpus,
-		count_applied(&status->steps));
+	printf("  profile  %s, CPU %s, %zu change%s\n", owner->profile, owner->cpus, applied,
+		applied == 1 ? "" : "s");
 	printf("  command  %s\n", owner->command);
 }
 

@@ -4,6 +4,7 @@
 #include <core/apply.h>
 #include <errno.h>
 #include <quietbench/lever.h>
+#include <time.h>
 
 int qb_apply_sort(struct qb_steps *steps, struct qb_error *err)
 {
@@ -126,16 +127,41 @@ int qb_apply_write(struct qb_journal *journal, struct qb_steps *steps, size_t fr
 	return 0;
 }
 
+bool qb_apply_patience(int *left_ms)
+{
+	const struct timespec moment = {.tv_nsec = 2000000};
+
+	if (*left_ms <= 0)
+		return false;
+	nanosleep(&moment, NULL);
+	*left_ms -= 2;
+	return true;
+}
+
+/* Reads a step; one that was applied and does not read so yet gets the time that is left. */
+static int read_settled(const struct qb_step *step, char *buf, size_t size, int *left_ms)
+{
+	int r;
+
+	do
+		r = qb_lever_read(step->lever, &step->unit, buf, size, NULL);
+	while (r == 0 && qb_levers[step->lever].coupled && step->status == QB_STATUS_APPLIED &&
+		step->wanted && !qb_lever_same(step->lever, buf, step->wanted) &&
+		qb_apply_patience(left_ms));
+	return r;
+}
+
 int qb_apply_left(struct qb_journal *journal, struct qb_steps *steps, struct qb_error *err)
 {
+	int left_ms = QB_SETTLE_MS;
+
 	for (size_t i = 0; i < steps->n; i++) {
 		struct qb_step *step = &steps->v[i];
 		char text[QB_TEXT_MAX];
 		int r;
 
 		/* What cannot be read any more (a thread that ended) leaves nothing to compare. */
-		if (!step->before ||
-			qb_lever_read(step->lever, &step->unit, text, sizeof(text), NULL) < 0)
+		if (!step->before || read_settled(step, text, sizeof(text), &left_ms) < 0)
 			continue;
 		step->left = qb_steps_text(steps, text);
 		if (!step->left)

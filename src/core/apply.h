@@ -19,6 +19,7 @@
 #include <quietbench/error.h>
 #include <quietbench/journal.h>
 #include <quietbench/step.h>
+#include <stdbool.h>
 
 /* Steps of a lower apply rank silence rivals (irqbalance): they come before the snapshot. */
 #define QB_RANK_CONDITION 20
@@ -42,6 +43,14 @@ int qb_apply_write(struct qb_journal *journal, struct qb_steps *steps, size_t fr
 	struct qb_error *err);
 /* Journals what every step reads now: later steps change earlier ones. */
 int qb_apply_left(struct qb_journal *journal, struct qb_steps *steps, struct qb_error *err);
+
+/*
+ * The kernel carries some writes out later (a cpufreq limit is a request that a worker applies), so
+ * an attribute may still read as it was. This long it gets, all steps together.
+ */
+#define QB_SETTLE_MS 100
+/* Sleeps for a moment; false once `*left_ms` is used up. */
+bool qb_apply_patience(int *left_ms);
 
 struct qb_undo_summary {
 	size_t restored, conflicts, failures;

@@ -260,15 +260,22 @@ int qb_message_receive(int fd, struct qb_message *ret, struct qb_error *err)
 		.msg_iovlen = 1,
 		.msg_control = &control,
 		.msg_controllen = sizeof(control)};
+	bool again = true;
 	ssize_t n;
 	int r;
 
 	ret->size = 0;
 	ret->n_fds = 0;
 	ret->pid = 0;
-	do
+	do {
 		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+		/* A peer that ended with an unread request resets the socket once; what he said
+		 * before he ended is behind that. */
+		if (n < 0 && errno == ECONNRESET && again) {
+			again = false;
+			errno = EINTR;
+		}
+	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return qb_error_errno(err, errno, "receive a message");
 	if (n == 0)

@@ -160,17 +160,23 @@ int qb_steps_refuse(struct qb_steps *steps, unsigned lever, enum qb_status statu
 {
 	char reason[QB_ERROR_MAX];
 	struct qb_step *step;
+	const char *shared;
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(reason, sizeof(reason), fmt, ap);
 	va_end(ap);
+	shared = qb_steps_text(steps, reason);
+	for (size_t i = 0; i < steps->n; i++)
+		if (steps->v[i].lever == lever && steps->v[i].status == status &&
+			steps->v[i].reason == shared)
+			return 0; /* said already, for another unit */
 	step = qb_steps_add(steps, lever, qb_unit_none(), NULL, NULL);
 	if (!step)
 		return -ENOMEM;
 	step->status = (uint8_t)status;
-	step->reason = qb_steps_text(steps, reason);
-	return step->reason ? 0 : -ENOMEM;
+	step->reason = shared;
+	return shared ? 0 : -ENOMEM;
 }
 
 struct qb_step *qb_steps_find(const struct qb_steps *steps, unsigned lever, struct qb_unit unit)

@@ -99,31 +99,61 @@ static void put_back(struct undo *u, size_t i)
 		if (r == -ENOENT || r == -ESRCH)
 			r = 0; /* it is gone: nothing to restore */
 	}
-	if (r == 0 && !is_back(step, now, sizeof(now), &why))
+	/* Coupled attributes clamp each other until all are back: verify() looks at them then. */
+	if (r == 0 && !qb_levers[step->lever].coupled && !is_back(step, now, sizeof(now), &why))
 		r = why.code ? -why.code
 			     : qb_error_set(&why, EAGAIN, "wrote '%s', reads '%s'", step->before, now);
 	step->restored = r < 0 ? QB_RESTORED_NO : QB_RESTORED_YES;
 	step->reason = r < 0 ? qb_steps_text(u->steps, why.text) : NULL;
-	if (r < 0)
-		qb_error_wrap(&why, "restore %s %s", qb_lever_name(step->lever), name);
 	mark(u, i, QB_MARK_UNDONE, -r, r < 0 ? why.text : NULL);
+}
+
+/* Has everything that we put back arrived? Waits for it as long as that is allowed. */
+static bool all_back(struct undo *u, bool again)
+{
+	int left_ms = QB_SETTLE_MS;
+	bool all = true;
+
+	for (size_t i = 0; i < u->steps->n; i++) {
+		struct qb_step *step = &u->steps->v[i];
+		char now[QB_TEXT_MAX], why[QB_ERROR_MAX];
+
+		if (step->verdict != QB_VERDICT_OURS || !qb_levers[step->lever].coupled ||
+			step->restored != QB_RESTORED_YES)
+			continue;
+		while (!is_back(step, now, sizeof(now), NULL))
+			if (!qb_apply_patience(&left_ms))
+				break;
+		if (left_ms > 0 || is_back(step, now, sizeof(now), NULL))
+			continue;
+		all = false;
+		if (again)
+			continue;
+		snprintf(why, sizeof(why), "wrote '%s', reads '%.64s'", step->before, now);
+		step->restored = QB_RESTORED_NO;
+		step->reason = qb_steps_text(u->steps, why);
+		mark(u, i, QB_MARK_UNDONE, EAGAIN, why);
+	}
+	return all;
 }
 
 /*
  * Attributes clamp each other (a lower limit written while the upper one is still ours): what is
- * not back after the first round is written once more when everything else stands.
+ * not back when everything stands is written once more.
  */
 static void second_round(struct undo *u)
 {
+	if (all_back(u, true))
+		return;
 	for (size_t i = 0; i < u->steps->n; i++) {
 		struct qb_step *step = &u->steps->v[i];
 		char now[QB_TEXT_MAX];
 
 		if (step->verdict == QB_VERDICT_OURS && step->undoing < CRASHES_MAX &&
-			(qb_levers[step->lever].coupled || step->restored != QB_RESTORED_YES) &&
-			!is_back(step, now, sizeof(now), NULL))
+			qb_levers[step->lever].coupled && !is_back(step, now, sizeof(now), NULL))
 			put_back(u, i);
 	}
+	all_back(u, false);
 }
 
 static void in_restore_rank(struct undo *u)

@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define LOCK_PATH  QB_STATE_DIR "/lock"
 #define QUEUE_DIR  QB_STATE_DIR "/queue"
 #define POLL_MS    50
 
@@ -43,9 +42,9 @@ int qb_lock_open(struct qb_error *err)
 		r = make_dir(QUEUE_DIR, 0700, err);
 	if (r < 0)
 		return r;
-	fd = open(LOCK_PATH, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = open(QB_LOCK_PATH, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return qb_error_errno(err, errno, "open the host lock %s", LOCK_PATH);
+		return qb_error_errno(err, errno, "open the host lock %s", QB_LOCK_PATH);
 	return fd;
 }
 

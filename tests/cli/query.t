@@ -137,7 +137,7 @@ printf 'version: 1\nname: broken\ndescription: Broken.\nfrequency: {turbo: perha
 chmod -R a+rX "$tmp/home"
 run profile list
 like "profile list: one's own" "$out" '^mine +Mine: "own"\.'
-like "profile list: what is wrong with one" "$out" '^broken +.*broken.yaml:4:20: '
+like "profile list: what is wrong with one" "$out" '^broken +.*broken.yaml:4:20:'
 run profile validate broken
 is "profile validate: broken" "$status" 1
 like "profile validate: where and what" "$err" 'broken.yaml:4:20: frequency.turbo: expected'

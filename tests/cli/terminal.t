@@ -17,7 +17,7 @@ person() {
 }
 
 person "Ctrl-C ends the command, and the shell sees it" <<'END'
-send $qb run -- sh -c 'echo begin''ning; sleep 100'\n
+send $qb run -- sh -c 'echo begin''ning; exec sleep 100'\n
 expect beginning
 send ^C
 expect ended by signal 2
@@ -83,17 +83,19 @@ expect NOT CONDITIONED
 pause 500
 send PS1='inner> '\n
 expect inner> 
-send sleep 100\n
-pause 300
+send sh -c 'echo go''ing; exec sleep 100'\n
+expect going
 send ^C
 expect inner> 
-send sleep 100\n
-pause 300
+send sh -c 'echo go''ing; exec sleep 100'\n
+expect going
 send ^Z
 expect inner> 
-send kill -KILL %1\n
+send fg\n
+pause 500
+send ^C
 expect inner> 
-send wait; exit 9\n
+send exit 9\n
 expect status 9
 expect ready> 
 send echo status=$?\n

@@ -243,8 +243,9 @@ static void shoot_thread(int pid, int tid)
 	status_value(status, " Cpus_allowed: ", cpus, sizeof(cpus));
 	status_value(status, " Mems_allowed_list: ", mems, sizeof(mems));
 	snprintf(id, sizeof(id), "task/%d/%d/%ld/%s", pid, tid, atol(stat_field(end, 22)), name);
-	/* 6.1 widens unbound workers' masks with a partition, and nobody may put them back. */
-	if (strncmp(name, "kworker/u", 9) != 0)
+	/* The kernel moves its workers between pools and masks as work comes (PF_WQ_WORKER); 6.1
+	 * also widens them with a partition, and nobody may put them back. */
+	if (!(strtoul(stat_field(end, 9), NULL, 10) & 0x20))
 		put("%s/cpus %s", id, cpus);
 	put("%s/mems %s", id, mems);
 	put("%s/cgroup %s", id, cgroup);

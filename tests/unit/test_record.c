@@ -10,144 +10,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <base/text.h>
 #include <cmocka.h>
 #include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
-#include <quietbench/lever.h>
-#include <quietbench/record.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char *const argv_plain[] = {"make", "bench", NULL};
-static char *const argv_bytes[] = {"./b\xe4nch", "\xc3\xa4", "", NULL};
-static const char *const reasons[] = {"steal 1.8 % (limit 0.5 %)"};
-
-/* What a session gathers; the record points into it. */
-struct session {
-	struct qb_host host;
-	struct qb_profile profile;
-	struct qb_request request;
-	struct qb_selection selection;
-	struct qb_steps steps;
-	struct qb_record_run runs[2];
-	struct qb_record_restore restore;
-	struct qb_record record;
-};
-
-static void add_step(struct session *s, unsigned lever, unsigned unit, enum qb_status status,
-	enum qb_restored restored, const char *before, const char *wanted, const char *left,
-	const char *reason)
-{
-	struct qb_step *step = qb_steps_add(&s->steps, lever, qb_unit_number(unit), before, wanted);
-	assert_non_null(step);
-	step->status = (uint8_t)status;
-	step->restored = (uint8_t)restored;
-	step->left = qb_steps_text(&s->steps, left);
-	step->reason = qb_steps_text(&s->steps, reason);
-}
-
-static void set(struct session *s, enum qb_key key, const char *text)
-{
-	assert_int_equal(qb_setting_parse(key, text, &s->profile.set[key], NULL), 0);
-}
-
-static void fill(struct session *s)
-{
-	s->host = (struct qb_host){.cpus = 4,
-		.cores = 2,
-		.packages = 1,
-		.nodes = 1,
-		.kinds = 1,
-		.cpu_model = "A CPU",
-		.cpufreq_driver = "acpi-cpufreq",
-		.max_khz = 4700000};
-	qb_text_copy(s->profile.name, sizeof(s->profile.name), "default");
-	qb_text_copy(s->profile.file, sizeof(s->profile.file), "/usr/share/default.yaml");
-	qb_text_copy(s->profile.description, sizeof(s->profile.description), "One \"quiet\" core.");
-	memset(s->profile.sha256, 'a', 64);
-	set(s, QB_KEY_FREQUENCY_TURBO, "false");
-	set(s, QB_KEY_FREQUENCY_RANGE, "{min: 2GHz, max: 2.4GHz}");
-	set(s, QB_KEY_IDLE_MAX_LATENCY, "10us");
-	set(s, QB_KEY_CPUS_EXEMPT, "[sshd, cron]");
-	set(s, QB_KEY_PROCESS_NICE, "-5");
-	set(s, QB_KEY_MEMORY_THP, "keep");
-	s->request.n_set = 1;
-	qb_text_copy(s->request.set[0], QB_REQUEST_SET, "frequency.turbo=false");
-	qb_cpus_add(&s->selection.bench, 1);
-	qb_cpus_add(&s->selection.reserved, 3);
-	qb_cpus_add(&s->selection.house, 0);
-	qb_cpus_add(&s->selection.house, 2);
-	add_step(s, QB_LEVER_GOVERNOR, 0, QB_STATUS_APPLIED, QB_RESTORED_YES, "powersave",
-		"performance", "performance", NULL);
-	add_step(s, QB_LEVER_GOVERNOR, 1, QB_STATUS_APPLIED, QB_RESTORED_CONFLICT, "powersave",
-		"performance", "performance", "reads schedutil now");
-	add_step(s, QB_LEVER_IRQ, 33, QB_STATUS_APPLIED, QB_RESTORED_NO, "f", "5", "5",
-		"write 33: Input/output error");
-	add_step(s, QB_LEVER_EPP, 0, QB_STATUS_UNSUPPORTED, QB_RESTORED_NONE, NULL, NULL, NULL,
-		"this driver has none");
-	add_step(s, QB_LEVER_TASK_AFFINITY, 812, QB_STATUS_PLANNED, QB_RESTORED_NONE, "f", NULL,
-		"f", NULL);
-}
-
-static void finish(struct session *s)
-{
-	s->runs[0] = (struct qb_record_run){.argv = argv_plain,
-		.code = 3,
-		.wall_ns = 12410000000,
-		.user_ns = 12000000000,
-		.sys_ns = 1000,
-		.max_rss_kib = 5120,
-		.involuntary_switches = 7,
-		.noise = QB_NOISE_NOISY,
-		.reasons = reasons,
-		.n_reasons = 1};
-	s->runs[1] = (struct qb_record_run){.argv = argv_bytes, .code = -1, .signal = 9};
-	s->restore = (struct qb_record_restore){.conflicts = 1, .failures = 1};
-	s->record = (struct qb_record){.started_at = 1763835611123456789,
-		.conditioned = QB_CONDITIONED_PARTIAL,
-		.host = &s->host,
-		.profile = &s->profile,
-		.request = &s->request,
-		.selection = &s->selection,
-		.steps = &s->steps,
-		.runs = s->runs,
-		.n_runs = 2,
-		.restore = &s->restore};
-}
-
-static struct session *full(void)
-{
-	struct session *s = calloc(1, sizeof(*s));
-	assert_non_null(s);
-	fill(s);
-	finish(s);
-	return s;
-}
-
-/* A guest without a clock to set, no privilege, no command that was started. */
-static struct session *bare(void)
-{
-	struct session *s = calloc(1, sizeof(*s));
-	assert_non_null(s);
-	s->host = (struct qb_host){.guest = 1, .cpus = 1};
-	qb_text_copy(s->profile.name, sizeof(s->profile.name), "vm");
-	finish(s);
-	s->record.conditioned = QB_CONDITIONED_NONE;
-	s->record.n_runs = 0;
-	s->record.restore = NULL;
-	return s;
-}
-
-static void session_free(struct session *s)
-{
-	qb_steps_free(&s->steps);
-	free(s);
-}
+#include "record_sample.h"
 
 static char folder[] = "/tmp/quietbench-record-XXXXXX";
 static char file[64];

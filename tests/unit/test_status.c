@@ -143,7 +143,7 @@ static void test_conditioned(void **state)
 	assert_int_equal(status(false), 0);
 	expect("conditioned\n  by       root, since ");
 	expect(", 3 min ago\n");
-	expect("  profile  default, CPU 2, 1 changes\n  command  make bench\n");
+	expect("  profile  default, CPU 2, 1 change\n  command  make bench\n");
 }
 
 static void test_starting(void **state)

@@ -197,25 +197,17 @@ static void an_affinity_is_written_and_put_back(void **state)
 	assert_true(qb_lever_same(QB_LEVER_TASK_AFFINITY, now, before));
 }
 
-static void process_one_is_left_alone(void **state)
+static void only_some_may_be_moved_and_only_there(void **state)
 {
+	const struct qb_unit init = qb_unit_number(1), self = qb_unit_number((uint32_t)getpid());
 	struct qb_error err = {0};
-	const struct qb_unit init = qb_unit_number(1);
 
 	(void)state;
 	assert_int_equal(qb_lever_judge(QB_LEVER_TASK_AFFINITY, &init, "1", &err), -EPERM);
 	assert_int_equal(
 		qb_lever_judge(QB_LEVER_TASK_GROUP, &init, "/quietbench.house", &err), -EPERM);
-}
-
-static void threads_go_nowhere_else(void **state)
-{
-	struct qb_error err = {0};
-	const struct qb_unit unit = qb_unit_number((uint32_t)getpid());
-
-	(void)state;
-	assert_int_equal(qb_lever_judge(QB_LEVER_TASK_GROUP, &unit, "/quietbench.house", NULL), 0);
-	assert_int_equal(qb_lever_judge(QB_LEVER_TASK_GROUP, &unit, "/../../etc", &err), -EPERM);
+	assert_int_equal(qb_lever_judge(QB_LEVER_TASK_GROUP, &self, "/quietbench.house", NULL), 0);
+	assert_int_equal(qb_lever_judge(QB_LEVER_TASK_GROUP, &self, "/../../etc", &err), -EPERM);
 }
 
 static void the_last_step_of_a_thread_is_found(void **state)
@@ -391,8 +383,7 @@ int main(void)
 		cmocka_unit_test(every_thread_is_walked),
 		cmocka_unit_test(affinities_are_sets),
 		cmocka_unit_test(an_affinity_is_written_and_put_back),
-		cmocka_unit_test(process_one_is_left_alone),
-		cmocka_unit_test(threads_go_nowhere_else),
+		cmocka_unit_test(only_some_may_be_moved_and_only_there),
 		cmocka_unit_test(the_last_step_of_a_thread_is_found),
 		cmocka_unit_test(a_child_gets_what_its_parent_had),
 		cmocka_unit_test(a_choice_of_its_own_is_kept),

@@ -77,9 +77,9 @@ members() {
 }
 words() { set_of "$1" && members "$set"; }
 
-# The host as it is now, and the judgement that it is again as it was. The lock file and its folder may stay.
+# The host as it is now, and the judgement that it is again as it was. The lock and its queue may stay.
 before() { hostshot >/tmp/before; }
-as_before() { hostshot >/tmp/after && hostshot --compare /tmp/before /tmp/after '/run/quietbench/lock*' "$@"; }
+as_before() { hostshot >/tmp/after && hostshot --compare /tmp/before /tmp/after '/run/quietbench/lock*' '/run/quietbench/queue*' "$@"; }
 # shot PATH [SHOT]: a value out of a shot (during, by default)
 shot() { sed -n "s|^$1 ||p" "${2:-/tmp/during}"; }
 
@@ -104,7 +104,7 @@ cat >/bin/observe <<'OBSERVE'
 #!/bin/sh
 hostshot >/tmp/during.new
 sed -n 's/^Cpus_allowed_list:\t//p' /proc/self/status >/tmp/during.cpus
-sed -n 's/^Mems_allowed_list:\t//p' /proc/self/status >/tmp/during.mems
+cut -d' ' -f2 /proc/self/numa_maps | sort -u >/tmp/during.mems
 cat /proc/self/cgroup >/tmp/during.cgroup
 # threads that could be moved (no PF_NO_SETAFFINITY) and are neither this process nor its children: "TID NAME LIST"
 ls -d /proc/[0-9]*/task/[0-9]* >/tmp/during.tasks

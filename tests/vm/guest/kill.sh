@@ -13,7 +13,7 @@ parent() { sed -n 's/^PPid:\t//p' "/proc/$1/status"; }
 # begin: a run whose benchmark sleeps; sets client, guardian, monitor, benchmark
 begin() {
 	rm -f /tmp/during* /tmp/benchmark
-	quietbench run -- sh -c 'echo $$ >/tmp/benchmark; exec observe sleep 3600' 2>/tmp/run.err &
+	quietbench run -p default -- sh -c 'echo $$ >/tmp/benchmark; exec observe sleep 3600' 2>/tmp/run.err &
 	client=$!
 	within 60 [ -e /tmp/during ] || { fail "$1: the benchmark started" /tmp/run.err; done_testing; }
 	benchmark=$(cat /tmp/benchmark)
@@ -95,7 +95,7 @@ begin "all killed again"
 kill -KILL "$guardian" "$monitor" "$client"
 wait "$client"
 ok "all killed again: the benchmark ends" within 20 gone "$benchmark"
-quietbench run -- true 2>/tmp/run.err
+quietbench run -p default -- true 2>/tmp/run.err
 is "all killed again: the next run succeeds" "$?" 0
 sed 's/^/# /' /tmp/run.err
 quiet_again "all killed, healed by the next run"

@@ -1,0 +1,69 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# status and restore around a session that is killed with everybody who could have healed it, on a
+# substituted host. A governor that somebody else sets meanwhile is a conflict.
+. "$(dirname "$0")/lib.sh"
+
+if [ "$(id -u)" != 0 ]; then
+	echo "1..0 # SKIP needs root"
+	exit 0
+fi
+"$source/tests/hosts/make-host" two-cpus "$tmp/host" || exit 1
+cp -a "$tmp/host" "$tmp/before"
+governor=/sys/devices/system/cpu/cpufreq/policy0/scaling_governor
+
+cat >"$tmp/story" <<EOF
+# say NAME COMMAND...: its output goes to NAME, its status to NAME.status
+say() {
+	name=\$1
+	shift
+	"\$@" >$tmp/\$name 2>&1
+	echo \$? >$tmp/\$name.status
+}
+$qb run -q -- sleep 8 &
+for i in \$(seq 100); do
+	$qb status >/dev/null && break
+	sleep 0.1
+done
+say live $qb status
+say busy $qb restore
+monitor=\$($qb status --json | jq .session.monitor)
+client=\$($qb status --json | jq .session.client)
+guardian=\$(awk '{ print \$4 }' /proc/\$monitor/stat)
+echo userspace >$governor
+say drifted $qb status
+kill -9 \$guardian \$monitor \$client
+while [ -d /proc/\$monitor ]; do
+	sleep 0.1
+done
+say dead $qb status
+say restored $qb restore
+cat $governor >$tmp/kept
+say conflict $qb status
+say forced $qb restore --force
+cat $governor >$tmp/taken
+say clean $qb status
+say again $qb restore
+EOF
+"$build/tests/with-host" "$tmp/host" sh "$tmp/story" 2>/dev/null
+
+# tells NAME STATUS PATTERN
+tells() {
+	is "$1: status" "$(cat "$tmp/$1.status")" "$2"
+	like "$1: says" "$(cat "$tmp/$1")" "$3"
+}
+tells live 0 '^conditioned$'
+tells busy 1 '^quietbench: restore: the host is in use by '
+tells drifted 1 'frequency.governor  policy0  performance → userspace'
+tells dead 1 '^left over: its session died; run: quietbench restore$'
+tells restored 0 'left as somebody else set it: frequency.governor  policy0'
+is "restored: somebody else's value stays" "$(cat "$tmp/kept")" userspace
+tells conflict 3 '^not conditioned: .*quietbench restore --force$'
+tells forced 0 'put back: frequency.governor  policy0  userspace → ondemand'
+is "forced: the first value is back" "$(cat "$tmp/taken")" ondemand
+tells clean 3 '^not conditioned$'
+tells again 0 '^quietbench: nothing is left to restore$'
+# Files and values: the tree has links that lead in circles.
+values() { (cd "$1" && find . -type f -exec sha256sum {} + | sort -k2); }
+is "the host is as it was" "$(values "$tmp/host")" "$(values "$tmp/before")"
+finish
