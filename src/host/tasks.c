@@ -21,12 +21,13 @@ static int gone(int r)
 	return r == -ENOENT ? -ESRCH : r;
 }
 
+/* Through the task folder: what /proc/TID shows of a thread sums up its whole process each time. */
 static int read_file(pid_t tid, const char *file, char *buf, size_t size, struct qb_error *err)
 {
 	char path[64];
 	ssize_t n;
 
-	qb_text_format(path, sizeof(path), "/proc/%d/%s", tid, file);
+	qb_text_format(path, sizeof(path), "/proc/%d/task/%d/%s", tid, tid, file);
 	n = qb_file_read(path, buf, size, err);
 	return n < 0 ? gone((int)n) : 0;
 }

@@ -220,8 +220,7 @@ static int write_cpus(const struct qb_lever *lever, const struct qb_unit *unit, 
 	(void)unit;
 	if (r < 0 || (!*text && !qb_file_exists(path)))
 		return r;
-	/* An empty write(2) would be no write at all. */
-	return qb_file_write(path, *text ? text : " ", err);
+	return qb_file_write(path, text, err);
 }
 
 const struct qb_lever_ops qb_isolation_group_cpus_ops = {

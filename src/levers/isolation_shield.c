@@ -119,8 +119,7 @@ static int write_file(const struct qb_lever *lever, const struct qb_unit *unit, 
 
 	if (r < 0 || (strcmp(text, fresh_of(lever)) == 0 && !qb_file_exists(path)))
 		return r;
-	/* An empty write(2) would be no write at all. */
-	return qb_file_write(path, *text ? text : " ", err);
+	return qb_file_write(path, text, err);
 }
 
 static bool same_list(const char *a, const char *b)

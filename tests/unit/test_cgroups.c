@@ -7,6 +7,7 @@
 #include <stdint.h>
 /* cmocka wants these first */
 #include "sandbox.h"
+#include <base/file.h>
 #include <base/macros.h>
 #include <cmocka.h>
 #include <host/cgroups.h>
@@ -182,13 +183,8 @@ static void limits_are_imposed_or_refused(void **state)
 	put("/q", "pids.max", "max\n");
 	assert_int_equal(qb_isolation_limits_impose(&cgroups, "/q", &limits, NULL), 0);
 	snprintf(path, sizeof(path), ROOT "/q/cpu.max");
-	{
-		_cleanup_fclose_ FILE *file = fopen(path, "re");
-
-		assert_non_null(file);
-		assert_non_null(fgets(text, sizeof(text), file));
-		assert_string_equal(text, "500000 1000000");
-	}
+	assert_true(qb_file_read(path, text, sizeof(text), NULL) > 0);
+	assert_string_equal(text, "500000 1000000");
 	put("/a", "io.max", "8:0 rbps=1048576 wbps=max riops=max wiops=max\n");
 	assert_int_equal(qb_isolation_limits_of(&cgroups, "/a", &limits, &err), -EPERM);
 	assert_non_null(strstr(err.text, "io.max"));
