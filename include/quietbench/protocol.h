@@ -15,7 +15,7 @@
  *	         recovers what a dead session left
  *	PLAN     struct qb_request, profiles as sealed memfds
  *	             → PROFILE HOST SELECTION STEP… DONE        nothing has been touched
- *	APPLY        → STEP… DONE                               the host is conditioned
+ *	APPLY        → SELECTION STEP… DONE                     the host is conditioned
  *	RUN      one fd (SCM_RIGHTS): the monitor's end of the throw-away socket   → DONE
  *	         the held child then sends PLACE on the other end, with SCM_CREDENTIALS of its own,
  *	         and is answered there by DONE or ERROR; it execs only after DONE

@@ -51,9 +51,13 @@ static int snapshot_one(struct qb_steps *steps, struct qb_step *step)
 	char text[QB_TEXT_MAX];
 
 	if (!step->before) {
-		if (qb_lever_exists(step->lever, &step->unit, &why) < 0 ||
-			qb_lever_read(step->lever, &step->unit, text, sizeof(text), &why) < 0)
-			return set_reason(steps, step, QB_STATUS_UNSUPPORTED, &why);
+		int r = qb_lever_exists(step->lever, &step->unit, &why);
+
+		if (r == 0)
+			r = qb_lever_read(step->lever, &step->unit, text, sizeof(text), &why);
+		if (r < 0)
+			return set_reason(steps, step,
+				r == -ESRCH ? QB_STATUS_UNCHANGED : QB_STATUS_UNSUPPORTED, &why);
 		step->before = qb_steps_text(steps, text);
 		if (!step->before)
 			return -ENOMEM;
@@ -82,6 +86,16 @@ static bool due(const struct qb_step *step)
 	       qb_levers[step->lever].where == QB_LEVER_HOST;
 }
 
+/* What a write's errno means. A thread that has ended needs nothing any more. */
+static enum qb_status status_of(int written)
+{
+	switch (written) {
+	case -EOPNOTSUPP: return QB_STATUS_UNSUPPORTED;
+	case -ESRCH: return QB_STATUS_UNCHANGED;
+	default: return QB_STATUS_FAILED;
+	}
+}
+
 static int write_one(struct qb_journal *journal, struct qb_steps *steps, size_t i,
 	struct qb_error *err)
 {
@@ -107,9 +121,7 @@ static int write_one(struct qb_journal *journal, struct qb_steps *steps, size_t 
 		written = -EIO; /* written and unreadable: not known to be applied */
 	}
 	step->status = QB_STATUS_APPLIED;
-	if (written < 0 && set_reason(steps, step,
-				   written == -EOPNOTSUPP ? QB_STATUS_UNSUPPORTED : QB_STATUS_FAILED,
-				   &why) < 0)
+	if (written < 0 && set_reason(steps, step, status_of(written), &why) < 0)
 		return qb_error_errno(err, ENOMEM, "remember why %s failed",
 			qb_lever_name(step->lever));
 	return 0;

@@ -6,6 +6,7 @@
 #include <base/text.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <host/tasks.h>
 #include <poll.h>
 #include <quietbench/journal.h>
 #include <quietbench/step.h>
@@ -114,8 +115,21 @@ static int draw_ticket(unsigned *ret_number, struct qb_error *err)
 	return ticket;
 }
 
-/* Whom we wait for, from the summary he wrote; he may not have come so far. */
-static void name_holder(char *buf, size_t size)
+/* Is `pid` the process `ancestor`, or one of its descendants? */
+static bool inside(pid_t pid, pid_t ancestor)
+{
+	struct qb_task task;
+
+	while (pid > 1 && pid != ancestor)
+		pid = qb_task_read(pid, &task, NULL) < 0 ? 0 : task.ppid;
+	return pid == ancestor;
+}
+
+/*
+ * Whom we wait for, from the summary he wrote; he may not have come so far. -EDEADLK: he waits for
+ * us to end.
+ */
+static int name_holder(const struct qb_peer *peer, char *buf, size_t size, struct qb_error *err)
 {
 	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
 	struct qb_journal holder;
@@ -125,7 +139,7 @@ static void name_holder(char *buf, size_t size)
 
 	if (qb_journal_read(&holder, QB_SUMMARY_PATH, &steps, NULL) < 0) {
 		qb_text_copy(buf, size, "another quietbench that is just starting or ending");
-		return;
+		return 0;
 	}
 	when = holder.owner.since;
 	if (localtime_r(&when, &tm))
@@ -133,6 +147,12 @@ static void name_holder(char *buf, size_t size)
 	qb_text_printable(holder.owner.command);
 	qb_text_format(buf, size, "process %d of user %u, running since %s: %s",
 		holder.owner.client, holder.owner.uid, since, holder.owner.command);
+	if (inside(peer->pid, holder.owner.client))
+		return qb_error_set(err, EDEADLK,
+			"this is inside the run of %s, which would never end: the host is quiet "
+			"already, so call the command itself (joining a run is not in this version)",
+			buf);
+	return 0;
 }
 
 static int64_t now_ns(void)
@@ -179,7 +199,9 @@ int qb_lock_take(int lock, int64_t wait_ns, const struct qb_peer *peer,
 		return r;
 	if (!before && qb_lock_try(lock) == 0)
 		return 0;
-	name_holder(holder, sizeof(holder));
+	r = name_holder(peer, holder, sizeof(holder), err);
+	if (r < 0)
+		return r;
 	if (wait_ns == 0)
 		return qb_error_set(err, EWOULDBLOCK, "the host is in use by %s", holder);
 	ticket = draw_ticket(&number, err);

@@ -174,6 +174,7 @@ static int owner_of(const struct monitor *m, struct qb_journal_owner *ret, struc
 
 static int serve_apply(struct monitor *m, struct qb_error *err)
 {
+	struct qb_selection_message selection;
 	struct qb_journal_owner owner = {0};
 	int r = owner_of(m, &owner, err);
 
@@ -182,7 +183,10 @@ static int serve_apply(struct monitor *m, struct qb_error *err)
 			&m->planned.profile, err);
 	if (r < 0)
 		return r;
-	if (qb_message_send_steps(m->helper->session, &m->session.steps) < 0)
+	selection.selection = m->planned.selection; /* the way of isolating may have changed */
+	if (qb_message_send(m->helper->session, QB_MSG_SELECTION, &selection, sizeof(selection), NULL,
+		    0) < 0 ||
+		qb_message_send_steps(m->helper->session, &m->session.steps) < 0)
 		return qb_error_set(err, EPIPE, "the client is gone");
 	m->state = STATE_RUN;
 	return qb_message_send_done(m->helper->session, QB_MSG_APPLY);
