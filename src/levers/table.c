@@ -6,6 +6,7 @@
  * Ranks (levers.md §13). Apply: rivals 10, clock 40–45, interrupts 60–61, groups and partition
  * 70–79, threads 80. Restore: partition and groups 20–29, interrupts 40–41, clock 50–56 (turbo,
  * perf_pct, governor, limits, EPP: each later one is changed by an earlier), threads 80, rivals 90.
+ * A group goes before its CPUs are cleared, which the kernel refuses as long as anybody is in it.
  */
 #include <levers/frequency.h>
 #include <levers/irqs.h>
@@ -93,11 +94,11 @@ const struct qb_lever qb_levers[QB_LEVER_COUNT] = {
 	.ops = &qb_isolation_controller_ops},
 [QB_LEVER_GROUP] = {KEY(CPUS_ISOLATION), .part = "group", SAFE,
 	.text = "the run's control group",
-	.unit = QB_UNIT_HOST, .spec = WORD("absent present"), .apply = 71, .restore = 24,
+	.unit = QB_UNIT_HOST, .spec = WORD("absent present"), .apply = 71, .restore = 22,
 	.ops = &qb_isolation_group_ops},
 [QB_LEVER_GROUP_CPUS] = {KEY(CPUS_ISOLATION), .part = "cpuset.cpus", DISRUPTIVE,
 	.text = "the CPUs of the run's group",
-	.unit = QB_UNIT_HOST, .spec = LIST, .apply = 72, .restore = 22,
+	.unit = QB_UNIT_HOST, .spec = LIST, .apply = 72, .restore = 23,
 	.ops = &qb_isolation_group_cpus_ops},
 [QB_LEVER_PARTITION] = {KEY(CPUS_ISOLATION), .part = "partition", DISRUPTIVE,
 	.text = "the run's CPUs leave everybody else's scheduling domain (cgroup v2)",
@@ -105,7 +106,7 @@ const struct qb_lever qb_levers[QB_LEVER_COUNT] = {
 	.ops = &qb_isolation_partition_ops},
 [QB_LEVER_SHIELD] = {KEY(CPUS_ISOLATION), .part = "shield", DISRUPTIVE,
 	.text = "two cpusets, the benchmark's and everybody else's (cgroup v1)",
-	.unit = QB_UNIT_HOST, .spec = WORD("absent present"), .apply = 70, .restore = 26,
+	.unit = QB_UNIT_HOST, .spec = WORD("absent present"), .apply = 70, .restore = 24,
 	.ops = &qb_isolation_shield_ops},
 [QB_LEVER_SHIELD_CPUS] = {KEY(CPUS_ISOLATION), .part = "cpuset.cpus", DISRUPTIVE,
 	.text = "the CPUs of a cpuset",
@@ -113,7 +114,7 @@ const struct qb_lever qb_levers[QB_LEVER_COUNT] = {
 	.ops = &qb_isolation_shield_file_ops},
 [QB_LEVER_SHIELD_MEMS] = {KEY(CPUS_ISOLATION), .part = "cpuset.mems", DISRUPTIVE,
 	.text = "the memory nodes of a cpuset: all that the root has",
-	.unit = QB_UNIT_HOST, .spec = LIST, .apply = 72, .restore = 24,
+	.unit = QB_UNIT_HOST, .spec = LIST, .apply = 72, .restore = 25,
 	.ops = &qb_isolation_shield_file_ops},
 [QB_LEVER_SHIELD_EXCLUSIVE] = {KEY(CPUS_ISOLATION), .part = "cpuset.cpu_exclusive", DISRUPTIVE,
 	.text = "no other cpuset beside may have these CPUs",
