@@ -13,9 +13,8 @@ libexecdir := $(PREFIX)/libexec/quietbench
 datadir    := $(PREFIX)/share/quietbench
 
 # ---- what is linked where: the helper gets neither a parser nor a topology library ----
-PKGS_BASE    :=
-PKGS_HELPER  := libcap libseccomp
-PKGS_PLANNER := hwloc yaml-0.1 libmd libcap libseccomp
+PKGS_HELPER  := libcap
+PKGS_PLANNER := hwloc yaml-0.1 libmd libseccomp
 PKGS_CLI     := jansson
 ifneq ($(WITHOUT_SYSTEMD),1)
 ifeq ($(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo yes),yes)
@@ -70,7 +69,12 @@ endif
 
 all: $(PROGRAMS)
 
-$(BUILD)/obj/%.o: %.c Makefile
+# Other flags build anew: `make && make install PREFIX=/usr` installs programs that look in /usr.
+ifneq ($(file <$(BUILD)/flags),$(CC) $(CFLAGS_ALL))
+$(shell mkdir -p $(BUILD))$(file >$(BUILD)/flags,$(CC) $(CFLAGS_ALL))
+endif
+
+$(BUILD)/obj/%.o: %.c Makefile $(BUILD)/flags
 	$(say) CC $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
@@ -135,9 +139,9 @@ C_FILES = $(shell git ls-files '*.c' '*.h')
 format:
 	clang-format -i $(C_FILES)
 lint:
-	clang-format --dry-run --Werror $(C_FILES)
-	cppcheck --quiet --std=c17 --enable=warning,performance,portability --error-exitcode=1 \
-		--inline-suppr --suppressions-list=.cppcheck -D_GNU_SOURCE -Iinclude -Isrc \
+	$(Q)clang-format --dry-run --Werror $(C_FILES)
+	$(Q)cppcheck --quiet --std=c17 --enable=warning,performance,portability --error-exitcode=1 \
+		--inline-suppr $(CPPFLAGS_ALL) \
 		$(LIB_SRC) $(HELPER_SRC) $(PLANNER_SRC) $(CLI_SRC)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -46,7 +46,7 @@ int main(void)
 	qsort(times, RUNS, sizeof(times[0]), compare);
 	for (int i = 0; i < RUNS; i++)
 		deviations[i] = times[i] > times[RUNS / 2] ? times[i] - times[RUNS / 2]
-							    : times[RUNS / 2] - times[i];
+							   : times[RUNS / 2] - times[i];
 	qsort(deviations, RUNS, sizeof(deviations[0]), compare);
 	mad = deviations[RUNS / 2];
 	printf("%d runs: median %.3f ms, half of them within ±%.3f ms (%.2f %%), slowest +%.1f %%\n",

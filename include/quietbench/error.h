@@ -22,7 +22,7 @@
 #define QB_ERROR_MAX 512
 
 struct qb_error {
-	int code;                /* errno, positive; 0 when nothing failed */
+	int code;		 /* errno, positive; 0 when nothing failed */
 	char text[QB_ERROR_MAX]; /* one line, no full stop, NUL-terminated, cut when too long */
 };
 

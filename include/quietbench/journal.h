@@ -35,44 +35,45 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define QB_STATE_DIR    "/run/quietbench"
+#define QB_STATE_DIR	"/run/quietbench"
 #define QB_JOURNAL_PATH QB_STATE_DIR "/journal"
 #define QB_SUMMARY_PATH QB_STATE_DIR "/summary"
-#define QB_LOCK_PATH    QB_STATE_DIR "/lock"
+#define QB_LOCK_PATH	QB_STATE_DIR "/lock"
 
 enum qb_mark {
-	QB_MARK_INTENT,  /* about to write */
-	QB_MARK_BECAME,  /* text: read back */
-	QB_MARK_LEFT,    /* text: as the session left it */
+	QB_MARK_INTENT,	 /* about to write */
+	QB_MARK_BECAME,	 /* text: read back */
+	QB_MARK_LEFT,	 /* text: as the session left it */
 	QB_MARK_VERDICT, /* number: enum qb_verdict */
 	QB_MARK_UNDOING, /* about to undo */
-	QB_MARK_UNDONE,  /* number: 0 or an errno; text: why not */
+	QB_MARK_UNDONE,	 /* number: 0 or an errno; text: why not */
 };
 
 /* Whose session it is. */
 struct qb_journal_owner {
 	char boot_id[40];
-	int64_t since;        /* CLOCK_REALTIME, seconds */
+	int64_t since;			   /* CLOCK_REALTIME, seconds */
 	int32_t client, guardian, monitor; /* pids, for people */
 	uint32_t uid;
 	char profile[64];
 	char command[128];
-	char cpus[128];       /* the benchmark's, a list */
+	char cpus[128]; /* the benchmark's, a list */
 };
 
 /* The benchmark in the host's care: who must be moved back or ended by a recovery. */
 struct qb_journal_bench {
 	int32_t pid;
 	uint64_t start; /* start time, as in unit.key of a task */
-	char origin[3][256]; /* the cgroups it came from: v2, v1 cpuset, v1 freezer ("" when none) */
+	/* the cgroups it came from: v2, v1 cpuset, v1 freezer ("" when none) */
+	char origin[3][256];
 };
 
 struct qb_journal {
 	int fd;
-	off_t end;            /* where the next write goes */
+	off_t end;		 /* where the next write goes */
 	unsigned char *gathered; /* records that are not in the file yet */
 	size_t n_gathered;
-	off_t reserved;       /* up to here the space is ours */
+	off_t reserved; /* up to here the space is ours */
 	size_t n_steps;
 	struct qb_journal_owner owner;
 	struct qb_journal_bench bench; /* pid 0: none placed */
@@ -80,8 +81,8 @@ struct qb_journal {
 };
 
 /* Creates it exclusively (0600) and reserves `reserve` bytes. -EEXIST: a session's is there. */
-int qb_journal_create(struct qb_journal *ret, const char *path, const struct qb_journal_owner *owner,
-	size_t reserve, struct qb_error *err);
+int qb_journal_create(struct qb_journal *ret, const char *path,
+	const struct qb_journal_owner *owner, size_t reserve, struct qb_error *err);
 /* Bytes to reserve for these steps and `extra` more of the same mean size. */
 size_t qb_journal_room(const struct qb_steps *steps, size_t extra);
 int qb_journal_step(struct qb_journal *journal, const struct qb_step *step, struct qb_error *err);
@@ -90,18 +91,18 @@ int qb_journal_mark(struct qb_journal *journal, size_t step, enum qb_mark mark, 
 	const char *text, struct qb_error *err);
 /* Writes what is gathered. Called by whatever must be on record before it happens. */
 int qb_journal_flush(struct qb_journal *journal, struct qb_error *err);
-int qb_journal_placed(struct qb_journal *journal, const struct qb_journal_bench *bench,
-	struct qb_error *err);
+int qb_journal_placed(
+	struct qb_journal *journal, const struct qb_journal_bench *bench, struct qb_error *err);
 int qb_journal_settle(struct qb_journal *journal, struct qb_error *err);
 /*
  * Opens and replays. -ENOENT: there is none. -ESTALE: another boot's. -EBADMSG: it does not
  * check, or is not a regular file of root's that only root may write (checked on the open file).
  */
-int qb_journal_open(struct qb_journal *ret, const char *path, struct qb_steps *ret_steps,
-	struct qb_error *err);
+int qb_journal_open(
+	struct qb_journal *ret, const char *path, struct qb_steps *ret_steps, struct qb_error *err);
 /* The same, to look at only (the summary, by anybody): ret->fd is -1. */
-int qb_journal_read(struct qb_journal *ret, const char *path, struct qb_steps *ret_steps,
-	struct qb_error *err);
+int qb_journal_read(
+	struct qb_journal *ret, const char *path, struct qb_steps *ret_steps, struct qb_error *err);
 void qb_journal_close(struct qb_journal *journal);
 
 /* Writes the summary: the session's START and its steps as they stand, replaced atomically. */

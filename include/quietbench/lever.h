@@ -38,18 +38,18 @@ enum qb_lever_id {
 	QB_LEVER_IRQ_DEFAULT,
 	QB_LEVER_IRQ,
 	/* isolation: src/levers/isolation.c */
-	QB_LEVER_SLICE,          /* systemd: quietbench.slice with AllowedCPUs */
-	QB_LEVER_CONTROLLER,     /* root cgroup.subtree_control, +cpuset */
-	QB_LEVER_GROUP,          /* the run's cgroup: absent | present */
-	QB_LEVER_GROUP_CPUS,     /* its cpuset.cpus */
-	QB_LEVER_PARTITION,      /* cpuset.cpus.partition: member | root | isolated */
-	QB_LEVER_SHIELD,         /* v1: the housekeeping cpuset: absent | present */
+	QB_LEVER_SLICE,	     /* systemd: quietbench.slice with AllowedCPUs */
+	QB_LEVER_CONTROLLER, /* root cgroup.subtree_control, +cpuset */
+	QB_LEVER_GROUP,	     /* the run's cgroup: absent | present */
+	QB_LEVER_GROUP_CPUS, /* its cpuset.cpus */
+	QB_LEVER_PARTITION,  /* cpuset.cpus.partition: member | root | isolated */
+	QB_LEVER_SHIELD,     /* v1: the housekeeping cpuset: absent | present */
 	QB_LEVER_SHIELD_CPUS,
 	QB_LEVER_SHIELD_MEMS,
 	QB_LEVER_SHIELD_EXCLUSIVE, /* v1: the benchmark's cpuset.cpu_exclusive */
-	QB_LEVER_LOAD_BALANCE,   /* v1: root's cpuset.sched_load_balance */
-	QB_LEVER_TASK_GROUP,     /* v1: a thread's cpuset */
-	QB_LEVER_TASK_AFFINITY,  /* a thread's mask; coupled under a partition */
+	QB_LEVER_LOAD_BALANCE,	   /* v1: root's cpuset.sched_load_balance */
+	QB_LEVER_TASK_GROUP,	   /* v1: a thread's cpuset */
+	QB_LEVER_TASK_AFFINITY,	   /* a thread's mask; coupled under a partition */
 	/* applied by the benchmark's own process before exec; nothing to restore */
 	QB_LEVER_PROCESS_PIN,
 	QB_LEVER_PROCESS_POLICY,
@@ -77,17 +77,17 @@ enum qb_lever_id {
 };
 
 enum qb_risk {
-	QB_RISK_SAFE,       /* S: safe on a shared host */
+	QB_RISK_SAFE,	    /* S: safe on a shared host */
 	QB_RISK_DISRUPTIVE, /* D: others notice */
 	QB_RISK_EXPOSING,   /* X: lowers security */
 };
 
 enum qb_unit_kind {
-	QB_UNIT_HOST,   /* one per host: prints as "" */
-	QB_UNIT_CPU,    /* "cpu3" */
+	QB_UNIT_HOST,	/* one per host: prints as "" */
+	QB_UNIT_CPU,	/* "cpu3" */
 	QB_UNIT_POLICY, /* "policy3" */
-	QB_UNIT_IRQ,    /* "irq33" */
-	QB_UNIT_TASK,   /* "task 812": number is the tid, key its start time */
+	QB_UNIT_IRQ,	/* "irq33" */
+	QB_UNIT_TASK,	/* "task 812": number is the tid, key its start time */
 };
 
 struct qb_lever;
@@ -104,8 +104,8 @@ struct qb_lever;
 struct qb_lever_ops {
 	int (*exists)(
 		const struct qb_lever *lever, const struct qb_unit *unit, struct qb_error *err);
-	int (*read)(const struct qb_lever *lever, const struct qb_unit *unit, char *buf, size_t size,
-		struct qb_error *err);
+	int (*read)(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
+		size_t size, struct qb_error *err);
 	int (*write)(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
 		struct qb_error *err);
 	/* Further judgement of a value against this host (a CPU that is not online, a governor that
@@ -124,10 +124,14 @@ struct qb_lever {
 	enum qb_unit_kind unit;
 	const char *path; /* absolute, at most one %u; NULL when ops do it all */
 	struct qb_spec spec;
-	bool coupled;                    /* other levers' writes move it: looked at again last */
-	uint8_t apply, restore;          /* ranks */
-	const struct qb_lever_ops *ops;  /* NULL: an attribute file */
-	enum { QB_LEVER_HOST, QB_LEVER_CHILD, QB_LEVER_LATER } where; /* LATER: not in this version */
+	bool coupled;			/* other levers' writes move it: looked at again last */
+	uint8_t apply, restore;		/* ranks */
+	const struct qb_lever_ops *ops; /* NULL: an attribute file */
+	enum {
+		QB_LEVER_HOST,
+		QB_LEVER_CHILD,
+		QB_LEVER_LATER
+	} where; /* LATER: not in this version */
 };
 extern const struct qb_lever qb_levers[QB_LEVER_COUNT];
 
@@ -136,13 +140,13 @@ const char *qb_lever_name(unsigned lever); /* its key's name */
 void qb_lever_unit_name(unsigned lever, const struct qb_unit *unit, char *buf, size_t size);
 
 int qb_lever_exists(unsigned lever, const struct qb_unit *unit, struct qb_error *err);
-int qb_lever_read(unsigned lever, const struct qb_unit *unit, char *buf, size_t size,
-	struct qb_error *err);
+int qb_lever_read(
+	unsigned lever, const struct qb_unit *unit, char *buf, size_t size, struct qb_error *err);
 /* The one function through which the host changes. */
-int qb_lever_write(unsigned lever, const struct qb_unit *unit, const char *text,
-	struct qb_error *err);
-int qb_lever_judge(unsigned lever, const struct qb_unit *unit, const char *text,
-	struct qb_error *err);
+int qb_lever_write(
+	unsigned lever, const struct qb_unit *unit, const char *text, struct qb_error *err);
+int qb_lever_judge(
+	unsigned lever, const struct qb_unit *unit, const char *text, struct qb_error *err);
 bool qb_lever_same(unsigned lever, const char *a, const char *b);
 
 /*

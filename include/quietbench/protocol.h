@@ -39,8 +39,8 @@
 
 #define QB_PROTOCOL_VERSION 1
 #define QB_MESSAGE_MAGIC    0x51426d73u
-#define QB_MESSAGE_MAX      (48 * 1024)
-#define QB_MESSAGE_FDS      4
+#define QB_MESSAGE_MAX	    (48 * 1024)
+#define QB_MESSAGE_FDS	    4
 
 enum qb_message_type {
 	QB_MSG_HELLO = 1,
@@ -76,9 +76,9 @@ enum qb_purpose {
 struct qb_hello {
 	struct qb_message_head head;
 	uint8_t purpose;
-	uint8_t force;         /* restore --force */
-	int64_t lock_wait_ns;  /* 0: do not wait; -1: for ever */
-	char command[128];     /* for status and the log; not trusted, printable */
+	uint8_t force;	      /* restore --force */
+	int64_t lock_wait_ns; /* 0: do not wait; -1: for ever */
+	char command[128];    /* for status and the log; not trusted, printable */
 };
 
 enum qb_request_mode {
@@ -88,8 +88,8 @@ enum qb_request_mode {
 	QB_REQUEST_PROFILE,  /* PROFILE alone: is it valid, what does it amount to */
 };
 
-#define QB_REQUEST_SETS     32
-#define QB_REQUEST_SET      256
+#define QB_REQUEST_SETS	    32
+#define QB_REQUEST_SET	    256
 #define QB_REQUEST_REQUIRES 32
 #define QB_REQUEST_FILES    QB_MESSAGE_FDS
 
@@ -98,7 +98,7 @@ struct qb_request {
 	struct qb_message_head head;
 	uint8_t mode;
 	uint8_t n_set, n_require, n_files;
-	uint8_t chroot;               /* the last file is a directory to chroot to (--root); only
+	uint8_t chroot;		       /* the last file is a directory to chroot to (--root); only
 					 from a caller to his own planner */
 	char profile[QB_PROFILE_FILE]; /* a name, or the label of files[0]; "": vm or default */
 	char set[QB_REQUEST_SETS][QB_REQUEST_SET]; /* KEY=VALUE */
@@ -123,7 +123,7 @@ struct qb_host {
 	uint8_t guest;
 	char hypervisor[32];
 	char cpu_model[96];
-	char cpufreq_driver[32]; /* "" without cpufreq */
+	char cpufreq_driver[32];   /* "" without cpufreq */
 	int64_t max_khz, base_khz; /* of the benchmark's policy; 0 when unknown */
 };
 
@@ -148,9 +148,9 @@ struct qb_leftover {
 
 struct qb_done {
 	struct qb_message_head head;
-	uint16_t of;        /* the request that is answered */
-	uint8_t complete;   /* RESTORE: everything of ours is back */
-	uint8_t recovered;  /* HELLO: leftovers of a dead session were restored first;
+	uint16_t of;	   /* the request that is answered */
+	uint8_t complete;  /* RESTORE: everything of ours is back */
+	uint8_t recovered; /* HELLO: leftovers of a dead session were restored first;
 			       RESTORE: the monitor died, the guardian healed */
 	uint32_t conflicts, failures;
 };

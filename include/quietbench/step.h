@@ -28,8 +28,8 @@
 
 /* What of its lever a step changes. The lever says which members mean something. */
 struct qb_unit {
-	uint32_t number;        /* CPU, policy, IRQ, node, thread id */
-	uint64_t key;           /* tells a recycled number apart: start time of a thread, hash of an
+	uint32_t number;	/* CPU, policy, IRQ, node, thread id */
+	uint64_t key;		/* tells a recycled number apart: start time of a thread, hash of an
 				   IRQ's identity; 0 where numbers are not recycled */
 	char name[QB_NAME_MAX]; /* units that have names; "" otherwise */
 };
@@ -69,7 +69,7 @@ struct qb_step {
 	uint8_t verdict;
 	uint8_t restored;
 	uint8_t undoing; /* how often an undo was begun and not finished: crashes on this step */
-	bool intent;     /* the write was about to be made: from here on it is ours to undo */
+	bool intent;	 /* the write was about to be made: from here on it is ours to undo */
 	struct qb_unit unit;
 	const char *before; /* NULL: not read */
 	const char *wanted; /* NULL: coupled */

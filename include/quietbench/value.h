@@ -15,9 +15,9 @@
 #include <stdint.h>
 
 /* The largest NR_CPUS a distribution kernel is built with (Debian amd64: 8192). */
-#define QB_CPUS_MAX   8192
+#define QB_CPUS_MAX 8192
 /* A CPU set as text: the worst case, every other CPU ("0,2,4,…"), with its NUL. */
-#define QB_CPUS_TEXT  20480
+#define QB_CPUS_TEXT 20480
 
 /* A set of CPUs by kernel number. Plain data: copy it, compare it with qb_cpus_equal. */
 struct qb_cpus {
@@ -76,10 +76,10 @@ void qb_quantity_format(enum qb_quantity q, int64_t value, char *buf, size_t siz
 
 enum qb_value_type {
 	QB_VALUE_NUMBER, /* decimal, min..max */
-	QB_VALUE_WORD,   /* one of `choices` (space-separated) when given; else [A-Za-z0-9_.:+-]{1,63} */
-	QB_VALUE_LIST,   /* a CPU list, not empty, only CPUs the kernel knows */
-	QB_VALUE_MASK,   /* the same as hex mask */
-	QB_VALUE_TEXT,   /* printable ASCII without newline, at most QB_TEXT_MAX */
+	QB_VALUE_WORD, /* one of `choices` (space-separated) if any; else [A-Za-z0-9_.:+-]{1,63} */
+	QB_VALUE_LIST, /* a CPU list, not empty, only CPUs the kernel knows */
+	QB_VALUE_MASK, /* the same as hex mask */
+	QB_VALUE_TEXT, /* printable ASCII without newline, at most QB_TEXT_MAX */
 };
 
 struct qb_spec {

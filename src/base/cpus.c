@@ -201,8 +201,9 @@ int qb_cpus_parse_hex(const char *text, struct qb_cpus *ret)
 		}
 		if (!isxdigit((unsigned char)c))
 			return -EINVAL;
-		digit = isdigit((unsigned char)c) ? (unsigned)(c - '0')
-						  : (unsigned)(tolower((unsigned char)c) - 'a') + 10;
+		digit = isdigit((unsigned char)c)
+				? (unsigned)(c - '0')
+				: (unsigned)(tolower((unsigned char)c) - 'a') + 10;
 		if (digit && bit >= QB_CPUS_MAX)
 			return -ERANGE;
 		if (bit < QB_CPUS_MAX)
@@ -242,7 +243,7 @@ int qb_cpus_format_hex(const struct qb_cpus *set, unsigned width, char *buf, siz
 	unsigned digits, top = 0;
 	size_t used = 0;
 
-	qb_cpus_foreach(cpu, set)
+	qb_cpus_foreach (cpu, set)
 		top = cpu + 1;
 	if (width < top)
 		width = top;

@@ -87,8 +87,8 @@ int qb_file_read_number(const char *path, long long *ret, struct qb_error *err)
 	while (n && isspace((unsigned char)text[n - 1]))
 		text[--n] = '\0';
 	if (qb_number_parse(text, &value) < 0)
-		return qb_error_set(err, EBADMSG, "read %s: expected a number, found '%s'", path,
-			text);
+		return qb_error_set(
+			err, EBADMSG, "read %s: expected a number, found '%s'", path, text);
 	*ret = value;
 	return 0;
 }
@@ -145,8 +145,8 @@ static long numbered(const char *name, const char *prefix)
 	return (long)value;
 }
 
-int qb_dir_numbers(const char *path, const char *prefix, unsigned **ret, size_t *ret_n,
-	struct qb_error *err)
+int qb_dir_numbers(
+	const char *path, const char *prefix, unsigned **ret, size_t *ret_n, struct qb_error *err)
 {
 	_cleanup_closedir_ DIR *dir = opendir(path);
 	_cleanup_free_ unsigned *list = NULL;

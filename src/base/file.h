@@ -30,7 +30,7 @@ bool qb_file_writable(const char *path);
  * The numbered entries of a folder ("policy12" for prefix "policy", "33" for ""), ascending.
  * *ret is malloc'd, *ret_n its length; a folder that does not exist gives -ENOENT.
  */
-int qb_dir_numbers(const char *path, const char *prefix, unsigned **ret, size_t *ret_n,
-	struct qb_error *err);
+int qb_dir_numbers(
+	const char *path, const char *prefix, unsigned **ret, size_t *ret_n, struct qb_error *err);
 
 #endif

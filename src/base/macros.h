@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Small helpers of the language: cleanup by attribute, array sizes, functions that do not compile. */
+/* Small helpers of the language: cleanup by attribute, array sizes, banned functions. */
 #ifndef QB_BASE_MACROS_H
 #define QB_BASE_MACROS_H
 
@@ -12,10 +12,10 @@
 #define QB_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Runs fn(&variable) when the variable goes out of scope. */
-#define _cleanup_(fn) __attribute__((cleanup(fn)))
-#define _cleanup_free_ _cleanup_(qb_cleanup_free)
-#define _cleanup_close_ _cleanup_(qb_cleanup_close)
-#define _cleanup_fclose_ _cleanup_(qb_cleanup_fclose)
+#define _cleanup_(fn)	   __attribute__((cleanup(fn)))
+#define _cleanup_free_	   _cleanup_(qb_cleanup_free)
+#define _cleanup_close_	   _cleanup_(qb_cleanup_close)
+#define _cleanup_fclose_   _cleanup_(qb_cleanup_fclose)
 #define _cleanup_closedir_ _cleanup_(qb_cleanup_closedir)
 
 static inline void qb_cleanup_free(void *pointer)

@@ -23,8 +23,8 @@ static int judge_word(const struct qb_spec *spec, const char *text, struct qb_er
 	if (spec->choices && *spec->choices) {
 		if (qb_text_has_word(spec->choices, text))
 			return 0;
-		return qb_error_set(err, EINVAL, "expected one of: %s; found '%s'", spec->choices,
-			text);
+		return qb_error_set(
+			err, EINVAL, "expected one of: %s; found '%s'", spec->choices, text);
 	}
 	if (qb_text_is_word(text))
 		return 0;
@@ -39,8 +39,8 @@ static int judge_cpus(int (*parse)(const char *, struct qb_cpus *), const char *
 	if (strlen(text) >= QB_TEXT_MAX || parse(text, &set) < 0)
 		return qb_error_set(err, EINVAL, "expected a CPU %s, found '%.64s'", syntax, text);
 	if (qb_cpus_empty(&set))
-		return qb_error_set(err, EINVAL, "expected a CPU %s that names a CPU, found '%.64s'",
-			syntax, text);
+		return qb_error_set(err, EINVAL,
+			"expected a CPU %s that names a CPU, found '%.64s'", syntax, text);
 	return 0;
 }
 
@@ -49,8 +49,8 @@ static int judge_text(const char *text, struct qb_error *err)
 	size_t len = strlen(text);
 
 	if (len >= QB_TEXT_MAX)
-		return qb_error_set(err, EINVAL, "expected at most %d bytes, found %zu",
-			QB_TEXT_MAX - 1, len);
+		return qb_error_set(
+			err, EINVAL, "expected at most %d bytes, found %zu", QB_TEXT_MAX - 1, len);
 	for (size_t i = 0; i < len; i++)
 		if (text[i] < ' ' || text[i] > '~')
 			return qb_error_set(err, EINVAL, "expected printable text");

@@ -21,7 +21,6 @@
 #include <sys/sysmacros.h>
 #include <time.h>
 
-
 #define EXIT_NOT_CONDITIONED 3
 #define EXIT_UNKNOWN	     4
 
@@ -68,9 +67,9 @@ static int lock_holder(struct qb_error *err)
 	struct stat st;
 
 	if (stat(QB_LOCK_PATH, &st) < 0)
-		return errno == ENOENT
-			       ? 0
-			       : qb_error_errno(err, errno, "look at the host lock %s", QB_LOCK_PATH);
+		return errno == ENOENT ? 0
+				       : qb_error_errno(err, errno, "look at the host lock %s",
+						 QB_LOCK_PATH);
 	if (qb_file_read_all("/proc/locks", &locks, err) < 0)
 		return -err->code;
 	for (char *line = strtok_r(locks, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {

@@ -73,7 +73,8 @@ int qb_apply_snapshot(struct qb_steps *steps, size_t from, size_t to, struct qb_
 		struct qb_step *step = &steps->v[i];
 
 		if (step->status == QB_STATUS_PLANNED &&
-			qb_levers[step->lever].where == QB_LEVER_HOST && snapshot_one(steps, step) < 0)
+			qb_levers[step->lever].where == QB_LEVER_HOST &&
+			snapshot_one(steps, step) < 0)
 			return qb_error_errno(err, ENOMEM, "look at the host");
 	}
 	return 0;
@@ -96,8 +97,8 @@ static enum qb_status status_of(int written)
 	}
 }
 
-static int write_one(struct qb_journal *journal, struct qb_steps *steps, size_t i,
-	struct qb_error *err)
+static int write_one(
+	struct qb_journal *journal, struct qb_steps *steps, size_t i, struct qb_error *err)
 {
 	struct qb_step *step = &steps->v[i];
 	struct qb_error why = {0};
@@ -109,11 +110,12 @@ static int write_one(struct qb_journal *journal, struct qb_steps *steps, size_t 
 		return r;
 	step->intent = true;
 	written = qb_lever_write(step->lever, &step->unit, step->wanted, &why);
-	if (qb_lever_read(step->lever, &step->unit, text, sizeof(text), written < 0 ? NULL : &why) == 0) {
+	if (qb_lever_read(
+		    step->lever, &step->unit, text, sizeof(text), written < 0 ? NULL : &why) == 0) {
 		step->became = qb_steps_text(steps, text);
 		if (!step->became)
-			return qb_error_errno(err, ENOMEM, "remember %s",
-				qb_lever_name(step->lever));
+			return qb_error_errno(
+				err, ENOMEM, "remember %s", qb_lever_name(step->lever));
 		r = qb_journal_mark(journal, i, QB_MARK_BECAME, 0, text, err);
 		if (r < 0)
 			return r;
@@ -122,8 +124,8 @@ static int write_one(struct qb_journal *journal, struct qb_steps *steps, size_t 
 	}
 	step->status = QB_STATUS_APPLIED;
 	if (written < 0 && set_reason(steps, step, status_of(written), &why) < 0)
-		return qb_error_errno(err, ENOMEM, "remember why %s failed",
-			qb_lever_name(step->lever));
+		return qb_error_errno(
+			err, ENOMEM, "remember why %s failed", qb_lever_name(step->lever));
 	return 0;
 }
 

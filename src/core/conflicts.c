@@ -65,8 +65,8 @@ int qb_conflicts_keep(const char *path, const struct qb_journal_owner *owner,
 }
 
 /* One kept step: put back, or still kept. */
-static void take_back(struct qb_step *step, bool force, struct qb_steps *steps,
-	struct qb_undo_summary *sum)
+static void take_back(
+	struct qb_step *step, bool force, struct qb_steps *steps, struct qb_undo_summary *sum)
 {
 	struct qb_error why = {0};
 	char now[QB_TEXT_MAX];

@@ -85,15 +85,14 @@ static int append_now(struct qb_journal *journal, enum qb_record_type type, size
 
 static int append_start(struct qb_journal *journal, struct qb_error *err)
 {
-	struct qb_start start = {.magic = QB_JOURNAL_MAGIC,
-		.version = QB_JOURNAL_VERSION,
-		.owner = journal->owner};
+	struct qb_start start = {
+		.magic = QB_JOURNAL_MAGIC, .version = QB_JOURNAL_VERSION, .owner = journal->owner};
 
 	return append_now(journal, QB_RECORD_START, 0, &start, sizeof(start), err);
 }
 
-int qb_journal_create(struct qb_journal *ret, const char *path, const struct qb_journal_owner *owner,
-	size_t reserve, struct qb_error *err)
+int qb_journal_create(struct qb_journal *ret, const char *path,
+	const struct qb_journal_owner *owner, size_t reserve, struct qb_error *err)
 {
 	struct qb_journal journal = {.owner = *owner, .reserved = (off_t)reserve};
 	int r;
@@ -109,7 +108,8 @@ int qb_journal_create(struct qb_journal *ret, const char *path, const struct qb_
 	}
 	r = -posix_fallocate(journal.fd, 0, (off_t)reserve);
 	if (r < 0)
-		qb_error_errno(err, -r, "reserve %zu KiB for the journal %s (free some space there)",
+		qb_error_errno(err, -r,
+			"reserve %zu KiB for the journal %s (free some space there)",
 			reserve / 1024, path);
 	else
 		r = append_start(&journal, err);
@@ -172,8 +172,8 @@ int qb_journal_mark(struct qb_journal *journal, size_t step, enum qb_mark mark, 
 	return (now ? append_now : append)(journal, QB_RECORD_MARK, step, &body, size, err);
 }
 
-int qb_journal_placed(struct qb_journal *journal, const struct qb_journal_bench *bench,
-	struct qb_error *err)
+int qb_journal_placed(
+	struct qb_journal *journal, const struct qb_journal_bench *bench, struct qb_error *err)
 {
 	int r = append_now(journal, QB_RECORD_PLACED, 0, bench, sizeof(*bench), err);
 

@@ -211,8 +211,8 @@ static int check(struct qb_message *message, struct qb_error *err)
 			message->head.version, QB_PROTOCOL_VERSION);
 	if (type < QB_MSG_HELLO || type > QB_MSG_ERROR ||
 		(sizes[type] && message->size != sizes[type]))
-		return qb_error_set(err, EBADMSG, "a message of type %u with %zu bytes", type,
-			message->size);
+		return qb_error_set(
+			err, EBADMSG, "a message of type %u with %zu bytes", type, message->size);
 	switch (type) {
 	case QB_MSG_HELLO: END(message->hello.command); break;
 	case QB_MSG_PLAN:

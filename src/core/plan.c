@@ -32,8 +32,8 @@ int qb_plan_wish_everything(struct qb_profile *profile, struct qb_error *err)
 	};
 
 	for (size_t i = 0; i < QB_ARRAY_SIZE(wishes); i++) {
-		int r = qb_setting_parse(wishes[i].key, wishes[i].value,
-			&profile->set[wishes[i].key], err);
+		int r = qb_setting_parse(
+			wishes[i].key, wishes[i].value, &profile->set[wishes[i].key], err);
 
 		if (r < 0)
 			return r;
@@ -69,7 +69,8 @@ static int refuse_later(const struct qb_wish *wish, struct qb_steps *steps)
 						     : asked(setting, &qb_keys[key]);
 
 		if (qb_levers[lever].where == QB_LEVER_LATER && wanted &&
-			qb_steps_refuse(steps, lever, QB_STATUS_UNSUPPORTED, "not in this version") < 0)
+			qb_steps_refuse(
+				steps, lever, QB_STATUS_UNSUPPORTED, "not in this version") < 0)
 			return -ENOMEM;
 	}
 	return 0;

@@ -24,7 +24,7 @@ enum qb_record_type {
 struct qb_record_head {
 	uint32_t length; /* with this head; a multiple of 8; 0: the end */
 	uint16_t type;
-	uint16_t pad;    /* zero bytes at the end that belong to no field */
+	uint16_t pad; /* zero bytes at the end that belong to no field */
 	uint32_t step;
 	uint32_t checksum; /* CRC-32C of the body */
 	uint32_t zero;

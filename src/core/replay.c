@@ -50,8 +50,8 @@ static int take_start(struct qb_journal *journal, const void *body, size_t size)
 	return 0;
 }
 
-static int take_mark(struct qb_steps *steps, const struct qb_record_head *head, const void *body,
-	size_t size)
+static int take_mark(
+	struct qb_steps *steps, const struct qb_record_head *head, const void *body, size_t size)
 {
 	struct qb_mark_body mark = {0};
 	const size_t fixed = offsetof(struct qb_mark_body, text);
@@ -130,7 +130,8 @@ static bool all_zero(const char *data, size_t size)
  */
 static bool torn(const char *data, size_t size, size_t at, size_t length)
 {
-	for (size_t page = at / PAGE * PAGE + PAGE; page < at + length && page <= size; page += PAGE)
+	for (size_t page = at / PAGE * PAGE + PAGE; page < at + length && page <= size;
+		page += PAGE)
 		if (all_zero(data + page, size - page))
 			return true;
 	return false;
@@ -156,8 +157,8 @@ static enum record look(const char *data, size_t size, size_t at, struct qb_reco
 	return torn(data, size, at, head.length) ? RECORD_TORN : RECORD_BAD;
 }
 
-static int replay(struct qb_journal *journal, struct qb_steps *steps, const char *data,
-	size_t size, const char *path, struct qb_error *err)
+static int replay(struct qb_journal *journal, struct qb_steps *steps, const char *data, size_t size,
+	const char *path, struct qb_error *err)
 {
 	size_t at = 0;
 
@@ -194,8 +195,8 @@ static int replay(struct qb_journal *journal, struct qb_steps *steps, const char
 }
 
 /* What is left of a torn record must not stand behind the next one that is written. */
-static int wipe_tail(int fd, const struct qb_journal *journal, const char *path,
-	struct qb_error *err)
+static int wipe_tail(
+	int fd, const struct qb_journal *journal, const char *path, struct qb_error *err)
 {
 	static const char zeros[QB_RECORD_MAX];
 	size_t size = (size_t)(journal->reserved - journal->end);
@@ -252,14 +253,14 @@ static int load(struct qb_journal *ret, const char *path, int flags, struct qb_s
 	return 0;
 }
 
-int qb_journal_open(struct qb_journal *ret, const char *path, struct qb_steps *ret_steps,
-	struct qb_error *err)
+int qb_journal_open(
+	struct qb_journal *ret, const char *path, struct qb_steps *ret_steps, struct qb_error *err)
 {
 	return load(ret, path, O_RDWR, ret_steps, err);
 }
 
-int qb_journal_read(struct qb_journal *ret, const char *path, struct qb_steps *ret_steps,
-	struct qb_error *err)
+int qb_journal_read(
+	struct qb_journal *ret, const char *path, struct qb_steps *ret_steps, struct qb_error *err)
 {
 	return load(ret, path, O_RDONLY, ret_steps, err);
 }

@@ -3,6 +3,12 @@
 #include <base/macros.h>
 #include <core/restore.h>
 #include <errno.h>
+#include <host/tasks.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+
+#define KILL_MS 5000
 
 void qb_conditioning_free(struct qb_conditioning *session)
 {
@@ -10,13 +16,38 @@ void qb_conditioning_free(struct qb_conditioning *session)
 	qb_steps_free(&session->steps);
 }
 
-/* Survivors go before the survey: as long as they sit in the run's group it cannot be removed. */
-static int clear_benchmark(struct qb_conditioning *s, bool end, const struct qb_isolation_seen *seen,
-	struct qb_error *err)
+/* Without a group (a host without cgroups) the benchmark's first process is all that is known. */
+static int kill_benchmark(const struct qb_journal_bench *bench, struct qb_error *err)
 {
+	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, bench->pid, 0);
+	struct pollfd gone = {.fd = pidfd, .events = POLLIN};
+	struct qb_task task;
+
+	if (pidfd < 0)
+		return errno == ESRCH ? 0 : qb_error_errno(err, errno, "watch the benchmark");
+	/* The pidfd first, then the look: now it is this process and no later one of its number. */
+	if (qb_task_read(bench->pid, &task, NULL) < 0 || task.start != bench->start)
+		return 0;
+	if (syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
+		return qb_error_errno(err, errno, "end the benchmark, process %d", bench->pid);
+	if (poll(&gone, 1, KILL_MS) != 1)
+		return qb_error_set(
+			err, ETIMEDOUT, "the benchmark, process %d, does not end", bench->pid);
+	return 0;
+}
+
+/* Survivors go before the survey: as long as they sit in the run's group it cannot be removed. */
+static int clear_benchmark(struct qb_conditioning *s, bool end,
+	const struct qb_isolation_seen *seen, struct qb_error *err)
+{
+	int r;
+
 	if (!s->journal.bench.pid)
 		return 0;
-	return end ? qb_isolation_end(err) : qb_isolation_evict(&s->journal.bench, seen, err);
+	if (!end)
+		return qb_isolation_evict(&s->journal.bench, seen, err);
+	r = qb_isolation_end(err);
+	return r < 0 ? r : kill_benchmark(&s->journal.bench, err);
 }
 
 /* Journals steps that were appended after the journal was opened. */
@@ -30,7 +61,8 @@ static int journal_new(struct qb_conditioning *s, struct qb_error *err)
 }
 
 /* Threads born under our masks while we undid: each round finds fewer. */
-static int settle_threads(struct qb_conditioning *s, struct qb_undo_summary *sum, struct qb_error *err)
+static int settle_threads(
+	struct qb_conditioning *s, struct qb_undo_summary *sum, struct qb_error *err)
 {
 	for (int round = 0; round < QB_ISOLATION_ROUNDS; round++) {
 		int r = qb_isolation_settle(&s->steps, err);
@@ -70,8 +102,8 @@ int qb_restore_host(struct qb_conditioning *s, bool end, const struct qb_isolati
 	if (s->journal.fd < 0)
 		return 0;
 	/* None of these stops the undo: it is what the host needs most. */
-	if (clear_benchmark(s, end, seen, &first) < 0 || qb_isolation_adopt(&s->steps, &first) < 0 ||
-		journal_new(s, &first) < 0)
+	if (clear_benchmark(s, end, seen, &first) < 0 ||
+		qb_isolation_adopt(&s->steps, &first) < 0 || journal_new(s, &first) < 0)
 		later = first;
 	qb_undo(&s->journal, &s->steps, ret);
 	if (settle_threads(s, ret, &first) < 0 && !later.code)

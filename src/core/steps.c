@@ -155,8 +155,8 @@ struct qb_step *qb_steps_add(struct qb_steps *steps, unsigned lever, struct qb_u
 	return step;
 }
 
-int qb_steps_refuse(struct qb_steps *steps, unsigned lever, enum qb_status status, const char *fmt,
-	...)
+int qb_steps_refuse(
+	struct qb_steps *steps, unsigned lever, enum qb_status status, const char *fmt, ...)
 {
 	char reason[QB_ERROR_MAX];
 	struct qb_step *step;
@@ -191,7 +191,7 @@ struct qb_step *qb_steps_find(const struct qb_steps *steps, unsigned lever, stru
 }
 
 /* The fixed head of an encoded step; the texts follow in the order of `lengths`. */
-#define TEXTS 5
+#define TEXTS  5
 #define ABSENT UINT16_MAX
 
 struct packed_step {
@@ -277,7 +277,8 @@ int qb_step_decode(struct qb_steps *steps, const void *buf, size_t size)
 	memcpy(&head, buf, sizeof(head));
 	if (!well_formed(&head))
 		return -EBADMSG;
-	r = unpack_texts(steps, &head, (const char *)buf + sizeof(head), size - sizeof(head), texts);
+	r = unpack_texts(
+		steps, &head, (const char *)buf + sizeof(head), size - sizeof(head), texts);
 	if (r < 0)
 		return r;
 	step = append(steps);

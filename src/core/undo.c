@@ -102,7 +102,8 @@ static void put_back(struct undo *u, size_t i)
 	/* Coupled attributes clamp each other until all are back: verify() looks at them then. */
 	if (r == 0 && !qb_levers[step->lever].coupled && !is_back(step, now, sizeof(now), &why))
 		r = why.code ? -why.code
-			     : qb_error_set(&why, EAGAIN, "wrote '%s', reads '%s'", step->before, now);
+			     : qb_error_set(
+				       &why, EAGAIN, "wrote '%s', reads '%s'", step->before, now);
 	step->restored = r < 0 ? QB_RESTORED_NO : QB_RESTORED_YES;
 	step->reason = r < 0 ? qb_steps_text(u->steps, why.text) : NULL;
 	mark(u, i, QB_MARK_UNDONE, -r, r < 0 ? why.text : NULL);

@@ -64,7 +64,8 @@ int qb_guardian_run(struct qb_helper *helper)
 		return EXIT_FAILURE;
 	status = watch(pid, &signals);
 	/* A monitor that died waiting for the lock leaves nothing: what is there is another's. */
-	for (int i = 0; i < RECOVERIES_MAX && !settled(status) && qb_lock_try(helper->lock) == 0; i++) {
+	for (int i = 0; i < RECOVERIES_MAX && !settled(status) && qb_lock_try(helper->lock) == 0;
+		i++) {
 		pid = spawn(qb_recover_run, helper, &mask);
 		if (pid < 0)
 			return EXIT_FAILURE; /* the next quietbench will find the journal */

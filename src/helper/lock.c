@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define QUEUE_DIR  QB_STATE_DIR "/queue"
-#define POLL_MS    50
+#define QUEUE_DIR QB_STATE_DIR "/queue"
+#define POLL_MS	  50
 
 /* A folder that is root's alone to write: nobody may have planted it. */
 static int make_dir(const char *path, mode_t mode, struct qb_error *err)
@@ -28,7 +28,8 @@ static int make_dir(const char *path, mode_t mode, struct qb_error *err)
 		return qb_error_errno(err, errno, "look at %s", path);
 	if (!S_ISDIR(st.st_mode) || st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)))
 		return qb_error_set(err, EPERM,
-			"%s is not a folder that only root can write: remove it and try again", path);
+			"%s is not a folder that only root can write: remove it and try again",
+			path);
 	if (chmod(path, mode) < 0) /* the umask must not hide the summary */
 		return qb_error_errno(err, errno, "open %s to readers", path);
 	return 0;

@@ -100,8 +100,8 @@ static int serve_hello(struct monitor *m, struct qb_error *err)
 
 	m->hello = m->message.hello;
 	qb_text_printable(m->hello.command);
-	r = qb_lock_take(m->helper->lock, m->hello.lock_wait_ns, &m->helper->peer, tell_waiting, m,
-		err);
+	r = qb_lock_take(
+		m->helper->lock, m->hello.lock_wait_ns, &m->helper->peer, tell_waiting, m, err);
 	if (r == 0)
 		r = recover(m, &recovered, err);
 	if (r < 0)
@@ -109,8 +109,8 @@ static int serve_hello(struct monitor *m, struct qb_error *err)
 	if (m->hello.purpose == QB_PURPOSE_RESTORE) {
 		m->state = STATE_RESTORE;
 		m->restored = true;
-		r = qb_conflicts_retry(QB_CONFLICTS_PATH, m->hello.force, &m->session.steps,
-			&m->summary, err);
+		r = qb_conflicts_retry(
+			QB_CONFLICTS_PATH, m->hello.force, &m->session.steps, &m->summary, err);
 		if (r < 0)
 			return r;
 	} else {
@@ -179,13 +179,13 @@ static int serve_apply(struct monitor *m, struct qb_error *err)
 	int r = owner_of(m, &owner, err);
 
 	if (r == 0)
-		r = qb_conduct_apply(&m->session, &owner, &m->planned.selection,
-			&m->planned.profile, err);
+		r = qb_conduct_apply(
+			&m->session, &owner, &m->planned.selection, &m->planned.profile, err);
 	if (r < 0)
 		return r;
 	selection.selection = m->planned.selection; /* the way of isolating may have changed */
-	if (qb_message_send(m->helper->session, QB_MSG_SELECTION, &selection, sizeof(selection), NULL,
-		    0) < 0 ||
+	if (qb_message_send(m->helper->session, QB_MSG_SELECTION, &selection, sizeof(selection),
+		    NULL, 0) < 0 ||
 		qb_message_send_steps(m->helper->session, &m->session.steps) < 0)
 		return qb_error_set(err, EPIPE, "the client is gone");
 	m->state = STATE_RUN;
@@ -278,8 +278,8 @@ static int place_child(struct monitor *m, struct qb_error *err)
 	if (pidfd < 0)
 		return qb_error_errno(err, errno, "watch the benchmark, process %d", pid);
 	if (m->message.uid != peer->uid || parent_of(pid) != peer->pid)
-		return qb_error_set(err, EPERM, "process %d is no child of the client's, process %d",
-			pid, peer->pid);
+		return qb_error_set(err, EPERM,
+			"process %d is no child of the client's, process %d", pid, peer->pid);
 	r = qb_isolation_origin(pid, &bench, err);
 	if (r == 0)
 		r = qb_journal_placed(&m->session.journal, &bench, err);

@@ -49,8 +49,8 @@ static int open_profiles(struct qb_error *err)
 	if (fd < 0)
 		fd = open(QB_DATADIR "/profiles", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return qb_error_errno(err, errno, "open the shipped profiles in %s",
-			QB_DATADIR "/profiles");
+		return qb_error_errno(
+			err, errno, "open the shipped profiles in %s", QB_DATADIR "/profiles");
 	return fd;
 }
 
@@ -125,9 +125,7 @@ static int take(struct qb_helper *helper, struct qb_message *message, struct qb_
 	struct qb_error *err)
 {
 	switch ((enum qb_message_type)message->head.type) {
-	case QB_MSG_PROFILE:
-		ret->profile = message->profile.profile;
-		break;
+	case QB_MSG_PROFILE: ret->profile = message->profile.profile; break;
 	case QB_MSG_SELECTION: ret->selection = message->selection.selection; break;
 	case QB_MSG_HOST: break;
 	case QB_MSG_STEP: return take_steps(message, &ret->steps, err);
@@ -145,8 +143,8 @@ static int take(struct qb_helper *helper, struct qb_message *message, struct qb_
 	case QB_MSG_BYE:
 	case QB_MSG_PU:
 	case QB_MSG_LEFTOVER:
-		return qb_error_set(err, EPROTO, "the planner sent a message of type %u",
-			message->head.type);
+		return qb_error_set(
+			err, EPROTO, "the planner sent a message of type %u", message->head.type);
 	}
 	return qb_message_send(helper->session, message->head.type, message->bytes, message->size,
 		       NULL, 0) < 0

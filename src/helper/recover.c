@@ -12,8 +12,8 @@ void qb_recover_leftover(void *data, pid_t pid, const char *comm)
 
 	qb_text_copy(leftover.comm, sizeof(leftover.comm), comm);
 	/* A client that cannot be told is dead; what was done is done all the same. */
-	(void)qb_message_send(*(const int *)data, QB_MSG_LEFTOVER, &leftover, sizeof(leftover), NULL,
-		0);
+	(void)qb_message_send(
+		*(const int *)data, QB_MSG_LEFTOVER, &leftover, sizeof(leftover), NULL, 0);
 }
 
 int qb_recover_report(int session, const struct qb_steps *steps,
@@ -87,8 +87,8 @@ int qb_recover_run(struct qb_helper *helper)
 	return summary.failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-int qb_recover_leftovers(struct qb_conditioning *ret_session, struct qb_undo_summary *ret,
-	struct qb_error *err)
+int qb_recover_leftovers(
+	struct qb_conditioning *ret_session, struct qb_undo_summary *ret, struct qb_error *err)
 {
 	int r = qb_restore_load(ret_session, err);
 

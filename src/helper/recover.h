@@ -22,7 +22,7 @@ int qb_recover_run(struct qb_helper *helper);
  * At the start of a session: restores what a session left of which nobody lives. 1: there was one
  * (ret tells how it went), 0: there was none, negative: there is one that cannot be trusted.
  */
-int qb_recover_leftovers(struct qb_conditioning *ret_session, struct qb_undo_summary *ret,
-	struct qb_error *err);
+int qb_recover_leftovers(
+	struct qb_conditioning *ret_session, struct qb_undo_summary *ret, struct qb_error *err);
 
 #endif

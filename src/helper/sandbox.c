@@ -18,15 +18,15 @@
 
 /* What the levers and the care for the benchmark need; levers.md names the knobs. */
 static const cap_value_t needed[] = {
-	CAP_SYS_NICE,     /* affinity of any thread */
-	CAP_SYS_ADMIN,    /* numa_balancing, kptr_restrict, cgroup delegation */
+	CAP_SYS_NICE,	  /* affinity of any thread */
+	CAP_SYS_ADMIN,	  /* numa_balancing, kptr_restrict, cgroup delegation */
 	CAP_DAC_OVERRIDE, /* groups of others */
 	CAP_DAC_READ_SEARCH,
-	CAP_KILL,         /* the benchmark of a client that died */
-	CAP_NET_ADMIN,    /* rps_cpus, irqbalance's socket */
+	CAP_KILL,	  /* the benchmark of a client that died */
+	CAP_NET_ADMIN,	  /* rps_cpus, irqbalance's socket */
 	CAP_SYS_RESOURCE, /* oom_score_adj */
-	CAP_SYS_PTRACE,   /* /proc of others */
-	CAP_SETUID,       /* the planner becomes nobody */
+	CAP_SYS_PTRACE,	  /* /proc of others */
+	CAP_SETUID,	  /* the planner becomes nobody */
 	CAP_SETGID,
 	CAP_SETPCAP,
 };
@@ -109,8 +109,8 @@ int qb_sandbox_enter_planner(void)
 {
 	cap_t none = cap_init();
 
-	if (!none || limit(RLIMIT_CORE, 0) < 0 || limit(RLIMIT_FSIZE, 0) < 0 || limit(RLIMIT_CPU, 20) < 0 ||
-		limit(RLIMIT_NOFILE, 64) < 0)
+	if (!none || limit(RLIMIT_CORE, 0) < 0 || limit(RLIMIT_FSIZE, 0) < 0 ||
+		limit(RLIMIT_CPU, 20) < 0 || limit(RLIMIT_NOFILE, 64) < 0)
 		return -1;
 #ifndef __SANITIZE_ADDRESS__ /* whose shadow memory is larger than any sensible limit */
 	if (limit(RLIMIT_AS, (rlim_t)1 << 30) < 0)

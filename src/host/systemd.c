@@ -49,6 +49,19 @@ int qb_systemd_start_scope(const char *name, const char *slice, pid_t pid,
 	return not_built(err);
 }
 
+int qb_systemd_active(const char *name, bool *ret, struct qb_error *err)
+{
+	(void)name;
+	(void)ret;
+	return not_built(err);
+}
+
+int qb_systemd_start(const char *name, struct qb_error *err)
+{
+	(void)name;
+	return not_built(err);
+}
+
 int qb_systemd_stop(const char *name, struct qb_error *err)
 {
 	(void)name;
@@ -257,25 +270,29 @@ static int begin_start(sd_bus *bus, const char *name, sd_bus_message **ret)
 	return r;
 }
 
+static int wait_running(sd_bus *bus, const char *name, struct qb_error *err)
+{
+	enum unit_state state;
+	int r = wait_still(bus, name, &state, err);
+
+	if (r == 0 && state != UNIT_RUNNING)
+		return qb_error_set(
+			err, EIO, "start %s: it ended at once (see journalctl -u %s)", name, name);
+	return r;
+}
+
 /* Ends the properties, sends, and waits until the unit runs. */
 static int finish_start(
 	sd_bus *bus, sd_bus_message *message, const char *name, struct qb_error *err)
 {
 	_cleanup_error_ said = SD_BUS_ERROR_NULL;
-	enum unit_state state;
 	int r = sd_bus_message_close_container(message);
 
 	if (r >= 0)
 		r = sd_bus_message_append(message, "a(sa(sv))", 0);
 	if (r >= 0)
 		r = sd_bus_call(bus, message, 0, &said, NULL);
-	if (r < 0)
-		return fail(err, r, &said, "start", name);
-	r = wait_still(bus, name, &state, err);
-	if (r == 0 && state != UNIT_RUNNING)
-		return qb_error_set(
-			err, EIO, "start %s: it ended at once (see journalctl -u %s)", name, name);
-	return r;
+	return r < 0 ? fail(err, r, &said, "start", name) : wait_running(bus, name, err);
 }
 
 /* AllowedCPUs is a bit string, lowest CPU first. */
@@ -338,6 +355,32 @@ int qb_systemd_start_scope(const char *name, const char *slice, pid_t pid,
 	if (r < 0)
 		return fail(err, r, NULL, "prepare", name);
 	return finish_start(bus, message, name, err);
+}
+
+int qb_systemd_active(const char *name, bool *ret, struct qb_error *err)
+{
+	_cleanup_bus_ bus = NULL;
+	enum unit_state state;
+	int r = open_bus(&bus, err);
+
+	if (r == 0)
+		r = wait_still(bus, name, &state, err);
+	if (r == 0)
+		*ret = state == UNIT_RUNNING;
+	return r;
+}
+
+int qb_systemd_start(const char *name, struct qb_error *err)
+{
+	_cleanup_error_ said = SD_BUS_ERROR_NULL;
+	_cleanup_bus_ bus = NULL;
+	int r = open_bus(&bus, err);
+
+	if (r < 0)
+		return r;
+	r = sd_bus_call_method(
+		bus, SERVICE, OBJECT, MANAGER, "StartUnit", &said, NULL, "ss", name, "replace");
+	return r < 0 ? fail(err, r, &said, "start", name) : wait_running(bus, name, err);
 }
 
 int qb_systemd_stop(const char *name, struct qb_error *err)

@@ -39,6 +39,10 @@ int qb_systemd_start_slice(const char *name, const struct qb_cpus *cpus, struct 
 /* A scope with this process in it. -ESRCH: the process is gone. */
 int qb_systemd_start_scope(const char *name, const char *slice, pid_t pid,
 	const struct qb_systemd_limits *limits, struct qb_error *err);
+/* Does this unit run? Waits while it is changing; one that does not exist does not run. */
+int qb_systemd_active(const char *name, bool *ret, struct qb_error *err);
+/* Starts a unit that exists, and waits until it runs. */
+int qb_systemd_start(const char *name, struct qb_error *err);
 /* Stops a unit. One that does not exist is stopped. */
 int qb_systemd_stop(const char *name, struct qb_error *err);
 

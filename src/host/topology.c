@@ -99,13 +99,27 @@ static int load_hwloc(hwloc_topology_t *ret, struct qb_error *err)
 	return 0;
 }
 
-/* A group above this PU: logical index, the kernel's number, -1 when there is none or no number. */
-static hwloc_obj_t find_group(hwloc_topology_t topology, hwloc_obj_t pu, hwloc_obj_type_t type,
-	int16_t *ret_logical, int32_t *ret_os)
-{
-	hwloc_obj_t obj = hwloc_get_ancestor_obj_by_type(topology, type, pu);
+/*
+ * The groups of one type, numbered as their CPUs come. hwloc's own logical index counts per depth:
+ * where cores with an offline sibling sit deeper than others, two of them have the same one.
+ */
+struct level {
+	hwloc_obj_type_t type;
+	hwloc_obj_t last;
+	unsigned n;
+};
 
-	*ret_logical = obj ? (int16_t)obj->logical_index : -1;
+/* The group above this PU: our number, the kernel's; -1 when there is none or no number. */
+static hwloc_obj_t find_group(hwloc_topology_t topology, hwloc_obj_t pu, struct level *level,
+	int16_t *ret_number, int32_t *ret_os)
+{
+	hwloc_obj_t obj = hwloc_get_ancestor_obj_by_type(topology, level->type, pu);
+
+	if (obj && obj != level->last)
+		level->n++;
+	if (obj)
+		level->last = obj;
+	*ret_number = obj ? (int16_t)(level->n - 1) : -1;
 	if (ret_os)
 		*ret_os = obj && obj->os_index <= INT32_MAX ? (int32_t)obj->os_index : -1;
 	return obj;
@@ -142,6 +156,8 @@ static int compare_pus(const void *a, const void *b)
 
 static int fill_pus(struct qb_topology *t, hwloc_topology_t topology, struct qb_error *err)
 {
+	struct level core = {.type = HWLOC_OBJ_CORE}, package = {.type = HWLOC_OBJ_PACKAGE};
+	struct level l2 = {.type = HWLOC_OBJ_L2CACHE}, l3 = {.type = HWLOC_OBJ_L3CACHE};
 	hwloc_obj_t obj = NULL;
 	int n = hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_PU);
 
@@ -156,16 +172,16 @@ static int fill_pus(struct qb_topology *t, hwloc_topology_t topology, struct qb_
 				"read the topology: CPU %u is beyond the %d this program can hold",
 				obj->os_index, QB_CPUS_MAX);
 		pu->cpu = (uint16_t)obj->os_index;
-		find_group(topology, obj, HWLOC_OBJ_CORE, &pu->core, &pu->os_core);
-		find_group(topology, obj, HWLOC_OBJ_PACKAGE, &pu->package, &pu->os_package);
-		pu->l2_kib = cache_kib(find_group(topology, obj, HWLOC_OBJ_L2CACHE, &pu->l2, NULL));
-		pu->l3_kib = cache_kib(find_group(topology, obj, HWLOC_OBJ_L3CACHE, &pu->l3, NULL));
+		find_group(topology, obj, &core, &pu->core, &pu->os_core);
+		find_group(topology, obj, &package, &pu->package, &pu->os_package);
+		pu->l2_kib = cache_kib(find_group(topology, obj, &l2, &pu->l2, NULL));
+		pu->l3_kib = cache_kib(find_group(topology, obj, &l3, &pu->l3, NULL));
 		find_node(topology, pu);
 		t->n++;
 	}
 	qsort(t->pus, t->n, sizeof(*t->pus), compare_pus);
-	t->n_cores = (unsigned)hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_CORE);
-	t->n_packages = (unsigned)hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_PACKAGE);
+	t->n_cores = core.n;
+	t->n_packages = package.n;
 	t->n_nodes = (unsigned)hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_NUMANODE);
 	return 0;
 }

@@ -63,8 +63,8 @@ static int judge_limit(const struct qb_lever *lever, const struct qb_unit *unit,
 	if (r < 0)
 		return r;
 	if (value < low || value > high)
-		return qb_error_set(err, ERANGE, "expected %lld to %lld kHz, found %lld", low, high,
-			value);
+		return qb_error_set(
+			err, ERANGE, "expected %lld to %lld kHz, found %lld", low, high, value);
 	return 0;
 }
 

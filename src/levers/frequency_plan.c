@@ -13,7 +13,7 @@
 #include <quietbench/lever.h>
 #include <quietbench/profile.h>
 
-#define CPU_DIR    "/sys/devices/system/cpu/"
+#define CPU_DIR	   "/sys/devices/system/cpu/"
 #define POLICY_DIR CPU_DIR "cpufreq/policy%u/"
 
 struct clock {
@@ -104,8 +104,8 @@ static int64_t base_khz(const struct qb_cpufreq_policy *policy)
 }
 
 /* Both limits, in the order in which neither write is cut off by the other limit. */
-static int add_limits(struct clock *c, const struct qb_cpufreq_policy *policy, int64_t min,
-	int64_t max)
+static int add_limits(
+	struct clock *c, const struct qb_cpufreq_policy *policy, int64_t min, int64_t max)
 {
 	const struct qb_unit unit = qb_unit_number(policy->number);
 	char low[24], high[24];
@@ -247,7 +247,8 @@ static int refuse_all(struct clock *c, bool guest)
 			qb_steps_refuse(c->steps, rows[i].lever, QB_STATUS_UNSUPPORTED, "%s",
 				guest ? "the hypervisor keeps the clock to itself (no cpufreq here)"
 				      : "no cpufreq driver is loaded (modprobe acpi-cpufreq, or "
-					"look for intel_pstate=disable in the boot parameters)") < 0)
+					"look for intel_pstate=disable in the boot parameters)") <
+				0)
 			return -ENOMEM;
 	return 0;
 }

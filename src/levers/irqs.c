@@ -23,7 +23,8 @@ static bool same_mask(const char *a, const char *b)
 }
 
 /* Its number has not passed to another device. */
-static int exists_irq(const struct qb_lever *lever, const struct qb_unit *unit, struct qb_error *err)
+static int exists_irq(
+	const struct qb_lever *lever, const struct qb_unit *unit, struct qb_error *err)
 {
 	struct qb_irq irq;
 	int r = qb_irq_look(unit->number, &irq, err);

@@ -55,8 +55,8 @@ int qb_lever_exists(unsigned lever, const struct qb_unit *unit, struct qb_error 
 	return row->ops && row->ops->exists ? row->ops->exists(row, unit, err) : 0;
 }
 
-int qb_lever_read(unsigned lever, const struct qb_unit *unit, char *buf, size_t size,
-	struct qb_error *err)
+int qb_lever_read(
+	unsigned lever, const struct qb_unit *unit, char *buf, size_t size, struct qb_error *err)
 {
 	const struct qb_lever *row = &qb_levers[lever];
 	char path[PATH_SIZE];
@@ -65,14 +65,15 @@ int qb_lever_read(unsigned lever, const struct qb_unit *unit, char *buf, size_t 
 	if (row->ops && row->ops->read)
 		return row->ops->read(row, unit, buf, size, err);
 	if (!row->path)
-		return qb_error_set(err, ENOTSUP, "%s is not in this version", qb_lever_name(lever));
+		return qb_error_set(
+			err, ENOTSUP, "%s is not in this version", qb_lever_name(lever));
 	path_of(row, unit, path, sizeof(path));
 	n = qb_file_read(path, buf, size, err);
 	return n < 0 ? (int)n : 0;
 }
 
-int qb_lever_write(unsigned lever, const struct qb_unit *unit, const char *text,
-	struct qb_error *err)
+int qb_lever_write(
+	unsigned lever, const struct qb_unit *unit, const char *text, struct qb_error *err)
 {
 	const struct qb_lever *row = &qb_levers[lever];
 	char path[PATH_SIZE];
@@ -80,13 +81,14 @@ int qb_lever_write(unsigned lever, const struct qb_unit *unit, const char *text,
 	if (row->ops && row->ops->write)
 		return row->ops->write(row, unit, text, err);
 	if (!row->path)
-		return qb_error_set(err, ENOTSUP, "%s is not in this version", qb_lever_name(lever));
+		return qb_error_set(
+			err, ENOTSUP, "%s is not in this version", qb_lever_name(lever));
 	path_of(row, unit, path, sizeof(path));
 	return qb_file_write(path, text, err);
 }
 
-int qb_lever_judge(unsigned lever, const struct qb_unit *unit, const char *text,
-	struct qb_error *err)
+int qb_lever_judge(
+	unsigned lever, const struct qb_unit *unit, const char *text, struct qb_error *err)
 {
 	char name[96];
 	int r;

@@ -20,7 +20,8 @@ int qb_process_plan(const struct qb_wish *wish, struct qb_steps *steps, struct q
 
 	if (set[QB_KEY_PROCESS_PIN].number) {
 		if (qb_cpus_format_list(&wish->selection->bench, text, sizeof(text)) < 0)
-			return qb_error_set(err, EOVERFLOW, "the list of the benchmark's CPUs is too long");
+			return qb_error_set(
+				err, EOVERFLOW, "the list of the benchmark's CPUs is too long");
 		r = add(steps, QB_LEVER_PROCESS_PIN, text);
 	}
 	if (r == 0 && !qb_setting_is(&set[QB_KEY_PROCESS_POLICY], "other"))

@@ -71,7 +71,7 @@ const struct qb_lever qb_levers[QB_LEVER_COUNT] = {
 	.text = "irqbalance is told, through its socket, to keep off the benchmark's CPUs",
 	.unit = QB_UNIT_HOST, .spec = TEXT, .apply = 10, .restore = 90,
 	.ops = &qb_irqbalance_ban_ops},
-[QB_LEVER_IRQBALANCE_STOP] = {KEY(IRQS_IRQBALANCE), .part = "stop", SAFE,
+[QB_LEVER_IRQBALANCE_STOP] = {KEY(IRQS_IRQBALANCE), .part = "stop", DISRUPTIVE,
 	.text = "irqbalance.service is stopped for the run",
 	.unit = QB_UNIT_HOST, .spec = WORD("active inactive"), .apply = 10, .restore = 90,
 	.ops = &qb_irqbalance_stop_ops},

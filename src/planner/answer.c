@@ -58,8 +58,8 @@ int qb_answer_host(const struct qb_topology *topology, const struct qb_selection
 
 	qb_text_copy(host.hypervisor, sizeof(host.hypervisor), topology->hypervisor);
 	qb_text_copy(host.cpu_model, sizeof(host.cpu_model), topology->cpu_model);
-	qb_text_format(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/cpufreq/scaling_driver",
-		cpu);
+	qb_text_format(
+		path, sizeof(path), "/sys/devices/system/cpu/cpu%u/cpufreq/scaling_driver", cpu);
 	if (qb_file_read(path, host.cpufreq_driver, sizeof(host.cpufreq_driver), NULL) < 0)
 		host.cpufreq_driver[0] = '\0';
 	return send_it(QB_MSG_HOST, &host, sizeof(host), err);

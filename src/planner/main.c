@@ -48,7 +48,9 @@ static void find_profiles(struct work *w, const char *fd)
 	if (slash)
 		*slash = '\0';
 	slash = strrchr(w->shipped, '/');
-	if (slash && qb_text_copy(slash, sizeof(w->shipped) - (size_t)(slash - w->shipped), "/profiles") &&
+	if (slash &&
+		qb_text_copy(
+			slash, sizeof(w->shipped) - (size_t)(slash - w->shipped), "/profiles") &&
 		qb_file_exists(w->shipped))
 		return;
 	qb_text_copy(w->shipped, sizeof(w->shipped), QB_DATADIR "/profiles");

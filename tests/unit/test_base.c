@@ -37,8 +37,8 @@ static void lists_are_read_and_written(void **state)
 
 static void bad_lists_are_refused(void **state)
 {
-	static const char *const bad[] = {
-		"1,", ",1", "1,,2", "3-1", "-1", "1-", "a", "1 2", "0-3:", "0-3:2", "0-3:0/2", "0-3:3/2"};
+	static const char *const bad[] = {"1,", ",1", "1,,2", "3-1", "-1", "1-", "a", "1 2",
+		"0-3:", "0-3:2", "0-3:0/2", "0-3:3/2"};
 	struct qb_cpus set = {.bits = {7}};
 
 	(void)state;

@@ -51,13 +51,12 @@ static void write_session(struct qb_journal *journal)
 	qb_steps_add(&steps, QB_LEVER_GOVERNOR, qb_unit_number(0), "powersave", "performance");
 	qb_steps_add(&steps, QB_LEVER_EPP, qb_unit_number(0), "balance_power", NULL);
 	qb_steps_add(&steps, QB_LEVER_IRQ, (struct qb_unit){.number = 33, .key = 5}, "ff", "0f");
-	assert_int_equal(qb_journal_create(journal, path, &owner, qb_journal_room(&steps, 100), &err),
-		0);
+	assert_int_equal(
+		qb_journal_create(journal, path, &owner, qb_journal_room(&steps, 100), &err), 0);
 	for (size_t i = 0; i < steps.n; i++)
 		assert_int_equal(qb_journal_step(journal, &steps.v[i], &err), 0);
 	assert_int_equal(qb_journal_mark(journal, 0, QB_MARK_INTENT, 0, NULL, &err), 0);
-	assert_int_equal(
-		qb_journal_mark(journal, 0, QB_MARK_BECAME, 0, "performance", &err), 0);
+	assert_int_equal(qb_journal_mark(journal, 0, QB_MARK_BECAME, 0, "performance", &err), 0);
 	assert_int_equal(qb_journal_mark(journal, 1, QB_MARK_LEFT, 0, "performance", &err), 0);
 	assert_int_equal(qb_journal_placed(journal, &bench, &err), 0);
 	assert_int_equal(

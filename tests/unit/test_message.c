@@ -143,8 +143,7 @@ static void strings_end_and_so_do_sessions(void **state)
 
 	(void)state;
 	memset(&hello, 'x', sizeof(hello));
-	assert_int_equal(
-		qb_message_send(pair[0], QB_MSG_HELLO, &hello, sizeof(hello), NULL, 0), 0);
+	assert_int_equal(qb_message_send(pair[0], QB_MSG_HELLO, &hello, sizeof(hello), NULL, 0), 0);
 	assert_int_equal(qb_message_receive(pair[1], &message, NULL), 1);
 	assert_int_equal(strlen(message.hello.command), sizeof(hello.command) - 1);
 	close(pair[0]);
@@ -166,8 +165,7 @@ static void equal_texts_are_shared(void **state)
 	}
 	assert_int_equal(steps.n_texts, 1000);
 	assert_ptr_equal(steps.v[7].before, steps.v[1007].wanted);
-	assert_ptr_equal(qb_steps_find(&steps, QB_LEVER_IRQ, qb_unit_number(4999)),
-		&steps.v[4999]);
+	assert_ptr_equal(qb_steps_find(&steps, QB_LEVER_IRQ, qb_unit_number(4999)), &steps.v[4999]);
 	assert_null(qb_steps_find(&steps, QB_LEVER_EPP, qb_unit_number(1)));
 }
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Sets CPUID's IDA (turbo) bit on a QEMU machine, which lacks it, so that the stock acpi-cpufreq driver, loaded afterwards,
  * offers `boost` and really writes the turbo-disable bit of MSR_IA32_MISC_ENABLE (which QEMU keeps per CPU).

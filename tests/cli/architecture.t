@@ -1,0 +1,149 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The house rules that a reader may rely on: includes go downwards, each library lives in one file,
+# the host changes in one place, the helper stays small, files and functions stay readable.
+use strict;
+use warnings;
+use Cwd 'abs_path';
+use File::Basename;
+use Test::More;
+
+my $build = abs_path($ENV{QB_BUILD} // dirname($0) . '/../../build');
+chdir dirname($0) . '/../..' or die "the top folder: $!\n";
+
+# What is versioned; in a release's tarball: what is there.
+my @files = grep { -f } split /\n/, `git -c safe.directory='*' ls-files 2>/dev/null`;
+@files = split /\n/, `find * .ci .clang-format -type f -not -path 'build*' -not -name '*.tar.gz'`
+	unless @files;
+# What is built, versioned or not: the same wildcards as the Makefile's.
+my @sources = (glob('src/*/*.[ch]'), glob('include/quietbench/*.h'));
+my %text = map { $_ => slurp($_) } @sources;
+cmp_ok(scalar @sources, '>', 100, 'sources are found');
+
+sub slurp
+{
+	my ($file) = @_;
+	open my $in, '<', $file or die "open $file: $!\n";
+	local $/;
+	return scalar <$in>;
+}
+
+# none NAME ITEM...: there is no such item; shows those that are
+sub none
+{
+	my ($name, @found) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	ok(!@found, $name) or diag(map { "  $_\n" } @found);
+}
+
+# ---- includes go downwards ----
+my %rank = (base => 0, host => 1, levers => 2, core => 3, noise => 4,
+	helper => 5, planner => 5, cli => 5);
+my @upwards;
+for my $file (@sources) {
+	my ($own) = $file =~ m{^src/(\w+)/};
+	if (defined $own && !exists $rank{$own}) {
+		push @upwards, "$file: a folder that the architecture does not know";
+		next;
+	}
+	while ($text{$file} =~ m{^\s*#\s*include\s*([<"])([^>"]+)[>"]}mg) {
+		my ($quote, $name) = ($1, $2);
+		my ($folder) = $name =~ m{^(\w+)/};
+		next if $quote eq '"' && -f dirname($file) . "/$name" && $name !~ m{/};
+		next if $quote eq '<' && (!defined $folder || !exists $rank{$folder});
+		next if $quote eq '<' && defined $own &&
+			($folder eq $own || $rank{$folder} < $rank{$own});
+		push @upwards, "$file includes $name";
+	}
+}
+none('includes go downwards: base, host, levers, core, noise, the programs', @upwards);
+
+# ---- each library in one file ----
+my %library = (
+	'cpufreq.h' => 'src/host/cpufreq.c',
+	'hwloc.h' => 'src/host/topology.c',
+	'jansson.h' => 'src/cli/json.c',
+	'seccomp.h' => 'src/planner/sandbox.c',
+	'sha256.h' => 'src/core/profile.c',
+	'sys/capability.h' => 'src/helper/sandbox.c',
+	'systemd/sd-bus.h' => 'src/host/systemd.c',
+	'yaml.h' => 'src/core/yaml.c',
+);
+for my $header (sort keys %library) {
+	my @users = grep { $text{$_} =~ m{^\s*#\s*include\s*<\Q$header\E>}m } @sources;
+	is("@users", $library{$header}, "<$header> is in one file");
+}
+# A header nobody listed here: neither ours, nor libc's or the kernel's.
+my %listed = map { $_ => 1 } keys %library;
+my @unknown;
+for my $file (@sources) {
+	while ($text{$file} =~ m{^\s*#\s*include\s*<([^>]+)>}mg) {
+		my $name = $1;
+		my ($folder) = $name =~ m{^(\w+)/};
+		next if $listed{$name} || defined $folder && exists $rank{$folder};
+		push @unknown, "$file includes <$name>" unless
+			$name =~ m{^(?:quietbench|sys|linux|asm|arpa|netinet|net)/} ||
+			$name =~ m{^(?:assert|cpuid|ctype|dirent|errno|fcntl|fnmatch|fts|getopt|glob|grp|
+				inttypes|langinfo|limits|locale|math|mntent|poll|pty|pwd|sched|search|
+				signal|spawn|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|
+				stdnoreturn|string|strings|syslog|termios|threads|time|ucontext|unistd|
+				wchar|wctype)\.h$}x;
+	}
+}
+none('no other library', @unknown);
+
+# ---- the host changes in one place ----
+my %code = map { $_ => $text{$_} =~ s{/\*.*?\*/}{}gsr } @sources;
+my @writers = grep { $code{$_} =~ m{(?<!int )\bqb_lever_write\b} } @sources;
+is("@writers", 'src/core/apply.c src/core/conflicts.c src/core/undo.c',
+	'qb_lever_write is called by apply, undo and conflicts alone');
+
+# ---- the helper links no parser and no topology library ----
+my $parsers = qr{lib(?:yaml|hwloc|cpupower|jansson)[-.0-9]*so};
+my $ldd = `ldd '$build/quietbench-planner'`;
+like($ldd, $parsers, 'ldd sees the planner\'s parsers');
+$ldd = `ldd '$build/quietbench-helper'`;
+like($ldd, qr{libc\.}, 'ldd sees the helper\'s libraries');
+unlike($ldd, $parsers, 'the helper has no parser and no topology library, not even indirectly');
+
+# ---- readable in one sitting ----
+none('no file is longer than 400 lines',
+	map { my $n = () = $text{$_} =~ /\n/g; $n > 400 ? "$_: $n" : () } @sources);
+my ($functions, @long) = (0);
+for my $file (@sources) {
+	my ($head, $start, $number) = (0, 0, 0);
+	for my $line (split /\n/, $text{$file}) {
+		$number++;
+		$head = $number if $line =~ /^[a-z_]/;
+		$start = $head if $line eq '{';
+		next if $line ne '}' || !$start;
+		$functions++;
+		my $n = $number - $start + 1;
+		push @long, "$file:$start: $n" if $n > 60;
+		$start = 0;
+	}
+}
+cmp_ok($functions, '>', 500, 'functions are found');
+none('no function is longer than 60 lines', @long);
+
+# ---- every file says what it is ----
+my @unlicensed;
+for my $file (@files) {
+	my ($first, $second) = (split(/\n/, slurp($file), 3), '', '');
+	my $licence = 'SPDX-License-Identifier: GPL-2.0-or-later';
+	if ($file =~ /\.[ch]$/) {
+		push @unlicensed, $file if $first ne "/* $licence */";
+	} elsif ($first =~ /^#!/ || $file =~ m{(?:^|/)(?:Makefile|Kbuild|[^/]+\.(?:mk|sh|pm|yaml))$}) {
+		push @unlicensed, $file unless "$first\n$second" =~ /^# \Q$licence\E$/m;
+	}
+}
+none('every source and script starts with its licence', @unlicensed);
+
+# ---- the folders ----
+my %top = map { (split m{/})[0] => 1 } grep { !/^\./ } @files;
+is(join(' ', sort keys %top), 'LICENSE Makefile README.md contrib include profiles src tests',
+	'the top level is what it always was');
+my %rooms = map { m{^contrib/([^/]+)/} ? ($1 => 1) : () } @files;
+none('every folder of contrib has a README', grep { !-f "contrib/$_/README.md" } sort keys %rooms);
+
+done_testing;
