@@ -51,7 +51,7 @@ CFLAGS_ALL    = -std=c17 $(HARDEN) $(WARNINGS) $(CPPFLAGS_ALL) $(call pkg_cflags
 CFLAGS_ALL   := $(CFLAGS_ALL)
 
 # ---- sources: the folder list is the architecture ----
-LIB_SRC     := $(wildcard src/base/*.c src/host/*.c src/levers/*.c src/core/*.c src/noise/*.c)
+LIB_SRC     := $(filter-out $(if $(HAVE_SYSTEMD),,src/host/systemd.c),$(wildcard src/base/*.c src/host/*.c src/levers/*.c src/core/*.c src/noise/*.c))
 HELPER_SRC  := $(wildcard src/helper/*.c)
 PLANNER_SRC := $(wildcard src/planner/*.c)
 CLI_SRC     := $(wildcard src/cli/*.c)

@@ -139,22 +139,27 @@ static bool all_back(struct undo *u, bool again)
 }
 
 /*
- * Attributes clamp each other (a lower limit written while the upper one is still ours): what is
- * not back when everything stands is written once more.
+ * Attributes clamp each other (a lower limit written while the upper one is still ours), and a
+ * cpuset is not emptied while a newborn process is in it, but may be gone by now: what failed or
+ * is not back when everything stands is written once more.
  */
 static void second_round(struct undo *u)
 {
-	if (all_back(u, true))
-		return;
+	const bool back = all_back(u, true);
+
 	for (size_t i = 0; i < u->steps->n; i++) {
 		struct qb_step *step = &u->steps->v[i];
 		char now[QB_TEXT_MAX];
 
-		if (step->verdict == QB_VERDICT_OURS && step->undoing < CRASHES_MAX &&
-			qb_levers[step->lever].coupled && !is_back(step, now, sizeof(now), NULL))
+		if (step->verdict != QB_VERDICT_OURS || step->undoing >= CRASHES_MAX)
+			continue;
+		if (step->restored == QB_RESTORED_NO ||
+			(!back && qb_levers[step->lever].coupled &&
+				!is_back(step, now, sizeof(now), NULL)))
 			put_back(u, i);
 	}
-	all_back(u, false);
+	if (!back)
+		all_back(u, false);
 }
 
 static void in_restore_rank(struct undo *u)

@@ -1,75 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* systemd.h: transient slices and scopes over the system bus. */
+/* systemd.h: transient slices and scopes over the system bus. Not built without libsystemd: systemd_none.c. */
 #include <base/file.h>
 #include <base/macros.h>
 #include <errno.h>
 #include <host/systemd.h>
-#include <sys/stat.h>
-
-bool qb_systemd_booted(void)
-{
-	struct stat st;
-
-	return lstat("/run/systemd/system", &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-#ifndef HAVE_SYSTEMD
-
-static int not_built(struct qb_error *err)
-{
-	return qb_error_set(err, ENOTSUP,
-		"quietbench was built without libsystemd: install libsystemd-dev and build again");
-}
-
-int qb_systemd_available(struct qb_error *err)
-{
-	return not_built(err);
-}
-
-int qb_systemd_settle(const char *unit, struct qb_error *err)
-{
-	(void)unit;
-	return not_built(err);
-}
-
-int qb_systemd_start_slice(const char *name, const struct qb_cpus *cpus, struct qb_error *err)
-{
-	(void)name;
-	(void)cpus;
-	return not_built(err);
-}
-
-int qb_systemd_start_scope(const char *name, const char *slice, pid_t pid,
-	const struct qb_systemd_limits *limits, struct qb_error *err)
-{
-	(void)name;
-	(void)slice;
-	(void)pid;
-	(void)limits;
-	return not_built(err);
-}
-
-int qb_systemd_active(const char *name, bool *ret, struct qb_error *err)
-{
-	(void)name;
-	(void)ret;
-	return not_built(err);
-}
-
-int qb_systemd_start(const char *name, struct qb_error *err)
-{
-	(void)name;
-	return not_built(err);
-}
-
-int qb_systemd_stop(const char *name, struct qb_error *err)
-{
-	(void)name;
-	return not_built(err);
-}
-
-#else
-
 #include <signal.h>
 #include <systemd/sd-bus.h>
 #include <time.h>
@@ -401,5 +335,3 @@ int qb_systemd_stop(const char *name, struct qb_error *err)
 		return qb_error_set(err, EBUSY, "stop %s: somebody started it again", name);
 	return r;
 }
-
-#endif
