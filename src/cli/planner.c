@@ -105,6 +105,7 @@ static int explain_end(int status, struct qb_error *err)
 		err, EIO, "the planner ended with status %d and no answer", WEXITSTATUS(status));
 }
 
+/* 1: the planner ended without an answer. */
 static int gather(
 	int fd, const struct qb_asked *asked, struct qb_answer *answer, struct qb_error *err)
 {
@@ -118,7 +119,7 @@ static int gather(
 	while (true) {
 		r = qb_message_receive(fd, &message, err);
 		if (r == 0 || r == -ECONNRESET)
-			return -ENODATA;
+			return 1;
 		if (r < 0)
 			return r;
 		qb_message_close(&message);
@@ -144,7 +145,7 @@ static int ask(
 	close(fd);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	return r == -ENODATA ? explain_end(status, err) : r;
+	return r > 0 ? explain_end(status, err) : r;
 }
 
 int qb_planner_ask(struct qb_asked *asked, struct qb_answer *ret, struct qb_error *err)

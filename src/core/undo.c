@@ -99,7 +99,7 @@ static void put_back(struct undo *u, size_t i)
 		if (r == -ENOENT || r == -ESRCH)
 			r = 0; /* it is gone: nothing to restore */
 	}
-	/* Coupled attributes clamp each other until all are back: verify() looks at them then. */
+	/* Coupled attributes clamp each other until all are back: looked at then (all_back). */
 	if (r == 0 && !qb_levers[step->lever].coupled && !is_back(step, now, sizeof(now), &why))
 		r = why.code ? -why.code
 			     : qb_error_set(
@@ -109,8 +109,17 @@ static void put_back(struct undo *u, size_t i)
 	mark(u, i, QB_MARK_UNDONE, -r, r < 0 ? why.text : NULL);
 }
 
-/* Has everything that we put back arrived? Waits for it as long as that is allowed. */
-static bool all_back(struct undo *u, bool again)
+/* Does the step read as it did before? The kernel gets the time that is left to get there. */
+static bool arrives(const struct qb_step *step, char *now, size_t size, int *left_ms)
+{
+	while (!is_back(step, now, size, NULL))
+		if (!qb_apply_patience(left_ms))
+			return false;
+	return true;
+}
+
+/* Has everything coupled that we put back arrived? In the last round what has not is a failure. */
+static bool all_back(struct undo *u, bool last)
 {
 	int left_ms = QB_SETTLE_MS;
 	bool all = true;
@@ -120,15 +129,11 @@ static bool all_back(struct undo *u, bool again)
 		char now[QB_TEXT_MAX], why[QB_ERROR_MAX];
 
 		if (step->verdict != QB_VERDICT_OURS || !qb_levers[step->lever].coupled ||
-			step->restored != QB_RESTORED_YES)
-			continue;
-		while (!is_back(step, now, sizeof(now), NULL))
-			if (!qb_apply_patience(&left_ms))
-				break;
-		if (left_ms > 0 || is_back(step, now, sizeof(now), NULL))
+			step->restored != QB_RESTORED_YES ||
+			arrives(step, now, sizeof(now), &left_ms))
 			continue;
 		all = false;
-		if (again)
+		if (!last)
 			continue;
 		snprintf(why, sizeof(why), "wrote '%s', reads '%.64s'", step->before, now);
 		step->restored = QB_RESTORED_NO;
@@ -139,27 +144,22 @@ static bool all_back(struct undo *u, bool again)
 }
 
 /*
- * Attributes clamp each other (a lower limit written while the upper one is still ours), and a
- * cpuset is not emptied while a newborn process is in it, but may be gone by now: what failed or
- * is not back when everything stands is written once more.
+ * Attributes clamp each other (a lower limit written while the upper one is still ours): what is
+ * not back when everything stands is written once more.
  */
 static void second_round(struct undo *u)
 {
-	const bool back = all_back(u, true);
-
+	if (all_back(u, false))
+		return;
 	for (size_t i = 0; i < u->steps->n; i++) {
 		struct qb_step *step = &u->steps->v[i];
 		char now[QB_TEXT_MAX];
 
-		if (step->verdict != QB_VERDICT_OURS || step->undoing >= CRASHES_MAX)
-			continue;
-		if (step->restored == QB_RESTORED_NO ||
-			(!back && qb_levers[step->lever].coupled &&
-				!is_back(step, now, sizeof(now), NULL)))
+		if (step->verdict == QB_VERDICT_OURS && step->undoing < CRASHES_MAX &&
+			qb_levers[step->lever].coupled && !is_back(step, now, sizeof(now), NULL))
 			put_back(u, i);
 	}
-	if (!back)
-		all_back(u, false);
+	all_back(u, true);
 }
 
 static void in_restore_rank(struct undo *u)

@@ -162,6 +162,12 @@ for profile in default mine vm; do
 		"$(json '.profile | {description, effective}')" "$meant"
 done
 
+# ---- a host that tells nothing of its cores ----
+"$source/tests/hosts/make-host" no-topology "$tmp/no-topology"
+run topology --root "$tmp/no-topology"
+is "a host without topology: status" "$status" 2
+like "a host without topology: what is missing" "$err" 'topology is missing'
+
 # ---- status, restore ----
 there vm status
 is "status of a host that nobody touched" "$status $out" "3 not conditioned"

@@ -17,6 +17,7 @@
 #include <fnmatch.h>
 #include <glob.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -218,10 +219,35 @@ static const char *stat_field(const char *fields, int number)
 	return fields;
 }
 
+/*
+ * On the online CPUs only: Linux before 6.3 cuts an affinity down to these when it is set, and then
+ * nobody can give a thread its offline ones back.
+ */
+static void shoot_affinity(const char *id, int tid)
+{
+	char text[CPU_SETSIZE / 4 + 1] = "";
+	size_t digits = 0;
+	cpu_set_t cpus;
+
+	if (sched_getaffinity(tid, sizeof(cpus), &cpus)) {
+		if (errno != ESRCH)
+			die("cannot read the affinity of", id);
+		return; /* it has ended */
+	}
+	for (int cpu = CPU_SETSIZE - 4; cpu >= 0; cpu -= 4) {
+		unsigned digit = 0;
+
+		for (int bit = 0; bit < 4; bit++)
+			digit |= CPU_ISSET(cpu + bit, &cpus) ? 1U << bit : 0;
+		if (digit || digits)
+			text[digits++] = "0123456789abcdef"[digit];
+	}
+	put("%s/cpus %s", id, text);
+}
+
 static void shoot_thread(int pid, int tid)
 {
-	char path[PATH_MAX], stat[1024], status[4096], cgroup[4096], cpus[1024], mems[1024],
-		id[512];
+	char path[PATH_MAX], stat[1024], status[4096], cgroup[4096], mems[1024], id[512];
 	char *name, *end;
 	int dir;
 
@@ -240,13 +266,12 @@ static void shoot_thread(int pid, int tid)
 	*end = '\0';
 	plain_name(++name);
 	end += 2;
-	status_value(status, " Cpus_allowed: ", cpus, sizeof(cpus));
 	status_value(status, " Mems_allowed_list: ", mems, sizeof(mems));
 	snprintf(id, sizeof(id), "task/%d/%d/%ld/%s", pid, tid, atol(stat_field(end, 22)), name);
 	/* The kernel moves its workers between pools and masks as work comes (PF_WQ_WORKER); 6.1
 	 * also widens them with a partition, and nobody may put them back. */
 	if (!(strtoul(stat_field(end, 9), NULL, 10) & 0x20))
-		put("%s/cpus %s", id, cpus);
+		shoot_affinity(id, tid);
 	put("%s/mems %s", id, mems);
 	put("%s/cgroup %s", id, cgroup);
 	put("%s/sched policy=%d nice=%d priority=%d%s", id, atoi(stat_field(end, 41)),

@@ -43,12 +43,12 @@ done_testing() {
 	exit 0 # the failed tests speak for themselves
 }
 
-# within SECONDS COMMAND...: repeats COMMAND until it succeeds; its last output remains
+# within SECONDS COMMAND...: repeats COMMAND until it succeeds; shows the last output if it never does
 within() {
 	within_end=$(($(cut -d. -f1 /proc/uptime) + $1))
 	shift
-	until "$@"; do
-		[ "$(cut -d. -f1 /proc/uptime)" -lt "$within_end" ] || return 1
+	until "$@" >/tmp/within.out 2>&1; do
+		[ "$(cut -d. -f1 /proc/uptime)" -lt "$within_end" ] || { cat /tmp/within.out; return 1; }
 		usleep 200000
 	done
 }
@@ -143,11 +143,11 @@ partition() {
 	done
 	echo none
 }
-# intruders [EXEMPT-TID]: movable threads outside the benchmark that may run on its cores
+# intruders [EXEMPT]: movable threads outside the benchmark that may run on its cores, but those up to EXEMPT
 intruders() {
 	while read -r tid name list; do
 		set_of "$list"
-		[ "$tid" = "${1:-}" ] || [ $((set & quiet)) = 0 ] || echo "$tid $name may run on $list"
+		[ "$tid" -le "${1:-0}" ] || [ $((set & quiet)) = 0 ] || echo "$tid $name may run on $list"
 	done </tmp/during.movable
 }
 # strays: interrupts in use whose mask still holds a quiet CPU and that are not kernel-managed (an NVMe queue is)

@@ -20,11 +20,10 @@ ends() {
 	rm -f "$script" "$script.out"
 }
 
-guest "8 CPUs" guest/harness.sh
-ends "the script's status" 7 "exit 7" -s 1,1,1
+guest "8 CPUs" -t 300 guest/harness.sh
+ends "the script's status, and cgroup v1 on demand" 7 "[ -e /sys/fs/cgroup/cpuset/cpuset.cpus ] && exit 7" -s 1,1,1 -a qb.cgroup=v1
 ends "a crash" 251 "echo c >/proc/sysrq-trigger" -s 1,1,1
-ends "a hang" 252 "sleep 1000" -s 1,1,1 -t 15
-ends "cgroup v1 on demand" 0 "[ -e /sys/fs/cgroup/cpuset/cpuset.cpus ]" -s 1,2,1 -a qb.cgroup=v1
+ends "a hang" 252 "sleep 1000" -s 1,1,1 -t 8
 ends "a kernel argument that init does not know" 250 "exit 0" -s 1,1,1 -a qb.cgroup=v3
 ends "a file that is not there" 250 "exit 0" -f /nonexistent
 finish

@@ -2,23 +2,17 @@
 # Whoever is killed: the host comes back exactly, by itself while anyone of us lives, by the next of us otherwise.
 . /qb/guest-lib.sh
 
-# processes NAME: the pids whose name starts so
-processes() {
-	for proc in /proc/[0-9]*; do
-		case $(cat "$proc/comm" 2>/dev/null) in "$1"*) echo "${proc#/proc/}" ;; esac
-	done
-}
 parent() { sed -n 's/^PPid:\t//p' "/proc/$1/status"; }
 
 # begin: a run whose benchmark sleeps; sets client, guardian, monitor, benchmark
 begin() {
-	rm -f /tmp/during* /tmp/benchmark
-	quietbench run -p default -- sh -c 'echo $$ >/tmp/benchmark; exec observe sleep 3600' 2>/tmp/run.err &
+	rm -f /tmp/benchmark
+	quietbench run -p default -- sh -c 'echo $$ >/tmp/benchmark; exec sleep 3600' 2>/tmp/run.err &
 	client=$!
-	within 60 [ -e /tmp/during ] || { fail "$1: the benchmark started" /tmp/run.err; done_testing; }
+	within 60 [ -s /tmp/benchmark ] || { fail "$1: the benchmark started" /tmp/run.err; done_testing; }
 	benchmark=$(cat /tmp/benchmark)
 	guardian="" monitor=""
-	for one in $(processes quietbench-h); do
+	for one in $(pgrep quietbench-h); do
 		case $(cat "/proc/$(parent "$one")/comm") in quietbench-h*) monitor=$one ;; *) guardian=$one ;; esac
 	done
 	is "$1: a guardian and a monitor" "${guardian:+guardian} ${monitor:+monitor}" "guardian monitor"
@@ -28,7 +22,7 @@ begin() {
 }
 quiet_again() {
 	ok "$1: the host is as before" within 20 as_before
-	is "$1: no helper is left" "$(processes quietbench)" ""
+	is "$1: no helper is left" "$(pgrep quietbench)" ""
 	quietbench status >/tmp/status.out 2>&1
 	is "$1: status afterwards" "$?" 3
 }

@@ -34,13 +34,14 @@ ok "the host is as before, with nothing left in the journal" as_before
 
 # while it runs
 rm -f /tmp/during*
-quietbench run -- observe sleep 5 2>/tmp/run.err &
+quietbench run -- observe sh -c 'until [ -e /tmp/go ]; do usleep 100000; done' 2>/tmp/run.err &
 client=$!
 within 60 [ -e /tmp/during ]
 quietbench status >/tmp/status.out 2>&1
 is "status during" "$?" 0
 su tester -c '/qb/build/quietbench status' >/tmp/status.out 2>&1
 is "status during, for anyone" "$?" 0
+touch /tmp/go
 wait "$client"
 is "the run's status" "$?" 0
 quietbench status >/tmp/status.out 2>&1
@@ -75,10 +76,9 @@ same "closed standard input" sh -c 'exec ls /proc/self/fd 0<&-'
 trap '' USR1 HUP
 umask 027
 ulimit -n 777
-same "limits" cat /proc/self/limits
-same "status: signals, umask, credentials, capabilities" cat /proc/self/status
+same "limits; signals, umask, credentials, capabilities; OOM score, dump filter, personality" \
+	cat /proc/self/limits /proc/self/status /proc/self/oom_score_adj /proc/self/coredump_filter /proc/self/personality
 same "process group and session" sh -c 'cut -d" " -f5,6,7 /proc/self/stat'
-same "OOM score, dump filter, personality" sh -c 'cat /proc/self/oom_score_adj /proc/self/coredump_filter /proc/self/personality'
 trap - USR1 HUP
 umask 022
 is "the arguments" "$(quietbench run -- printf '[%s]' 'a b' '' '*' "$(printf 'x\ny')" 2>/dev/null)" "$(printf '[%s]' 'a b' '' '*' "$(printf 'x\ny')")"
@@ -88,10 +88,9 @@ is "a child of quietbench" "$(quietbench run -- sh -c 'cat /proc/$PPID/comm' 2>/
 
 # signals sent to quietbench alone are relayed
 rm -f /tmp/during*
-quietbench run -- observe sh -c 'trap "exit 42" TERM; while :; do sleep 0.2; done' 2>/tmp/run.err &
+quietbench run -- observe sh -c 'trap "exit 42" TERM; echo >/tmp/trapped; while :; do usleep 100000; done' 2>/tmp/run.err &
 client=$!
-within 60 [ -e /tmp/during ]
-sleep 1
+within 60 [ -e /tmp/trapped ]
 kill -TERM "$client"
 wait "$client"
 is "a relayed SIGTERM" "$?" 42

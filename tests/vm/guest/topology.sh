@@ -12,7 +12,7 @@ isolation() {
 		echo "$found"
 	elif grep -q '^[0-9]*:cpuset:/.' /tmp/during.cgroup; then
 		echo shield
-	elif [ "$own" != "$online" ] && [ -z "$(intruders 1)" ]; then
+	elif [ "$own" != "$online" ] && [ -z "$(intruders 2)" ]; then
 		echo affinity
 	else
 		echo none
@@ -25,7 +25,7 @@ judge() {
 	shift
 	rm -f /tmp/during*
 	before
-	quietbench run -p default "$@" -- observe >/tmp/run.out 2>/tmp/run.err
+	quietbench run -p default -o /tmp/record "$@" -- observe >/tmp/run.out 2>/tmp/run.err
 	is "$name: status" "$?" 0
 	sed 's/^/# /' /tmp/run.err
 	look_around
@@ -33,30 +33,40 @@ judge() {
 	online=$set
 	is "$name: isolation" "$(isolation)" "$expected"
 	case $expected in none) ;; *)
-		is "$name: no movable thread elsewhere may run on its cores (but PID 1)" "$(intruders 1)" ""
+		is "$name: no movable thread elsewhere may run on its cores (but PID 1 and kthreadd)" "$(intruders 2)" ""
 		is "$name: the boot CPU keeps house" $((own & 1)) 0
 		;;
 	esac
 	is "$name: only online CPUs" $((own & ~online)) 0
+	is "$name: its siblings and no others idle" "$(words "$(jq -r .cpus.reserved /tmp/record)")" "$(members $((quiet & ~own)))"
 	is "$name: boost is off" "$(shot /sys/devices/system/cpu/cpufreq/boost)" 0
 	ok "$name: the host is as before" within 10 as_before
 }
 
+# drawn NAME WHAT: the commands that only look; topology counts the cores right
+drawn() {
+	quietbench topology >/tmp/topology.out 2>&1
+	is "$1: topology draws it" "$?" 0
+	ok "$1: topology counts $2" says "$2" /tmp/topology.out
+	ok "$1: plan explains it" quietbench plan
+	ok "$1: doctor explains it" quietbench doctor
+}
+
 judge "as it is"
-ok "topology draws it" quietbench topology
-ok "plan explains it" quietbench plan
-ok "doctor explains it" quietbench doctor
 if [ "$(nproc)" = 8 ]; then
 	# siblings that are odd to have: a core with one CPU, and a hole where a whole core was
 	echo 0 >/sys/devices/system/cpu/cpu5/online
-	judge "CPU 5 offline"
 	echo 0 >/sys/devices/system/cpu/cpu2/online
 	echo 0 >/sys/devices/system/cpu/cpu3/online
-	judge "CPUs 2, 3, 5 offline"
+	[ "$expected" != isolated ] || judge "CPUs 2, 3, 5 offline"
+	drawn "CPUs 2, 3, 5 offline" "3 cores, 5 CPUs"
 	judge "CPUs 2, 3, 5 offline, CPU 4 wanted" -c 4
 	is "CPUs 2, 3, 5 offline, CPU 4 wanted: got" "$cpus" 4
+	is "CPUs 2, 3, 5 offline: PID 1 may still run on them when they come back" "$(sed -n 's/^Cpus_allowed:\t//p' /proc/1/status)" ff
 	is "CPUs 2, 3, 5 offline: nothing came back" "$(cat /sys/devices/system/cpu/online)" 0-1,4,6-7
 	quietbench run -p default -c 2 -- true 2>/tmp/run.err
 	is "an offline CPU cannot be had" "$?" 125
+else
+	drawn "as it is" "$(nproc) CPUs\?"
 fi
 done_testing
