@@ -133,8 +133,8 @@ static void walk_tree(const struct walk *walk, const char *path)
 
 static char *const nothing[] = {NULL};
 static char *const sysfs_skip[] = {"uevent", "autosuspend_delay_ms", NULL};
-/* The first changes by itself; the others are actions. */
-static char *const sysctl_skip[] = {"ns_last_pid", "stat_refresh", "drop_caches", NULL};
+/* The first two change by themselves (a slow guest has soft lockups); the others are actions. */
+static char *const sysctl_skip[] = {"ns_last_pid", "tainted", "stat_refresh", "drop_caches", NULL};
 static char *const irq_skip[] = {"smp_affinity_list", NULL};
 static char *const irq_also[] = {"smp_affinity", NULL};
 /* Who is in a cgroup is told by the thread; pressure and peaks are measurements. */
