@@ -39,17 +39,19 @@ static int read_affinity(const struct qb_lever *lever, const struct qb_unit *uni
 
 /*
  * A thread that may run everywhere gets all-ones back, as at its birth: a mask of today's CPUs
- * would keep it off those that come online tomorrow.
+ * would keep it off those that come online tomorrow. Where the kernel gave it back itself, with
+ * the removal of a group, a write could only lose: Linux before 6.3 cuts it down to what is online.
  */
 static int write_affinity(const struct qb_lever *lever, const struct qb_unit *unit,
 	const char *text, struct qb_error *err)
 {
 	struct qb_cpus mask, online;
-	int r = qb_task_check(unit, err);
+	char now[QB_TASK_MASK];
+	int r = read_affinity(lever, unit, now, sizeof(now), err);
 
-	(void)lever;
-	if (r == 0)
-		r = qb_isolation_online(&online, err);
+	if (r < 0 || strcmp(now, text) == 0)
+		return r;
+	r = qb_isolation_online(&online, err);
 	if (r < 0)
 		return r;
 	if (qb_cpus_parse_hex(text, &mask) < 0)

@@ -2,6 +2,8 @@
 # Whoever is killed: the host comes back exactly, by itself while anyone of us lives, by the next of us otherwise.
 . /qb/guest-lib.sh
 
+# processes NAME: the pids whose name starts so
+processes() { grep -l "^$1" /proc/[0-9]*/comm 2>/dev/null | cut -d/ -f3; }
 parent() { sed -n 's/^PPid:\t//p' "/proc/$1/status"; }
 
 # begin: a run whose benchmark sleeps; sets client, guardian, monitor, benchmark
@@ -12,7 +14,7 @@ begin() {
 	within 60 [ -s /tmp/benchmark ] || { fail "$1: the benchmark started" /tmp/run.err; done_testing; }
 	benchmark=$(cat /tmp/benchmark)
 	guardian="" monitor=""
-	for one in $(pgrep quietbench-h); do
+	for one in $(processes quietbench-h); do
 		case $(cat "/proc/$(parent "$one")/comm") in quietbench-h*) monitor=$one ;; *) guardian=$one ;; esac
 	done
 	is "$1: a guardian and a monitor" "${guardian:+guardian} ${monitor:+monitor}" "guardian monitor"
@@ -22,7 +24,7 @@ begin() {
 }
 quiet_again() {
 	ok "$1: the host is as before" within 20 as_before
-	is "$1: no helper is left" "$(pgrep quietbench)" ""
+	is "$1: no helper is left" "$(processes quietbench)" ""
 	quietbench status >/tmp/status.out 2>&1
 	is "$1: status afterwards" "$?" 3
 }
