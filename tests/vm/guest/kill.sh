@@ -54,6 +54,7 @@ kill -TERM "$benchmark"
 ok "guardian killed: the client ends" within 20 gone "$client"
 wait "$client"
 is "guardian killed: the status is the benchmark's" "$?" 143
+sed 's/^/# /' /tmp/run.err
 quiet_again "guardian killed"
 
 begin "monitor stopped"
@@ -63,6 +64,7 @@ kill -TERM "$benchmark"
 ok "monitor stopped: the client ends" within 20 gone "$client"
 wait "$client"
 is "monitor stopped: the status is the benchmark's" "$?" 143
+sed 's/^/# /' /tmp/run.err
 quiet_again "monitor stopped"
 
 begin "helper asked to end"
@@ -71,6 +73,7 @@ ok "helper asked to end: the host is restored" within 20 as_before 'process/*'
 kill -TERM "$benchmark" 2>/dev/null
 ok "helper asked to end: the client ends" within 20 gone "$client"
 wait "$client"
+sed 's/^/# /' /tmp/run.err
 quiet_again "helper asked to end"
 
 begin "all killed"
