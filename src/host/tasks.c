@@ -37,6 +37,7 @@ static int read_stat(pid_t tid, struct qb_task *task, struct qb_error *err)
 {
 	char buf[1024], *name, *rest;
 	unsigned long flags;
+	char state;
 	int r = read_file(tid, "stat", buf, sizeof(buf), err);
 
 	if (r < 0)
@@ -48,12 +49,13 @@ static int read_stat(pid_t tid, struct qb_task *task, struct qb_error *err)
 	*rest = '\0';
 	qb_text_copy(task->comm, sizeof(task->comm), name + 1);
 	if (sscanf(rest + 1,
-		    " %*c %d %*d %*d %*d %*d %lu %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d"
+		    " %c %d %*d %*d %*d %*d %lu %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d"
 		    " %" SCNu64,
-		    &task->ppid, &flags, &task->start) != 3)
+		    &state, &task->ppid, &flags, &task->start) != 4)
 		return qb_error_set(err, EBADMSG, "read /proc/%d/stat: too few fields", tid);
 	task->kernel = flags & PF_KTHREAD;
 	task->fixed = flags & PF_NO_SETAFFINITY;
+	task->ended = state == 'Z' || state == 'X';
 	return 0;
 }
 
@@ -121,6 +123,8 @@ int qb_task_check(const struct qb_unit *unit, struct qb_error *err)
 
 	if (r < 0)
 		return r;
+	if (task.ended)
+		return qb_error_set(err, ESRCH, "task %u has ended", unit->number);
 	if (task.start != unit->key)
 		return qb_error_set(
 			err, ESRCH, "task %u has ended: its number is another's now", unit->number);
@@ -207,6 +211,8 @@ int qb_tasks_next(struct qb_tasks *walk, struct qb_task *ret, struct qb_error *e
 			continue;
 		}
 		r = qb_task_read(tid, ret, err);
+		if (r == 0 && ret->ended)
+			continue;
 		if (r != -ESRCH)
 			return r < 0 ? r : 1;
 	}

@@ -9,8 +9,8 @@
  *	while ((r = qb_tasks_next(&walk, &task, err)) > 0)
  *		…
  *
- * A thread is known by its id and its start time: ids are recycled. Threads that end while we
- * look are passed over; threads born meanwhile may or may not be seen (look again).
+ * A thread is known by its id and its start time: ids are recycled. Threads that have
+ * ended, or end while we look, are passed over; threads born meanwhile may or may not be seen (look again).
  */
 #ifndef QB_HOST_TASKS_H
 #define QB_HOST_TASKS_H
@@ -31,6 +31,7 @@ struct qb_task {
 	uint64_t start;	  /* clock ticks since boot */
 	bool kernel;	  /* a kernel thread */
 	bool fixed;	  /* the kernel lets nobody change its mask (PF_NO_SETAFFINITY) */
+	bool ended;	  /* a zombie: runs nowhere any more, other threads of its process may */
 	char comm[32];	  /* the thread's name; longer for kernel workers than for programs */
 	char process[32]; /* its process' (thread group leader's) */
 	char allowed[QB_TASK_MASK]; /* Cpus_allowed, verbatim: offline CPUs included */
@@ -38,7 +39,7 @@ struct qb_task {
 
 /* One thread by id. -ESRCH: there is none (any more). */
 int qb_task_read(pid_t tid, struct qb_task *ret, struct qb_error *err);
-/* Is the thread of this unit (number, key) still there? 0 or -ESRCH. */
+/* Does the thread of this unit (number, key) still run? 0 or -ESRCH. */
 int qb_task_check(const struct qb_unit *unit, struct qb_error *err);
 struct qb_unit qb_task_unit(const struct qb_task *task);
 /* Sets the affinity of one thread. The kernel cuts the set down to what the cpuset allows. */

@@ -29,7 +29,7 @@ static int read_affinity(const struct qb_lever *lever, const struct qb_unit *uni
 	(void)lever;
 	if (r < 0)
 		return r;
-	if (task.start != unit->key)
+	if (task.ended || task.start != unit->key)
 		return qb_error_set(err, ESRCH, "task %u has ended", unit->number);
 	if (!qb_text_copy(buf, size, task.allowed))
 		return qb_error_set(

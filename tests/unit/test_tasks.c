@@ -147,6 +147,31 @@ static void the_dead_are_gone(void **state)
 	assert_non_null(strstr(err.text, "/proc/"));
 }
 
+/* Its mask stays with the cpuset it died in, whatever is written: a zombie is no thread to restore. */
+static void a_zombie_has_ended(void **state)
+{
+	_cleanup_(qb_tasks_close) struct qb_tasks walk = {0};
+	char mask[QB_TEXT_MAX];
+	struct qb_unit unit;
+	struct qb_task task;
+	siginfo_t info;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0)
+		_exit(0);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	assert_int_equal(qb_task_read(pid, &task, NULL), 0);
+	assert_true(task.ended);
+	unit = qb_task_unit(&task);
+	assert_int_equal(qb_task_check(&unit, NULL), -ESRCH);
+	assert_int_equal(
+		qb_lever_read(QB_LEVER_TASK_AFFINITY, &unit, mask, sizeof(mask), NULL), -ESRCH);
+	while (qb_tasks_next(&walk, &task, NULL) > 0)
+		assert_int_not_equal(task.tid, pid);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 static void every_thread_is_walked(void **state)
 {
 	_cleanup_(qb_tasks_close) struct qb_tasks walk = {0};
@@ -380,6 +405,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_thread_is_read),
 		cmocka_unit_test(the_dead_are_gone),
+		cmocka_unit_test(a_zombie_has_ended),
 		cmocka_unit_test(every_thread_is_walked),
 		cmocka_unit_test(affinities_are_sets),
 		cmocka_unit_test(an_affinity_is_written_and_put_back),
