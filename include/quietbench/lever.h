@@ -56,23 +56,51 @@ enum qb_lever_id {
 	QB_LEVER_PROCESS_NICE,
 	QB_LEVER_PROCESS_ASLR,
 	QB_LEVER_PROCESS_NUMA,
-	/* keys that are judged and not built: one row each, status unsupported */
+	/* the clock's smaller switches: src/levers/frequency.c */
+	QB_LEVER_EPB,
+	QB_LEVER_DYNAMIC_BOOST,
+	QB_LEVER_UNCORE,
+	/* idle states: src/levers/idle.c */
 	QB_LEVER_IDLE,
+	QB_LEVER_RESUME_LATENCY,
+	QB_LEVER_DMA_LATENCY,
+	/* the kernel's own work: src/levers/kernel.c */
+	QB_LEVER_WATCHDOG,
 	QB_LEVER_NMI_WATCHDOG,
+	QB_LEVER_SOFT_WATCHDOG,
+	QB_LEVER_WATCHDOG_CPUS,
 	QB_LEVER_TIMER_MIGRATION,
 	QB_LEVER_WORKQUEUES,
 	QB_LEVER_STAT_INTERVAL,
-	QB_LEVER_THP,
-	QB_LEVER_KSM,
-	QB_LEVER_NUMA_BALANCING,
-	QB_LEVER_PROCESS_LOCK,
+	QB_LEVER_AUTOGROUP,
+	QB_LEVER_NETWORK,
 	QB_LEVER_PARANOID,
 	QB_LEVER_KPTR_RESTRICT,
 	QB_LEVER_SAMPLE_RATE,
+	QB_LEVER_CPU_PERCENT,
+	/* memory: src/levers/memory.c */
+	QB_LEVER_THP,
+	QB_LEVER_THP_DEFRAG,
+	QB_LEVER_THP_SHMEM,
+	QB_LEVER_KSM,
+	QB_LEVER_NUMA_BALANCING,
+	QB_LEVER_COMPACTION,
+	QB_LEVER_ZONE_RECLAIM,
+	QB_LEVER_DIRTY_RATIO,
+	QB_LEVER_DIRTY_BACKGROUND_RATIO,
+	QB_LEVER_DROP_CACHES,
+	QB_LEVER_PROCESS_LOCK,
+	/* caches: src/levers/cache.c */
+	QB_LEVER_CACHE_L3,
+	/* units and logind: src/levers/services.c */
 	QB_LEVER_SERVICES_STOP,
 	QB_LEVER_SERVICES_FREEZE,
-	QB_LEVER_CHECK,
+	QB_LEVER_INHIBIT,
+	/* siblings: src/levers/smt.c */
 	QB_LEVER_SMT_OFFLINE,
+	QB_LEVER_CORE_SCHED,
+	/* the noise check is no lever, but is asked for and reported like one */
+	QB_LEVER_CHECK,
 	QB_LEVER_COUNT
 };
 
@@ -87,6 +115,8 @@ enum qb_unit_kind {
 	QB_UNIT_CPU,	/* "cpu3" */
 	QB_UNIT_POLICY, /* "policy3" */
 	QB_UNIT_IRQ,	/* "irq33" */
+	QB_UNIT_STATE,	/* "cpu3/state2": number is the CPU, key the state */
+	QB_UNIT_NAMED,	/* its name: "eth0/rx-0", "writeback" */
 	QB_UNIT_TASK,	/* "task 812": number is the tid, key its start time */
 };
 
@@ -98,8 +128,8 @@ struct qb_lever;
  * of this lever are not recycled.
  * read: the current text, without the newline; -ENOENT when this host has no such thing.
  * write: one write; the text is never a path. -EOPNOTSUPP: the host does not offer it for this
- * unit (its step is unsupported, not failed). Either may be NULL: then `path` (with %u for the
- * unit's number) is read, or written with one write(2).
+ * unit (its step is unsupported, not failed). Either may be NULL: then `path` is read, or written
+ * with one write(2).
  */
 struct qb_lever_ops {
 	int (*exists)(
@@ -112,7 +142,8 @@ struct qb_lever_ops {
 	 * is not offered). NULL: the specification is all. */
 	int (*judge)(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
 		struct qb_error *err);
-	/* Do two texts mean the same ("3" and "00000003")? NULL: they are equal byte for byte. */
+	/* Do two texts mean the same ("3" and "00000003")? NULL: equal byte for byte,
+	 * or as sets where the specification is a mask. */
 	bool (*same)(const char *a, const char *b);
 };
 
@@ -122,7 +153,9 @@ struct qb_lever {
 	const char *text; /* one line for doctor and the manual */
 	enum qb_risk risk;
 	enum qb_unit_kind unit;
-	const char *path; /* absolute, at most one %u; NULL when ops do it all */
+	/* absolute; %u: the unit's number, then its key; %s: the words of its name, each an entry that
+	 * its folder shows. NULL when ops do it all. */
+	const char *path;
 	struct qb_spec spec;
 	bool coupled;			/* other levers' writes move it: looked at again last */
 	uint8_t apply, restore;		/* ranks */

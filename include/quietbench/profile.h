@@ -50,27 +50,48 @@ enum qb_key_type {
 	X(FREQUENCY_TURBO, "frequency.turbo", BOOL, 0, 1, "keep", "keep", "clock above the base frequency") \
 	X(FREQUENCY_RANGE, "frequency.range", FREQUENCY, 1000, 20000000, "base max keep", "keep", "lowest and highest clock") \
 	X(FREQUENCY_EPP, "frequency.epp", WORD, 0, 0, "", "keep", "energy performance preference") \
+	X(FREQUENCY_EPB, "frequency.epb", NUMBER, 0, 15, "keep", "keep", "energy performance bias: 0 performance, 15 power saving") \
+	X(FREQUENCY_DYNAMIC_BOOST, "frequency.dynamic_boost", BOOL, 0, 1, "keep", "keep", "intel_pstate raises the clock of a CPU that waited for a device") \
+	X(FREQUENCY_UNCORE, "frequency.uncore", FREQUENCY, 100000, 20000000, "max keep", "keep", "lowest and highest clock of caches and memory controller") \
 	X(IDLE_MAX_LATENCY, "idle.max_latency", DURATION, 0, 1000000000, "keep", "keep", "deepest idle state by wake-up latency") \
+	X(IDLE_RESUME_LATENCY, "idle.resume_latency", DURATION, 0, 1000000000, "keep", "keep", "wake-up latency the benchmark's CPUs may have, asked of the kernel") \
+	X(IDLE_DMA_LATENCY, "idle.dma_latency", DURATION, 0, 1000000000, "keep", "keep", "the same for every CPU of the host") \
 	X(IRQS_MOVE, "irqs.move", BOOL, 0, 1, "", "false", "move interrupts to the housekeeping CPUs") \
 	X(IRQS_IRQBALANCE, "irqs.irqbalance", WORD, 0, 0, "ban stop keep", "keep", "what irqbalance is told about the benchmark's CPUs") \
+	X(IRQS_NETWORK, "irqs.network", WORD, 0, 0, "housekeeping keep", "keep", "which CPUs handle packets (RPS, XPS)") \
 	X(KERNEL_NMI_WATCHDOG, "kernel.nmi_watchdog", BOOL, 0, 1, "keep", "keep", "hard lockup detector: costs a PMU counter and an NMI") \
+	X(KERNEL_WATCHDOG, "kernel.watchdog", BOOL, 0, 1, "keep", "keep", "both lockup detectors") \
+	X(KERNEL_SOFT_WATCHDOG, "kernel.soft_watchdog", BOOL, 0, 1, "keep", "keep", "soft lockup detector: a thread that wakes on every CPU") \
+	X(KERNEL_WATCHDOG_CPUS, "kernel.watchdog_cpus", WORD, 0, 0, "housekeeping keep", "keep", "which CPUs the lockup detectors watch") \
 	X(KERNEL_TIMER_MIGRATION, "kernel.timer_migration", BOOL, 0, 1, "keep", "keep", "may timers move to other CPUs") \
 	X(KERNEL_WORKQUEUES, "kernel.workqueues", WORD, 0, 0, "housekeeping keep", "keep", "where unbound kernel work runs") \
 	X(KERNEL_STAT_INTERVAL, "kernel.stat_interval", DURATION, 1000000000, 3600000000000, "keep", "keep", "how often memory statistics are gathered") \
+	X(KERNEL_AUTOGROUP, "kernel.autogroup", BOOL, 0, 1, "keep", "keep", "one share of the CPU per session: nice counts only within it") \
 	X(MEMORY_THP, "memory.thp", WORD, 0, 0, "always madvise never keep", "keep", "transparent huge pages") \
+	X(MEMORY_THP_DEFRAG, "memory.thp_defrag", WORD, 0, 0, "always defer defer+madvise madvise never keep", "keep", "who waits for a huge page to be made") \
+	X(MEMORY_THP_SHMEM, "memory.thp_shmem", WORD, 0, 0, "always within_size advise never deny force keep", "keep", "huge pages for shared memory") \
 	X(MEMORY_KSM, "memory.ksm", BOOL, 0, 1, "keep", "keep", "merging of equal pages") \
 	X(MEMORY_NUMA_BALANCING, "memory.numa_balancing", BOOL, 0, 1, "keep", "keep", "automatic page migration between nodes") \
+	X(MEMORY_COMPACTION, "memory.compaction", NUMBER, 0, 100, "keep", "keep", "how eagerly free memory is made contiguous") \
+	X(MEMORY_ZONE_RECLAIM, "memory.zone_reclaim", NUMBER, 0, 7, "keep", "keep", "reclaim on the own node before memory of another") \
+	X(MEMORY_DIRTY_RATIO, "memory.dirty_ratio", NUMBER, 0, 100, "keep", "keep", "percent of memory that may wait to be written before writers wait") \
+	X(MEMORY_DIRTY_BACKGROUND_RATIO, "memory.dirty_background_ratio", NUMBER, 0, 100, "keep", "keep", "percent of memory from which writing back begins") \
+	X(MEMORY_DROP_CACHES, "memory.drop_caches", BOOL, 0, 1, "", "false", "forget cached files before the run") \
 	X(PROCESS_PIN, "process.pin", BOOL, 0, 1, "", "true", "bind the benchmark to its CPUs") \
 	X(PROCESS_POLICY, "process.policy", WORD, 0, 0, "other batch fifo rr", "other", "scheduling policy of the benchmark") \
 	X(PROCESS_NICE, "process.nice", NUMBER, -20, 19, "", "0", "nice value of the benchmark") \
 	X(PROCESS_ASLR, "process.aslr", BOOL, 0, 1, "keep", "keep", "address space randomisation of the benchmark alone") \
 	X(PROCESS_NUMA, "process.numa", WORD, 0, 0, "bind preferred interleave keep", "keep", "where the benchmark's memory comes from") \
-	X(PROCESS_LOCK, "process.lock", BOOL, 0, 1, "", "false", "keep the benchmark's memory from being swapped") \
+	X(PROCESS_LOCK, "process.lock", BOOL, 0, 1, "", "false", "keep the benchmark's memory from being swapped out") \
+	X(PROCESS_CORE_SCHED, "process.core_sched", BOOL, 0, 1, "", "false", "nobody else on the siblings while it runs (core scheduling)") \
 	X(PERF_PARANOID, "perf.paranoid", NUMBER, -1, 4, "keep", "keep", "who may use perf") \
 	X(PERF_KPTR_RESTRICT, "perf.kptr_restrict", NUMBER, 0, 2, "keep", "keep", "who may see kernel addresses") \
 	X(PERF_MAX_SAMPLE_RATE, "perf.max_sample_rate", NUMBER, 1, 1000000, "keep", "keep", "perf samples per second") \
+	X(PERF_CPU_PERCENT, "perf.cpu_percent", NUMBER, 0, 100, "keep", "keep", "how much of a CPU perf may take; 0: no limit") \
+	X(CACHE_L3, "cache.l3", PERCENT, 10000, 900000, "keep", "keep", "share of the L3 cache for the benchmark alone (resctrl)") \
 	X(SERVICES_STOP, "services.stop", WORDS, 0, 0, "", "[]", "units stopped during the run") \
 	X(SERVICES_FREEZE, "services.freeze", WORDS, 0, 0, "", "[]", "units frozen during the run") \
+	X(SERVICES_INHIBIT, "services.inhibit", BOOL, 0, 1, "", "false", "no sleep and no shutdown during the run (logind)") \
 	X(CHECK_DURATION, "check.duration", DURATION, 0, 3600000000000, "", "0", "length of the preflight") \
 	X(CHECK_MAX_PREEMPTED, "check.max_preempted", PERCENT, 0, 1000000, "", "0.05%", "limit: time taken by other tasks") \
 	X(CHECK_MAX_GAPS, "check.max_gaps", PERCENT, 0, 1000000, "", "0.5%", "limit: time taken by anything") \

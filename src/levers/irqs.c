@@ -13,15 +13,6 @@
 #define BUSY_TRIES   5
 #define BUSY_WAIT_NS 10000000
 
-static bool same_mask(const char *a, const char *b)
-{
-	struct qb_cpus x, y;
-
-	if (qb_cpus_parse_hex(a, &x) < 0 || qb_cpus_parse_hex(b, &y) < 0)
-		return strcmp(a, b) == 0;
-	return qb_cpus_equal(&x, &y);
-}
-
 /* Its number has not passed to another device. */
 static int exists_irq(
 	const struct qb_lever *lever, const struct qb_unit *unit, struct qb_error *err)
@@ -115,6 +106,4 @@ bool qb_irqs_rebalanced(
 	return !qb_cpus_empty(&now) && !qb_cpus_intersect(&now, &banned);
 }
 
-const struct qb_lever_ops qb_irq_ops = {
-	.exists = exists_irq, .write = write_irq, .same = same_mask};
-const struct qb_lever_ops qb_irq_default_ops = {.same = same_mask};
+const struct qb_lever_ops qb_irq_ops = {.exists = exists_irq, .write = write_irq};

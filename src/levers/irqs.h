@@ -13,7 +13,6 @@
 
 /* A mask in hex, "00000000,000000ff"; masks compare as sets. */
 extern const struct qb_lever_ops qb_irq_ops;
-extern const struct qb_lever_ops qb_irq_default_ops;
 
 /*
  * CPUs irqbalance is to keep interrupts off: a list or "none" is exactly what is banned; "+LIST"

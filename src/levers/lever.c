@@ -8,7 +8,9 @@
 #include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
+#include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <quietbench/lever.h>
 
 #define PATH_SIZE 192
@@ -27,6 +29,10 @@ void qb_lever_unit_name(unsigned lever, const struct qb_unit *unit, char *buf, s
 	buf[0] = '\0';
 	switch (row->unit) {
 	case QB_UNIT_HOST: qb_text_copy(buf, size, unit->name); break;
+	case QB_UNIT_NAMED: qb_text_copy(buf, size, unit->name); break;
+	case QB_UNIT_STATE:
+		qb_text_format(buf, size, "cpu%u/state%" PRIu64, unit->number, unit->key);
+		break;
 	case QB_UNIT_CPU: qb_text_format(buf, size, "cpu%u", unit->number); break;
 	case QB_UNIT_POLICY: qb_text_format(buf, size, "policy%u", unit->number); break;
 	case QB_UNIT_IRQ: qb_text_format(buf, size, "irq%u", unit->number); break;
@@ -37,15 +43,57 @@ void qb_lever_unit_name(unsigned lever, const struct qb_unit *unit, char *buf, s
 	qb_text_format(buf + used, size - used, "%s%s", slash, row->part);
 }
 
-static void path_of(const struct qb_lever *row, const struct qb_unit *unit, char *buf, size_t size)
+/* The next word of a unit's name ("eth0/rx-0"), which must be an entry of the folder `dir`. */
+static int next_entry(
+	const char *dir, const char **name, char *buf, size_t size, struct qb_error *err)
 {
-	const char *hole = strstr(row->path, "%u");
+	_cleanup_closedir_ DIR *open = opendir(dir);
+	size_t length = strcspn(*name, "/");
+	const struct dirent *entry;
 
-	if (hole)
-		qb_text_format(buf, size, "%.*s%u%s", (int)(hole - row->path), row->path,
-			unit->number, hole + 2);
-	else
-		qb_text_copy(buf, size, row->path);
+	if (!open)
+		return qb_error_errno(err, errno, "list %s", dir);
+	while ((entry = readdir(open)))
+		if (entry->d_name[0] != '.' && strlen(entry->d_name) == length &&
+			strncmp(entry->d_name, *name, length) == 0 &&
+			qb_text_copy(buf, size, entry->d_name)) {
+			*name += length + ((*name)[length] == '/');
+			return 0;
+		}
+	return qb_error_set(err, ENOENT, "%s has no '%.*s'", dir, (int)length, *name);
+}
+
+/*
+ * A row's path for a unit: %u is its number (a second %u its key), %s the next word of its name.
+ * A word is never pasted: what goes into the path is an entry that we saw in that folder.
+ */
+static int path_of(const struct qb_lever *row, const struct qb_unit *unit, char *buf, size_t size,
+	struct qb_error *err)
+{
+	const uint64_t numbers[] = {unit->number, unit->key};
+	const uint64_t *number = numbers;
+	const char *name = unit->name;
+	size_t used = 0;
+
+	for (const char *at = row->path; *at && used < size - 1; at++) {
+		int r;
+
+		if (*at != '%') {
+			buf[used++] = *at;
+			continue;
+		}
+		buf[used] = '\0';
+		if (*++at == 'u') {
+			qb_text_format(buf + used, size - used, "%" PRIu64, *number++);
+		} else {
+			r = next_entry(buf, &name, buf + used, size - used, err);
+			if (r < 0)
+				return r;
+		}
+		used += strlen(buf + used);
+	}
+	buf[used] = '\0';
+	return 0;
 }
 
 int qb_lever_exists(unsigned lever, const struct qb_unit *unit, struct qb_error *err)
@@ -61,13 +109,16 @@ int qb_lever_read(
 	const struct qb_lever *row = &qb_levers[lever];
 	char path[PATH_SIZE];
 	ssize_t n;
+	int r;
 
 	if (row->ops && row->ops->read)
 		return row->ops->read(row, unit, buf, size, err);
 	if (!row->path)
 		return qb_error_set(
 			err, ENOTSUP, "%s is not in this version", qb_lever_name(lever));
-	path_of(row, unit, path, sizeof(path));
+	r = path_of(row, unit, path, sizeof(path), err);
+	if (r < 0)
+		return r;
 	n = qb_file_read(path, buf, size, err);
 	return n < 0 ? (int)n : 0;
 }
@@ -77,14 +128,15 @@ int qb_lever_write(
 {
 	const struct qb_lever *row = &qb_levers[lever];
 	char path[PATH_SIZE];
+	int r;
 
 	if (row->ops && row->ops->write)
 		return row->ops->write(row, unit, text, err);
 	if (!row->path)
 		return qb_error_set(
 			err, ENOTSUP, "%s is not in this version", qb_lever_name(lever));
-	path_of(row, unit, path, sizeof(path));
-	return qb_file_write(path, text, err);
+	r = path_of(row, unit, path, sizeof(path), err);
+	return r < 0 ? r : qb_file_write(path, text, err);
 }
 
 int qb_lever_judge(
@@ -105,9 +157,22 @@ int qb_lever_judge(
 	return 0;
 }
 
+/* As sets: the kernel pads with zeros, up to the CPUs it was built for or found. */
+static bool same_mask(const char *a, const char *b)
+{
+	struct qb_cpus x, y;
+
+	return qb_cpus_parse_hex(a, &x) == 0 && qb_cpus_parse_hex(b, &y) == 0 &&
+	       qb_cpus_equal(&x, &y);
+}
+
 bool qb_lever_same(unsigned lever, const char *a, const char *b)
 {
 	const struct qb_lever *row = &qb_levers[lever];
 
-	return row->ops && row->ops->same ? row->ops->same(a, b) : strcmp(a, b) == 0;
+	if (row->ops && row->ops->same)
+		return row->ops->same(a, b);
+	if (strcmp(a, b) == 0)
+		return true;
+	return row->spec.type == QB_VALUE_MASK && same_mask(a, b);
 }

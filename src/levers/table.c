@@ -3,9 +3,14 @@
  * The table of all levers (lever.h). The record, doctor, plan, the monitor's judge and the manual
  * read it.
  *
- * Ranks (levers.md §13). Apply: rivals 10, clock 40–45, interrupts 60–61, groups and partition
- * 70–79, threads 80. Restore: partition and groups 20–29, interrupts 40–41, clock 50–56 (turbo,
- * perf_pct, governor, limits, EPP: each later one is changed by an earlier), threads 80, rivals 90.
+ * Ranks (levers.md §13).
+ * Apply: rivals 10–12 (irqbalance, units), siblings 20, memory 30–33, clock 40–48, the kernel's own
+ * work 50–55, interrupts and packets 60–62, groups and partition 70–79, threads 80–81, cache 82,
+ * freeze 85, idle states 90, actions 95.
+ * Restore: thaw 5, idle states 10–12, cache 15, partition and groups 20–29, siblings 30, the kernel's
+ * own work 35–39, packets and interrupts 40–42, clock 50–58 (turbo, perf_pct, governor, limits, EPP:
+ * each later one is changed by an earlier), memory 60–66, threads 80, rivals 90–91, compaction 95
+ * (putting it back starts one).
  * A group goes before its CPUs are cleared, which the kernel refuses as long as anybody is in it.
  */
 #include <levers/frequency.h>
@@ -78,7 +83,7 @@ const struct qb_lever qb_levers[QB_LEVER_COUNT] = {
 [QB_LEVER_IRQ_DEFAULT] = {KEY(IRQS_MOVE), .part = "default", SAFE,
 	.text = "where interrupts activated during the run go",
 	.unit = QB_UNIT_HOST, .path = "/proc/irq/default_smp_affinity",
-	.spec = MASK, .apply = 60, .restore = 41, .ops = &qb_irq_default_ops},
+	.spec = MASK, .apply = 60, .restore = 41},
 [QB_LEVER_IRQ] = {KEY(IRQS_MOVE), .part = "", SAFE,
 	.text = "the CPUs of one interrupt; kernel-managed ones stay",
 	.unit = QB_UNIT_IRQ, .path = "/proc/irq/%u/smp_affinity",
@@ -139,21 +144,49 @@ const struct qb_lever qb_levers[QB_LEVER_COUNT] = {
 [QB_LEVER_PROCESS_ASLR] = CHILD(PROCESS_ASLR, "a fixed memory layout, for the benchmark alone"),
 [QB_LEVER_PROCESS_NUMA] = CHILD(PROCESS_NUMA, "memory from the nodes of the benchmark's CPUs"),
 
+[QB_LEVER_EPB] = LATER(FREQUENCY_EPB, "the energy performance bias of a CPU"),
+[QB_LEVER_DYNAMIC_BOOST] = LATER(FREQUENCY_DYNAMIC_BOOST,
+	"intel_pstate's boost after waiting for a device"),
+[QB_LEVER_UNCORE] = LATER(FREQUENCY_UNCORE, "the clock of caches and memory controller"),
+
 [QB_LEVER_IDLE] = LATER(IDLE_MAX_LATENCY, "deep idle states off on the benchmark's CPUs"),
+[QB_LEVER_RESUME_LATENCY] = LATER(IDLE_RESUME_LATENCY, "the wake-up latency a CPU may have"),
+[QB_LEVER_DMA_LATENCY] = LATER(IDLE_DMA_LATENCY, "the wake-up latency any CPU may have, held open"),
+
+[QB_LEVER_WATCHDOG] = LATER(KERNEL_WATCHDOG, "both lockup detectors"),
 [QB_LEVER_NMI_WATCHDOG] = LATER(KERNEL_NMI_WATCHDOG, "the hard lockup detector off"),
+[QB_LEVER_SOFT_WATCHDOG] = LATER(KERNEL_SOFT_WATCHDOG, "the soft lockup detector off"),
+[QB_LEVER_WATCHDOG_CPUS] = LATER(KERNEL_WATCHDOG_CPUS,
+	"the lockup detectors on the housekeeping CPUs"),
 [QB_LEVER_TIMER_MIGRATION] = LATER(KERNEL_TIMER_MIGRATION, "timers stay where they were started"),
 [QB_LEVER_WORKQUEUES] = LATER(KERNEL_WORKQUEUES, "unbound kernel work on the housekeeping CPUs"),
 [QB_LEVER_STAT_INTERVAL] = LATER(KERNEL_STAT_INTERVAL, "memory statistics less often"),
-[QB_LEVER_THP] = LATER(MEMORY_THP, "transparent huge pages"),
-[QB_LEVER_KSM] = LATER(MEMORY_KSM, "merging of equal pages"),
-[QB_LEVER_NUMA_BALANCING] = LATER(MEMORY_NUMA_BALANCING, "automatic page migration"),
-[QB_LEVER_PROCESS_LOCK] = LATER(PROCESS_LOCK, "the benchmark's memory is not swapped"),
+[QB_LEVER_AUTOGROUP] = LATER(KERNEL_AUTOGROUP, "one share of the CPU per session"),
+[QB_LEVER_NETWORK] = LATER(IRQS_NETWORK, "packets are handled on the housekeeping CPUs"),
 [QB_LEVER_PARANOID] = LATER(PERF_PARANOID, "who may use perf"),
 [QB_LEVER_KPTR_RESTRICT] = LATER(PERF_KPTR_RESTRICT, "who may see kernel addresses"),
 [QB_LEVER_SAMPLE_RATE] = LATER(PERF_MAX_SAMPLE_RATE, "perf's sampling rate"),
+[QB_LEVER_CPU_PERCENT] = LATER(PERF_CPU_PERCENT, "how much of a CPU perf may take"),
+
+[QB_LEVER_THP] = LATER(MEMORY_THP, "transparent huge pages"),
+[QB_LEVER_THP_DEFRAG] = LATER(MEMORY_THP_DEFRAG, "who waits for a huge page"),
+[QB_LEVER_THP_SHMEM] = LATER(MEMORY_THP_SHMEM, "huge pages of shared memory"),
+[QB_LEVER_KSM] = LATER(MEMORY_KSM, "merging of equal pages"),
+[QB_LEVER_NUMA_BALANCING] = LATER(MEMORY_NUMA_BALANCING, "automatic page migration"),
+[QB_LEVER_COMPACTION] = LATER(MEMORY_COMPACTION, "compaction of free memory"),
+[QB_LEVER_ZONE_RECLAIM] = LATER(MEMORY_ZONE_RECLAIM, "reclaim on the own node first"),
+[QB_LEVER_DIRTY_RATIO] = LATER(MEMORY_DIRTY_RATIO, "when writers wait for the disk"),
+[QB_LEVER_DIRTY_BACKGROUND_RATIO] = LATER(MEMORY_DIRTY_BACKGROUND_RATIO,
+	"when writing back begins"),
+[QB_LEVER_DROP_CACHES] = LATER(MEMORY_DROP_CACHES, "cached files are forgotten once"),
+[QB_LEVER_PROCESS_LOCK] = LATER(PROCESS_LOCK, "the benchmark's memory is not swapped out"),
+
+[QB_LEVER_CACHE_L3] = LATER(CACHE_L3, "a part of the L3 cache for the benchmark alone"),
 [QB_LEVER_SERVICES_STOP] = LATER(SERVICES_STOP, "units stopped for the run"),
 [QB_LEVER_SERVICES_FREEZE] = LATER(SERVICES_FREEZE, "units frozen for the run"),
-[QB_LEVER_CHECK] = LATER(CHECK_DURATION, "the noise check before the run"),
+[QB_LEVER_INHIBIT] = LATER(SERVICES_INHIBIT, "no sleep and no shutdown"),
 [QB_LEVER_SMT_OFFLINE] = LATER(CPUS_SMT, "the benchmark's siblings offline"),
+[QB_LEVER_CORE_SCHED] = LATER(PROCESS_CORE_SCHED, "nobody else on the siblings"),
+[QB_LEVER_CHECK] = LATER(CHECK_DURATION, "the noise check before the run"),
 };
 /* clang-format on */

@@ -316,10 +316,10 @@ static void test_vectors_full(void **state)
 static void test_same(void **state)
 {
 	(void)state;
-	assert_true(qb_irq_ops.same("ff", "00000000,000000ff"));
-	assert_false(qb_irq_ops.same("ff", "fe"));
-	assert_false(qb_irq_ops.same("ff", "rubbish"));
-	assert_true(qb_irq_ops.same("rubbish", "rubbish"));
+	assert_true(qb_lever_same(QB_LEVER_IRQ, "ff", "00000000,000000ff"));
+	assert_false(qb_lever_same(QB_LEVER_IRQ, "ff", "fe"));
+	assert_false(qb_lever_same(QB_LEVER_IRQ, "ff", "rubbish"));
+	assert_true(qb_lever_same(QB_LEVER_IRQ, "rubbish", "rubbish"));
 }
 
 static void test_rebalanced(void **state)
