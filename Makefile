@@ -10,6 +10,7 @@ PKG_CONFIG ?= pkg-config
 
 bindir     := $(PREFIX)/bin
 libexecdir := $(PREFIX)/libexec/quietbench
+mandir     := $(PREFIX)/share/man
 datadir    := $(PREFIX)/share/quietbench
 
 # ---- what is linked where: the helper gets neither a parser nor a topology library ----
@@ -67,7 +68,7 @@ Q := @
 say = @printf '  %-7s %s\n'
 endif
 
-all: $(PROGRAMS)
+all: $(PROGRAMS) $(BUILD)/quietbench-levers.7
 
 # Other flags build anew: `make && make install PREFIX=/usr` installs programs that look in /usr.
 ifneq ($(file <$(BUILD)/flags),$(CC) $(CFLAGS_ALL))
@@ -94,12 +95,20 @@ $(BUILD)/quietbench-planner: $(call obj,$(PLANNER_SRC)) $(LIB)
 	$(say) LD $@
 	$(call link,$^,$(call pkg_libs,$(PKGS_PLANNER)) -lcpupower)
 
+# The manual's page of levers comes from the tables themselves.
+$(BUILD)/levers: $(call obj,contrib/man/levers.c) $(LIB)
+	$(say) LD $@
+	$(call link,$^,$(call pkg_libs,$(PKGS_PLANNER)) -lcpupower)
+$(BUILD)/quietbench-levers.7: contrib/man/quietbench-levers.7.in $(BUILD)/levers
+	$(say) MAN $@
+	$(Q)$(BUILD)/levers <$< >$@
+
 include tests/tests.mk
 
 # ---- what a machine needs ----
 BUILD_PACKAGES := gcc make pkg-config libhwloc-dev libcpupower-dev libyaml-dev libjansson-dev \
 	libsystemd-dev libseccomp-dev libcap-dev libmd-dev
-TEST_PACKAGES  := libcmocka-dev perl clang libclang-rt-14-dev strace jq python3-jsonschema \
+TEST_PACKAGES  := libcmocka-dev perl clang libclang-rt-14-dev strace jq python3-jsonschema mandoc \
 	util-linux procps hwloc-nox sudo \
 	qemu-system-x86 busybox-static acpica-tools cpio kmod xz-utils libelf1 gcc-12 irqbalance
 LINT_PACKAGES  := clang-format cppcheck
@@ -123,10 +132,11 @@ install: all
 	install -D -m 0755 $(BUILD)/quietbench-planner $(DESTDIR)$(libexecdir)/quietbench-planner
 	install -d $(DESTDIR)$(datadir)/profiles
 	install -m 0644 profiles/*.yaml $(DESTDIR)$(datadir)/profiles
+	install -D -m 0644 $(BUILD)/quietbench-levers.7 $(DESTDIR)$(mandir)/man7/quietbench-levers.7
 	install -D -m 0644 contrib/schema/record.schema.json $(DESTDIR)$(datadir)/record.schema.json
 
 uninstall:
-	rm -f $(DESTDIR)$(bindir)/quietbench
+	rm -f $(DESTDIR)$(bindir)/quietbench $(DESTDIR)$(mandir)/man7/quietbench-levers.7
 	rm -rf $(DESTDIR)$(libexecdir) $(DESTDIR)$(datadir)
 
 dist:

@@ -2,6 +2,7 @@
 /* judge.h and qb_setting_parse: is this a value of that key, and if not, what would be? */
 #include <base/macros.h>
 #include <base/text.h>
+#include <core/describe.h>
 #include <core/judge.h>
 #include <core/nearest.h>
 #include <errno.h>
@@ -42,69 +43,6 @@ static enum qb_quantity quantity_of(enum qb_key_type type)
 	return QB_QUANTITY_NONE;
 }
 
-/* "a, b or c" of a blank-separated list, after what is in buf already. */
-static void append_choices(char *buf, size_t size, const char *choices)
-{
-	while (*choices) {
-		size_t used = strlen(buf), n = strcspn(choices, " ");
-		const char *rest = choices + n + strspn(choices + n, " ");
-		const char *gap = !used ? "" : *rest ? ", " : " or ";
-
-		qb_text_format(buf + used, size - used, "%s%.*s", gap, (int)n, choices);
-		choices = rest;
-	}
-}
-
-static void describe_words(enum qb_key key, char *buf, size_t size)
-{
-	if (key == QB_KEY_REQUIRE)
-		qb_text_copy(buf, size, "a list of keys like [cpus.isolation]");
-	else if (qb_keys[key].choices[0])
-		qb_text_format(buf, size, "a list of words among [%s]", qb_keys[key].choices);
-	else
-		qb_text_copy(buf, size, "a list of words like [sshd, cron]");
-}
-
-/* "WHAT from MIN to MAX", with units. */
-static void describe_bounds(enum qb_key key, const char *what, char *buf, size_t size)
-{
-	struct qb_setting min = {.kind = QB_SETTING_NUMBER, .number = qb_keys[key].min};
-	struct qb_setting max = {.kind = QB_SETTING_NUMBER, .number = qb_keys[key].max};
-	char bounds[2][64];
-
-	qb_setting_format(key, &min, bounds[0], sizeof(bounds[0]));
-	qb_setting_format(key, &max, bounds[1], sizeof(bounds[1]));
-	qb_text_format(buf, size, "%s from %s to %s", what, bounds[0], bounds[1]);
-}
-
-/* What a value of this key looks like: "true, false or keep". */
-static void describe(enum qb_key key, char *buf, size_t size)
-{
-	const struct qb_key_info *info = &qb_keys[key];
-	char words[64];
-
-	buf[0] = '\0';
-	switch (info->type) {
-	case QB_KEY_BOOL:
-		qb_text_format(words, sizeof(words), "true false %s", info->choices);
-		append_choices(buf, size, words);
-		return;
-	case QB_KEY_NUMBER: describe_bounds(key, "a number", buf, size); break;
-	case QB_KEY_DURATION: describe_bounds(key, "a duration", buf, size); break;
-	case QB_KEY_PERCENT: describe_bounds(key, "a percentage", buf, size); break;
-	case QB_KEY_FREQUENCY:
-		describe_bounds(key, "{min: FREQUENCY, max: FREQUENCY}", buf, size);
-		break;
-	case QB_KEY_CPULIST: qb_text_copy(buf, size, "a list of CPUs like \"2-3,8\""); break;
-	case QB_KEY_WORD:
-		if (!info->choices[0])
-			qb_text_copy(buf, size, "a word of letters, digits and _.:@+-");
-		break;
-	case QB_KEY_WORDS: describe_words(key, buf, size); return;
-	}
-	append_choices(buf, size, info->choices);
-}
-
 /* `found` is what was written, `meant` what may have been meant ("": no idea). */
 static int reject_as(const char *name, const char *expected, int code, const char *found,
 	const char *meant, struct qb_error *err)
@@ -122,7 +60,7 @@ static int reject(
 {
 	char expected[256];
 
-	describe(key, expected, sizeof(expected));
+	qb_key_describe(key, expected, sizeof(expected));
 	return reject_as(qb_keys[key].name, expected, code, found, meant, err);
 }
 
@@ -130,7 +68,7 @@ static int reject_kind(enum qb_key key, const struct qb_yaml_entry *value, struc
 {
 	char expected[256];
 
-	describe(key, expected, sizeof(expected));
+	qb_key_describe(key, expected, sizeof(expected));
 	return qb_error_set(err, EINVAL, "%s: expected %s, found %s", qb_keys[key].name, expected,
 		value->kind == QB_YAML_LIST ? "a list" : "a mapping");
 }
@@ -295,7 +233,7 @@ static int judge_end(enum qb_key key, const struct qb_yaml_item *item, struct qb
 		return 0;
 	guess_unit(key, item->text, meant, sizeof(meant));
 	qb_text_format(name, sizeof(name), "%s.%s", qb_keys[key].name, item->key);
-	describe_bounds(key, "a frequency", expected, sizeof(expected));
+	qb_key_describe_bounds(key, "a frequency", expected, sizeof(expected));
 	return reject_as(name, expected, -r, item->text, meant, err);
 }
 
