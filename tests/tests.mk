@@ -50,8 +50,8 @@ fuzz: deps-check
 	$(Q)mkdir -p $(BUILD)/fuzz
 	$(Q)set -e; for f in $(FUZZERS); do \
 		clang -std=c17 -g -O1 -fsanitize=fuzzer,address,undefined $(CPPFLAGS_ALL) \
-			tests/fuzz/$$f.c $(filter-out src/host/topology.c src/host/cpufreq.c src/levers/frequency_plan.c src/core/plan.c,$(LIB_SRC)) \
-			-o $(BUILD)/fuzz/$$f $(call pkg_libs,$(TEST_PKGS)); \
+			tests/fuzz/$$f.c $(LIB_SRC) \
+			-o $(BUILD)/fuzz/$$f $(call pkg_libs,$(TEST_PKGS)) -lcpupower; \
 		mkdir -p $(BUILD)/fuzz/$$f.corpus; \
 		$(BUILD)/fuzz/$$f -max_total_time=$(SECONDS) -print_final_stats=1 \
 			-artifact_prefix=$(BUILD)/fuzz/$$f. $(BUILD)/fuzz/$$f.corpus; done

@@ -5,7 +5,8 @@
 /* No folder but the shipped one; each with -s as the planner would get them. */
 static void test_shipped(void **state)
 {
-	static const char *const promised[] = {"base", "default", "minimal", "vm", "dohost"};
+	static const char *const promised[] = {
+		"base", "default", "minimal", "vm", "dohost", "strict", "profiling"};
 	const char *dirs[] = {SHIPPED, NULL};
 	struct qb_profile_name *names;
 	size_t n;
@@ -83,6 +84,14 @@ static void test_promises(void **state)
 	assert_setting(&ask, QB_KEY_CPUS_SMT, "share");
 	assert_setting(&ask, QB_KEY_IRQS_MOVE, "false");
 	assert_setting(&ask, QB_KEY_SERVICES_STOP, "[]");
+	load(&ask, "strict");
+	assert_setting(&ask, QB_KEY_CPUS_SMT, "offline");
+	assert_setting(&ask, QB_KEY_IRQS_IRQBALANCE, "stop");
+	assert_setting(&ask, QB_KEY_PERF_PARANOID, "keep");
+	load(&ask, "profiling");
+	assert_setting(&ask, QB_KEY_PERF_PARANOID, "-1");
+	assert_setting(&ask, QB_KEY_PERF_KPTR_RESTRICT, "0");
+	assert_setting(&ask, QB_KEY_FREQUENCY_TURBO, "false");
 }
 
 int main(void)
