@@ -145,6 +145,9 @@ struct qb_lever_ops {
 	/* Do two texts mean the same ("3" and "00000003")? NULL: equal byte for byte,
 	 * or as sets where the specification is a mask. */
 	bool (*same)(const char *a, const char *b);
+	/* A value that is neither `before` nor `left`: our doing all the same, by way of another
+	 * step? NULL: no, somebody else's. */
+	bool (*ours)(const struct qb_steps *steps, const struct qb_step *step, const char *now);
 };
 
 struct qb_lever {
@@ -181,6 +184,7 @@ int qb_lever_write(
 int qb_lever_judge(
 	unsigned lever, const struct qb_unit *unit, const char *text, struct qb_error *err);
 bool qb_lever_same(unsigned lever, const char *a, const char *b);
+bool qb_lever_ours(const struct qb_steps *steps, const struct qb_step *step, const char *now);
 
 /*
  * Planning: each family looks at the host and appends its steps (before and wanted filled in), or

@@ -9,7 +9,6 @@
 #include <base/macros.h>
 #include <core/apply.h>
 #include <errno.h>
-#include <levers/irqs.h>
 #include <quietbench/lever.h>
 
 /* So often may an undo of one step end in a crash before the step is skipped. */
@@ -55,7 +54,7 @@ static enum qb_verdict judge(const struct qb_steps *steps, const struct qb_step 
 		return QB_VERDICT_ALREADY;
 	/* Without `left` the session broke off while applying: nobody else has a claim yet. */
 	if (!step->left || qb_lever_same(step->lever, now, step->left) ||
-		qb_irqs_rebalanced(steps, step, now))
+		qb_lever_ours(steps, step, now))
 		return QB_VERDICT_OURS;
 	return QB_VERDICT_CONFLICT;
 }

@@ -91,14 +91,18 @@ static int write_irq(const struct qb_lever *lever, const struct qb_unit *unit, c
 	return r;
 }
 
-bool qb_irqs_rebalanced(
+/*
+ * While our ban stands, irqbalance spreads interrupts anew over the CPUs that are left: what keeps
+ * off every CPU of that ban is its work on our behalf.
+ */
+static bool rebalanced(
 	const struct qb_steps *steps, const struct qb_step *step, const char *current)
 {
 	const struct qb_step *ban = qb_steps_find(steps, QB_LEVER_IRQBALANCE_BAN, qb_unit_none());
 	struct qb_cpus banned, now;
 
-	if (step->lever != QB_LEVER_IRQ || !ban || !ban->intent || !ban->wanted ||
-		*ban->wanted != '+')
+	(void)step;
+	if (!ban || !ban->intent || !ban->wanted || *ban->wanted != '+')
 		return false;
 	if (qb_cpus_parse_list(ban->wanted + 1, &banned) < 0 ||
 		qb_cpus_parse_hex(current, &now) < 0)
@@ -106,4 +110,5 @@ bool qb_irqs_rebalanced(
 	return !qb_cpus_empty(&now) && !qb_cpus_intersect(&now, &banned);
 }
 
-const struct qb_lever_ops qb_irq_ops = {.exists = exists_irq, .write = write_irq};
+const struct qb_lever_ops qb_irq_ops = {
+	.exists = exists_irq, .write = write_irq, .ours = rebalanced};

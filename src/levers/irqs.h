@@ -27,13 +27,4 @@ extern const struct qb_lever_ops qb_irqbalance_stop_ops;
 /* Why an IRQ stays where it is. */
 #define QB_IRQ_MANAGED "kernel-managed (only isolcpus=managed_irq at boot moves it)"
 
-/*
- * While our ban stands, irqbalance spreads interrupts anew over the CPUs that are left: a mask
- * that is neither `before` nor `left` is then its work on our behalf, hence ours to put back. True
- * if `step` is an IRQ's, a ban is among `steps` and was begun, and `current` keeps off every CPU
- * of that ban.
- */
-bool qb_irqs_rebalanced(
-	const struct qb_steps *steps, const struct qb_step *step, const char *current);
-
 #endif

@@ -14,98 +14,9 @@
 #include <levers/isolation_internal.h>
 #include <quietbench/lever.h>
 
-/* The masks our session put on threads: every distinct one that a thread was seen with. */
-struct imposed {
-	const char **v;
-	size_t n, cap;
-	char house[QB_TASK_MASK]; /* "" when no group of ours tells it */
-	char bench[QB_TASK_MASK]; /* the benchmark's own, which its survivors carry; or "" */
-};
-
-static void imposed_free(struct imposed *imposed)
-{
-	free(imposed->v);
-}
-
-/* Texts are shared, so equal pointers are equal masks: a few, whatever the host's size. */
-static int impose(struct imposed *imposed, const char *mask)
-{
-	for (size_t i = 0; i < imposed->n; i++)
-		if (imposed->v[i] == mask)
-			return 0;
-	if (imposed->n == imposed->cap) {
-		size_t cap = imposed->cap ? imposed->cap * 2 : 16;
-		const char **v = realloc(imposed->v, cap * sizeof(*v));
-
-		if (!v)
-			return -ENOMEM;
-		imposed->v = v;
-		imposed->cap = cap;
-	}
-	imposed->v[imposed->n++] = mask;
-	return 0;
-}
-
-static void to_mask(const struct qb_cpus *cpus, char *buf, size_t size)
-{
-	if (qb_cpus_empty(cpus) || qb_cpus_format_hex(cpus, 0, buf, size) < 0)
-		buf[0] = '\0';
-}
-
-/* The CPU lists among the steps, for the masks that no thread of the snapshot was seen with. */
-static void impose_groups(
-	struct imposed *imposed, const struct qb_step *step, const struct qb_cpus *online)
-{
-	struct qb_cpus cpus, rest = *online;
-
-	if (!step->wanted || qb_cpus_parse_list(step->wanted, &cpus) < 0)
-		return;
-	qb_cpus_andnot(&rest, &cpus);
-	switch (step->lever) {
-	case QB_LEVER_SLICE:
-	case QB_LEVER_GROUP_CPUS:
-		to_mask(&rest, imposed->house, sizeof(imposed->house));
-		to_mask(&cpus, imposed->bench, sizeof(imposed->bench));
-		break;
-	case QB_LEVER_SHIELD_CPUS:
-		if (strcmp(step->unit.name, QB_UNIT_HOUSE) == 0)
-			to_mask(&cpus, imposed->house, sizeof(imposed->house));
-		break;
-	case QB_LEVER_PROCESS_PIN: to_mask(&cpus, imposed->bench, sizeof(imposed->bench)); break;
-	}
-}
-
-static int imposed_collect(
-	struct imposed *imposed, const struct qb_steps *steps, struct qb_error *err)
-{
-	struct qb_cpus online;
-	int r = qb_isolation_online(&online, err);
-
-	for (size_t i = 0; r == 0 && i < steps->n; i++) {
-		const struct qb_step *step = &steps->v[i];
-		const char *mask = step->left ? step->left : step->became;
-
-		if (!mask)
-			mask = step->wanted;
-		if (step->lever != QB_LEVER_TASK_AFFINITY)
-			impose_groups(imposed, step, &online);
-		else if (mask && !qb_lever_same(QB_LEVER_TASK_AFFINITY, mask, step->before))
-			r = impose(imposed, mask);
-	}
-	return r == -ENOMEM ? qb_error_errno(err, ENOMEM, "sort the masks of the session") : r;
-}
-
 static bool same(const char *a, const char *b)
 {
-	return *a && qb_lever_same(QB_LEVER_TASK_AFFINITY, a, b);
-}
-
-static bool is_imposed(const struct imposed *imposed, const char *mask)
-{
-	for (size_t i = 0; i < imposed->n; i++)
-		if (same(imposed->v[i], mask))
-			return true;
-	return same(imposed->house, mask) || same(imposed->bench, mask);
+	return qb_lever_same(QB_LEVER_TASK_AFFINITY, a, b);
 }
 
 /* A step that says: this thread has `left`, by our doing, and is to get `before`. */
@@ -126,7 +37,7 @@ static int add_adopted(struct qb_steps *steps, unsigned lever, const struct qb_t
 struct survey {
 	struct qb_steps *steps;
 	struct qb_task_index masks, groups;
-	struct imposed imposed;
+	struct qb_imposed imposed;
 	bool shield;  /* threads were moved between v1 cpusets */
 	bool settled; /* our groups and masks are undone */
 };
@@ -135,7 +46,7 @@ static void survey_free(struct survey *survey)
 {
 	qb_task_index_free(&survey->masks);
 	qb_task_index_free(&survey->groups);
-	imposed_free(&survey->imposed);
+	qb_imposed_free(&survey->imposed);
 }
 
 static int survey_make(struct survey *survey, struct qb_error *err)
@@ -145,7 +56,7 @@ static int survey_make(struct survey *survey, struct qb_error *err)
 	if (r == 0)
 		r = qb_task_index_make(&survey->groups, survey->steps, QB_LEVER_TASK_GROUP, err);
 	if (r == 0)
-		r = imposed_collect(&survey->imposed, survey->steps, err);
+		r = qb_imposed_collect(&survey->imposed, survey->steps, err);
 	survey->shield = survey->groups.n > 0;
 	return r;
 }
@@ -187,9 +98,8 @@ static int adopt_newborn(
 	const struct survey *survey, const struct qb_task *task, struct qb_error *err)
 {
 	const struct qb_step *parent = qb_task_index_ancestor(&survey->masks, task);
-	const bool cpusets = survey->imposed.house[0];
-	bool ours = is_imposed(&survey->imposed, task->allowed) ||
-		    (survey->settled && cpusets && everywhere(task->allowed));
+	bool ours = qb_imposed_has(&survey->imposed, task->allowed) ||
+		    (survey->settled && survey->imposed.cpusets && everywhere(task->allowed));
 	const char *before = ours && parent ? parent->before : task->allowed;
 
 	if (survey->settled && same(before, task->allowed))
@@ -205,7 +115,8 @@ static int adopt_rival(const struct survey *survey, const struct qb_task *task,
 	const struct qb_step *step, struct qb_error *err)
 {
 	if (step->wanted || !step->left || same(step->before, task->allowed) ||
-		same(step->left, task->allowed))
+		same(step->left, task->allowed) ||
+		qb_isolation_displaced(survey->steps, step, task->allowed))
 		return 0;
 	return add_adopted(
 		survey->steps, QB_LEVER_TASK_AFFINITY, task, task->allowed, task->allowed, err);

@@ -45,6 +45,23 @@ struct qb_step *qb_task_index_find(const struct qb_task_index *index, pid_t tid,
 struct qb_step *qb_task_index_ancestor(
 	const struct qb_task_index *index, const struct qb_task *task);
 
+/* The masks a session put on threads: every distinct one that a thread was seen with, and those
+ * that its groups imply. The texts are the steps'. */
+struct qb_imposed {
+	const char **v;
+	size_t n, cap;
+	bool cpusets; /* groups of ours tell some of them */
+};
+int qb_imposed_collect(struct qb_imposed *imposed, struct qb_steps *steps, struct qb_error *err);
+bool qb_imposed_has(const struct qb_imposed *imposed, const char *mask);
+void qb_imposed_free(struct qb_imposed *imposed);
+/*
+ * Did somebody change the CPUs of our cpuset, and is this mask what that made of a thread which had
+ * step->before? Then it is nobody's choice, and as much ours to undo as the mask we left.
+ */
+bool qb_isolation_displaced(
+	const struct qb_steps *steps, const struct qb_step *step, const char *mask);
+
 /* The tightest limits of a v2 group and those above it. -EPERM: of a kind we cannot take over. */
 int qb_isolation_limits_of(const struct qb_cgroups *cgroups, const char *group,
 	struct qb_systemd_limits *ret, struct qb_error *err);

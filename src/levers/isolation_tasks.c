@@ -101,6 +101,7 @@ const struct qb_lever_ops qb_isolation_task_affinity_ops = {
 	.write = write_affinity,
 	.judge = judge_affinity,
 	.same = same_affinity,
+	.ours = qb_isolation_displaced,
 };
 
 static int read_group(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,

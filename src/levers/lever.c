@@ -176,3 +176,10 @@ bool qb_lever_same(unsigned lever, const char *a, const char *b)
 		return true;
 	return row->spec.type == QB_VALUE_MASK && same_mask(a, b);
 }
+
+bool qb_lever_ours(const struct qb_steps *steps, const struct qb_step *step, const char *now)
+{
+	const struct qb_lever *row = &qb_levers[step->lever];
+
+	return row->ops && row->ops->ours && row->ops->ours(steps, step, now);
+}

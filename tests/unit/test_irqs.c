@@ -330,16 +330,16 @@ static void test_rebalanced(void **state)
 	struct qb_step *ban;
 
 	(void)state;
-	assert_false(qb_irqs_rebalanced(&steps, &irq, "01"));
+	assert_false(qb_lever_ours(&steps, &irq, "01"));
 	ban = qb_steps_add(&steps, QB_LEVER_IRQBALANCE_BAN, qb_unit_none(), "none", "+2,6");
 	assert_non_null(ban);
-	assert_false(qb_irqs_rebalanced(&steps, &irq, "01")); /* irqbalance was not told yet */
+	assert_false(qb_lever_ours(&steps, &irq, "01")); /* irqbalance was not told yet */
 	ban->intent = true;
-	assert_true(qb_irqs_rebalanced(&steps, &irq, "01"));
-	assert_false(qb_irqs_rebalanced(&steps, &irq, "04")); /* irqbalance would not */
-	assert_false(qb_irqs_rebalanced(&steps, &irq, "00"));
-	assert_false(qb_irqs_rebalanced(&steps, &irq, "rubbish"));
-	assert_false(qb_irqs_rebalanced(&steps, &governor, "01"));
+	assert_true(qb_lever_ours(&steps, &irq, "01"));
+	assert_false(qb_lever_ours(&steps, &irq, "04")); /* irqbalance would not */
+	assert_false(qb_lever_ours(&steps, &irq, "00"));
+	assert_false(qb_lever_ours(&steps, &irq, "rubbish"));
+	assert_false(qb_lever_ours(&steps, &governor, "01"));
 	qb_steps_free(&steps);
 }
 
