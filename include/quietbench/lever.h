@@ -59,7 +59,8 @@ enum qb_lever_id {
 	/* the clock's smaller switches: src/levers/frequency.c */
 	QB_LEVER_EPB,
 	QB_LEVER_DYNAMIC_BOOST,
-	QB_LEVER_UNCORE,
+	QB_LEVER_UNCORE_MAX,
+	QB_LEVER_UNCORE_MIN,
 	/* idle states: src/levers/idle.c */
 	QB_LEVER_IDLE,
 	QB_LEVER_RESUME_LATENCY,
@@ -185,6 +186,12 @@ int qb_lever_judge(
 	unsigned lever, const struct qb_unit *unit, const char *text, struct qb_error *err);
 bool qb_lever_same(unsigned lever, const char *a, const char *b);
 bool qb_lever_ours(const struct qb_steps *steps, const struct qb_step *step, const char *now);
+
+/*
+ * Appends the step that makes `unit` read `wanted` (NULL: remembered only), with what it reads now;
+ * one that reads so already is marked unchanged. 1; 0 when this unit has no such attribute; -ENOMEM.
+ */
+int qb_lever_plan(struct qb_steps *steps, unsigned lever, struct qb_unit unit, const char *wanted);
 
 /*
  * Planning: each family looks at the host and appends its steps (before and wanted filled in), or

@@ -10,21 +10,21 @@
 #include <base/text.h>
 #include <errno.h>
 #include <host/cpufreq.h>
-#include <quietbench/lever.h>
+#include <levers/frequency.h>
 #include <quietbench/profile.h>
 
 #define CPU_DIR	   "/sys/devices/system/cpu/"
 #define POLICY_DIR CPU_DIR "cpufreq/policy%u/"
 
 struct clock {
-	const struct qb_profile *profile;
+	const struct qb_wish *wish;
 	struct qb_cpufreq cpufreq;
 	struct qb_steps *steps;
 };
 
 static const struct qb_setting *setting(const struct clock *c, enum qb_key key)
 {
-	return &c->profile->set[key];
+	return &c->wish->profile->set[key];
 }
 
 static bool asked(const struct clock *c, enum qb_key key)
@@ -32,75 +32,18 @@ static bool asked(const struct clock *c, enum qb_key key)
 	return !qb_setting_is(setting(c, key), "keep");
 }
 
-/* Reads `before`; a lever that this policy does not have makes no step (returns 0). */
-static int add(struct clock *c, enum qb_lever_id lever, struct qb_unit unit, const char *wanted)
-{
-	char before[QB_TEXT_MAX];
-	struct qb_step *step;
-
-	if (qb_lever_read(lever, &unit, before, sizeof(before), NULL) < 0)
-		return 0;
-	step = qb_steps_add(c->steps, lever, unit, before, wanted);
-	if (!step)
-		return -ENOMEM;
-	if (wanted && qb_lever_same(lever, before, wanted))
-		step->status = QB_STATUS_UNCHANGED;
-	return 1;
-}
-
 static int plan_governor(struct clock *c, const struct qb_cpufreq_policy *policy)
 {
 	const char *wanted = setting(c, QB_KEY_FREQUENCY_GOVERNOR)->text;
 
 	if (!asked(c, QB_KEY_FREQUENCY_GOVERNOR))
-		return add(c, QB_LEVER_GOVERNOR, qb_unit_number(policy->number), NULL);
+		return qb_lever_plan(
+			c->steps, QB_LEVER_GOVERNOR, qb_unit_number(policy->number), NULL);
 	if (!qb_text_has_word(policy->governors, wanted))
 		return qb_steps_refuse(c->steps, QB_LEVER_GOVERNOR, QB_STATUS_UNSUPPORTED,
 			"policy%u (%s) offers no governor '%s', only: %s", policy->number,
 			policy->driver, wanted, policy->governors);
-	return add(c, QB_LEVER_GOVERNOR, qb_unit_number(policy->number), wanted);
-}
-
-/* The frequencies on offer, highest first (acpi-cpufreq); returns how many, at most `max`. */
-static size_t available(unsigned policy, int64_t *list, size_t max)
-{
-	char path[128], text[1024], *at = text;
-	size_t n = 0;
-
-	qb_text_format(path, sizeof(path), POLICY_DIR "scaling_available_frequencies", policy);
-	if (qb_file_read(path, text, sizeof(text), NULL) < 0)
-		return 0;
-	while (n < max && *(at += strspn(at, " "))) {
-		char *end;
-
-		list[n++] = strtoll(at, &end, 10);
-		if (end == at)
-			return 0;
-		at = end;
-	}
-	return n;
-}
-
-/*
- * The clock that holds without turbo: what Intel HWP and CPPC tell; else, by ACPI's convention,
- * the state below a turbo state that is listed 1 MHz above it. 0: nobody tells.
- */
-static int64_t base_khz(const struct qb_cpufreq_policy *policy)
-{
-	int64_t list[2];
-	long long khz, mhz;
-	char path[128];
-
-	qb_text_format(path, sizeof(path), POLICY_DIR "base_frequency", policy->number);
-	if (qb_file_read_number(path, &khz, NULL) == 0 && khz > 0)
-		return khz;
-	qb_text_format(path, sizeof(path), CPU_DIR "cpu%u/acpi_cppc/nominal_freq",
-		qb_cpus_next(&policy->cpus, 0));
-	if (qb_file_read_number(path, &mhz, NULL) == 0 && mhz > 0)
-		return mhz * 1000;
-	if (available(policy->number, list, 2) == 2 && list[0] - list[1] == 1000)
-		return list[1];
-	return 0;
+	return qb_lever_plan(c->steps, QB_LEVER_GOVERNOR, qb_unit_number(policy->number), wanted);
 }
 
 /* Both limits, in the order in which neither write is cut off by the other limit. */
@@ -114,11 +57,11 @@ static int add_limits(
 	snprintf(low, sizeof(low), "%lld", (long long)min);
 	snprintf(high, sizeof(high), "%lld", (long long)max);
 	if (max >= policy->min_khz) {
-		r = add(c, QB_LEVER_MAX_FREQ, unit, high);
-		return r < 0 ? r : add(c, QB_LEVER_MIN_FREQ, unit, low);
+		r = qb_lever_plan(c->steps, QB_LEVER_MAX_FREQ, unit, high);
+		return r < 0 ? r : qb_lever_plan(c->steps, QB_LEVER_MIN_FREQ, unit, low);
 	}
-	r = add(c, QB_LEVER_MIN_FREQ, unit, low);
-	return r < 0 ? r : add(c, QB_LEVER_MAX_FREQ, unit, high);
+	r = qb_lever_plan(c->steps, QB_LEVER_MIN_FREQ, unit, low);
+	return r < 0 ? r : qb_lever_plan(c->steps, QB_LEVER_MAX_FREQ, unit, high);
 }
 
 static int plan_range(struct clock *c, const struct qb_cpufreq_policy *policy)
@@ -128,12 +71,12 @@ static int plan_range(struct clock *c, const struct qb_cpufreq_policy *policy)
 	int64_t min = range->number, max = range->upper;
 
 	if (!asked(c, QB_KEY_FREQUENCY_RANGE)) {
-		int r = add(c, QB_LEVER_MAX_FREQ, unit, NULL);
+		int r = qb_lever_plan(c->steps, QB_LEVER_MAX_FREQ, unit, NULL);
 
-		return r < 0 ? r : add(c, QB_LEVER_MIN_FREQ, unit, NULL);
+		return r < 0 ? r : qb_lever_plan(c->steps, QB_LEVER_MIN_FREQ, unit, NULL);
 	}
 	if (qb_setting_is(range, "base")) {
-		min = max = base_khz(policy);
+		min = max = qb_frequency_base_khz(policy);
 		if (!min)
 			return qb_steps_refuse(c->steps, QB_LEVER_MAX_FREQ, QB_STATUS_UNSUPPORTED,
 				"the driver %s tells no base frequency; give one: "
@@ -157,7 +100,7 @@ static int plan_epp(struct clock *c, const struct qb_cpufreq_policy *policy)
 	char path[128], offered[512];
 
 	if (!asked(c, QB_KEY_FREQUENCY_EPP))
-		return add(c, QB_LEVER_EPP, unit, NULL);
+		return qb_lever_plan(c->steps, QB_LEVER_EPP, unit, NULL);
 	qb_text_format(path, sizeof(path), POLICY_DIR "energy_performance_available_preferences",
 		policy->number);
 	if (qb_file_read(path, offered, sizeof(offered), NULL) < 0)
@@ -168,26 +111,33 @@ static int plan_epp(struct clock *c, const struct qb_cpufreq_policy *policy)
 		return qb_steps_refuse(c->steps, QB_LEVER_EPP, QB_STATUS_UNSUPPORTED,
 			"policy%u offers no preference '%s', only: %s", policy->number, wanted,
 			offered);
-	return add(c, QB_LEVER_EPP, unit, wanted);
+	return qb_lever_plan(c->steps, QB_LEVER_EPP, unit, wanted);
 }
 
-/* no_turbo, or the global boost, or each policy's own: the first there is. */
+/*
+ * no_turbo, or the global boost, or each policy's own: the first there is. AMD's policyN/cpb is no
+ * further one: the kernel takes it only where boost is there too, and it reads as boost whatever
+ * was written, so nobody could put it back.
+ */
 static int plan_turbo(struct clock *c)
 {
 	const bool on = setting(c, QB_KEY_FREQUENCY_TURBO)->number != 0;
 	const bool wish = asked(c, QB_KEY_FREQUENCY_TURBO);
+	const char *boost = !wish ? NULL : on ? "1" : "0";
+	const char *no_turbo = !wish ? NULL : on ? "0" : "1";
 	bool has_global, any = false;
 	int r;
 
-	r = add(c, QB_LEVER_NO_TURBO, qb_unit_none(), !wish ? NULL : on ? "0" : "1");
+	r = qb_lever_plan(c->steps, QB_LEVER_NO_TURBO, qb_unit_none(), no_turbo);
 	if (r > 0) {
 		/* Writing 1 squashes min_perf_pct for good (intel_pstate.c). */
-		r = add(c, QB_LEVER_MAX_PERF_PCT, qb_unit_none(), NULL);
-		return r < 0 ? r : add(c, QB_LEVER_MIN_PERF_PCT, qb_unit_none(), NULL);
+		r = qb_lever_plan(c->steps, QB_LEVER_MAX_PERF_PCT, qb_unit_none(), NULL);
+		return r < 0 ? r
+			     : qb_lever_plan(c->steps, QB_LEVER_MIN_PERF_PCT, qb_unit_none(), NULL);
 	}
 	if (r < 0)
 		return r;
-	r = add(c, QB_LEVER_BOOST, qb_unit_none(), !wish ? NULL : on ? "1" : "0");
+	r = qb_lever_plan(c->steps, QB_LEVER_BOOST, qb_unit_none(), boost);
 	if (r < 0)
 		return r;
 	has_global = r > 0;
@@ -195,10 +145,7 @@ static int plan_turbo(struct clock *c)
 		const struct qb_unit unit = qb_unit_number(c->cpufreq.policies[i].number);
 
 		/* A global write sets every policy's own: remembered, not written. */
-		r = add(c, QB_LEVER_POLICY_BOOST, unit,
-			has_global || !wish ? NULL
-			: on		    ? "1"
-					    : "0");
+		r = qb_lever_plan(c->steps, QB_LEVER_POLICY_BOOST, unit, has_global ? NULL : boost);
 		if (r < 0)
 			return r;
 		any |= r > 0;
@@ -230,7 +177,46 @@ static int plan_policies(struct clock *c)
 	return 0;
 }
 
-static int refuse_all(struct clock *c, bool guest)
+static int plan_dynamic_boost(struct clock *c)
+{
+	const struct qb_setting *wish = setting(c, QB_KEY_FREQUENCY_DYNAMIC_BOOST);
+	int r;
+
+	if (!asked(c, QB_KEY_FREQUENCY_DYNAMIC_BOOST))
+		return 0;
+	r = qb_lever_plan(
+		c->steps, QB_LEVER_DYNAMIC_BOOST, qb_unit_none(), wish->number ? "1" : "0");
+	if (r != 0)
+		return r;
+	return qb_steps_refuse(c->steps, QB_LEVER_DYNAMIC_BOOST, QB_STATUS_UNSUPPORTED,
+		"the driver %s does not boost after waiting: intel_pstate does, in active mode with HWP",
+		c->cpufreq.policies[0].driver);
+}
+
+static int plan_epb(struct clock *c)
+{
+	char text[24];
+	bool any = false;
+
+	snprintf(text, sizeof(text), "%lld", (long long)setting(c, QB_KEY_FREQUENCY_EPB)->number);
+	qb_cpus_foreach (cpu, &c->wish->topology->online) {
+		int r = qb_lever_plan(c->steps, QB_LEVER_EPB, qb_unit_number(cpu),
+			asked(c, QB_KEY_FREQUENCY_EPB) ? text : NULL);
+
+		if (r < 0)
+			return r;
+		any |= r > 0;
+	}
+	if (any || !asked(c, QB_KEY_FREQUENCY_EPB))
+		return 0;
+	return qb_steps_refuse(c->steps, QB_LEVER_EPB, QB_STATUS_UNSUPPORTED, "%s",
+		c->wish->topology->guest
+			? "the hypervisor keeps the energy performance bias to itself"
+			: "no CPU here has an energy performance bias (power/energy_perf_bias; "
+			  "Intel's have)");
+}
+
+static int refuse_all(struct clock *c)
 {
 	static const struct {
 		enum qb_key key;
@@ -240,37 +226,58 @@ static int refuse_all(struct clock *c, bool guest)
 		{QB_KEY_FREQUENCY_TURBO, QB_LEVER_BOOST},
 		{QB_KEY_FREQUENCY_RANGE, QB_LEVER_MAX_FREQ},
 		{QB_KEY_FREQUENCY_EPP, QB_LEVER_EPP},
+		{QB_KEY_FREQUENCY_DYNAMIC_BOOST, QB_LEVER_DYNAMIC_BOOST},
 	};
 
 	for (size_t i = 0; i < QB_ARRAY_SIZE(rows); i++)
 		if (asked(c, rows[i].key) &&
 			qb_steps_refuse(c->steps, rows[i].lever, QB_STATUS_UNSUPPORTED, "%s",
-				guest ? "the hypervisor keeps the clock to itself (no cpufreq here)"
-				      : "no cpufreq driver is loaded (modprobe acpi-cpufreq, or "
-					"look for intel_pstate=disable in the boot parameters)") <
+				c->wish->topology->guest
+					? "the hypervisor keeps the clock to itself (no cpufreq here)"
+					: "no cpufreq driver is loaded (modprobe acpi-cpufreq, or "
+					  "look for intel_pstate=disable in the boot parameters)") <
 				0)
 			return -ENOMEM;
 	return 0;
 }
 
-int qb_frequency_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err)
+/* Is anything asked that a policy's attributes depend on? */
+static bool policies_asked(const struct clock *c)
 {
-	struct clock c = {.profile = wish->profile, .steps = steps};
+	return asked(c, QB_KEY_FREQUENCY_GOVERNOR) || asked(c, QB_KEY_FREQUENCY_TURBO) ||
+	       asked(c, QB_KEY_FREQUENCY_RANGE) || asked(c, QB_KEY_FREQUENCY_EPP) ||
+	       asked(c, QB_KEY_FREQUENCY_DYNAMIC_BOOST);
+}
+
+static int plan_cpufreq(struct clock *c)
+{
 	int r;
 
-	if (!asked(&c, QB_KEY_FREQUENCY_GOVERNOR) && !asked(&c, QB_KEY_FREQUENCY_TURBO) &&
-		!asked(&c, QB_KEY_FREQUENCY_RANGE) && !asked(&c, QB_KEY_FREQUENCY_EPP))
-		return 0;
-	r = qb_cpufreq_load(&c.cpufreq, err);
-	if (r < 0)
-		return r;
-	if (c.cpufreq.n == 0) {
-		r = refuse_all(&c, wish->topology->guest);
-	} else {
-		r = plan_turbo(&c);
-		if (r >= 0)
-			r = plan_policies(&c);
+	if (c->cpufreq.n == 0)
+		return refuse_all(c);
+	r = plan_turbo(c);
+	if (r >= 0)
+		r = plan_dynamic_boost(c);
+	return r < 0 ? r : plan_policies(c);
+}
+
+int qb_frequency_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err)
+{
+	struct clock c = {.wish = wish, .steps = steps};
+	const bool policies = policies_asked(&c);
+	int r = 0;
+
+	if (policies) {
+		r = qb_cpufreq_load(&c.cpufreq, err);
+		if (r < 0)
+			return r;
+		r = plan_cpufreq(&c);
 	}
+	/* Without a register of its own the EPP is kept in the EPB, so that is remembered too. */
+	if (r >= 0 && (policies || asked(&c, QB_KEY_FREQUENCY_EPB)))
+		r = plan_epb(&c);
+	if (r >= 0)
+		r = qb_frequency_plan_uncore(wish, steps);
 	qb_cpufreq_free(&c.cpufreq);
 	return r < 0 ? qb_error_errno(err, -r, "plan the clock") : 0;
 }

@@ -183,3 +183,18 @@ bool qb_lever_ours(const struct qb_steps *steps, const struct qb_step *step, con
 
 	return row->ops && row->ops->ours && row->ops->ours(steps, step, now);
 }
+
+int qb_lever_plan(struct qb_steps *steps, unsigned lever, struct qb_unit unit, const char *wanted)
+{
+	char before[QB_TEXT_MAX];
+	struct qb_step *step;
+
+	if (qb_lever_read(lever, &unit, before, sizeof(before), NULL) < 0)
+		return 0;
+	step = qb_steps_add(steps, lever, unit, before, wanted);
+	if (!step)
+		return -ENOMEM;
+	if (wanted && qb_lever_same(lever, before, wanted))
+		step->status = QB_STATUS_UNCHANGED;
+	return 1;
+}

@@ -4,12 +4,12 @@
  * read it.
  *
  * Ranks (levers.md §13).
- * Apply: rivals 10–12 (irqbalance, units), siblings 20, memory 30–33, clock 40–48, the kernel's own
+ * Apply: rivals 10–12 (irqbalance, units), siblings 20, memory 30–33, clock 40–49, the kernel's own
  * work 50–55, interrupts and packets 60–62, groups and partition 70–79, threads 80–81, cache 82,
  * freeze 85, idle states 90, actions 95.
  * Restore: thaw 5, idle states 10–12, cache 15, partition and groups 20–29, siblings 30, the kernel's
- * own work 35–39, packets and interrupts 40–42, clock 50–58 (turbo, perf_pct, governor, limits, EPP:
- * each later one is changed by an earlier), memory 60–66, threads 80, rivals 90–91, compaction 95
+ * own work 35–39, packets and interrupts 40–42, clock 50–59 (turbo, perf_pct, governor, limits, EPP, EPB:
+ * each later one is changed by an earlier; uncore by itself), memory 60–66, threads 80, rivals 90–91, compaction 95
  * (putting it back starts one).
  * A group goes before its CPUs are cleared, which the kernel refuses as long as anybody is in it.
  */
@@ -19,6 +19,8 @@
 #include <quietbench/lever.h>
 
 #define POLICY(file) "/sys/devices/system/cpu/cpufreq/policy%u/" file
+#define CPU(file)    "/sys/devices/system/cpu/cpu%u/" file
+#define UNCORE(file) "/sys/devices/system/cpu/intel_uncore_frequency/%s/" file
 
 /* clang-format off */
 #define NUMBER(low, high) {QB_VALUE_NUMBER, (low), (high), NULL}
@@ -144,10 +146,24 @@ const struct qb_lever qb_levers[QB_LEVER_COUNT] = {
 [QB_LEVER_PROCESS_ASLR] = CHILD(PROCESS_ASLR, "a fixed memory layout, for the benchmark alone"),
 [QB_LEVER_PROCESS_NUMA] = CHILD(PROCESS_NUMA, "memory from the nodes of the benchmark's CPUs"),
 
-[QB_LEVER_EPB] = LATER(FREQUENCY_EPB, "the energy performance bias of a CPU"),
-[QB_LEVER_DYNAMIC_BOOST] = LATER(FREQUENCY_DYNAMIC_BOOST,
-	"intel_pstate's boost after waiting for a device"),
-[QB_LEVER_UNCORE] = LATER(FREQUENCY_UNCORE, "the clock of caches and memory controller"),
+/* Siblings or a package may share the register: one write is seen by all of them. */
+[QB_LEVER_EPB] = {KEY(FREQUENCY_EPB), .part = "", SAFE, .coupled = true,
+	.text = "the energy performance bias (Intel); without an EPP register, EPP is kept in it",
+	.unit = QB_UNIT_CPU, .path = CPU("power/energy_perf_bias"),
+	.spec = NUMBER(0, 15), .apply = 46, .restore = 57},
+/* With turbo: a change makes the driver set all its policies anew. */
+[QB_LEVER_DYNAMIC_BOOST] = {KEY(FREQUENCY_DYNAMIC_BOOST), .part = "", SAFE,
+	.text = "intel_pstate's boost of a CPU that waited for a device (active mode with HWP)",
+	.unit = QB_UNIT_HOST, .path = "/sys/devices/system/cpu/intel_pstate/hwp_dynamic_boost",
+	.spec = NUMBER(0, 1), .apply = 41, .restore = 50},
+[QB_LEVER_UNCORE_MAX] = {KEY(FREQUENCY_UNCORE), .part = "max", DISRUPTIVE,
+	.text = "the highest clock of caches and memory controller (Intel), for all its cores",
+	.unit = QB_UNIT_NAMED, .path = UNCORE("max_freq_khz"),
+	.spec = NUMBER(100000, 20000000), .apply = 48, .restore = 58},
+[QB_LEVER_UNCORE_MIN] = {KEY(FREQUENCY_UNCORE), .part = "min", DISRUPTIVE,
+	.text = "the lowest clock of caches and memory controller (Intel), for all its cores",
+	.unit = QB_UNIT_NAMED, .path = UNCORE("min_freq_khz"),
+	.spec = NUMBER(100000, 20000000), .apply = 48, .restore = 58},
 
 [QB_LEVER_IDLE] = LATER(IDLE_MAX_LATENCY, "deep idle states off on the benchmark's CPUs"),
 [QB_LEVER_RESUME_LATENCY] = LATER(IDLE_RESUME_LATENCY, "the wake-up latency a CPU may have"),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# /sys/devices/system/cpu/cpufreq, intel_pstate and amd_pstate, as each driver shows them.
+# /sys/devices/system/cpu/cpufreq, intel_pstate, amd_pstate and intel_uncore_frequency, as each
+# driver shows them.
 package Cpufreq;
 use strict;
 use warnings;
@@ -41,6 +42,7 @@ sub write_cpufreq
 		$tree->link_to("$CPU/cpu$cpu->{number}/cpufreq", "../cpufreq/policy$cpus[0]");
 	}
 	$driver->{global}->($tree, $m);
+	_write_uncore($tree, $m) if $m->{uncore};
 	return;
 }
 
@@ -123,9 +125,34 @@ sub _global_intel
 	$tree->rw("$dir/no_turbo", 0);
 	$tree->rw("$dir/min_perf_pct", 17);
 	$tree->rw("$dir/max_perf_pct", 100);
-	$tree->ro("$dir/num_pstates", 42);
-	$tree->ro("$dir/turbo_pct", 45);
+	# The first CPU's P-states, 100 MHz apart, and the share of turbo, in the kernel's fixed point.
+	my ($low, $base, $high) = map { $m->{online}[0]{$_} / 100_000 } qw(min base max);
+	my $states = $high - $low + 1;
+	$tree->ro("$dir/num_pstates", $states);
+	$tree->ro("$dir/turbo_pct", 100 - (int(($base - $low + 1) * 256 / $states) * 100 >> 8));
 	$tree->rw("$dir/hwp_dynamic_boost", 0) if $status eq 'active';
+	return;
+}
+
+# A folder per die; where clusters have clocks of their own it tells the widest of their limits.
+sub _write_uncore
+{
+	my ($tree, $m) = @_;
+	my %limits;
+	for my $package (0 .. $m->{packages} - 1) {
+		$limits{ sprintf 'package_%02d_die_00', $package } = [800_000, 2_500_000];
+		next if $m->{uncore} eq 'die';
+		$limits{ sprintf 'uncore%02d', 2 * $package } = [800_000, 2_500_000];
+		$limits{ sprintf 'uncore%02d', 2 * $package + 1 } = [800_000, 1_800_000]; # I/O
+	}
+	for my $name (sort keys %limits) {
+		my $dir = "$CPU/intel_uncore_frequency/$name";
+		my ($min, $max) = @{ $limits{$name} };
+		$tree->rw("$dir/min_freq_khz", $min);
+		$tree->rw("$dir/max_freq_khz", $max);
+		$tree->ro("$dir/initial_min_freq_khz", $min);
+		$tree->ro("$dir/initial_max_freq_khz", $max);
+	}
 	return;
 }
 

@@ -27,6 +27,7 @@ my %KEYS = (
 	capacity => '',           # KIND:CPU_CAPACITY...
 	cpufreq => '',            # a driver of lib/Cpufreq.pm
 	clock => '',              # KIND:MIN/BASE/MAX in MHz...
+	uncore => '',             # die or clusters: who has a clock of its own beside the cores
 	favoured => '',           # CPUs whose maximum is 200 MHz higher
 	isolated => '',           # isolcpus and nohz_full
 	'nohz-null' => 'no',      # yes: nohz_full reads "(null)", as some kernels print an empty list
@@ -70,6 +71,7 @@ sub scale_stanza
 	return {
 		kernel => '6.12', packages => $packages, l3 => $l3, order => 'apart', irqs => $irqs,
 		cores => $per_package / $l3 . "x$threads", cpufreq => 'intel-hwp', clock => 'any:800/2400/3800',
+		uncore => 'clusters',
 	};
 }
 
