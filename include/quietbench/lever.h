@@ -162,6 +162,8 @@ struct qb_lever {
 	const char *path;
 	struct qb_spec spec;
 	bool coupled;			/* other levers' writes move it: looked at again last */
+	bool held;			/* kept by the process that wrote it, and gone with it: only
+					   that process can read it */
 	uint8_t apply, restore;		/* ranks */
 	const struct qb_lever_ops *ops; /* NULL: an attribute file */
 	enum {
@@ -204,6 +206,7 @@ struct qb_wish {
 	struct qb_selection *selection;
 };
 int qb_frequency_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
+int qb_idle_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 int qb_irqs_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 int qb_isolation_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 int qb_process_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);

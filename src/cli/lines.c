@@ -69,9 +69,17 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+/* May both be named in one go, by a range of numbers? */
+static bool same_unit(const struct qb_step *a, const struct qb_step *b)
+{
+	if (a->lever != b->lever || strcmp(a->unit.name, b->unit.name) != 0)
+		return false;
+	return qb_levers[a->lever].unit != QB_UNIT_STATE || a->unit.key == b->unit.key;
+}
+
 static bool same_change(const struct qb_step *a, const struct qb_step *b)
 {
-	return a->lever == b->lever && a->status == b->status && same_text(a->before, b->before) &&
+	return same_unit(a, b) && a->status == b->status && same_text(a->before, b->before) &&
 	       same_text(a->wanted, b->wanted);
 }
 
@@ -321,7 +329,7 @@ static bool same_lack(const struct qb_step *a, const struct qb_step *b)
 {
 	if (!same_reason(a, b) || !a->wanted != !b->wanted)
 		return false;
-	return a->wanted ? a->lever == b->lever
+	return a->wanted ? same_unit(a, b)
 			 : strcmp(qb_lever_name(a->lever), qb_lever_name(b->lever)) == 0;
 }
 

@@ -116,7 +116,7 @@ static int look_for_drift(struct status *status, struct qb_error *err)
 {
 	for (size_t i = 0; i < status->steps.n; i++) {
 		const struct qb_step *step = &status->steps.v[i];
-		if (!step->left || step->status != QB_STATUS_APPLIED)
+		if (!step->left || step->status != QB_STATUS_APPLIED || qb_levers[step->lever].held)
 			continue;
 		int r = compare_step(status, step, err);
 		if (r < 0)

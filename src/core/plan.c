@@ -19,6 +19,8 @@ int qb_plan_wish_everything(struct qb_profile *profile, struct qb_error *err)
 		{QB_KEY_FREQUENCY_DYNAMIC_BOOST, "false"},
 		{QB_KEY_FREQUENCY_UNCORE, "max"},
 		{QB_KEY_IDLE_MAX_LATENCY, "10us"},
+		{QB_KEY_IDLE_RESUME_LATENCY, "10us"},
+		{QB_KEY_IDLE_DMA_LATENCY, "10us"},
 		{QB_KEY_IRQS_MOVE, "true"},
 		{QB_KEY_IRQS_IRQBALANCE, "ban"},
 		{QB_KEY_KERNEL_NMI_WATCHDOG, "false"},
@@ -83,7 +85,7 @@ int qb_plan_make(const struct qb_wish *wish, struct qb_steps *steps, struct qb_e
 {
 	static int (*const families[])(
 		const struct qb_wish *, struct qb_steps *, struct qb_error *) = {
-		qb_frequency_plan, qb_isolation_plan, qb_irqs_plan, qb_process_plan};
+		qb_frequency_plan, qb_isolation_plan, qb_irqs_plan, qb_idle_plan, qb_process_plan};
 
 	for (size_t i = 0; i < QB_ARRAY_SIZE(families); i++) {
 		int r = families[i](wish, steps, err);

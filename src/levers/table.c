@@ -14,6 +14,7 @@
  * A group goes before its CPUs are cleared, which the kernel refuses as long as anybody is in it.
  */
 #include <levers/frequency.h>
+#include <levers/idle.h>
 #include <levers/irqs.h>
 #include <levers/isolation.h>
 #include <quietbench/lever.h>
@@ -165,9 +166,18 @@ const struct qb_lever qb_levers[QB_LEVER_COUNT] = {
 	.unit = QB_UNIT_NAMED, .path = UNCORE("min_freq_khz"),
 	.spec = NUMBER(100000, 20000000), .apply = 48, .restore = 58},
 
-[QB_LEVER_IDLE] = LATER(IDLE_MAX_LATENCY, "deep idle states off on the benchmark's CPUs"),
-[QB_LEVER_RESUME_LATENCY] = LATER(IDLE_RESUME_LATENCY, "the wake-up latency a CPU may have"),
-[QB_LEVER_DMA_LATENCY] = LATER(IDLE_DMA_LATENCY, "the wake-up latency any CPU may have, held open"),
+[QB_LEVER_IDLE] = {KEY(IDLE_MAX_LATENCY), .part = "", SAFE,
+	.text = "deep idle states off on the benchmark's cores; costs power",
+	.unit = QB_UNIT_STATE, .path = CPU("cpuidle/state%u/disable"),
+	.spec = NUMBER(0, 1), .apply = 90, .restore = 10},
+[QB_LEVER_RESUME_LATENCY] = {KEY(IDLE_RESUME_LATENCY), .part = "", SAFE,
+	.text = "the wake-up latency of the benchmark's CPUs; the kernel writes none at all as n/a",
+	.unit = QB_UNIT_CPU, .path = CPU("power/pm_qos_resume_latency_us"),
+	.spec = TEXT, .apply = 90, .restore = 11, .ops = &qb_resume_latency_ops},
+[QB_LEVER_DMA_LATENCY] = {KEY(IDLE_DMA_LATENCY), .part = "", DISRUPTIVE, .held = true,
+	.text = "the wake-up latency of all CPUs; the kernel forgets it when the monitor ends",
+	.unit = QB_UNIT_HOST, .spec = WORD(NULL), .apply = 90, .restore = 12,
+	.ops = &qb_dma_latency_ops},
 
 [QB_LEVER_WATCHDOG] = LATER(KERNEL_WATCHDOG, "both lockup detectors"),
 [QB_LEVER_NMI_WATCHDOG] = LATER(KERNEL_NMI_WATCHDOG, "the hard lockup detector off"),

@@ -57,7 +57,11 @@ is "plan --json: a step" \
 	"$(json '.steps[] | select(.lever == "frequency.governor" and .unit == "policy7") | "\(.from) \(.to) \(.status) \(.risk) \(.reason)"')" \
 	"powersave performance planned S null"
 is "plan --json: a lever as a whole has no unit" \
-	"$(json '.steps[] | select(.lever == "idle.max_latency") | "\(.unit)|\(.status)"')" "|unsupported"
+	"$(json '.steps[] | select(.lever == "irqs.irqbalance") | "\(.unit)|\(.status)"')" "|unchanged"
+is "plan --json: a unit of a CPU" \
+	"$(json '.steps[] | select(.lever == "idle.max_latency") | "\(.unit) \(.from) \(.to)"')" \
+	"cpu10/state3 0 1
+cpu11/state3 0 1"
 is "plan --json: the selection" "$(json '.selection | "\(.benchmark) \(.reserved) \(.housekeeping)"')" \
 	"10 11 0-9,12-19"
 is "plan --json: the settings in force" "$(json '.profile.effective["frequency.turbo"]')" false

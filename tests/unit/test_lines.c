@@ -84,6 +84,22 @@ static void test_attributes_of_one_key(void **state)
 		"  frequency.range  policy0/min    800000 → 2100000   S\n");
 }
 
+static void test_what_a_range_cannot_name(void **state)
+{
+	(void)state;
+	for (unsigned cpu = 2; cpu < 4; cpu++)
+		for (unsigned idle = 2; idle < 4; idle++)
+			add(QB_LEVER_IDLE, cpu, "0", "1")->unit.key = idle;
+	for (unsigned die = 0; die < 2; die++)
+		snprintf(add(QB_LEVER_UNCORE_MIN, 0, "8", "9")->unit.name, QB_NAME_MAX,
+			"uncore%02u", die);
+	assert_string_equal(changes(QB_STATUS_PLANNED),
+		"  frequency.uncore  uncore00/min   8 → 9  D\n"
+		"  frequency.uncore  uncore01/min   8 → 9  D\n"
+		"  idle.max_latency  cpu2-3/state2  0 → 1  S\n"
+		"  idle.max_latency  cpu2-3/state3  0 → 1  S\n");
+}
+
 static void test_threads_are_counted(void **state)
 {
 	(void)state;
@@ -221,6 +237,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_units_share_a_line, clear),
 		cmocka_unit_test_teardown(test_attributes_of_one_key, clear),
+		cmocka_unit_test_teardown(test_what_a_range_cannot_name, clear),
 		cmocka_unit_test_teardown(test_threads_are_counted, clear),
 		cmocka_unit_test_teardown(test_what_has_no_line, clear),
 		cmocka_unit_test_teardown(test_what_is_so_already, clear),
