@@ -24,6 +24,8 @@
 enum qb_lever_id {
 	/* frequency: src/levers/frequency.c */
 	QB_LEVER_GOVERNOR,
+	QB_LEVER_TUNABLE, /* of a governor: lost while no policy has it */
+	QB_LEVER_POLICY_TUNABLE,
 	QB_LEVER_NO_TURBO,
 	QB_LEVER_BOOST,
 	QB_LEVER_POLICY_BOOST,

@@ -46,8 +46,9 @@ static enum qb_verdict judge(const struct qb_steps *steps, const struct qb_step 
 	r = qb_lever_exists(step->lever, &step->unit, NULL);
 	if (r == 0)
 		r = qb_lever_read(step->lever, &step->unit, now, sizeof(now), NULL);
-	if (r == -ENOENT || r == -ESRCH)
-		return QB_VERDICT_ALREADY; /* gone, and with it what we changed */
+	/* Gone, and with it what we changed; but what hangs on another step may come back with it. */
+	if (r == -ESRCH || (r == -ENOENT && !qb_levers[step->lever].coupled))
+		return QB_VERDICT_ALREADY;
 	if (r < 0)
 		return QB_VERDICT_OURS; /* unreadable: the write will tell why */
 	if (qb_lever_same(step->lever, now, step->before))

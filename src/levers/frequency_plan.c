@@ -43,6 +43,9 @@ static int plan_governor(struct clock *c, const struct qb_cpufreq_policy *policy
 		return qb_steps_refuse(c->steps, QB_LEVER_GOVERNOR, QB_STATUS_UNSUPPORTED,
 			"policy%u (%s) offers no governor '%s', only: %s", policy->number,
 			policy->driver, wanted, policy->governors);
+	if (strcmp(policy->governor, wanted) != 0 &&
+		qb_frequency_plan_tunables(c->steps, policy) < 0)
+		return -ENOMEM;
 	return qb_lever_plan(c->steps, QB_LEVER_GOVERNOR, qb_unit_number(policy->number), wanted);
 }
 

@@ -48,8 +48,8 @@ static bool house_of(const struct qb_step *step, const char *list, const struct 
 {
 	struct qb_cpus cpus;
 	const bool quiet = step->lever == QB_LEVER_SLICE || step->lever == QB_LEVER_GROUP_CPUS;
-	const bool house = step->lever == QB_LEVER_SHIELD_CPUS &&
-			   strcmp(step->unit.name, QB_UNIT_HOUSE) == 0;
+	const bool house =
+		step->lever == QB_LEVER_SHIELD_CPUS && strcmp(step->unit.name, QB_UNIT_HOUSE) == 0;
 
 	if ((!quiet && !house) || !list || qb_cpus_parse_list(list, &cpus) < 0)
 		return false;

@@ -42,6 +42,10 @@ shots_of_managed() {
 	done
 }
 
+# Governors that somebody tuned: the kernel forgets that when the last policy leaves them.
+echo 12345 >$policies/schedutil/rate_limit_us
+echo ondemand >$policies/policy2/scaling_governor
+echo 77 >$policies/ondemand/up_threshold
 start_odd
 before
 shots_of_managed /tmp/before >/tmp/managed
