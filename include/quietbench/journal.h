@@ -39,6 +39,8 @@
 #define QB_JOURNAL_PATH QB_STATE_DIR "/journal"
 #define QB_SUMMARY_PATH QB_STATE_DIR "/summary"
 #define QB_LOCK_PATH	QB_STATE_DIR "/lock"
+/* A file is written under this name and renamed: what has its own name is whole. */
+#define QB_JOURNAL_FRESH ".new"
 
 enum qb_mark {
 	QB_MARK_INTENT,	 /* about to write */
@@ -80,7 +82,10 @@ struct qb_journal {
 	bool settled;
 };
 
-/* Creates it exclusively (0600) and reserves `reserve` bytes. -EEXIST: a session's is there. */
+/*
+ * Creates it exclusively (0600), with `reserve` bytes reserved and START written: it appears with both.
+ * -EEXIST: a session's is there.
+ */
 int qb_journal_create(struct qb_journal *ret, const char *path,
 	const struct qb_journal_owner *owner, size_t reserve, struct qb_error *err);
 /* Bytes to reserve for these steps and `extra` more of the same mean size. */

@@ -91,18 +91,27 @@ static int append_start(struct qb_journal *journal, struct qb_error *err)
 	return append_now(journal, QB_RECORD_START, 0, &start, sizeof(start), err);
 }
 
-int qb_journal_create(struct qb_journal *ret, const char *path,
+static void fresh_path(const char *path, char *buf, size_t size)
+{
+	qb_text_format(buf, size, "%s" QB_JOURNAL_FRESH, path);
+}
+
+/* A file that holds START, under its fresh name: it is not to be found before it means something. */
+static int create_fresh(struct qb_journal *ret, const char *path,
 	const struct qb_journal_owner *owner, size_t reserve, struct qb_error *err)
 {
 	struct qb_journal journal = {.owner = *owner, .reserved = (off_t)reserve};
+	char fresh[256];
 	int r;
 
+	fresh_path(path, fresh, sizeof(fresh));
+	unlink(fresh); /* of one who was killed here */
 	journal.gathered = malloc(QB_JOURNAL_GATHER);
 	if (!journal.gathered)
 		return qb_error_errno(err, ENOMEM, "create the journal %s", path);
-	journal.fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	journal.fd = open(fresh, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (journal.fd < 0) {
-		r = qb_error_errno(err, errno, "create the journal %s", path);
+		r = qb_error_errno(err, errno, "create the journal %s", fresh);
 		free(journal.gathered);
 		return r;
 	}
@@ -114,7 +123,27 @@ int qb_journal_create(struct qb_journal *ret, const char *path,
 	else
 		r = append_start(&journal, err);
 	if (r < 0) {
-		unlink(path);
+		unlink(fresh);
+		qb_journal_close(&journal);
+		return r;
+	}
+	*ret = journal;
+	return 0;
+}
+
+int qb_journal_create(struct qb_journal *ret, const char *path,
+	const struct qb_journal_owner *owner, size_t reserve, struct qb_error *err)
+{
+	struct qb_journal journal;
+	char fresh[256];
+	int r = create_fresh(&journal, path, owner, reserve, err);
+
+	if (r < 0)
+		return r;
+	fresh_path(path, fresh, sizeof(fresh));
+	if (renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_NOREPLACE) < 0) {
+		r = qb_error_errno(err, errno, "create the journal %s", path);
+		unlink(fresh);
 		qb_journal_close(&journal);
 		return r;
 	}
@@ -212,13 +241,11 @@ int qb_journal_summarize(const char *path, const struct qb_journal_owner *owner,
 {
 	struct qb_journal journal;
 	char fresh[256];
-	int r;
+	int r = create_fresh(&journal, path, owner, qb_journal_room(steps, 0), err);
 
-	qb_text_format(fresh, sizeof(fresh), "%s.new", path);
-	unlink(fresh);
-	r = qb_journal_create(&journal, fresh, owner, qb_journal_room(steps, 0), err);
 	if (r < 0)
 		return r;
+	fresh_path(path, fresh, sizeof(fresh));
 	for (size_t i = 0; i < steps->n && r == 0; i++)
 		r = qb_journal_step(&journal, &steps->v[i], err);
 	if (r == 0)

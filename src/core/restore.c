@@ -77,18 +77,32 @@ static int settle_threads(
 	return 0;
 }
 
+/*
+ * Removes what a session keeps in /run, also what one had not finished when it was killed. The
+ * journal goes last: whoever is killed here leaves it, and the next one comes here again.
+ */
+static int tidy(struct qb_error *err)
+{
+	static const char *const paths[] = {QB_SUMMARY_PATH QB_JOURNAL_FRESH, QB_SUMMARY_PATH,
+		QB_CONFLICTS_PATH QB_JOURNAL_FRESH, QB_JOURNAL_PATH QB_JOURNAL_FRESH,
+		QB_JOURNAL_PATH};
+
+	for (size_t i = 0; i < QB_ARRAY_SIZE(paths); i++)
+		if (unlink(paths[i]) < 0 && errno != ENOENT)
+			return qb_error_errno(err, errno, "remove %s", paths[i]);
+	return 0;
+}
+
 static int finish(struct qb_conditioning *s, struct qb_error *err)
 {
 	int r = qb_conflicts_keep(QB_CONFLICTS_PATH, &s->journal.owner, &s->steps, err);
 
 	if (r == 0)
 		r = qb_journal_settle(&s->journal, err);
+	if (r == 0)
+		r = tidy(err);
 	if (r < 0)
 		return r;
-	if (unlink(QB_JOURNAL_PATH) < 0 && errno != ENOENT)
-		return qb_error_errno(err, errno, "remove the journal %s", QB_JOURNAL_PATH);
-	if (unlink(QB_SUMMARY_PATH) < 0 && errno != ENOENT)
-		return qb_error_errno(err, errno, "remove %s", QB_SUMMARY_PATH);
 	qb_journal_close(&s->journal);
 	return 0;
 }
@@ -113,24 +127,14 @@ int qb_restore_host(struct qb_conditioning *s, bool end, const struct qb_isolati
 	return finish(s, err);
 }
 
-static int drop(const char *path, struct qb_error *err)
-{
-	if (unlink(path) < 0 && errno != ENOENT)
-		return qb_error_errno(err, errno, "remove %s", path);
-	return 0;
-}
-
 int qb_restore_load(struct qb_conditioning *ret, struct qb_error *err)
 {
 	struct qb_conditioning session = {.journal.fd = -1};
 	int r = qb_journal_open(&session.journal, QB_JOURNAL_PATH, &session.steps, err);
 
-	if (r == -ENOENT)
-		return 0;
-	if (r == -ESTALE || (r == 0 && session.journal.settled)) {
+	if (r == -ENOENT || r == -ESTALE || (r == 0 && session.journal.settled)) {
 		qb_conditioning_free(&session);
-		r = drop(QB_JOURNAL_PATH, err);
-		return r < 0 ? r : drop(QB_SUMMARY_PATH, err);
+		return tidy(err);
 	}
 	if (r < 0) {
 		qb_steps_free(&session.steps);

@@ -247,7 +247,8 @@ static int serve(struct monitor *m, struct qb_error *err)
 			requests[i].states & 1u << m->state) {
 			*m->helper->pending = m->message.head.type;
 			r = requests[i].serve(m, err);
-			*m->helper->pending = 0;
+			if (m->state != STATE_END)
+				*m->helper->pending = 0;
 			qb_message_close(&m->message);
 			return r;
 		}

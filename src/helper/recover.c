@@ -53,16 +53,15 @@ static void serve_rest(struct qb_helper *helper, const struct qb_steps *steps,
 {
 	static struct qb_message message;
 
-	if (*helper->pending)
-		answer(helper, *helper->pending, steps, summary);
-	*helper->pending = 0;
-	while (qb_message_receive(helper->session, &message, NULL) == 1) {
-		uint16_t type = message.head.type;
-
-		qb_message_close(&message);
-		if (type == QB_MSG_BYE)
+	/* After BYE the client waits for our end alone. */
+	while (*helper->pending != QB_MSG_BYE) {
+		if (*helper->pending)
+			answer(helper, *helper->pending, steps, summary);
+		*helper->pending = 0;
+		if (qb_message_receive(helper->session, &message, NULL) != 1)
 			return;
-		answer(helper, type, steps, summary);
+		*helper->pending = message.head.type;
+		qb_message_close(&message);
 	}
 }
 

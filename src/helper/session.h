@@ -11,8 +11,8 @@ struct qb_helper {
 	int session; /* the socket to the client */
 	int lock;    /* the host lock's description */
 	struct qb_peer peer;
-	/* The request that the monitor is serving, 0 between two: shared memory, so that a recovery
-	 * knows whether the client is waiting for an answer. */
+	/* The request that is being served, 0 between two: shared memory, so that a recovery knows
+	 * whether the client is waiting for an answer. BYE stays: nothing is to be heard after it. */
 	_Atomic uint16_t *pending;
 };
 

@@ -243,6 +243,30 @@ static void space_is_reserved_and_kept(void **state)
 	qb_journal_close(&journal);
 }
 
+/* Of one who was killed while he made it: nothing under the journal's name, nothing in the way. */
+static void it_appears_whole(void **state)
+{
+	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
+	struct qb_journal journal;
+	struct qb_error err = {0};
+	char fresh[256];
+	int fd;
+
+	(void)state;
+	snprintf(fresh, sizeof(fresh), "%s" QB_JOURNAL_FRESH, path);
+	fd = open(fresh, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, 65536), 0);
+	close(fd);
+	assert_int_equal(qb_journal_open(&journal, path, &steps, &err), -ENOENT);
+	assert_int_equal(qb_journal_create(&journal, path, &owner, 8192, &err), 0);
+	assert_int_equal(access(fresh, F_OK), -1);
+	qb_journal_close(&journal);
+	assert_int_equal(qb_journal_open(&journal, path, &steps, &err), 0);
+	assert_string_equal(journal.owner.command, owner.command);
+	qb_journal_close(&journal);
+}
+
 static void the_summary_is_for_everybody(void **state)
 {
 	_cleanup_(qb_steps_free) struct qb_steps steps = {0}, read_steps = {0};
@@ -272,6 +296,7 @@ int main(void)
 		TEST(foreign_files_are_refused),
 		TEST(another_boot_is_another_host),
 		TEST(space_is_reserved_and_kept),
+		TEST(it_appears_whole),
 		TEST(the_summary_is_for_everybody),
 	};
 
