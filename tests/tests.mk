@@ -16,9 +16,13 @@ $(TESTS)/unit/%: $(BUILD)/obj/tests/unit/%.o $(filter-out %/main.o,$(call obj,$(
 unit: $(UNIT)
 
 # Small programs the tests use. They stand alone: libc only.
-TOOLS := $(TESTS)/with-host $(patsubst tests/lib/%.c,$(TESTS)/%,$(wildcard tests/lib/*.c))
+TOOLS := $(TESTS)/with-host $(TESTS)/strike $(patsubst tests/lib/%.c,$(TESTS)/%,$(wildcard tests/lib/*.c))
 TOOL_CFLAGS := -std=c17 -O2 -g -D_GNU_SOURCE $(WARNINGS)
 $(TESTS)/with-host: tests/hosts/with-host.c tests/hosts/guard.c tests/hosts/guard.h
+	$(say) CC $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(TOOL_CFLAGS) -o $@ $(filter %.c,$^)
+$(TESTS)/strike: $(wildcard tests/crash/*.[ch])
 	$(say) CC $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(TOOL_CFLAGS) -o $@ $(filter %.c,$^)
@@ -34,6 +38,9 @@ check: deps-check
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/san SANITIZE=1 unit
 	$(Q)QB_BUILD=$(abspath $(BUILD)) BUILD=$(BUILD) tests/run \
 		$(patsubst $(TESTS)/%,$(BUILD)/san/tests/%,$(UNIT)) $(SCRIPTS)
+# The same, with every kill and every fault: without QB_FULL the matrices of tests/crash take some in steps.
+check-full:
+	$(Q)QB_FULL=1 $(MAKE) --no-print-directory check
 
 bench: deps
 	$(Q)$(MAKE) --no-print-directory all tools $(TESTS)/bare $(TESTS)/measure
@@ -56,5 +63,5 @@ fuzz: deps-check
 		$(BUILD)/fuzz/$$f -max_total_time=$(SECONDS) -print_final_stats=1 \
 			-artifact_prefix=$(BUILD)/fuzz/$$f. $(BUILD)/fuzz/$$f.corpus; done
 
-.PHONY: check bench fuzz unit tools
+.PHONY: check check-full bench fuzz unit tools
 .SECONDARY:

@@ -1,0 +1,102 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The kill matrix on substituted hosts: SIGKILL for each process, and for all, at each change that one of them makes,
+# also in the midst of a restore and of a recovery. Whoever lives on, or the next quietbench, puts all back.
+# kill.t [HOST...]. With QB_FULL set (make check-full) every row takes every N; otherwise each has its stride, and a
+# host its own on top of it.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use Crash;
+
+# The second host has no other steps than the first, in another order.
+my %COARSER = ('small-boost' => 3);
+my $ALL = 'client+guardian+monitor';
+my @RUN = ('--', Crash::run_command('true'));
+# The benchmark ends its client: the monitor puts back without being asked.
+my @DESERTED = ('--', Crash::run_command('sh', '-c', 'kill -9 $PPID; exec sleep 2'));
+my @RESTORE = ('--', $Crash::QUIETBENCH, 'restore');
+
+Crash::on_hosts(\&matrix, @ARGV ? @ARGV : ('small-hwp', 'small-boost'));
+
+sub matrix {
+	my ($host) = @_;
+	my $run = $host->count(@RUN);
+	$host->judge and return $host->result(0, 'an undisturbed run leaves nothing');
+	# The first change of the way back.
+	my $back = $run->{bench}{monitor} + 1;
+	my $dead = "monitor:$back:kill=monitor";
+	my $recovery = $host->count($dead, @RUN);
+	$host->judge;
+	# It dies while nobody waits for it: the client has just taken leave of the benchmark.
+	my $unasked = "client:@{[ $run->{bench}{client} + 1 ]}:kill=monitor";
+	my $alone = $host->count($unasked, @RUN);
+	$host->judge;
+	# All die, and a later quietbench finds it.
+	my @leave = ("monitor:$back:kill=$ALL", @RUN);
+	$host->strike(@leave);
+	my $later = $host->count(@RESTORE);
+	$host->judge;
+
+	# name, victims, role whose changes are counted, calls, stride without QB_FULL, strikes before it, command, first
+	my @rows = (
+		['run', 'monitor', 'monitor', $run, 1],
+		['run', 'client', 'monitor', $run, 3],
+		['run', 'guardian', 'monitor', $run, 3],
+		['run', $ALL, 'monitor', $run, 2],
+		['run', 'client', 'client', $run, 1],
+		['run', $ALL, 'client', $run, 2],
+		['run', 'guardian', 'guardian', $run, 2],
+		['run', 'child', 'child', $run, 1],
+		['deserted run', 'monitor', 'monitor', $run, 3, [], \@DESERTED, $back],
+		['deserted run', 'guardian+monitor', 'monitor', $run, 3, [], \@DESERTED, $back],
+		['recovery', 'recovery', 'recovery', $recovery, 2, [$dead]],
+		['recovery', 'recovery+guardian', 'recovery', $recovery, 3, [$dead]],
+		['recovery', 'recovery+guardian+client', 'recovery', $recovery, 3, [$dead]],
+		['recovery unasked', 'recovery', 'recovery', $alone, 3, [$unasked]],
+		['later restore', 'monitor', 'monitor', $later, 3, [], \@RESTORE],
+		['later restore', $ALL, 'monitor', $later, 3, [], \@RESTORE],
+	);
+	my ($kills, $bad) = (0, 0);
+	for (@rows) {
+		my ($n, $wrong) = row($host, \@leave, @$_);
+		$kills += $n;
+		$bad += $wrong;
+	}
+	$host->comment("$kills kills, $bad left something");
+}
+
+# Kills at each N. Returns how many there were, and after how many something was left.
+sub row {
+	my ($host, $leave, $name, $victims, $role, $calls, $stride, $before, $command, $first) = @_;
+	my @call = @{ $calls->{$role} };
+	my ($kills, $bad) = (0, 0);
+
+	$stride = $Crash::FULL ? 1 : $stride * ($COARSER{ $host->{name} } // 1);
+	for (my $n = $first // 1; $n <= @call; $n += $stride) {
+		$host->strike(@$leave) if $name eq 'later restore';
+		my $struck = $host->strike(@{ $before // [] }, "$role:$n:kill=$victims", @{ $command // \@RUN });
+		my @wrong = $struck == 1 ? ("the call never came; counted was: $call[$n - 1]") : ();
+		push @wrong, healed_later($host) if $victims =~ /guardian/;
+		push @wrong, $host->judge;
+		$kills++;
+		next unless @wrong;
+		$bad++;
+		$host->complain("$name, $victims killed at the $role\'s change $n ($call[$n - 1]):", map({ "  $_" } @wrong),
+			map { "    $_" } @{ $host->{seen} });
+	}
+	$host->result($kills && !$bad, "$name, $victims killed at the $role\'s changes: $kills kills, $bad left something");
+	return ($kills, $bad);
+}
+
+# Nobody who could heal it may be left: then a later restore does, and says so.
+sub healed_later {
+	my ($host) = @_;
+	my @seen = @{ $host->{seen} };
+	my $status = $host->strike(@RESTORE);
+	my $restored = grep { $_ eq 'end client status 0' } @{ $host->{seen} };
+
+	$host->{seen} = [@seen, @{ $host->{seen} }];
+	return $status == 0 && $restored ? () : ('restore failed: ' . Crash::content($host->{out}));
+}

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Crash: a substituted host on which quietbench is killed or failed, and the judgement of what is left.
+#
+#   use Crash;
+#   Crash::on_hosts(sub { my ($host) = @_; ... }, 'small-hwp', 'small-boost');
+#
+# runs the sub once for each host, inside its mount namespace. There:
+#
+#   $host->count(STRIKES, COMMAND)   runs with all calls watched; the log's lines
+#   $host->strike(STRIKES, COMMAND)  runs and remembers what strike saw; its exit status
+#   $host->judge                     a list of what is wrong now; the host is then mended for the next round
+package Crash;
+use strict;
+use warnings;
+use Cwd qw(abs_path);
+use Fcntl qw(:mode);
+use File::Find qw(find);
+use File::Temp qw(tempdir);
+use FindBin;
+use Test::More;
+use Time::HiRes qw(lstat);
+
+my $SOURCE = abs_path("$FindBin::RealBin/../..");
+my $BUILD = abs_path($ENV{QB_BUILD} // "$SOURCE/build");
+# QB_PROGRAMS: other programs than the build's own, a sanitized build's for one.
+my $PROGRAMS = abs_path($ENV{QB_PROGRAMS} // $BUILD);
+our $QUIETBENCH = "$PROGRAMS/quietbench";
+our $FULL = $ENV{QB_FULL};
+
+# The last CPU of the real machine that we may use: only such a one can be given to a benchmark here.
+sub last_cpu {
+	open my $status, '<', '/proc/self/status' or die "/proc/self/status: $!";
+	my ($list) = map { /^Cpus_allowed_list:\s*(\S+)/ } <$status>;
+	return $list =~ s/.*[-,]//r;
+}
+
+# A run without isolation: the machine's own processes are none of this host's.
+sub run_command { return ($QUIETBENCH, 'run', '-c', last_cpu(), '-s', 'cpus.isolation=none', '--', @_) }
+
+sub on_hosts {
+	my ($sub, @hosts) = @_;
+
+	plan skip_all => 'needs root' if $>;
+	if ($ENV{QB_CRASH_HOST}) {
+		$sub->(Crash->new(split /:/, $ENV{QB_CRASH_HOST}, 2));
+		exit 0;
+	}
+	for my $host (@hosts) {
+		my $dir = tempdir('quietbench-crash.XXXXXX', DIR => -d '/dev/shm' ? '/dev/shm' : '/tmp', CLEANUP => 1);
+		system("$SOURCE/tests/hosts/make-host", $host, $dir) == 0 or BAIL_OUT("make-host $host");
+		mkdir "$dir/run" or BAIL_OUT("$dir/run: $!");
+		local $ENV{QB_CRASH_HOST} = "$host:$dir";
+		open my $told, '-|', "$BUILD/tests/with-host", $dir, $^X, $0 or BAIL_OUT("with-host: $!");
+		while (my $line = <$told>) {
+			chomp $line;
+			if ($line =~ /^(not )?ok - (.*)/) { ok(!$1, "$host: $2") } else { diag_or_note($line) }
+		}
+		close $told;
+		is($?, 0, "$host: came to its end");
+	}
+	done_testing();
+}
+
+sub diag_or_note { my ($line) = @_; $line =~ /^#! ?(.*)/ ? diag($1) : note($line =~ s/^# ?//r) }
+
+# In the namespace: what on_hosts passes on as a test, a comment, or a complaint.
+sub result { my ($self, $good, $text) = @_; print $good ? '' : 'not ', "ok - $text\n" }
+sub comment { my ($self, $text) = @_; print "# $text\n" }
+sub complain { my ($self, @lines) = @_; print map { "#! $_\n" } map { split /\n/ } @lines }
+
+sub new {
+	my ($class, $name, $dir) = @_;
+
+	$| = 1;
+	my $self = bless { name => $name, dir => $dir, log => "$dir/log", out => "$dir/out" }, $class;
+	$self->{tree} = $self->tree;
+	return $self;
+}
+
+sub content { my ($path) = @_; open my $in, '<', $path or return "!$!"; local $/; return scalar <$in> // '' }
+
+sub entries { my ($path) = @_; opendir my $folder, $path or return; return grep { !/^\.\.?$/ } readdir $folder }
+
+# All that there is below the host's sys and proc: path => kind, mode, and what it holds. A file that nobody has
+# written to since the last look is not read again.
+sub tree {
+	my ($self) = @_;
+	my (%tree, %stamp);
+	my @look = ("$self->{dir}/sys", "$self->{dir}/proc");
+
+	while (defined(my $path = shift @look)) {
+		my @st = lstat $path or next;
+		my $mode = $st[2];
+		push @look, map { "$path/$_" } entries($path) if S_ISDIR($mode);
+		$stamp{$path} = "@st[1, 2, 7, 9]";
+		if (($self->{stamp}{$path} // '') eq $stamp{$path}) {
+			$tree{$path} = $self->{last}{$path};
+			next;
+		}
+		$tree{$path} = sprintf '%o ', $mode;
+		$tree{$path} .= S_ISLNK($mode) ? readlink $path : content($path) if !S_ISDIR($mode);
+	}
+	@$self{'last', 'stamp'} = (\%tree, \%stamp);
+	return \%tree;
+}
+
+# Puts the tree back where it differs, and returns the differences.
+sub mend {
+	my ($self) = @_;
+	my ($was, $is) = ($self->{tree}, $self->tree);
+	my @differ;
+
+	for my $path (reverse sort keys %$is) {
+		next if exists $was->{$path};
+		push @differ, "new: $path";
+		-d $path ? rmdir $path : unlink $path;
+	}
+	for my $path (sort keys %$was) {
+		next if ($is->{$path} // '') eq $was->{$path};
+		my ($mode, $text) = $was->{$path} =~ /^(\d+) (.*)/s;
+		push @differ, sprintf '%s: was %s, is %s', $path, $was->{$path}, $is->{$path} // 'gone';
+		chmod oct($mode) & 07777, $path;
+		open my $out, '>', $path or die "$path: $!";
+		print $out $text;
+		close $out or die "$path: $!";
+	}
+	return map { s/\n//gr } @differ;
+}
+
+# What the programs keep in /run: the lock and an empty queue may stay.
+sub state_left {
+	my @left;
+
+	find({ no_chdir => 1, wanted => sub { push @left, $_ if -e || -l } }, '/run/quietbench') if -d '/run/quietbench';
+	return grep { !m{^/run/quietbench(/lock|/queue)?$} } @left;
+}
+
+sub forget_state { unlink reverse(state_left()) }
+
+# Runs a command with its output in $self->{out}; returns its exit status.
+sub run {
+	my ($self, @command) = @_;
+	my $pid = fork // die "fork: $!";
+
+	if (!$pid) {
+		open STDIN, '<', '/dev/null' or die;
+		open STDOUT, '>', $self->{out} or die;
+		open STDERR, '>&', \*STDOUT or die;
+		exec @command or die "$command[0]: $!";
+	}
+	waitpid $pid, 0;
+	return $? & 127 ? "signal $?" : $? >> 8;
+}
+
+# strike(@STRIKES, '--', COMMAND...)
+sub strike {
+	my ($self, @args) = @_;
+	my @options = ('-l', $self->{log});
+
+	while (@args && (my $word = shift @args) ne '--') {
+		push @options, $word =~ /^-/ ? $word : ('-s', $word);
+	}
+	my $status = $self->run("$BUILD/tests/strike", @options, @args);
+	$self->{seen} = [ map { s/\n//r } split /^/, content($self->{log}) ];
+	return $status;
+}
+
+# The calls that a run makes: role => [text of its first, of its second, …]; `bench` holds how many each role
+# had made when the benchmark began.
+sub count {
+	my ($self, @args) = @_;
+	my (%calls, %bench);
+
+	$self->strike('-w', @args);
+	for (@{ $self->{seen} }) {
+		push @{ $calls{$1} }, $2 if /^call (\S+) \d+ (.*)/;
+		%bench = map { $_ => scalar @{ $calls{$_} } } keys %calls if /^executed (?!quietbench)/;
+	}
+	$calls{bench} = \%bench;
+	return \%calls;
+}
+
+# Who died of what nobody sent it.
+sub crashed { my ($self) = @_; return grep { /^end \S+ signal (?!9$|15$)/ || /^said / } @{ $self->{seen} } }
+sub struck { my ($self) = @_; return grep { /^struck / } @{ $self->{seen} } }
+
+# Is all as it was, and nobody left? The complaints; afterwards it is so.
+sub judge {
+	my ($self) = @_;
+	my @wrong = (map({ "still running after 20 s: $_" } grep { /^left / } @{ $self->{seen} }), $self->crashed);
+	my $status = $self->run($QUIETBENCH, 'status');
+
+	push @wrong, "status says $status: " . content($self->{out}) if $status ne 3 || content($self->{out}) ne "not conditioned\n";
+	push @wrong, map { "left in /run: $_" } state_left();
+	push @wrong, $self->mend;
+	forget_state();
+	return @wrong;
+}
+
+1;
