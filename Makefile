@@ -52,7 +52,8 @@ CFLAGS_ALL    = -std=c17 $(HARDEN) $(WARNINGS) $(CPPFLAGS_ALL) $(call pkg_cflags
 CFLAGS_ALL   := $(CFLAGS_ALL)
 
 # ---- sources: the folder list is the architecture ----
-LIB_SRC     := $(filter-out $(if $(HAVE_SYSTEMD),,src/host/systemd.c),$(wildcard src/base/*.c src/host/*.c src/levers/*.c src/core/*.c src/noise/*.c))
+SD_BUS_SRC  := $(addprefix src/host/,systemd.c systemd_units.c logind.c)
+LIB_SRC     := $(filter-out $(if $(HAVE_SYSTEMD),,$(SD_BUS_SRC)),$(wildcard src/base/*.c src/host/*.c src/levers/*.c src/core/*.c src/noise/*.c))
 HELPER_SRC  := $(wildcard src/helper/*.c)
 PLANNER_SRC := $(wildcard src/planner/*.c)
 CLI_SRC     := $(wildcard src/cli/*.c)

@@ -1,50 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* systemd.h: transient slices and scopes over the system bus. Not built without libsystemd: systemd_none.c. */
+/* systemd.h: the bus, and transient slices and scopes. Not built without libsystemd: systemd_none.c. */
 #include <base/file.h>
 #include <base/macros.h>
 #include <errno.h>
 #include <host/systemd.h>
+#include <host/systemd_internal.h>
 #include <signal.h>
-#include <systemd/sd-bus.h>
 #include <time.h>
 
 #define BUS_SOCKET "/run/dbus/system_bus_socket"
-#define SERVICE	   "org.freedesktop.systemd1"
-#define OBJECT	   "/org/freedesktop/systemd1"
-#define MANAGER	   "org.freedesktop.systemd1.Manager"
-#define UNIT	   "org.freedesktop.systemd1.Unit"
 #define DRIVER	   "org.freedesktop.DBus"
+#define CALL_USEC  (10 * 1000000ULL)
 
-#define CALL_USEC   (10 * 1000000ULL)
-#define PATIENCE_MS 20000
-#define PAUSE_MS    10
-
-static void bus_cleanup(sd_bus **bus)
+void qb_bus_close(sd_bus **bus)
 {
 	sd_bus_flush_close_unref(*bus);
 }
 
-static void message_cleanup(sd_bus_message **message)
+void qb_bus_message_free(sd_bus_message **message)
 {
 	sd_bus_message_unref(*message);
 }
 
-#define _cleanup_bus_	  _cleanup_(bus_cleanup) sd_bus *
-#define _cleanup_message_ _cleanup_(message_cleanup) sd_bus_message *
-#define _cleanup_error_	  _cleanup_(sd_bus_error_free) sd_bus_error
-
-/* What the bus said, or else what the errno means. */
-static int fail(
+int qb_bus_fail(
 	struct qb_error *err, int r, const sd_bus_error *said, const char *what, const char *name)
 {
+	const int code = r == -ENOENT || r == -ESRCH ? EIO : -r;
+
 	if (said && said->message)
-		return qb_error_set(err, -r, "%s %s: systemd says: %s", what, name, said->message);
-	return qb_error_errno(err, -r, "%s %s through the system bus", what, name);
+		return qb_error_set(err, code, "%s %s: %s", what, name, said->message);
+	return qb_error_errno(err, code, "%s %s through the system bus", what, name);
 }
 
-static void pause_briefly(void)
+void qb_systemd_pause(void)
 {
-	nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
+	nanosleep(&(struct timespec){.tv_nsec = QB_SYSTEMD_PAUSE_MS * 1000000L}, NULL);
 }
 
 int qb_systemd_available(struct qb_error *err)
@@ -56,7 +46,7 @@ int qb_systemd_available(struct qb_error *err)
 	return 0;
 }
 
-static int open_bus(sd_bus **ret, struct qb_error *err)
+int qb_bus_open(sd_bus **ret, struct qb_error *err)
 {
 	_cleanup_bus_ bus = NULL;
 	int r = sd_bus_open_system(&bus);
@@ -64,7 +54,7 @@ static int open_bus(sd_bus **ret, struct qb_error *err)
 	if (r >= 0)
 		r = sd_bus_set_method_call_timeout(bus, CALL_USEC);
 	if (r < 0)
-		return fail(err, r, NULL, "reach", "systemd");
+		return qb_error_set(err, ENOTCONN, "reach the system bus: %s", strerror(-r));
 	*ret = bus;
 	bus = NULL;
 	return 0;
@@ -99,100 +89,106 @@ static int any_dead(sd_bus *bus)
 	return r;
 }
 
-/* The object of a unit: 0, or -ENOENT when systemd knows none of this name. */
-static int find_unit(sd_bus *bus, const char *name, char **ret, struct qb_error *err)
+int qb_systemd_find(sd_bus *bus, const char *name, char **ret, struct qb_error *err)
 {
 	_cleanup_error_ said = SD_BUS_ERROR_NULL;
 	_cleanup_message_ reply = NULL;
 	const char *path;
-	int r = sd_bus_call_method(
-		bus, SERVICE, OBJECT, MANAGER, "GetUnit", &said, &reply, "s", name);
+	int r = sd_bus_call_method(bus, QB_SYSTEMD_SERVICE, QB_SYSTEMD_OBJECT, QB_SYSTEMD_MANAGER,
+		"GetUnit", &said, &reply, "s", name);
 
-	if (r < 0 && sd_bus_error_has_name(&said, "org.freedesktop.systemd1.NoSuchUnit"))
+	if (r < 0 && sd_bus_error_has_name(&said, QB_SYSTEMD_GONE))
 		return -ENOENT;
 	if (r >= 0)
 		r = sd_bus_message_read(reply, "o", &path);
 	if (r < 0)
-		return fail(err, r, &said, "look for", name);
+		return qb_bus_fail(err, r, &said, "look for", name);
 	*ret = strdup(path);
 	return *ret ? 0 : qb_error_errno(err, ENOMEM, "look for %s", name);
 }
 
-enum unit_state {
-	UNIT_STOPPED,
-	UNIT_RUNNING,
-	UNIT_CHANGING, /* it has a job, or is between states */
-};
-
-static int read_state(sd_bus *bus, const char *path, enum unit_state *ret)
+int qb_systemd_state(sd_bus *bus, const char *path, enum qb_systemd_state *ret)
 {
 	_cleanup_message_ job = NULL;
 	_cleanup_free_ char *state = NULL;
 	uint32_t id;
-	int r = sd_bus_get_property_string(bus, SERVICE, path, UNIT, "ActiveState", NULL, &state);
+	int r = sd_bus_get_property_string(
+		bus, QB_SYSTEMD_SERVICE, path, QB_SYSTEMD_UNIT, "ActiveState", NULL, &state);
 
 	if (r >= 0)
-		r = sd_bus_get_property(bus, SERVICE, path, UNIT, "Job", NULL, &job, "(uo)");
+		r = sd_bus_get_property(
+			bus, QB_SYSTEMD_SERVICE, path, QB_SYSTEMD_UNIT, "Job", NULL, &job, "(uo)");
 	if (r >= 0)
 		r = sd_bus_message_read(job, "(uo)", &id, NULL);
 	if (r < 0)
 		return r;
 	if (id == 0 && strcmp(state, "active") == 0)
-		*ret = UNIT_RUNNING;
+		*ret = QB_SYSTEMD_RUNNING;
 	else if (id == 0 && (strcmp(state, "inactive") == 0 || strcmp(state, "failed") == 0))
-		*ret = UNIT_STOPPED;
+		*ret = QB_SYSTEMD_STOPPED;
 	else
-		*ret = UNIT_CHANGING;
+		*ret = QB_SYSTEMD_CHANGING;
 	return 0;
 }
 
-/* Waits until a unit stands still and says how. */
-static int wait_still(sd_bus *bus, const char *name, enum unit_state *ret, struct qb_error *err)
+int qb_systemd_wait(sd_bus *bus, const char *name, unsigned patience_ms, enum qb_systemd_state *ret,
+	struct qb_error *err)
 {
-	for (unsigned waited = 0; waited < PATIENCE_MS; waited += PAUSE_MS) {
+	for (unsigned waited = 0; waited < patience_ms; waited += QB_SYSTEMD_PAUSE_MS) {
 		_cleanup_free_ char *path = NULL;
-		enum unit_state state = UNIT_STOPPED;
-		int r = find_unit(bus, name, &path, err);
+		enum qb_systemd_state state = QB_SYSTEMD_STOPPED;
+		int r = qb_systemd_find(bus, name, &path, err);
 
 		if (r < 0 && r != -ENOENT)
 			return r;
 		/* It may be unloaded between the two questions: ask again. */
-		if (r == 0 && read_state(bus, path, &state) < 0)
-			state = UNIT_CHANGING;
-		if (state != UNIT_CHANGING) {
+		if (r == 0 && qb_systemd_state(bus, path, &state) < 0)
+			state = QB_SYSTEMD_CHANGING;
+		if (state != QB_SYSTEMD_CHANGING) {
 			*ret = state;
 			return 0;
 		}
-		pause_briefly();
+		qb_systemd_pause();
 	}
 	return qb_error_set(
-		err, ETIMEDOUT, "%s still changes its state after %d s", name, PATIENCE_MS / 1000);
+		err, ETIMEDOUT, "%s still changes its state after %u s", name, patience_ms / 1000);
+}
+
+/* Waits until the bus has dropped the connections of the dead. */
+static int bury_the_dead(sd_bus *bus, struct qb_error *err)
+{
+	static bool done; /* whoever dies after our first look is none of ours: we hold the lock */
+	int r = 0;
+
+	for (unsigned waited = 0; !done && (r = any_dead(bus)) == 1;
+		waited += QB_SYSTEMD_PAUSE_MS) {
+		if (waited >= QB_SYSTEMD_LOOK_MS)
+			return qb_error_set(
+				err, ETIMEDOUT, "the system bus keeps a dead process' connection");
+		qb_systemd_pause();
+	}
+	if (r < 0)
+		return qb_bus_fail(err, r, NULL, "list the names on", "the bus");
+	done = true;
+	return 0;
 }
 
 int qb_systemd_settle(const char *unit, struct qb_error *err)
 {
 	_cleanup_bus_ bus = NULL;
-	enum unit_state state;
-	int r = open_bus(&bus, err);
+	enum qb_systemd_state state;
+	int r = qb_bus_open(&bus, err);
 
-	if (r < 0)
-		return r;
-	for (unsigned waited = 0; (r = any_dead(bus)) == 1; waited += PAUSE_MS) {
-		if (waited >= PATIENCE_MS)
-			return qb_error_set(
-				err, ETIMEDOUT, "the system bus keeps a dead process' connection");
-		pause_briefly();
-	}
-	if (r < 0)
-		return fail(err, r, NULL, "list the names on", "the bus");
-	return wait_still(bus, unit, &state, err);
+	if (r == 0)
+		r = bury_the_dead(bus, err);
+	return r < 0 ? r : qb_systemd_wait(bus, unit, QB_SYSTEMD_LOOK_MS, &state, err);
 }
 
 /* Begins a StartTransientUnit call, up to and with the array of properties. */
 static int begin_start(sd_bus *bus, const char *name, sd_bus_message **ret)
 {
-	int r = sd_bus_message_new_method_call(
-		bus, ret, SERVICE, OBJECT, MANAGER, "StartTransientUnit");
+	int r = sd_bus_message_new_method_call(bus, ret, QB_SYSTEMD_SERVICE, QB_SYSTEMD_OBJECT,
+		QB_SYSTEMD_MANAGER, "StartTransientUnit");
 
 	if (r >= 0)
 		r = sd_bus_message_append(*ret, "ss", name, "fail");
@@ -204,12 +200,12 @@ static int begin_start(sd_bus *bus, const char *name, sd_bus_message **ret)
 	return r;
 }
 
-static int wait_running(sd_bus *bus, const char *name, struct qb_error *err)
+int qb_systemd_wait_running(sd_bus *bus, const char *name, struct qb_error *err)
 {
-	enum unit_state state;
-	int r = wait_still(bus, name, &state, err);
+	enum qb_systemd_state state;
+	int r = qb_systemd_wait(bus, name, QB_SYSTEMD_JOB_MS, &state, err);
 
-	if (r == 0 && state != UNIT_RUNNING)
+	if (r == 0 && state != QB_SYSTEMD_RUNNING)
 		return qb_error_set(
 			err, EIO, "start %s: it ended at once (see journalctl -u %s)", name, name);
 	return r;
@@ -226,7 +222,8 @@ static int finish_start(
 		r = sd_bus_message_append(message, "a(sa(sv))", 0);
 	if (r >= 0)
 		r = sd_bus_call(bus, message, 0, &said, NULL);
-	return r < 0 ? fail(err, r, &said, "start", name) : wait_running(bus, name, err);
+	return r < 0 ? qb_bus_fail(err, r, &said, "start", name)
+		     : qb_systemd_wait_running(bus, name, err);
 }
 
 /* AllowedCPUs is a bit string, lowest CPU first. */
@@ -256,7 +253,7 @@ int qb_systemd_start_slice(const char *name, const struct qb_cpus *cpus, struct 
 {
 	_cleanup_bus_ bus = NULL;
 	_cleanup_message_ message = NULL;
-	int r = open_bus(&bus, err);
+	int r = qb_bus_open(&bus, err);
 
 	if (r < 0)
 		return r;
@@ -264,7 +261,7 @@ int qb_systemd_start_slice(const char *name, const struct qb_cpus *cpus, struct 
 	if (r >= 0 && cpus)
 		r = append_cpus(message, cpus);
 	if (r < 0)
-		return fail(err, r, NULL, "prepare", name);
+		return qb_bus_fail(err, r, NULL, "prepare", name);
 	return finish_start(bus, message, name, err);
 }
 
@@ -273,7 +270,7 @@ int qb_systemd_start_scope(const char *name, const char *slice, pid_t pid,
 {
 	_cleanup_bus_ bus = NULL;
 	_cleanup_message_ message = NULL;
-	int r = open_bus(&bus, err);
+	int r = qb_bus_open(&bus, err);
 
 	if (r < 0)
 		return r;
@@ -287,51 +284,6 @@ int qb_systemd_start_scope(const char *name, const char *slice, pid_t pid,
 		r = sd_bus_message_append(
 			message, "(sv)", "CPUQuotaPerSecUSec", "t", limits->cpu_usec);
 	if (r < 0)
-		return fail(err, r, NULL, "prepare", name);
+		return qb_bus_fail(err, r, NULL, "prepare", name);
 	return finish_start(bus, message, name, err);
-}
-
-int qb_systemd_active(const char *name, bool *ret, struct qb_error *err)
-{
-	_cleanup_bus_ bus = NULL;
-	enum unit_state state;
-	int r = open_bus(&bus, err);
-
-	if (r == 0)
-		r = wait_still(bus, name, &state, err);
-	if (r == 0)
-		*ret = state == UNIT_RUNNING;
-	return r;
-}
-
-int qb_systemd_start(const char *name, struct qb_error *err)
-{
-	_cleanup_error_ said = SD_BUS_ERROR_NULL;
-	_cleanup_bus_ bus = NULL;
-	int r = open_bus(&bus, err);
-
-	if (r < 0)
-		return r;
-	r = sd_bus_call_method(
-		bus, SERVICE, OBJECT, MANAGER, "StartUnit", &said, NULL, "ss", name, "replace");
-	return r < 0 ? fail(err, r, &said, "start", name) : wait_running(bus, name, err);
-}
-
-int qb_systemd_stop(const char *name, struct qb_error *err)
-{
-	_cleanup_error_ said = SD_BUS_ERROR_NULL;
-	_cleanup_bus_ bus = NULL;
-	enum unit_state state;
-	int r = open_bus(&bus, err);
-
-	if (r < 0)
-		return r;
-	r = sd_bus_call_method(
-		bus, SERVICE, OBJECT, MANAGER, "StopUnit", &said, NULL, "ss", name, "replace");
-	if (r < 0 && !sd_bus_error_has_name(&said, "org.freedesktop.systemd1.NoSuchUnit"))
-		return fail(err, r, &said, "stop", name);
-	r = wait_still(bus, name, &state, err);
-	if (r == 0 && state != UNIT_STOPPED)
-		return qb_error_set(err, EBUSY, "stop %s: somebody started it again", name);
-	return r;
 }

@@ -5,8 +5,10 @@
  * nothing behind: no drop-in, nothing to reload (seen with systemd 252 on Linux 6.1: stopping the
  * slice turns the root's cpuset controller off again).
  *
- * The only user of libsystemd (sd-bus). Built without HAVE_SYSTEMD, or where the system bus cannot
- * be reached, everything but qb_systemd_booted fails with -ENOTSUP and the reason.
+ * Units that are there already can be stopped, started, frozen and thawed; never enabled or
+ * disabled. logind.h speaks to the same bus; nobody else does. Built without HAVE_SYSTEMD, or where
+ * the system bus cannot be reached, everything but qb_systemd_booted fails with -ENOTSUP and the
+ * reason.
  */
 #ifndef QB_HOST_SYSTEMD_H
 #define QB_HOST_SYSTEMD_H
@@ -14,6 +16,7 @@
 #include <quietbench/error.h>
 #include <quietbench/value.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -36,14 +39,29 @@ struct qb_systemd_limits {
 
 /* A slice below the root whose AllowedCPUs are `cpus` (NULL: all). Done when it returns. */
 int qb_systemd_start_slice(const char *name, const struct qb_cpus *cpus, struct qb_error *err);
-/* A scope with this process in it. -ESRCH: the process is gone. */
+/* A scope with this process in it. */
 int qb_systemd_start_scope(const char *name, const char *slice, pid_t pid,
 	const struct qb_systemd_limits *limits, struct qb_error *err);
+
+/* The longest name of a unit, with its NUL. */
+#define QB_SYSTEMD_NAME 256
+/* The unit's own name, of which `name` may be an alias. -ESRCH: there is no such unit here. */
+int qb_systemd_id(const char *name, char *buf, size_t size, struct qb_error *err);
+/* The name of the unit that a process lives in. -ESRCH: it is in none, or gone. */
+int qb_systemd_unit_of(pid_t pid, char *buf, size_t size, struct qb_error *err);
+
 /* Does this unit run? Waits while it is changing; one that does not exist does not run. */
 int qb_systemd_active(const char *name, bool *ret, struct qb_error *err);
-/* Starts a unit that exists, and waits until it runs. */
-int qb_systemd_start(const char *name, struct qb_error *err);
+/* Can it be stopped without others, and started again? 0, or -EOPNOTSUPP with the reason. */
+int qb_systemd_check_stop(const char *name, struct qb_error *err);
 /* Stops a unit. One that does not exist is stopped. */
 int qb_systemd_stop(const char *name, struct qb_error *err);
+/* Starts a unit that exists, and waits until it runs. */
+int qb_systemd_start(const char *name, struct qb_error *err);
+
+/* Is it frozen? Waits while it is changing. -ESRCH: it does not run. -EOPNOTSUPP: it cannot be. */
+int qb_systemd_frozen(const char *name, bool *ret, struct qb_error *err);
+/* Freezes or thaws a unit, and waits until it is. -ESRCH: it does not run. */
+int qb_systemd_freeze(const char *name, bool freeze, struct qb_error *err);
 
 #endif

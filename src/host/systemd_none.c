@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* systemd.h, built without libsystemd: whether systemd is there can still be told, and why not to be asked. */
+/* systemd.h and logind.h, built without libsystemd: whether systemd is there can still be told, and why not to be asked. */
 #include <errno.h>
+#include <host/logind.h>
 #include <host/systemd.h>
 #include <sys/stat.h>
 
@@ -47,10 +48,38 @@ int qb_systemd_start_scope(const char *name, const char *slice, pid_t pid,
 	return not_built(err);
 }
 
+int qb_systemd_id(const char *name, char *buf, size_t size, struct qb_error *err)
+{
+	(void)name;
+	(void)buf;
+	(void)size;
+	return not_built(err);
+}
+
+int qb_systemd_unit_of(pid_t pid, char *buf, size_t size, struct qb_error *err)
+{
+	(void)pid;
+	(void)buf;
+	(void)size;
+	return not_built(err);
+}
+
 int qb_systemd_active(const char *name, bool *ret, struct qb_error *err)
 {
 	(void)name;
 	(void)ret;
+	return not_built(err);
+}
+
+int qb_systemd_check_stop(const char *name, struct qb_error *err)
+{
+	(void)name;
+	return not_built(err);
+}
+
+int qb_systemd_stop(const char *name, struct qb_error *err)
+{
+	(void)name;
 	return not_built(err);
 }
 
@@ -60,9 +89,34 @@ int qb_systemd_start(const char *name, struct qb_error *err)
 	return not_built(err);
 }
 
-int qb_systemd_stop(const char *name, struct qb_error *err)
+int qb_systemd_frozen(const char *name, bool *ret, struct qb_error *err)
 {
 	(void)name;
+	(void)ret;
+	return not_built(err);
+}
+
+int qb_systemd_freeze(const char *name, bool freeze, struct qb_error *err)
+{
+	(void)name;
+	(void)freeze;
+	return not_built(err);
+}
+
+int qb_logind_available(struct qb_error *err)
+{
+	return not_built(err);
+}
+
+int qb_logind_inhibit(int *ret_fd, struct qb_error *err)
+{
+	(void)ret_fd;
+	return not_built(err);
+}
+
+int qb_logind_holder(pid_t *ret, struct qb_error *err)
+{
+	(void)ret;
 	return not_built(err);
 }
 

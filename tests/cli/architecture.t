@@ -66,13 +66,16 @@ my %library = (
 	'seccomp.h' => 'src/planner/sandbox.c',
 	'sha256.h' => 'src/core/profile.c',
 	'sys/capability.h' => 'src/helper/sandbox.c',
-	'systemd/sd-bus.h' => 'src/host/systemd.c',
+	'systemd/sd-bus.h' => 'src/host/systemd_internal.h',
 	'yaml.h' => 'src/core/yaml.c',
 );
 for my $header (sort keys %library) {
 	my @users = grep { $text{$_} =~ m{^\s*#\s*include\s*<\Q$header\E>}m } @sources;
 	is("@users", $library{$header}, "<$header> is in one file");
 }
+my @bus = grep { $text{$_} =~ m{include <host/systemd_internal\.h>} } @sources;
+is("@bus", join(' ', map { "src/host/$_.c" } qw(logind systemd systemd_units)),
+	'sd-bus does not leave the files that speak to systemd and logind');
 # A header nobody listed here: neither ours, nor libc's or the kernel's.
 my %listed = map { $_ => 1 } keys %library;
 my @unknown;

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* logind.h. Not built without libsystemd: systemd_none.c. */
+#include <base/file.h>
+#include <base/macros.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <host/logind.h>
+#include <host/systemd.h>
+#include <host/systemd_internal.h>
+#include <signal.h>
+
+#define SERVICE "org.freedesktop.login1"
+#define OBJECT	"/org/freedesktop/login1"
+#define MANAGER SERVICE ".Manager"
+
+#define WHO "quietbench"
+#define WHY "a benchmark runs; afterwards the host is put back as it was"
+
+static int not_running(struct qb_error *err)
+{
+	return qb_error_set(err, ENOENT, "logind does not run here: nobody manages sleep");
+}
+
+int qb_logind_available(struct qb_error *err)
+{
+	int r = qb_systemd_available(err);
+
+	if (r < 0)
+		return r;
+	/* The folder by which libsystemd itself tells. */
+	return qb_file_exists("/run/systemd/seats") ? 0 : not_running(err);
+}
+
+static int begin(sd_bus *bus, const char *method, sd_bus_message **ret)
+{
+	int r = sd_bus_message_new_method_call(bus, ret, SERVICE, OBJECT, MANAGER, method);
+
+	/* A logind that does not run is not started for this: that would change the host. */
+	return r < 0 ? r : sd_bus_message_set_auto_start(*ret, 0);
+}
+
+static int call(sd_bus *bus, sd_bus_message *message, sd_bus_message **ret, struct qb_error *err)
+{
+	_cleanup_error_ said = SD_BUS_ERROR_NULL;
+	int r = sd_bus_call(bus, message, 0, &said, ret);
+
+	if (r >= 0)
+		return 0;
+	if (sd_bus_error_has_name(&said, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
+		sd_bus_error_has_name(&said, SD_BUS_ERROR_SERVICE_UNKNOWN))
+		return not_running(err);
+	return qb_bus_fail(err, r, &said, "ask logind to hold off", QB_LOGIND_WHAT);
+}
+
+int qb_logind_inhibit(int *ret_fd, struct qb_error *err)
+{
+	_cleanup_message_ message = NULL;
+	_cleanup_message_ reply = NULL;
+	_cleanup_bus_ bus = NULL;
+	int fd, r = qb_bus_open(&bus, err);
+
+	if (r < 0)
+		return r;
+	r = begin(bus, "Inhibit", &message);
+	if (r >= 0)
+		r = sd_bus_message_append(message, "ssss", QB_LOGIND_WHAT, WHO, WHY, "block");
+	if (r < 0)
+		return qb_bus_fail(err, r, NULL, "prepare to hold off", QB_LOGIND_WHAT);
+	r = call(bus, message, &reply, err);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_read(reply, "h", &fd);
+	if (r < 0)
+		return qb_bus_fail(err, r, NULL, "take", "logind's inhibitor");
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 3); /* the message closes its own */
+	if (fd < 0)
+		return qb_error_errno(err, errno, "keep logind's inhibitor");
+	*ret_fd = fd;
+	return 0;
+}
+
+int qb_logind_holder(pid_t *ret, struct qb_error *err)
+{
+	_cleanup_message_ message = NULL;
+	_cleanup_message_ reply = NULL;
+	_cleanup_bus_ bus = NULL;
+	const char *who;
+	uint32_t pid;
+	pid_t holder = 0;
+	int r = qb_bus_open(&bus, err);
+
+	if (r < 0)
+		return r;
+	r = begin(bus, "ListInhibitors", &message);
+	if (r < 0)
+		return qb_bus_fail(err, r, NULL, "prepare to ask", "logind");
+	r = call(bus, message, &reply, err);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_enter_container(reply, 'a', "(ssssuu)");
+	while (r >= 0 && (r = sd_bus_message_read(
+				  reply, "(ssssuu)", NULL, &who, NULL, NULL, NULL, &pid)) > 0)
+		/* logind may not have noticed yet that one has died. */
+		if (strcmp(who, WHO) == 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM))
+			holder = (pid_t)pid;
+	if (r < 0)
+		return qb_bus_fail(err, r, NULL, "read", "logind's list of inhibitors");
+	*ret = holder;
+	return 0;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* systemd.h: units that others made: looking at, stopping, starting, freezing and thawing them. */
+#include <base/macros.h>
+#include <base/text.h>
+#include <errno.h>
+#include <host/systemd.h>
+#include <host/systemd_internal.h>
+
+#define NO_UNIT	 QB_SYSTEMD_SERVICE ".NoUnitForPID"
+#define INACTIVE QB_SYSTEMD_SERVICE ".UnitInactive"
+
+static int get_text(sd_bus *bus, const char *path, const char *property, char **ret)
+{
+	return sd_bus_get_property_string(
+		bus, QB_SYSTEMD_SERVICE, path, QB_SYSTEMD_UNIT, property, NULL, ret);
+}
+
+static int get_bool(sd_bus *bus, const char *path, const char *property, bool *ret)
+{
+	int value, r = sd_bus_get_property_trivial(bus, QB_SYSTEMD_SERVICE, path, QB_SYSTEMD_UNIT,
+			   property, NULL, 'b', &value);
+
+	if (r >= 0)
+		*ret = value;
+	return r;
+}
+
+/* The name of the unit behind an object's path. */
+static int copy_id(sd_bus *bus, const char *path, char *buf, size_t size, struct qb_error *err)
+{
+	_cleanup_free_ char *id = NULL;
+	int r = get_text(bus, path, "Id", &id);
+
+	if (r < 0)
+		return qb_bus_fail(err, r, NULL, "look at", path);
+	return qb_text_copy(buf, size, id)
+		       ? 0
+		       : qb_error_set(err, ENAMETOOLONG, "the name of %s is too long", path);
+}
+
+int qb_systemd_id(const char *name, char *buf, size_t size, struct qb_error *err)
+{
+	_cleanup_error_ said = SD_BUS_ERROR_NULL;
+	_cleanup_message_ reply = NULL;
+	_cleanup_free_ char *load = NULL;
+	_cleanup_bus_ bus = NULL;
+	const char *path;
+	int r = qb_bus_open(&bus, err);
+
+	if (r < 0)
+		return r;
+	r = sd_bus_call_method(bus, QB_SYSTEMD_SERVICE, QB_SYSTEMD_OBJECT, QB_SYSTEMD_MANAGER,
+		"LoadUnit", &said, &reply, "s", name);
+	if (r >= 0)
+		r = sd_bus_message_read(reply, "o", &path);
+	if (r >= 0)
+		r = get_text(bus, path, "LoadState", &load);
+	if (r < 0)
+		return qb_bus_fail(err, r, &said, "look at", name);
+	if (strcmp(load, "not-found") == 0)
+		return qb_error_set(err, ESRCH, "no such unit on this host");
+	return copy_id(bus, path, buf, size, err);
+}
+
+int qb_systemd_unit_of(pid_t pid, char *buf, size_t size, struct qb_error *err)
+{
+	_cleanup_error_ said = SD_BUS_ERROR_NULL;
+	_cleanup_message_ reply = NULL;
+	_cleanup_bus_ bus = NULL;
+	const char *path;
+	int r = qb_bus_open(&bus, err);
+
+	if (r < 0)
+		return r;
+	r = sd_bus_call_method(bus, QB_SYSTEMD_SERVICE, QB_SYSTEMD_OBJECT, QB_SYSTEMD_MANAGER,
+		"GetUnitByPID", &said, &reply, "u", (uint32_t)pid);
+	if (r < 0 && (sd_bus_error_has_name(&said, NO_UNIT) || r == -ESRCH))
+		return qb_error_set(err, ESRCH, "process %d is in no unit", (int)pid);
+	if (r >= 0)
+		r = sd_bus_message_read(reply, "o", &path);
+	if (r < 0)
+		return qb_bus_fail(err, r, &said, "ask for", "a process' unit");
+	return copy_id(bus, path, buf, size, err);
+}
+
+int qb_systemd_active(const char *name, bool *ret, struct qb_error *err)
+{
+	_cleanup_bus_ bus = NULL;
+	enum qb_systemd_state state;
+	int r = qb_bus_open(&bus, err);
+
+	if (r == 0)
+		r = qb_systemd_wait(bus, name, QB_SYSTEMD_LOOK_MS, &state, err);
+	if (r == 0)
+		*ret = state == QB_SYSTEMD_RUNNING;
+	return r;
+}
+
+int qb_systemd_start(const char *name, struct qb_error *err)
+{
+	_cleanup_error_ said = SD_BUS_ERROR_NULL;
+	_cleanup_bus_ bus = NULL;
+	int r = qb_bus_open(&bus, err);
+
+	if (r < 0)
+		return r;
+	r = sd_bus_call_method(bus, QB_SYSTEMD_SERVICE, QB_SYSTEMD_OBJECT, QB_SYSTEMD_MANAGER,
+		"StartUnit", &said, NULL, "ss", name, "replace");
+	return r < 0 ? qb_bus_fail(err, r, &said, "start", name)
+		     : qb_systemd_wait_running(bus, name, err);
+}
+
+int qb_systemd_stop(const char *name, struct qb_error *err)
+{
+	_cleanup_error_ said = SD_BUS_ERROR_NULL;
+	_cleanup_bus_ bus = NULL;
+	enum qb_systemd_state state;
+	int r = qb_bus_open(&bus, err);
+
+	if (r < 0)
+		return r;
+	r = sd_bus_call_method(bus, QB_SYSTEMD_SERVICE, QB_SYSTEMD_OBJECT, QB_SYSTEMD_MANAGER,
+		"StopUnit", &said, NULL, "ss", name, "replace");
+	if (r < 0 && !sd_bus_error_has_name(&said, QB_SYSTEMD_GONE))
+		return qb_bus_fail(err, r, &said, "stop", name);
+	r = qb_systemd_wait(bus, name, QB_SYSTEMD_JOB_MS, &state, err);
+	if (r == 0 && state != QB_SYSTEMD_STOPPED)
+		return qb_error_set(err, EBUSY, "stop %s: somebody started it again", name);
+	return r;
+}
+
+/* Is one of the units that this property lists not stopped? Then it is named. */
+static int refuse_dependent(
+	sd_bus *bus, const char *name, const char *path, const char *property, struct qb_error *err)
+{
+	_cleanup_error_ said = SD_BUS_ERROR_NULL;
+	_cleanup_message_ reply = NULL;
+	const char *other;
+	int r = sd_bus_get_property(
+		bus, QB_SYSTEMD_SERVICE, path, QB_SYSTEMD_UNIT, property, &said, &reply, "as");
+
+	if (sd_bus_error_has_name(&said, SD_BUS_ERROR_UNKNOWN_PROPERTY))
+		return 0; /* an older systemd knows no such dependency */
+	if (r >= 0)
+		r = sd_bus_message_enter_container(reply, 'a', "s");
+	while (r >= 0 && (r = sd_bus_message_read(reply, "s", &other)) > 0) {
+		enum qb_systemd_state state = QB_SYSTEMD_STOPPED;
+		_cleanup_free_ char *unit = NULL;
+
+		r = qb_systemd_find(bus, other, &unit, err);
+		if (r == -ENOENT)
+			r = 0;
+		else if (r < 0)
+			return r;
+		else
+			r = qb_systemd_state(bus, unit, &state);
+		if (r >= 0 && state != QB_SYSTEMD_STOPPED)
+			return qb_error_set(err, EOPNOTSUPP,
+				"%s would be stopped with it: list that one as well, before it",
+				other);
+	}
+	return r < 0 ? qb_bus_fail(err, r, &said, "ask what depends on", name) : 0;
+}
+
+int qb_systemd_check_stop(const char *name, struct qb_error *err)
+{
+	/* A stop is passed on to the units that these list. */
+	static const char *const passed_on[] = {
+		"RequiredBy", "RequisiteOf", "BoundBy", "ConsistsOf", "PropagatesStopTo"};
+	_cleanup_free_ char *path = NULL;
+	_cleanup_bus_ bus = NULL;
+	bool transient = false, can_start = false;
+	int r = qb_bus_open(&bus, err);
+
+	if (r == 0)
+		r = qb_systemd_find(bus, name, &path, err);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	r = get_bool(bus, path, "Transient", &transient);
+	if (r >= 0)
+		r = get_bool(bus, path, "CanStart", &can_start);
+	if (r < 0)
+		return qb_bus_fail(err, r, NULL, "look at", name);
+	if (transient || !can_start)
+		return qb_error_set(err, EOPNOTSUPP, "%s, so it could not be started again",
+			transient ? "it was made at run time and has no file"
+				  : "systemd lets nobody start it by hand");
+	for (size_t i = 0; r >= 0 && i < QB_ARRAY_SIZE(passed_on); i++)
+		r = refuse_dependent(bus, name, path, passed_on[i], err);
+	return r;
+}
+
+/* The object of an active unit that can be frozen. */
+static int find_freezable(sd_bus *bus, const char *name, char **ret, struct qb_error *err)
+{
+	enum qb_systemd_state state;
+	bool can = false;
+	int r = qb_systemd_wait(bus, name, QB_SYSTEMD_LOOK_MS, &state, err);
+
+	if (r == 0)
+		r = state == QB_SYSTEMD_RUNNING ? qb_systemd_find(bus, name, ret, err) : -ENOENT;
+	if (r == -ENOENT)
+		return qb_error_set(err, ESRCH, "not active: nothing to freeze");
+	if (r < 0)
+		return r;
+	r = get_bool(bus, *ret, "CanFreeze", &can);
+	if (r < 0)
+		return qb_error_set(err, EOPNOTSUPP,
+			"this systemd cannot freeze units: that takes version 246");
+	if (!can)
+		return qb_error_set(err, EOPNOTSUPP,
+			"systemd cannot freeze it here: that takes cgroup v2, and a service or "
+			"scope");
+	return 0;
+}
+
+int qb_systemd_frozen(const char *name, bool *ret, struct qb_error *err)
+{
+	_cleanup_bus_ bus = NULL;
+	int r = qb_bus_open(&bus, err);
+
+	for (unsigned waited = 0; r >= 0 && waited < QB_SYSTEMD_LOOK_MS;
+		waited += QB_SYSTEMD_PAUSE_MS) {
+		_cleanup_free_ char *path = NULL, *state = NULL;
+
+		r = find_freezable(bus, name, &path, err);
+		if (r < 0)
+			return r;
+		r = get_text(bus, path, "FreezerState", &state);
+		if (r < 0)
+			return qb_bus_fail(err, r, NULL, "look at", name);
+		if (strcmp(state, "running") == 0 || strcmp(state, "frozen") == 0) {
+			*ret = strcmp(state, "frozen") == 0;
+			return 0;
+		}
+		qb_systemd_pause();
+	}
+	return r < 0 ? r
+		     : qb_error_set(err, ETIMEDOUT, "%s is still freezing or thawing after %d s",
+			       name, QB_SYSTEMD_LOOK_MS / 1000);
+}
+
+int qb_systemd_freeze(const char *name, bool freeze, struct qb_error *err)
+{
+	_cleanup_error_ said = SD_BUS_ERROR_NULL;
+	_cleanup_bus_ bus = NULL;
+	int r = qb_bus_open(&bus, err);
+
+	if (r < 0)
+		return r;
+	/* systemd answers when every process of the unit has arrived. */
+	r = sd_bus_call_method(bus, QB_SYSTEMD_SERVICE, QB_SYSTEMD_OBJECT, QB_SYSTEMD_MANAGER,
+		freeze ? "FreezeUnit" : "ThawUnit", &said, NULL, "s", name);
+	if (r >= 0)
+		return 0;
+	qb_bus_fail(err, r, &said, freeze ? "freeze" : "thaw", name);
+	return sd_bus_error_has_name(&said, INACTIVE) ||
+			       sd_bus_error_has_name(&said, QB_SYSTEMD_GONE)
+		       ? -ESRCH
+		       : r;
+}
