@@ -212,5 +212,6 @@ int qb_idle_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_e
 int qb_irqs_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 int qb_isolation_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 int qb_process_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
+int qb_services_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 
 #endif

@@ -34,6 +34,9 @@ int qb_plan_wish_everything(struct qb_profile *profile, struct qb_error *err)
 		{QB_KEY_PROCESS_ASLR, "false"},
 		{QB_KEY_PROCESS_NUMA, "bind"},
 		{QB_KEY_PROCESS_LOCK, "true"},
+		{QB_KEY_SERVICES_STOP, "[cron.service]"},
+		{QB_KEY_SERVICES_FREEZE, "[cron.service]"},
+		{QB_KEY_SERVICES_INHIBIT, "true"},
 	};
 
 	for (size_t i = 0; i < QB_ARRAY_SIZE(wishes); i++) {
@@ -84,8 +87,8 @@ static int refuse_later(const struct qb_wish *wish, struct qb_steps *steps)
 int qb_plan_make(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err)
 {
 	static int (*const families[])(
-		const struct qb_wish *, struct qb_steps *, struct qb_error *) = {
-		qb_frequency_plan, qb_isolation_plan, qb_irqs_plan, qb_idle_plan, qb_process_plan};
+		const struct qb_wish *, struct qb_steps *, struct qb_error *) = {qb_frequency_plan,
+		qb_isolation_plan, qb_irqs_plan, qb_idle_plan, qb_process_plan, qb_services_plan};
 
 	for (size_t i = 0; i < QB_ARRAY_SIZE(families); i++) {
 		int r = families[i](wish, steps, err);

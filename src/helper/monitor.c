@@ -24,6 +24,7 @@
 #include <errno.h>
 #include <host/caller.h>
 #include <host/tasks.h>
+#include <levers/services.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -139,6 +140,7 @@ static int serve_plan(struct monitor *m, struct qb_error *err)
 
 	if (m->message.request.chroot || m->message.request.mode != QB_REQUEST_PLAN)
 		return qb_error_set(err, EPERM, "this request is for one's own planner only");
+	qb_services_spare(m->helper->peer.pid);
 	r = qb_caller_cpus(m->helper->peer.pid, &m->message.request.allowed, err);
 	if (r == 0)
 		r = qb_planner_ask(m->helper, &m->message, &m->planned, err);

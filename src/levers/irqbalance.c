@@ -4,13 +4,11 @@
 #include <base/text.h>
 #include <errno.h>
 #include <host/irqbalance.h>
-#include <host/systemd.h>
 #include <levers/irqs.h>
+#include <levers/services.h>
 
-#define NONE	 "none"
-#define SERVICE	 "irqbalance.service"
-#define ACTIVE	 "active"
-#define INACTIVE "inactive"
+#define NONE	"none"
+#define SERVICE "irqbalance.service"
 
 /* "none", "2-3" or "+2-3" */
 static int parse_ban(const char *text, bool *ret_add, struct qb_cpus *ret)
@@ -90,30 +88,20 @@ static bool same_ban(const char *a, const char *b)
 const struct qb_lever_ops qb_irqbalance_ban_ops = {
 	.read = read_ban, .write = write_ban, .judge = judge_ban, .same = same_ban};
 
-/*
- * Whatever a dead monitor asked of systemd is done first: a recovery must not take an irqbalance
- * that is about to stop for one that runs.
- */
 static int read_stop(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
 	size_t size, struct qb_error *err)
 {
-	bool active;
 	pid_t pid;
-	int r = qb_systemd_settle(SERVICE, err);
+	int r = qb_services_read(SERVICE, buf, size, err);
 
 	(void)lever;
 	(void)unit;
-	if (r == 0)
-		r = qb_systemd_active(SERVICE, &active, err);
-	if (r < 0)
-		return r;
-	if (!active && qb_irqbalance_find(&pid, NULL) == 0)
+	if (r == 0 && strcmp(buf, QB_SERVICE_INACTIVE) == 0 && qb_irqbalance_find(&pid, NULL) == 0)
 		return qb_error_set(err, EOPNOTSUPP,
 			"irqbalance (PID %d) was not started as " SERVICE
 			": stop it as it was started, or use irqs.irqbalance: ban",
 			(int)pid);
-	qb_text_copy(buf, size, active ? ACTIVE : INACTIVE);
-	return 0;
+	return r;
 }
 
 static int write_stop(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
@@ -121,12 +109,7 @@ static int write_stop(const struct qb_lever *lever, const struct qb_unit *unit, 
 {
 	(void)lever;
 	(void)unit;
-	if (strcmp(text, ACTIVE) == 0)
-		return qb_systemd_start(SERVICE, err);
-	if (strcmp(text, INACTIVE) == 0)
-		return qb_systemd_stop(SERVICE, err);
-	return qb_error_set(
-		err, EINVAL, "expected " ACTIVE " or " INACTIVE ", found '%.64s'", text);
+	return qb_services_write(SERVICE, text, err);
 }
 
 const struct qb_lever_ops qb_irqbalance_stop_ops = {.read = read_stop, .write = write_stop};

@@ -9,14 +9,15 @@
  * freeze 85, idle states 90, actions 95.
  * Restore: thaw 5, idle states 10–12, cache 15, partition and groups 20–29, siblings 30, the kernel's
  * own work 35–39, packets and interrupts 40–42, clock 50–59 (turbo, perf_pct, governor, limits, EPP, EPB:
- * each later one is changed by an earlier; uncore by itself), memory 60–66, threads 80, rivals 90–91, compaction 95
- * (putting it back starts one).
+ * each later one is changed by an earlier; uncore by itself), memory 60–66, threads 80, rivals 90–91
+ * (timers may fire at once when they run again), compaction 95 (putting it back starts one), sleep 96.
  * A group goes before its CPUs are cleared, which the kernel refuses as long as anybody is in it.
  */
 #include <levers/frequency.h>
 #include <levers/idle.h>
 #include <levers/irqs.h>
 #include <levers/isolation.h>
+#include <levers/services.h>
 #include <quietbench/lever.h>
 
 #define POLICY(file) "/sys/devices/system/cpu/cpufreq/policy%u/" file
@@ -89,7 +90,7 @@ const struct qb_lever qb_levers[QB_LEVER_COUNT] = {
 	.ops = &qb_irqbalance_ban_ops},
 [QB_LEVER_IRQBALANCE_STOP] = {KEY(IRQS_IRQBALANCE), .part = "stop", DISRUPTIVE,
 	.text = "irqbalance.service is stopped for the run",
-	.unit = QB_UNIT_HOST, .spec = WORD("active inactive"), .apply = 10, .restore = 90,
+	.unit = QB_UNIT_HOST, .spec = WORD(QB_SERVICE_INACTIVE), .apply = 10, .restore = 90,
 	.ops = &qb_irqbalance_stop_ops},
 [QB_LEVER_IRQ_DEFAULT] = {KEY(IRQS_MOVE), .part = "default", SAFE,
 	.text = "where interrupts activated during the run go",
@@ -148,6 +149,19 @@ const struct qb_lever qb_levers[QB_LEVER_COUNT] = {
 	.text = "the CPUs a thread may run on; the kernel forgets them when groups change",
 	.unit = QB_UNIT_TASK, .spec = MASK, .apply = 81, .restore = 80,
 	.ops = &qb_isolation_task_affinity_ops},
+
+[QB_LEVER_SERVICES_STOP] = {KEY(SERVICES_STOP), .part = "", DISRUPTIVE,
+	.text = "a service, timer, socket or path unit is stopped for the run, if it is active",
+	.unit = QB_UNIT_NAMED, .spec = WORD(QB_SERVICE_INACTIVE), .apply = 11, .restore = 91,
+	.ops = &qb_services_stop_ops},
+[QB_LEVER_SERVICES_FREEZE] = {KEY(SERVICES_FREEZE), .part = "", DISRUPTIVE,
+	.text = "a service or scope is frozen for the run, if it is active",
+	.unit = QB_UNIT_NAMED, .spec = WORD(QB_SERVICE_FROZEN), .apply = 85, .restore = 5,
+	.ops = &qb_services_freeze_ops},
+[QB_LEVER_INHIBIT] = {KEY(SERVICES_INHIBIT), .part = "", DISRUPTIVE,
+	.text = "logind holds off sleep and shutdown for the run",
+	.unit = QB_UNIT_HOST, .spec = WORD(QB_LOGIND_WHAT), .apply = 12, .restore = 96,
+	.ops = &qb_services_inhibit_ops},
 
 [QB_LEVER_PROCESS_PIN] = CHILD(PROCESS_PIN, "the benchmark runs on its CPUs only"),
 [QB_LEVER_PROCESS_POLICY] = CHILD(PROCESS_POLICY, "the benchmark's scheduling policy"),
@@ -216,9 +230,6 @@ const struct qb_lever qb_levers[QB_LEVER_COUNT] = {
 [QB_LEVER_PROCESS_LOCK] = LATER(PROCESS_LOCK, "the benchmark's memory is not swapped out"),
 
 [QB_LEVER_CACHE_L3] = LATER(CACHE_L3, "a part of the L3 cache for the benchmark alone"),
-[QB_LEVER_SERVICES_STOP] = LATER(SERVICES_STOP, "units stopped for the run"),
-[QB_LEVER_SERVICES_FREEZE] = LATER(SERVICES_FREEZE, "units frozen for the run"),
-[QB_LEVER_INHIBIT] = LATER(SERVICES_INHIBIT, "no sleep and no shutdown"),
 [QB_LEVER_SMT_OFFLINE] = LATER(CPUS_SMT, "the benchmark's siblings offline"),
 [QB_LEVER_CORE_SCHED] = LATER(PROCESS_CORE_SCHED, "nobody else on the siblings"),
 [QB_LEVER_CHECK] = LATER(CHECK_DURATION, "the noise check before the run"),

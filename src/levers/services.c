@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* services.h: reading, judging and writing. */
+#include <base/macros.h>
+#include <base/text.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <host/systemd.h>
+#include <host/tasks.h>
+#include <levers/services.h>
+#include <sys/stat.h>
+
+#define NONE "none"
+
+/* Nobody stops or freezes these, whoever asks. */
+static const struct {
+	const char *pattern, *why;
+} untouchable[] = {
+	{"dbus.*", "without the bus nothing could be put back"},
+	{"dbus-broker.*", "without the bus nothing could be put back"},
+	{"init.scope", "it is systemd itself"},
+	{"quietbench*", "it is quietbench's own"},
+	{"ssh.*", "nobody could log in any more"},
+	{"ssh@*", "nobody could log in any more"},
+	{"sshd.*", "nobody could log in any more"},
+	{"sshd@*", "nobody could log in any more"},
+	{"systemd-journald*", "whoever writes to the journal would wait for it"},
+	{"systemd-logind.*", "logins would wait for it"},
+};
+
+/* The units that we, whoever started us and the caller live in. */
+#define HOMES_MAX 16
+static struct {
+	pid_t caller;
+	bool known;
+	size_t n;
+	char unit[HOMES_MAX][QB_SYSTEMD_NAME];
+} homes;
+
+void qb_services_spare(pid_t caller)
+{
+	homes.caller = caller;
+	homes.known = false;
+	homes.n = 0;
+}
+
+static int add_home(const char *unit, struct qb_error *err)
+{
+	for (size_t i = 0; i < homes.n; i++)
+		if (strcmp(homes.unit[i], unit) == 0)
+			return 0;
+	if (homes.n == HOMES_MAX)
+		return qb_error_set(
+			err, E2BIG, "quietbench was started through more than %d units", HOMES_MAX);
+	qb_text_copy(homes.unit[homes.n++], QB_SYSTEMD_NAME, unit);
+	return 0;
+}
+
+/* The units of a process and of all its ancestors but process 1. */
+static int add_line(pid_t pid, struct qb_error *err)
+{
+	struct qb_task task;
+
+	for (; pid > 1; pid = task.ppid) {
+		char unit[QB_SYSTEMD_NAME];
+		int r = qb_systemd_unit_of(pid, unit, sizeof(unit), err);
+
+		if (r == 0)
+			r = add_home(unit, err);
+		if (r < 0 && r != -ESRCH)
+			return r;
+		if (qb_task_read(pid, &task, NULL) < 0)
+			return 0; /* it has ended: nobody there any more to be hit */
+	}
+	return 0;
+}
+
+static int find_homes(struct qb_error *err)
+{
+	char path[32], manager[32];
+	struct stat st;
+	int r;
+
+	if (homes.known)
+		return 0;
+	r = add_line(getpid(), err);
+	if (r == 0)
+		r = add_line(homes.caller, err);
+	qb_text_format(path, sizeof(path), "/proc/%d", (int)homes.caller);
+	if (r == 0 && homes.caller && stat(path, &st) == 0) {
+		qb_text_format(manager, sizeof(manager), "user@%u.service", (unsigned)st.st_uid);
+		r = add_home(manager, err);
+	}
+	homes.known = r == 0;
+	return r;
+}
+
+static int refuse_home(const char *name, struct qb_error *err)
+{
+	for (size_t i = 0; i < homes.n; i++)
+		if (strcmp(homes.unit[i], name) == 0)
+			return qb_error_set(err, EPERM,
+				"left alone, because whoever started this run lives in it");
+	return 0;
+}
+
+int qb_services_judge_name(unsigned lever, const char *name, struct qb_error *err)
+{
+	/* Slices and targets are many units in one: who wants them names them. */
+	const char *types = lever == QB_LEVER_SERVICES_STOP ? ".service .timer .socket .path"
+							    : ".service .scope";
+	const char *type = strrchr(name, '.');
+
+	if (!qb_text_is_word(name) || !type || !qb_text_has_word(types, type))
+		return qb_error_set(err, EINVAL, "expected a unit of one of the types %s", types);
+	for (size_t i = 0; i < QB_ARRAY_SIZE(untouchable); i++)
+		if (fnmatch(untouchable[i].pattern, name, 0) == 0)
+			return qb_error_set(
+				err, EPERM, "left alone, because %s", untouchable[i].why);
+	return 0;
+}
+
+static int judge(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
+	struct qb_error *err)
+{
+	const unsigned id = (unsigned)(lever - qb_levers);
+	char name[QB_SYSTEMD_NAME];
+	int r = qb_services_judge_name(id, unit->name, err);
+
+	(void)text;
+	if (r == 0)
+		r = qb_systemd_id(unit->name, name, sizeof(name), err);
+	if (r == -ESRCH)
+		return 0; /* nothing to refuse; the snapshot says that it is not there */
+	if (r == 0)
+		r = qb_services_judge_name(id, name, err);
+	if (r == 0)
+		r = find_homes(err);
+	return r < 0 ? r : refuse_home(name, err);
+}
+
+static int exists(const struct qb_lever *lever, const struct qb_unit *unit, struct qb_error *err)
+{
+	char id[QB_SYSTEMD_NAME];
+
+	(void)lever;
+	return qb_systemd_id(unit->name, id, sizeof(id), err);
+}
+
+int qb_services_read(const char *unit, char *buf, size_t size, struct qb_error *err)
+{
+	bool active;
+	int r = qb_systemd_settle(unit, err);
+
+	if (r == 0)
+		r = qb_systemd_active(unit, &active, err);
+	if (r == 0)
+		qb_text_copy(buf, size, active ? QB_SERVICE_ACTIVE : QB_SERVICE_INACTIVE);
+	return r;
+}
+
+int qb_services_write(const char *unit, const char *text, struct qb_error *err)
+{
+	int r;
+
+	if (strcmp(text, QB_SERVICE_ACTIVE) == 0)
+		return qb_systemd_start(unit, err);
+	if (strcmp(text, QB_SERVICE_INACTIVE) != 0)
+		return qb_error_set(err, EINVAL,
+			"expected " QB_SERVICE_ACTIVE " or " QB_SERVICE_INACTIVE ", found '%.64s'",
+			text);
+	r = qb_systemd_check_stop(unit, err);
+	return r < 0 ? r : qb_systemd_stop(unit, err);
+}
+
+static int read_stop(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
+	size_t size, struct qb_error *err)
+{
+	(void)lever;
+	return qb_services_read(unit->name, buf, size, err);
+}
+
+static int write_stop(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
+	struct qb_error *err)
+{
+	(void)lever;
+	return qb_services_write(unit->name, text, err);
+}
+
+const struct qb_lever_ops qb_services_stop_ops = {
+	.exists = exists,
+	.read = read_stop,
+	.write = write_stop,
+	.judge = judge,
+};
+
+static int read_freeze(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
+	size_t size, struct qb_error *err)
+{
+	bool frozen;
+	int r = qb_systemd_settle(unit->name, err);
+
+	(void)lever;
+	if (r == 0)
+		r = qb_systemd_frozen(unit->name, &frozen, err);
+	if (r == 0)
+		qb_text_copy(buf, size, frozen ? QB_SERVICE_FROZEN : QB_SERVICE_RUNNING);
+	return r;
+}
+
+static int write_freeze(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
+	struct qb_error *err)
+{
+	(void)lever;
+	return qb_systemd_freeze(unit->name, strcmp(text, QB_SERVICE_FROZEN) == 0, err);
+}
+
+const struct qb_lever_ops qb_services_freeze_ops = {
+	.exists = exists,
+	.read = read_freeze,
+	.write = write_freeze,
+	.judge = judge,
+};
+
+static int inhibitor = -1;
+
+static int read_inhibit(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
+	size_t size, struct qb_error *err)
+{
+	pid_t holder;
+	int r = qb_logind_holder(&holder, err);
+
+	(void)lever;
+	(void)unit;
+	if (r < 0)
+		return r;
+	/* logind may not have noticed yet that we let go of it. */
+	if (holder == getpid() && inhibitor < 0)
+		holder = 0;
+	qb_text_copy(buf, size, holder ? QB_LOGIND_WHAT : NONE);
+	return 0;
+}
+
+static int write_inhibit(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
+	struct qb_error *err)
+{
+	(void)lever;
+	(void)unit;
+	if (inhibitor >= 0)
+		close(inhibitor);
+	inhibitor = -1;
+	return strcmp(text, NONE) == 0 ? 0 : qb_logind_inhibit(&inhibitor, err);
+}
+
+const struct qb_lever_ops qb_services_inhibit_ops = {.read = read_inhibit, .write = write_inhibit};
