@@ -196,6 +196,22 @@ static void report_changes(const struct qb_steps *steps)
 	}
 }
 
+/* -v: what was asked for and needs nothing, and why: a unit that this host does not have. */
+static void report_needless(const struct qb_steps *steps)
+{
+	char name[96];
+
+	for (size_t i = 0; i < steps->n; i++) {
+		const struct qb_step *step = &steps->v[i];
+
+		if (step->status != QB_STATUS_UNCHANGED || !step->wanted || !step->reason ||
+			qb_levers[step->lever].unit == QB_UNIT_TASK)
+			continue;
+		qb_lever_unit_name(step->lever, &step->unit, name, sizeof(name));
+		qb_say(QB_SAY_DETAIL, "%s %s: %s", qb_lever_name(step->lever), name, step->reason);
+	}
+}
+
 void qb_report_conditioned(const struct qb_answer *answer)
 {
 	report_cpus(answer);
@@ -205,6 +221,7 @@ void qb_report_conditioned(const struct qb_answer *answer)
 		if (qb_require_lacks(&answer->steps.v[i]))
 			report_reason(&answer->steps, i);
 	report_changes(&answer->steps);
+	report_needless(&answer->steps);
 }
 
 void qb_report_process(const struct qb_answer *answer)
