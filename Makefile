@@ -148,7 +148,7 @@ clean:
 
 C_FILES = $(shell git ls-files '*.c' '*.h')
 format:
-	clang-format -i $(C_FILES)
+	$(Q)clang-format -i $(C_FILES)
 lint:
 	$(Q)clang-format --dry-run --Werror $(C_FILES)
 	$(Q)cppcheck --quiet --std=c17 --enable=warning,performance,portability --error-exitcode=1 \
