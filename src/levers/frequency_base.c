@@ -20,6 +20,26 @@
 /* With more states a percentage would not tell their number. */
 #define PSTATES_MAX 64
 
+static int64_t told_by_hwp(const struct qb_cpufreq_policy *policy)
+{
+	long long khz;
+	char path[128];
+
+	qb_text_format(path, sizeof(path), POLICY_DIR "base_frequency", policy->number);
+	return qb_file_read_number(path, &khz, NULL) == 0 ? khz : 0;
+}
+
+/* 0 where the firmware does not know it. */
+static int64_t told_by_cppc(const struct qb_cpufreq_policy *policy)
+{
+	long long mhz;
+	char path[128];
+
+	qb_text_format(path, sizeof(path), CPU_DIR "cpu%u/acpi_cppc/nominal_freq",
+		qb_cpus_next(&policy->cpus, 0));
+	return qb_file_read_number(path, &mhz, NULL) == 0 ? mhz * 1000 : 0;
+}
+
 /* The frequencies on offer, highest first; returns how many, at most `max`. */
 static size_t available(unsigned policy, int64_t *list, size_t max)
 {
@@ -84,31 +104,17 @@ static int64_t counted(const struct qb_cpufreq_policy *policy)
 	return 0;
 }
 
-static int64_t told(const struct qb_cpufreq_policy *policy)
-{
-	long long khz, mhz;
-	char path[128];
-
-	qb_text_format(path, sizeof(path), POLICY_DIR "base_frequency", policy->number);
-	if (qb_file_read_number(path, &khz, NULL) == 0 && khz > 0)
-		return khz;
-	qb_text_format(path, sizeof(path), CPU_DIR "cpu%u/acpi_cppc/nominal_freq",
-		qb_cpus_next(&policy->cpus, 0));
-	if (qb_file_read_number(path, &mhz, NULL) == 0 && mhz > 0)
-		return mhz * 1000;
-	return 0;
-}
-
 int64_t qb_frequency_base_khz(const struct qb_cpufreq_policy *policy)
 {
-	int64_t base = told(policy);
+	/* A listed state before what CPPC tells, which need not be one of the states. */
+	static int64_t (*const sources[])(const struct qb_cpufreq_policy *) = {
+		told_by_hwp, listed, told_by_cppc, counted};
+	int64_t base = 0;
 	long long limit;
 	char path[128];
 
-	if (!base)
-		base = listed(policy);
-	if (!base)
-		base = counted(policy);
+	for (size_t i = 0; i < QB_ARRAY_SIZE(sources) && base <= 0; i++)
+		base = sources[i](policy);
 	/* The firmware may cap all clocks, for heat or a weak supply: then this is what holds. */
 	qb_text_format(path, sizeof(path), POLICY_DIR "bios_limit", policy->number);
 	if (qb_file_read_number(path, &limit, NULL) == 0 && limit > 0 && limit < base)

@@ -91,6 +91,12 @@ static void test_base_by_cppc(void **state)
 	put_policy(0, "amd-pstate-epp\n", "4900000\n");
 	tree_put(CPU "cpu0/acpi_cppc/nominal_freq", "3400\n");
 	assert_base("3400000");
+	/* What is not among the states is not the base. */
+	tree_begin();
+	put_policy(0, "acpi-cpufreq\n", "4900000\n");
+	put(0, "scaling_available_frequencies", "3400000 1800000 \n");
+	tree_put(CPU "cpu0/acpi_cppc/nominal_freq", "3394\n");
+	assert_base("3400000");
 	/* Firmware that does not know it writes 0. */
 	tree_begin();
 	put_policy(0, "amd-pstate-epp\n", "4900000\n");
