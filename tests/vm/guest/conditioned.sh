@@ -41,6 +41,16 @@ shots_of_managed() {
 		echo "$irq $(shot "$irq/smp_affinity" "${1:-/tmp/during}")"
 	done
 }
+# kept_awake: the CPUs where the slow idle state was off, and no other was
+kept_awake() {
+	for off in /sys/devices/system/cpu/cpu*/cpuidle/state*/disable; do
+		[ "$(shot "$off")" = 1 ] || continue
+		cpu=${off#*/cpu/cpu}
+		[ "$(cat "${off%disable}latency")" = 100 ] && printf '%d ' "${cpu%%/*}" || echo "$off too"
+	done
+}
+# wake_up CPU: the latency that was asked for it
+wake_up() { shot "/sys/devices/system/cpu/cpu$1/power/pm_qos_resume_latency_us"; }
 
 # Governors that somebody tuned: the kernel forgets that when the last policy leaves them.
 echo 12345 >$policies/schedutil/rate_limit_us
@@ -55,14 +65,19 @@ is "default: one CPU" "$(words "$cpus" | wc -w)" 1
 is "default: an isolated partition" "$(partition)" isolated
 is "default: its sibling idles in the partition" "$(members "$quiet" | wc -w)" 2
 is "default: memory of its own node" "$(cat /tmp/during.mems)" "bind:$(cd "/sys/devices/system/cpu/cpu$cpus" && echo node* | tr -dc 0-9)"
+is "default: its cores do not sleep deeply, all others may" "$(kept_awake)" "$(members "$quiet")"
+is "default: no latency is asked of the kernel" "$(wake_up "$cpus") $(shot /dev/cpu_dma_latency)" "0 2000000000"
 
 judge two -n 2
 is "two: two CPUs" "$(words "$cpus" | wc -w)" 2
 is "two: on two cores" "$(members "$quiet" | wc -w)" 4
 is "two: a root partition, which balances" "$(partition)" root
 
-judge given -c 6-7 -s cpus.smt=share
+judge given -c 6-7 -s cpus.smt=share -s idle.max_latency=keep -s idle.resume_latency=0 -s idle.dma_latency=5us
 is "given: exactly those CPUs" "$cpus" 6-7
+is "given: idle states are kept" "$(kept_awake)" ""
+is "given: its CPUs wake up at once, others as they like" "$(wake_up 6) $(wake_up 7) $(wake_up 5)" "n/a n/a 0"
+is "given: and all within 5 us" "$(shot /dev/cpu_dma_latency)" 5
 
 # The same twice at once: the second waits for the first; both leave the host as it was.
 quietbench run -p default -- observe sleep 3 2>/tmp/first.err &
