@@ -41,7 +41,8 @@ static enum qb_verdict judge(const struct qb_steps *steps, const struct qb_step 
 	char now[QB_TEXT_MAX];
 	int r;
 
-	if (!step->before || (!step->intent && step->wanted))
+	/* What the writes of others move is ours to put back even where we had none to make. */
+	if (!step->before || (!step->intent && step->wanted && !qb_levers[step->lever].coupled))
 		return QB_VERDICT_NONE;
 	r = qb_lever_exists(step->lever, &step->unit, NULL);
 	if (r == 0)
@@ -118,7 +119,10 @@ static bool arrives(const struct qb_step *step, char *now, size_t size, int *lef
 	return true;
 }
 
-/* Has everything coupled that we put back arrived? In the last round what has not is a failure. */
+/*
+ * Has everything coupled arrived: what we put back, and what stood right but may have been moved by
+ * that? In the last round what has not is a failure.
+ */
 static bool all_back(struct undo *u, bool last)
 {
 	int left_ms = QB_SETTLE_MS;
@@ -127,9 +131,11 @@ static bool all_back(struct undo *u, bool last)
 	for (size_t i = 0; i < u->steps->n; i++) {
 		struct qb_step *step = &u->steps->v[i];
 		char now[QB_TEXT_MAX], why[QB_ERROR_MAX];
+		bool back = step->verdict == QB_VERDICT_OURS
+				    ? step->restored == QB_RESTORED_YES
+				    : step->verdict == QB_VERDICT_ALREADY && !last;
 
-		if (step->verdict != QB_VERDICT_OURS || !qb_levers[step->lever].coupled ||
-			step->restored != QB_RESTORED_YES ||
+		if (!back || !qb_levers[step->lever].coupled ||
 			arrives(step, now, sizeof(now), &left_ms))
 			continue;
 		all = false;
@@ -144,8 +150,9 @@ static bool all_back(struct undo *u, bool last)
 }
 
 /*
- * Attributes clamp each other (a lower limit written while the upper one is still ours): what is
- * not back when everything stands is written once more.
+ * Attributes clamp each other (a lower limit written while the upper one is still ours), and putting
+ * one back may move another that was right: what is not back when everything stands is written
+ * once more.
  */
 static void second_round(struct undo *u)
 {
@@ -155,9 +162,13 @@ static void second_round(struct undo *u)
 		struct qb_step *step = &u->steps->v[i];
 		char now[QB_TEXT_MAX];
 
-		if (step->verdict == QB_VERDICT_OURS && step->undoing < CRASHES_MAX &&
-			qb_levers[step->lever].coupled && !is_back(step, now, sizeof(now), NULL))
-			put_back(u, i);
+		if ((step->verdict != QB_VERDICT_OURS && step->verdict != QB_VERDICT_ALREADY) ||
+			step->undoing >= CRASHES_MAX || !qb_levers[step->lever].coupled ||
+			is_back(step, now, sizeof(now), NULL))
+			continue;
+		step->verdict = QB_VERDICT_OURS;
+		mark(u, i, QB_MARK_VERDICT, step->verdict, NULL);
+		put_back(u, i);
 	}
 	all_back(u, true);
 }

@@ -100,6 +100,9 @@ static void judge_step(struct qb_steps *steps, struct qb_step *step)
 	step->verdict = QB_VERDICT_NONE;
 	step->restored = QB_RESTORED_NONE;
 	step->undoing = 0;
+	/* What is as it should be already we see for ourselves, and remember. */
+	if (step->status == QB_STATUS_UNCHANGED && step->wanted)
+		step->status = QB_STATUS_PLANNED;
 	if (qb_levers[step->lever].where != QB_LEVER_HOST || step->status != QB_STATUS_PLANNED)
 		return;
 	if (step->wanted && qb_lever_judge(step->lever, &step->unit, step->wanted, &why) < 0) {
