@@ -3,17 +3,16 @@
 #include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
-#include <ctype.h>
 #include <errno.h>
 #include <host/irqbalance.h>
 #include <host/irqs.h>
 #include <levers/irqs.h>
+#include <levers/planning.h>
 
 #define NO_HOUSE "the benchmark has every CPU: none is left to take interrupts"
 
 struct irqs {
-	struct qb_cpus away;  /* the benchmark's CPUs and their reserved siblings */
-	struct qb_cpus house; /* what takes the interrupts instead */
+	struct qb_house house;
 	struct qb_steps *steps;
 };
 
@@ -30,9 +29,9 @@ static int plan_irqbalance(const struct qb_profile *profile, const struct irqs *
 	if (qb_irqbalance_find(&pid, NULL) < 0)
 		return qb_steps_refuse(
 			irqs->steps, lever, QB_STATUS_UNCHANGED, "irqbalance is not running");
-	if (!stop && qb_cpus_empty(&irqs->house))
+	if (!stop && qb_cpus_empty(&irqs->house.house))
 		return qb_steps_refuse(irqs->steps, lever, QB_STATUS_UNSUPPORTED, NO_HOUSE);
-	if (!stop && qb_cpus_format_list(&irqs->away, wanted + 1, sizeof(wanted) - 1) < 0)
+	if (!stop && qb_cpus_format_list(&irqs->house.away, wanted + 1, sizeof(wanted) - 1) < 0)
 		return qb_steps_refuse(irqs->steps, lever, QB_STATUS_UNSUPPORTED,
 			"the list of the benchmark's CPUs is too long for irqbalance");
 	/* What was before only root may ask: the monitor does. */
@@ -41,32 +40,13 @@ static int plan_irqbalance(const struct qb_profile *profile, const struct irqs *
 		       : -ENOMEM;
 }
 
-/*
- * Where an interrupt with this mask is to go, written as wide as the kernel wrote it. False: it
- * stays, because it does not touch the benchmark's CPUs.
- */
-static bool must_move(const struct irqs *irqs, const char *before, char *ret, size_t size)
-{
-	struct qb_cpus mask;
-	unsigned width = 0;
-
-	if (qb_cpus_parse_hex(before, &mask) < 0 || !qb_cpus_intersect(&mask, &irqs->away))
-		return false;
-	qb_cpus_and(&mask, &irqs->house);
-	if (qb_cpus_empty(&mask))
-		mask = irqs->house;
-	for (const char *c = before; *c; c++)
-		width += isxdigit((unsigned char)*c) ? 4 : 0;
-	return qb_cpus_format_hex(&mask, width, ret, size) == 0;
-}
-
 static int plan_default(const struct irqs *irqs)
 {
 	char before[QB_TEXT_MAX], wanted[QB_TEXT_MAX];
 
 	/* Without the file there is no default to change. */
 	if (qb_file_read(QB_IRQ_DIR "/default_smp_affinity", before, sizeof(before), NULL) < 0 ||
-		!must_move(irqs, before, wanted, sizeof(wanted)))
+		!qb_house_clear_mask(&irqs->house, before, wanted, sizeof(wanted)))
 		return 0;
 	return qb_steps_add(irqs->steps, QB_LEVER_IRQ_DEFAULT, qb_unit_none(), before, wanted)
 		       ? 0
@@ -83,7 +63,7 @@ static int plan_irq(const struct irqs *irqs, unsigned number)
 	/* It may vanish at any moment: a device went. Then there is nothing to move. */
 	qb_text_format(path, sizeof(path), QB_IRQ_DIR "/%u/smp_affinity", number);
 	if (qb_file_read(path, before, sizeof(before), NULL) < 0 ||
-		!must_move(irqs, before, wanted, sizeof(wanted)) ||
+		!qb_house_clear_mask(&irqs->house, before, wanted, sizeof(wanted)) ||
 		qb_irq_look(number, &irq, NULL) < 0)
 		return 0;
 	/* Unused ones follow the default mask once they get a handler. */
@@ -108,7 +88,7 @@ static int plan_move(const struct irqs *irqs, struct qb_error *err)
 	size_t n;
 	int r;
 
-	if (qb_cpus_empty(&irqs->house))
+	if (qb_cpus_empty(&irqs->house.house))
 		return qb_steps_refuse(irqs->steps, QB_LEVER_IRQ, QB_STATUS_UNSUPPORTED, NO_HOUSE);
 	r = qb_dir_numbers(QB_IRQ_DIR, "", &numbers, &n, err);
 	if (r == -ENOMEM)
@@ -127,13 +107,10 @@ static int plan_move(const struct irqs *irqs, struct qb_error *err)
 
 int qb_irqs_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err)
 {
-	const struct qb_selection *selection = wish->selection;
-	struct irqs irqs = {.away = selection->bench, .house = selection->house, .steps = steps};
+	struct irqs irqs = {.steps = steps};
 	int r;
 
-	qb_cpus_or(&irqs.away, &selection->reserved);
-	qb_cpus_and(&irqs.house, &wish->topology->online);
-	qb_cpus_andnot(&irqs.house, &irqs.away);
+	qb_house_find(wish, &irqs.house);
 	r = plan_irqbalance(wish->profile, &irqs);
 	if (r == 0 && wish->profile->set[QB_KEY_IRQS_MOVE].number)
 		r = plan_move(&irqs, err);

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* planning.h: steps from what is read, and CPUs that are to be left. */
+#include <base/macros.h>
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <levers/planning.h>
+
+bool qb_plan_asks(const struct qb_wish *wish, enum qb_key key)
+{
+	return !qb_setting_is(&wish->profile->set[key], "keep");
+}
+
+const char *qb_plan_number(const struct qb_wish *wish, enum qb_key key, char buf[24])
+{
+	if (!qb_plan_asks(wish, key))
+		return NULL;
+	snprintf(buf, 24, "%" PRId64, wish->profile->set[key].number);
+	return buf;
+}
+
+int qb_plan_add(struct qb_steps *steps, unsigned lever, struct qb_unit unit, const char *wanted,
+	const char *absent)
+{
+	int r = qb_lever_plan(steps, lever, unit, wanted);
+
+	if (r == 0 && wanted)
+		return qb_steps_refuse(steps, lever, QB_STATUS_UNSUPPORTED, "%s", absent);
+	return r < 0 ? r : 0;
+}
+
+int qb_plan_numbers(const struct qb_wish *wish, struct qb_steps *steps,
+	const struct qb_plan_number *rows, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		char number[24];
+		const char *wanted = qb_plan_number(wish, rows[i].key, number);
+
+		if (wanted)
+			r = qb_plan_add(
+				steps, rows[i].lever, qb_unit_none(), wanted, rows[i].absent);
+	}
+	return r;
+}
+
+static int is_name(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+int qb_plan_each_name(const char *dir, int (*each)(void *data, const char *name), void *data)
+{
+	struct dirent **names;
+	int n = scandir(dir, &names, is_name, alphasort), r = 0;
+
+	if (n < 0)
+		return errno == ENOMEM ? -ENOMEM : 0;
+	for (int i = 0; i < n; i++) {
+		if (r == 0)
+			r = each(data, names[i]->d_name);
+		free(names[i]);
+	}
+	free(names);
+	return r;
+}
+
+void qb_house_find(const struct qb_wish *wish, struct qb_house *ret)
+{
+	ret->away = wish->selection->bench;
+	qb_cpus_or(&ret->away, &wish->selection->reserved);
+	ret->house = wish->selection->house;
+	qb_cpus_and(&ret->house, &wish->topology->online);
+	qb_cpus_andnot(&ret->house, &ret->away);
+}
+
+bool qb_house_clear(const struct qb_house *house, struct qb_cpus *set)
+{
+	if (!qb_cpus_intersect(set, &house->away))
+		return false;
+	qb_cpus_and(set, &house->house);
+	if (qb_cpus_empty(set))
+		*set = house->house;
+	return true;
+}
+
+bool qb_house_clear_mask(const struct qb_house *house, const char *before, char *ret, size_t size)
+{
+	struct qb_cpus mask;
+	unsigned width = 0;
+
+	if (qb_cpus_parse_hex(before, &mask) < 0 || !qb_house_clear(house, &mask))
+		return false;
+	for (const char *c = before; *c; c++)
+		width += isxdigit((unsigned char)*c) ? 4 : 0;
+	return qb_cpus_format_hex(&mask, width, ret, size) == 0;
+}
