@@ -74,9 +74,11 @@ enum qb_lever_id {
 	QB_LEVER_WATCHDOG_CPUS,
 	QB_LEVER_TIMER_MIGRATION,
 	QB_LEVER_WORKQUEUES,
+	QB_LEVER_WORKQUEUE, /* one that has a name and a mask of its own */
 	QB_LEVER_STAT_INTERVAL,
 	QB_LEVER_AUTOGROUP,
-	QB_LEVER_NETWORK,
+	QB_LEVER_NETWORK,      /* a queue's rps_cpus */
+	QB_LEVER_NETWORK_SEND, /* and xps_cpus */
 	QB_LEVER_PARANOID,
 	QB_LEVER_KPTR_RESTRICT,
 	QB_LEVER_SAMPLE_RATE,
@@ -85,11 +87,14 @@ enum qb_lever_id {
 	QB_LEVER_THP,
 	QB_LEVER_THP_DEFRAG,
 	QB_LEVER_THP_SHMEM,
+	QB_LEVER_MIN_FREE,
 	QB_LEVER_KSM,
 	QB_LEVER_NUMA_BALANCING,
 	QB_LEVER_COMPACTION,
 	QB_LEVER_ZONE_RECLAIM,
+	QB_LEVER_DIRTY_BYTES,
 	QB_LEVER_DIRTY_RATIO,
+	QB_LEVER_DIRTY_BACKGROUND_BYTES,
 	QB_LEVER_DIRTY_BACKGROUND_RATIO,
 	QB_LEVER_DROP_CACHES,
 	QB_LEVER_PROCESS_LOCK,
@@ -211,6 +216,9 @@ int qb_frequency_plan(const struct qb_wish *wish, struct qb_steps *steps, struct
 int qb_idle_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 int qb_irqs_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 int qb_isolation_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
+int qb_kernel_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
+int qb_memory_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
+int qb_network_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 int qb_process_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 int qb_services_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 

@@ -23,13 +23,25 @@ int qb_plan_wish_everything(struct qb_profile *profile, struct qb_error *err)
 		{QB_KEY_IDLE_DMA_LATENCY, "10us"},
 		{QB_KEY_IRQS_MOVE, "true"},
 		{QB_KEY_IRQS_IRQBALANCE, "ban"},
+		{QB_KEY_IRQS_NETWORK, "housekeeping"},
 		{QB_KEY_KERNEL_NMI_WATCHDOG, "false"},
+		{QB_KEY_KERNEL_WATCHDOG, "false"},
+		{QB_KEY_KERNEL_SOFT_WATCHDOG, "false"},
+		{QB_KEY_KERNEL_WATCHDOG_CPUS, "housekeeping"},
 		{QB_KEY_KERNEL_TIMER_MIGRATION, "false"},
 		{QB_KEY_KERNEL_WORKQUEUES, "housekeeping"},
 		{QB_KEY_KERNEL_STAT_INTERVAL, "120s"},
+		{QB_KEY_KERNEL_AUTOGROUP, "false"},
 		{QB_KEY_MEMORY_THP, "never"},
+		{QB_KEY_MEMORY_THP_DEFRAG, "never"},
+		{QB_KEY_MEMORY_THP_SHMEM, "never"},
 		{QB_KEY_MEMORY_KSM, "false"},
 		{QB_KEY_MEMORY_NUMA_BALANCING, "false"},
+		{QB_KEY_MEMORY_COMPACTION, "0"},
+		{QB_KEY_MEMORY_ZONE_RECLAIM, "0"},
+		{QB_KEY_MEMORY_DIRTY_RATIO, "10"},
+		{QB_KEY_MEMORY_DIRTY_BACKGROUND_RATIO, "5"},
+		{QB_KEY_MEMORY_DROP_CACHES, "true"},
 		{QB_KEY_PROCESS_PIN, "true"},
 		{QB_KEY_PROCESS_ASLR, "false"},
 		{QB_KEY_PROCESS_NUMA, "bind"},
@@ -37,6 +49,10 @@ int qb_plan_wish_everything(struct qb_profile *profile, struct qb_error *err)
 		{QB_KEY_SERVICES_STOP, "[cron.service]"},
 		{QB_KEY_SERVICES_FREEZE, "[cron.service]"},
 		{QB_KEY_SERVICES_INHIBIT, "true"},
+		{QB_KEY_PERF_PARANOID, "2"},
+		{QB_KEY_PERF_KPTR_RESTRICT, "0"},
+		{QB_KEY_PERF_MAX_SAMPLE_RATE, "100000"},
+		{QB_KEY_PERF_CPU_PERCENT, "25"},
 	};
 
 	for (size_t i = 0; i < QB_ARRAY_SIZE(wishes); i++) {
@@ -88,7 +104,8 @@ int qb_plan_make(const struct qb_wish *wish, struct qb_steps *steps, struct qb_e
 {
 	static int (*const families[])(
 		const struct qb_wish *, struct qb_steps *, struct qb_error *) = {qb_frequency_plan,
-		qb_isolation_plan, qb_irqs_plan, qb_idle_plan, qb_process_plan, qb_services_plan};
+		qb_isolation_plan, qb_irqs_plan, qb_network_plan, qb_kernel_plan, qb_memory_plan,
+		qb_idle_plan, qb_process_plan, qb_services_plan};
 
 	for (size_t i = 0; i < QB_ARRAY_SIZE(families); i++) {
 		int r = families[i](wish, steps, err);

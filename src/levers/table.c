@@ -17,12 +17,18 @@
 #include <levers/idle.h>
 #include <levers/irqs.h>
 #include <levers/isolation.h>
+#include <levers/kernel.h>
+#include <levers/memory.h>
 #include <levers/services.h>
 #include <quietbench/lever.h>
 
-#define POLICY(file) "/sys/devices/system/cpu/cpufreq/policy%u/" file
-#define CPU(file)    "/sys/devices/system/cpu/cpu%u/" file
-#define UNCORE(file) "/sys/devices/system/cpu/intel_uncore_frequency/%s/" file
+#define POLICY(file)	 "/sys/devices/system/cpu/cpufreq/policy%u/" file
+#define CPU(file)	 "/sys/devices/system/cpu/cpu%u/" file
+#define UNCORE(file)	 "/sys/devices/system/cpu/intel_uncore_frequency/%s/" file
+#define KERNEL(file)	 "/proc/sys/kernel/" file
+#define VM(file)	 "/proc/sys/vm/" file
+#define HUGE_PAGES(file) "/sys/kernel/mm/transparent_hugepage/" file
+#define QUEUE(file)	 "/sys/class/net/%s/queues/%s/" file
 
 /* clang-format off */
 #define NUMBER(low, high) {QB_VALUE_NUMBER, (low), (high), NULL}
@@ -33,6 +39,7 @@
 #define KEY(id) .key = QB_KEY_##id
 #define SAFE .risk = QB_RISK_SAFE
 #define DISRUPTIVE .risk = QB_RISK_DISRUPTIVE
+#define EXPOSING .risk = QB_RISK_EXPOSING
 /* A key whose lever this version does not have. */
 #define LATER(id, words) {KEY(id), .part = "", .text = (words), .where = QB_LEVER_LATER}
 /* A lever that the benchmark's own process applies to itself before exec. */
@@ -201,32 +208,132 @@ const struct qb_lever qb_levers[QB_LEVER_COUNT] = {
 	.unit = QB_UNIT_HOST, .spec = WORD(NULL), .apply = 90, .restore = 12,
 	.ops = &qb_dma_latency_ops},
 
-[QB_LEVER_WATCHDOG] = LATER(KERNEL_WATCHDOG, "both lockup detectors"),
-[QB_LEVER_NMI_WATCHDOG] = LATER(KERNEL_NMI_WATCHDOG, "the hard lockup detector off"),
-[QB_LEVER_SOFT_WATCHDOG] = LATER(KERNEL_SOFT_WATCHDOG, "the soft lockup detector off"),
-[QB_LEVER_WATCHDOG_CPUS] = LATER(KERNEL_WATCHDOG_CPUS,
-	"the lockup detectors on the housekeeping CPUs"),
-[QB_LEVER_TIMER_MIGRATION] = LATER(KERNEL_TIMER_MIGRATION, "timers stay where they were started"),
-[QB_LEVER_WORKQUEUES] = LATER(KERNEL_WORKQUEUES, "unbound kernel work on the housekeeping CPUs"),
-[QB_LEVER_STAT_INTERVAL] = LATER(KERNEL_STAT_INTERVAL, "memory statistics less often"),
-[QB_LEVER_AUTOGROUP] = LATER(KERNEL_AUTOGROUP, "one share of the CPU per session"),
-[QB_LEVER_NETWORK] = LATER(IRQS_NETWORK, "packets are handled on the housekeeping CPUs"),
-[QB_LEVER_PARANOID] = LATER(PERF_PARANOID, "who may use perf"),
-[QB_LEVER_KPTR_RESTRICT] = LATER(PERF_KPTR_RESTRICT, "who may see kernel addresses"),
-[QB_LEVER_SAMPLE_RATE] = LATER(PERF_MAX_SAMPLE_RATE, "perf's sampling rate"),
-[QB_LEVER_CPU_PERCENT] = LATER(PERF_CPU_PERCENT, "how much of a CPU perf may take"),
+/* Each of the three switches changes what the others read: the master comes first, both ways. */
+[QB_LEVER_WATCHDOG] = {KEY(KERNEL_WATCHDOG), .part = "", SAFE, .coupled = true,
+	.text = "both lockup detectors",
+	.unit = QB_UNIT_HOST, .path = KERNEL("watchdog"),
+	.spec = NUMBER(0, 1), .apply = 51, .restore = 36},
+[QB_LEVER_NMI_WATCHDOG] = {KEY(KERNEL_NMI_WATCHDOG), .part = "", SAFE, .coupled = true,
+	.text = "the hard lockup detector; it takes a hardware counter",
+	.unit = QB_UNIT_HOST, .path = KERNEL("nmi_watchdog"),
+	.spec = NUMBER(0, 1), .apply = 52, .restore = 37, .ops = &qb_detector_ops},
+[QB_LEVER_SOFT_WATCHDOG] = {KEY(KERNEL_SOFT_WATCHDOG), .part = "", SAFE, .coupled = true,
+	.text = "the soft lockup detector",
+	.unit = QB_UNIT_HOST, .path = KERNEL("soft_watchdog"),
+	.spec = NUMBER(0, 1), .apply = 52, .restore = 37, .ops = &qb_detector_ops},
+[QB_LEVER_WATCHDOG_CPUS] = {KEY(KERNEL_WATCHDOG_CPUS), .part = "", SAFE, .coupled = true,
+	.text = "the CPUs whose lockups are noticed",
+	.unit = QB_UNIT_HOST, .path = KERNEL("watchdog_cpumask"),
+	.spec = LIST, .apply = 53, .restore = 38},
+[QB_LEVER_TIMER_MIGRATION] = {KEY(KERNEL_TIMER_MIGRATION), .part = "", SAFE,
+	.text = "timers may move to CPUs that are awake",
+	.unit = QB_UNIT_HOST, .path = KERNEL("timer_migration"),
+	.spec = NUMBER(0, 1), .apply = 54, .restore = 39},
+/* Before a partition is made and after it is gone: the kernel cuts this mask by it. */
+[QB_LEVER_WORKQUEUES] = {KEY(KERNEL_WORKQUEUES), .part = "", SAFE,
+	.text = "the CPUs of unbound kernel work",
+	.unit = QB_UNIT_HOST, .path = "/sys/devices/virtual/workqueue/cpumask",
+	.spec = MASK, .apply = 50, .restore = 35, .ops = &qb_workqueues_ops},
+[QB_LEVER_WORKQUEUE] = {KEY(KERNEL_WORKQUEUES), .part = "", SAFE,
+	.text = "the CPUs of one kind of kernel work, such as writeback",
+	.unit = QB_UNIT_NAMED, .path = "/sys/devices/virtual/workqueue/%s/cpumask",
+	.spec = MASK, .apply = 50, .restore = 35},
+[QB_LEVER_STAT_INTERVAL] = {KEY(KERNEL_STAT_INTERVAL), .part = "", SAFE,
+	.text = "seconds between two gatherings of memory statistics",
+	.unit = QB_UNIT_HOST, .path = VM("stat_interval"),
+	.spec = NUMBER(1, 3600), .apply = 54, .restore = 39},
+[QB_LEVER_AUTOGROUP] = {KEY(KERNEL_AUTOGROUP), .part = "", SAFE,
+	.text = "one share of the CPU per session",
+	.unit = QB_UNIT_HOST, .path = KERNEL("sched_autogroup_enabled"),
+	.spec = NUMBER(0, 1), .apply = 54, .restore = 39},
+[QB_LEVER_NETWORK] = {KEY(IRQS_NETWORK), .part = "rps_cpus", SAFE,
+	.text = "the CPUs that a receiving queue hands its packets to (RPS)",
+	.unit = QB_UNIT_NAMED, .path = QUEUE("rps_cpus"),
+	.spec = MASK, .apply = 62, .restore = 42},
+[QB_LEVER_NETWORK_SEND] = {KEY(IRQS_NETWORK), .part = "xps_cpus", SAFE,
+	.text = "the CPUs that send through a queue (XPS)",
+	.unit = QB_UNIT_NAMED, .path = QUEUE("xps_cpus"),
+	.spec = MASK, .apply = 62, .restore = 42},
+[QB_LEVER_PARANOID] = {KEY(PERF_PARANOID), .part = "", EXPOSING,
+	.text = "who may use perf",
+	.unit = QB_UNIT_HOST, .path = KERNEL("perf_event_paranoid"),
+	.spec = NUMBER(-1, 4), .apply = 54, .restore = 39},
+[QB_LEVER_KPTR_RESTRICT] = {KEY(PERF_KPTR_RESTRICT), .part = "", EXPOSING,
+	.text = "who may see kernel addresses",
+	.unit = QB_UNIT_HOST, .path = KERNEL("kptr_restrict"),
+	.spec = NUMBER(0, 2), .apply = 54, .restore = 39},
+/* The rate refuses to be written while the percentage is 0 or 100: before it on the way there,
+ * after it on the way back, and what is left of that is the rate's ops. */
+[QB_LEVER_SAMPLE_RATE] = {KEY(PERF_MAX_SAMPLE_RATE), .part = "", SAFE, .coupled = true,
+	.text = "perf's samples per second, at most",
+	.unit = QB_UNIT_HOST, .path = KERNEL("perf_event_max_sample_rate"),
+	.spec = NUMBER(1, 1000000), .apply = 54, .restore = 39, .ops = &qb_sample_rate_ops},
+[QB_LEVER_CPU_PERCENT] = {KEY(PERF_CPU_PERCENT), .part = "", SAFE, .coupled = true,
+	.text = "how much of a CPU perf's samples may take; above it the kernel lowers the rate",
+	.unit = QB_UNIT_HOST, .path = KERNEL("perf_cpu_time_max_percent"),
+	.spec = NUMBER(0, 100), .apply = 55, .restore = 38},
 
-[QB_LEVER_THP] = LATER(MEMORY_THP, "transparent huge pages"),
-[QB_LEVER_THP_DEFRAG] = LATER(MEMORY_THP_DEFRAG, "who waits for a huge page"),
-[QB_LEVER_THP_SHMEM] = LATER(MEMORY_THP_SHMEM, "huge pages of shared memory"),
-[QB_LEVER_KSM] = LATER(MEMORY_KSM, "merging of equal pages"),
-[QB_LEVER_NUMA_BALANCING] = LATER(MEMORY_NUMA_BALANCING, "automatic page migration"),
-[QB_LEVER_COMPACTION] = LATER(MEMORY_COMPACTION, "compaction of free memory"),
-[QB_LEVER_ZONE_RECLAIM] = LATER(MEMORY_ZONE_RECLAIM, "reclaim on the own node first"),
-[QB_LEVER_DIRTY_RATIO] = LATER(MEMORY_DIRTY_RATIO, "when writers wait for the disk"),
-[QB_LEVER_DIRTY_BACKGROUND_RATIO] = LATER(MEMORY_DIRTY_BACKGROUND_RATIO,
-	"when writing back begins"),
-[QB_LEVER_DROP_CACHES] = LATER(MEMORY_DROP_CACHES, "cached files are forgotten once"),
+[QB_LEVER_THP] = {KEY(MEMORY_THP), .part = "", SAFE,
+	.text = "transparent huge pages",
+	.unit = QB_UNIT_HOST, .path = HUGE_PAGES("enabled"),
+	.spec = WORD("always madvise never"), .apply = 30, .restore = 60, .ops = &qb_choice_ops},
+[QB_LEVER_THP_DEFRAG] = {KEY(MEMORY_THP_DEFRAG), .part = "", SAFE,
+	.text = "who waits for a huge page to be put together",
+	.unit = QB_UNIT_HOST, .path = HUGE_PAGES("defrag"),
+	.spec = WORD("always defer defer+madvise madvise never"), .apply = 31, .restore = 60,
+	.ops = &qb_choice_ops},
+[QB_LEVER_THP_SHMEM] = {KEY(MEMORY_THP_SHMEM), .part = "", SAFE,
+	.text = "huge pages of shared memory",
+	.unit = QB_UNIT_HOST, .path = HUGE_PAGES("shmem_enabled"),
+	.spec = WORD("always within_size advise never deny force"), .apply = 31, .restore = 60,
+	.ops = &qb_choice_ops},
+/* A value that was written counts as an administrator's from then on, which changes how the kernel
+ * computes the next: not written if the huge pages have brought it back. */
+[QB_LEVER_MIN_FREE] = {KEY(MEMORY_THP), .part = "min_free_kbytes", SAFE, .coupled = true,
+	.text = "memory kept free; remembered, because switching huge pages computes it anew",
+	.unit = QB_UNIT_HOST, .path = VM("min_free_kbytes"),
+	.spec = NUMBER(0, INT32_MAX), .apply = 32, .restore = 61, .ops = &qb_once_ops},
+[QB_LEVER_KSM] = {KEY(MEMORY_KSM), .part = "", SAFE,
+	.text = "merging of equal pages; those merged already stay so",
+	.unit = QB_UNIT_HOST, .path = "/sys/kernel/mm/ksm/run",
+	.spec = NUMBER(0, 1), .apply = 31, .restore = 64, .ops = &qb_ksm_ops},
+[QB_LEVER_NUMA_BALANCING] = {KEY(MEMORY_NUMA_BALANCING), .part = "", SAFE,
+	.text = "automatic page migration between nodes",
+	.unit = QB_UNIT_HOST, .path = KERNEL("numa_balancing"),
+	.spec = NUMBER(0, 3), .apply = 31, .restore = 64},
+[QB_LEVER_COMPACTION] = {KEY(MEMORY_COMPACTION), .part = "", SAFE,
+	.text = "how eagerly free memory is made contiguous; putting it back starts one compaction",
+	.unit = QB_UNIT_HOST, .path = VM("compaction_proactiveness"),
+	.spec = NUMBER(0, 100), .apply = 31, .restore = 95},
+[QB_LEVER_ZONE_RECLAIM] = {KEY(MEMORY_ZONE_RECLAIM), .part = "", SAFE,
+	.text = "reclaim on the own node first",
+	.unit = QB_UNIT_HOST, .path = VM("zone_reclaim_mode"),
+	.spec = NUMBER(0, 7), .apply = 31, .restore = 64},
+/* A write to one zeroes the other. Bytes go back first, and then a ratio that is right already is
+ * left alone; 0 bytes cannot be written at all, only come about. */
+[QB_LEVER_DIRTY_BYTES] = {KEY(MEMORY_DIRTY_RATIO), .part = "dirty_bytes", DISRUPTIVE,
+	.coupled = true,
+	.text = "the same in bytes; remembered, because each zeroes the other",
+	.unit = QB_UNIT_HOST, .path = VM("dirty_bytes"),
+	.spec = NUMBER(0, INT64_MAX), .apply = 33, .restore = 62},
+[QB_LEVER_DIRTY_RATIO] = {KEY(MEMORY_DIRTY_RATIO), .part = "", DISRUPTIVE, .coupled = true,
+	.text = "how much of memory may wait to be written before writers wait for the disk",
+	.unit = QB_UNIT_HOST, .path = VM("dirty_ratio"),
+	.spec = NUMBER(0, 100), .apply = 33, .restore = 63, .ops = &qb_once_ops},
+[QB_LEVER_DIRTY_BACKGROUND_BYTES] = {KEY(MEMORY_DIRTY_BACKGROUND_RATIO),
+	.part = "dirty_background_bytes", DISRUPTIVE, .coupled = true,
+	.text = "the same in bytes; remembered, because each zeroes the other",
+	.unit = QB_UNIT_HOST, .path = VM("dirty_background_bytes"),
+	.spec = NUMBER(0, INT64_MAX), .apply = 33, .restore = 62},
+[QB_LEVER_DIRTY_BACKGROUND_RATIO] = {KEY(MEMORY_DIRTY_BACKGROUND_RATIO), .part = "", DISRUPTIVE,
+	.coupled = true,
+	.text = "how much of memory may wait to be written before writing back begins",
+	.unit = QB_UNIT_HOST, .path = VM("dirty_background_ratio"),
+	.spec = NUMBER(0, 100), .apply = 33, .restore = 63, .ops = &qb_once_ops},
+[QB_LEVER_DROP_CACHES] = {KEY(MEMORY_DROP_CACHES), .part = "", DISRUPTIVE,
+	.text = "cached files are forgotten once, before the run; nothing is put back",
+	.unit = QB_UNIT_HOST, .path = VM("drop_caches"),
+	.spec = WORD("dropped"), .apply = 95, .ops = &qb_drop_caches_ops},
 [QB_LEVER_PROCESS_LOCK] = LATER(PROCESS_LOCK, "the benchmark's memory is not swapped out"),
 
 [QB_LEVER_CACHE_L3] = LATER(CACHE_L3, "a part of the L3 cache for the benchmark alone"),

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * lever.h: which CPUs handle packets: those that the receiving one hands them to (RPS), and those
+ * that a sending queue serves (XPS). An empty mask means off, and stays.
+ */
+#include <base/macros.h>
+#include <base/text.h>
+#include <errno.h>
+#include <levers/planning.h>
+
+#define NET "/sys/class/net"
+
+struct network {
+	struct qb_steps *steps;
+	struct qb_house house;
+	const char *interface;
+};
+
+/* A queue without such a mask (an interface with one queue has no XPS: ENOENT) has no step. */
+static int plan_queue(void *data, const char *queue)
+{
+	const struct network *net = data;
+	const unsigned lever = *queue == 'r' ? QB_LEVER_NETWORK : QB_LEVER_NETWORK_SEND;
+	struct qb_unit unit = qb_unit_none();
+	char before[QB_TEXT_MAX], wanted[QB_TEXT_MAX];
+
+	if (!qb_text_format(unit.name, sizeof(unit.name), "%s/%s", net->interface, queue) ||
+		qb_lever_read(lever, &unit, before, sizeof(before), NULL) < 0 ||
+		!qb_house_clear_mask(&net->house, before, wanted, sizeof(wanted)))
+		return 0;
+	return qb_steps_add(net->steps, lever, unit, before, wanted) ? 0 : -ENOMEM;
+}
+
+static int plan_interface(void *data, const char *name)
+{
+	struct network *net = data;
+	char dir[128];
+
+	net->interface = name;
+	return qb_text_format(dir, sizeof(dir), NET "/%s/queues", name)
+		       ? qb_plan_each_name(dir, plan_queue, net)
+		       : 0;
+}
+
+int qb_network_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err)
+{
+	struct network net = {.steps = steps};
+	const size_t n_before = steps->n;
+	int r;
+
+	if (!qb_plan_asks(wish, QB_KEY_IRQS_NETWORK))
+		return 0;
+	qb_house_find(wish, &net.house);
+	if (qb_cpus_empty(&net.house.house))
+		r = qb_steps_refuse(steps, QB_LEVER_NETWORK, QB_STATUS_UNSUPPORTED,
+			"the benchmark has every CPU: none is left to handle packets");
+	else
+		r = qb_plan_each_name(NET, plan_interface, &net);
+	if (r == 0 && steps->n == n_before)
+		r = qb_steps_refuse(steps, QB_LEVER_NETWORK, QB_STATUS_UNCHANGED,
+			"no network queue is set to use the benchmark's CPUs");
+	return r < 0 ? qb_error_errno(err, -r, "plan the network queues") : 0;
+}
