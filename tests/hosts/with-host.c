@@ -52,6 +52,7 @@ static const struct {
 	{"sys/devices/virtual/workqueue", ABSENT_EMPTY},
 	{"sys/devices/virtual/dmi", ABSENT_EMPTY},
 	{"sys/class/dmi", ABSENT_EMPTY},
+	{"sys/class/net", ABSENT_EMPTY},
 	{"sys/hypervisor", ABSENT_EMPTY},
 	{"sys/fs/cgroup", ABSENT_EMPTY},
 	{"sys/kernel/irq", ABSENT_EMPTY},

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The rest of a host: /proc/cpuinfo and stat, sysctls, memory and workqueue knobs, cgroups, DMI.
+# The rest of a host: /proc/cpuinfo and stat, sysctls, memory and workqueue knobs, network queues, cgroups, DMI.
 package Kernel;
 use strict;
 use warnings;
@@ -21,7 +21,7 @@ my %SHOWN = (
 	'vm/compact_unevictable_allowed' => 1,
 );
 my %SYSCTL = (
-	'kernel/watchdog' => 1, 'kernel/soft_watchdog' => 1, 'kernel/nmi_watchdog' => 1,
+	'kernel/watchdog' => 1, 'kernel/soft_watchdog' => 1,
 	'kernel/watchdog_thresh' => 10, 'kernel/timer_migration' => 1,
 	'kernel/sched_autogroup_enabled' => 1, 'kernel/sched_rt_period_us' => 1000000,
 	'kernel/sched_rt_runtime_us' => 950000, 'kernel/sched_schedstats' => 0,
@@ -44,6 +44,7 @@ sub write_kernel
 	_write_sysctls($tree, $m);
 	_write_memory($tree);
 	_write_workqueues($tree, $m);
+	_write_network($tree, $m);
 	_write_cgroups($tree, $m);
 	_write_dmi($tree, $m);
 	_write_cpuinfo($tree, $m);
@@ -64,6 +65,7 @@ sub _write_sysctls
 	$tree->rw("proc/sys/$_", $SYSCTL{$_}) for keys %SYSCTL;
 	$tree->ro('proc/sys/kernel/osrelease', $release);
 	$tree->rw('proc/sys/kernel/hostname', $m->{name});
+	$tree->rw('proc/sys/kernel/nmi_watchdog', $m->{guest} ? 0 : 1); # no counters in a guest
 	$tree->rw('proc/sys/kernel/watchdog_cpumask', cpulist(0 .. $m->{width} - 1));
 	$tree->ro('proc/sys/kernel/random/boot_id',
 		'00000000-0000-4000-8000-' . unpack 'H12', pack 'a6', $m->{name});
@@ -105,6 +107,26 @@ sub _write_workqueues
 	return if $m->{kernel} ne '6.12';
 	$tree->ro("$dir/cpumask_requested", _everyone($m));
 	$tree->ro("$dir/cpumask_isolated", cpumask($m->{width}, @{ $m->{isolated_list} }));
+	return;
+}
+
+# lo and a card, which has a sending queue per CPU, up to eight, and hands on what its first queue
+# receives. In a guest the card has one queue, and hands on nothing. One queue has no XPS mask.
+sub _write_network
+{
+	my ($tree, $m) = @_;
+	my @cpus = map { $_->{number} } @{ $m->{online} };
+	my $queues = $m->{guest} ? 1 : @cpus < 8 ? scalar @cpus : 8;
+	$tree->rw('sys/class/net/lo/queues/rx-0/rps_cpus', cpumask($m->{width}));
+	$tree->folder('sys/class/net/lo/queues/tx-0');
+	my $card = 'sys/class/net/' . ($m->{guest} ? 'eth0' : 'enp1s0f0') . '/queues';
+	for my $queue (0 .. $queues - 1) {
+		$tree->rw("$card/rx-$queue/rps_cpus", $queue || $m->{guest} ? cpumask($m->{width}) : _everyone($m));
+		$tree->folder("$card/tx-$queue");
+		next if $queues == 1;
+		my @served = grep { $_ % $queues == $queue } @cpus;
+		$tree->rw("$card/tx-$queue/xps_cpus", cpumask($m->{width}, @served));
+	}
 	return;
 }
 
