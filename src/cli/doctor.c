@@ -210,12 +210,12 @@ static void print_levers(const char *heading, const struct qb_steps *steps, bool
 		if (!any)
 			qb_query_section(heading);
 		any = true;
-		qb_text_format(first, sizeof(first), "  %-24s %c  ", qb_keys[key].name,
+		qb_text_format(first, sizeof(first), "  %-29s %c  ", qb_keys[key].name,
 			qb_lines_risk((unsigned)finding.lever));
 		qb_text_format(text, sizeof(text), "%s%s%s", available ? qb_keys[key].help : "",
 			available && finding.reason ? "; " : "",
 			finding.reason ? finding.reason : "");
-		qb_lines_wrap(stdout, first, "                              ", text);
+		qb_lines_wrap(stdout, first, "                                   ", text);
 	}
 }
 
