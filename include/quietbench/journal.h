@@ -39,6 +39,7 @@
 #define QB_JOURNAL_PATH QB_STATE_DIR "/journal"
 #define QB_SUMMARY_PATH QB_STATE_DIR "/summary"
 #define QB_LOCK_PATH	QB_STATE_DIR "/lock"
+#define QB_DOOR_PATH	QB_STATE_DIR "/door" /* protocol.h */
 /* A file is written under this name and renamed: what has its own name is whole. */
 #define QB_JOURNAL_FRESH ".new"
 
@@ -60,11 +61,19 @@ struct qb_journal_owner {
 	char profile[64];
 	char command[128];
 	char cpus[128]; /* the benchmark's, a list */
+	bool lease;	/* an apply: the client need not live */
+	/* of a lease, in the summary: CLOCK_REALTIME, seconds; or 0, and as long as this lives */
+	int64_t until;
+	int32_t until_pid;
 };
 
-/* The benchmark in the host's care: who must be moved back or ended by a recovery. */
+/*
+ * The benchmark in the host's care: who must be moved back or ended by a recovery. A lease has none;
+ * there it is the client of apply, for where the benchmarks of its runs are moved back to.
+ */
 struct qb_journal_bench {
 	int32_t pid;
+	bool joined; /* of a run that joined: in a group of its own; never journaled */
 	uint64_t start; /* start time, as in unit.key of a task */
 	/* the cgroups it came from: v2, v1 cpuset, v1 freezer ("" when none) */
 	char origin[3][256];
@@ -90,6 +99,8 @@ int qb_journal_create(struct qb_journal *ret, const char *path,
 	const struct qb_journal_owner *owner, size_t reserve, struct qb_error *err);
 /* Bytes to reserve for these steps and `extra` more of the same mean size. */
 size_t qb_journal_room(const struct qb_steps *steps, size_t extra);
+/* Reserves more for `extra` more steps of the same mean size, if there is space. */
+void qb_journal_extend(struct qb_journal *journal, const struct qb_steps *steps, size_t extra);
 int qb_journal_step(struct qb_journal *journal, const struct qb_step *step, struct qb_error *err);
 /* `step` is the index in the order of qb_journal_step. */
 int qb_journal_mark(struct qb_journal *journal, size_t step, enum qb_mark mark, int number,

@@ -16,6 +16,7 @@
  *	PLAN     struct qb_request, profiles as sealed memfds
  *	             → PROFILE HOST SELECTION STEP… DONE        nothing has been touched
  *	APPLY        → SELECTION STEP… DONE                     the host is conditioned
+ *	LEASE    purpose LEASE only: it stays so when the client has gone   → DONE
  *	RUN      one fd (SCM_RIGHTS): the monitor's end of the throw-away socket   → DONE
  *	         the held child then sends PLACE on the other end, with SCM_CREDENTIALS of its own,
  *	         and is answered there by DONE or ERROR; it execs only after DONE
@@ -23,6 +24,15 @@
  *	BYE      the end; end of file without it means that the client died
  *
  * purpose RESTORE (`quietbench restore`): HELLO is followed by RESTORE and BYE alone.
+ *
+ * A conditioned host has a door, QB_DOOR_PATH: a socket on which its monitor listens. Whoever
+ * connects sends HELLO, as above. It is answered with DONE and `joined`, or, when the caller has no
+ * business there, by end of file; then he goes the ordinary way.
+ *
+ *	RUN      by the owner of a lease, or from inside a run: PLAN APPLY RUN RESTORE BYE as above,
+ *	         served by a monitor of its own, which only places
+ *	LEASE    by the owner of a lease: it is renewed, and the session over
+ *	RESTORE  by the owner of a lease, or root: it has ended; RESTORE and BYE follow
  *
  * The planner has the same transport on its fd 0: it reads one PLAN (with its memfds) and answers
  * PROFILE HOST PU… SELECTION STEP… and DONE, or ERROR. `quietbench plan`, `doctor`, `topology`
@@ -50,6 +60,7 @@ enum qb_message_type {
 	QB_MSG_PLACE,
 	QB_MSG_RESTORE,
 	QB_MSG_BYE,
+	QB_MSG_LEASE,
 	/* answers */
 	QB_MSG_NOTE,
 	QB_MSG_PROFILE,
@@ -71,6 +82,7 @@ struct qb_message_head {
 enum qb_purpose {
 	QB_PURPOSE_RUN,
 	QB_PURPOSE_RESTORE,
+	QB_PURPOSE_LEASE,
 };
 
 struct qb_hello {
@@ -78,6 +90,9 @@ struct qb_hello {
 	uint8_t purpose;
 	uint8_t force;	      /* restore --force */
 	int64_t lock_wait_ns; /* 0: do not wait; -1: for ever */
+	/* LEASE: how long it lasts; or, when this is 0, the process that it lasts as long as */
+	int64_t lease_ns;
+	int32_t lease_while;
 	char command[128];    /* for status and the log; not trusted, printable */
 };
 
@@ -152,6 +167,8 @@ struct qb_done {
 	uint8_t complete;  /* RESTORE: everything of ours is back */
 	uint8_t recovered; /* HELLO: leftovers of a dead session were restored first;
 			       RESTORE: the monitor died, the guardian healed */
+	uint8_t joined;	   /* HELLO: this is a session of somebody's at the door */
+	uint8_t over;	   /* RESTORE of a joined run: what it had joined has ended before it */
 	uint32_t conflicts, failures;
 };
 

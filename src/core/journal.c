@@ -171,6 +171,14 @@ size_t qb_journal_room(const struct qb_steps *steps, size_t extra)
 	return room;
 }
 
+void qb_journal_extend(struct qb_journal *journal, const struct qb_steps *steps, size_t extra)
+{
+	size_t more = qb_journal_room(steps, extra) - qb_journal_room(steps, 0);
+
+	if (posix_fallocate(journal->fd, journal->reserved, (off_t)more) == 0)
+		journal->reserved += (off_t)more;
+}
+
 int qb_journal_step(struct qb_journal *journal, const struct qb_step *step, struct qb_error *err)
 {
 	_Alignas(8) unsigned char body[QB_RECORD_MAX];

@@ -16,6 +16,7 @@ static const size_t sizes[] = {
 	[QB_MSG_PLACE] = sizeof(struct qb_message_head),
 	[QB_MSG_RESTORE] = sizeof(struct qb_message_head),
 	[QB_MSG_BYE] = sizeof(struct qb_message_head),
+	[QB_MSG_LEASE] = sizeof(struct qb_message_head),
 	[QB_MSG_NOTE] = sizeof(struct qb_note),
 	[QB_MSG_PROFILE] = sizeof(struct qb_profile_message),
 	[QB_MSG_HOST] = sizeof(struct qb_host),
@@ -242,6 +243,7 @@ static int check(struct qb_message *message, struct qb_error *err)
 	case QB_MSG_PLACE:
 	case QB_MSG_RESTORE:
 	case QB_MSG_BYE:
+	case QB_MSG_LEASE:
 	case QB_MSG_STEP:
 	case QB_MSG_DONE: break;
 	}

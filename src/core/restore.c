@@ -36,25 +36,30 @@ static int kill_benchmark(const struct qb_journal_bench *bench, struct qb_error 
 	return 0;
 }
 
-/* Survivors go before the survey: as long as they sit in the run's group it cannot be removed. */
-static int clear_benchmark(struct qb_conditioning *s, bool end,
+int qb_restore_bench(const struct qb_journal_bench *bench, bool end,
 	const struct qb_isolation_seen *seen, struct qb_error *err)
 {
 	int r;
 
-	if (!s->journal.bench.pid)
+	if (!bench->pid)
 		return 0;
 	if (!end)
-		return qb_isolation_evict(&s->journal.bench, seen, err);
-	r = qb_isolation_end(err);
-	return r < 0 ? r : kill_benchmark(&s->journal.bench, err);
+		return qb_isolation_evict(bench, seen, err);
+	r = qb_isolation_end(bench, err);
+	return r < 0 ? r : kill_benchmark(bench, err);
 }
 
-/* Journals steps that were appended after the journal was opened. */
+/*
+ * Journals steps that were appended after the journal was opened. After a long lease they are more
+ * than room was reserved for: it is tried to get more, and what does not fit says so.
+ */
 static int journal_new(struct qb_conditioning *s, struct qb_error *err)
 {
+	size_t born = s->steps.n - s->journal.n_steps;
 	int r = 0;
 
+	if (born)
+		qb_journal_extend(&s->journal, &s->steps, born);
 	for (size_t i = s->journal.n_steps; i < s->steps.n && r == 0; i++)
 		r = qb_journal_step(&s->journal, &s->steps.v[i], err);
 	return r;
@@ -83,7 +88,7 @@ static int settle_threads(
  */
 static int tidy(struct qb_error *err)
 {
-	static const char *const paths[] = {QB_SUMMARY_PATH QB_JOURNAL_FRESH, QB_SUMMARY_PATH,
+	static const char *const paths[] = {QB_DOOR_PATH, QB_SUMMARY_PATH QB_JOURNAL_FRESH, QB_SUMMARY_PATH,
 		QB_CONFLICTS_PATH QB_JOURNAL_FRESH, QB_JOURNAL_PATH QB_JOURNAL_FRESH,
 		QB_JOURNAL_PATH};
 
@@ -115,8 +120,12 @@ int qb_restore_host(struct qb_conditioning *s, bool end, const struct qb_isolati
 	*ret = (struct qb_undo_summary){0};
 	if (s->journal.fd < 0)
 		return 0;
-	/* None of these stops the undo: it is what the host needs most. */
-	if (clear_benchmark(s, end, seen, &first) < 0 ||
+	/*
+	 * None of these stops the undo: it is what the host needs most. Survivors first: as long as
+	 * they sit in the run's group it cannot be removed. The runs of a lease have clients of their
+	 * own, alive perhaps: they are never ended with it.
+	 */
+	if (qb_restore_bench(&s->journal.bench, end && !s->journal.owner.lease, seen, &first) < 0 ||
 		qb_isolation_adopt(&s->steps, &first) < 0 || journal_new(s, &first) < 0)
 		later = first;
 	qb_undo(&s->journal, &s->steps, ret);

@@ -26,6 +26,10 @@ struct qb_conditioning {
 int qb_restore_host(struct qb_conditioning *session, bool end, const struct qb_isolation_seen *seen,
 	struct qb_undo_summary *ret, struct qb_error *err);
 
+/* The first part of it alone, for a run that joined another's session. */
+int qb_restore_bench(const struct qb_journal_bench *bench, bool end,
+	const struct qb_isolation_seen *seen, struct qb_error *err);
+
 /*
  * Loads a dead session's journal into *ret. 1: there is one to restore; 0: there is none (one of
  * another boot is removed, one that was settled too); negative: it cannot be trusted.

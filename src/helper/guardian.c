@@ -47,14 +47,19 @@ static bool settled(int status)
 
 int qb_guardian_run(struct qb_helper *helper)
 {
+	struct {
+		_Atomic uint16_t pending;
+		_Atomic bool over;
+	} *shared;
 	sigset_t signals, mask;
 	int status;
 	pid_t pid;
 
-	helper->pending = mmap(NULL, sizeof(*helper->pending), PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (helper->pending == MAP_FAILED)
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
 		return EXIT_FAILURE;
+	helper->pending = &shared->pending;
+	helper->over = &shared->over;
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
 	sigaddset(&signals, SIGTERM);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* lock.h */
 #include "lock.h"
+#include "lease.h"
 #include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
@@ -60,20 +61,35 @@ static void ticket_path(unsigned number, char *buf, size_t size)
 	qb_text_format(buf, size, QUEUE_DIR "/%u", number);
 }
 
-/*
- * Is somebody alive waiting with a smaller number? Removes the tickets of the dead on the way.
- * Every ticket is flocked before it can be seen (the folder is locked), so an unlocked one is dead.
- */
+static bool is_stopped(pid_t pid)
+{
+	struct qb_task task;
+
+	return qb_task_read(pid, &task, NULL) == 0 && task.stopped;
+}
+
+/* A waiter who is stopped, or whose client is, lets the others pass until he goes on. */
+static bool passes(int ticket)
+{
+	char text[32] = "";
+	int waiter, client;
+
+	return pread(ticket, text, sizeof(text) - 1, 0) > 0 &&
+	       sscanf(text, "%d %d", &waiter, &client) == 2 &&
+	       (is_stopped(waiter) || is_stopped(client));
+}
+
+/* Is somebody alive waiting with a smaller number? Removes the tickets of the dead on the way. */
 static int somebody_before(unsigned own, bool *ret, struct qb_error *err)
 {
 	_cleanup_free_ unsigned *numbers = NULL;
+	bool before = false;
 	size_t n = 0;
 	int r = qb_dir_numbers(QUEUE_DIR, "", &numbers, &n, err);
 
 	if (r < 0)
 		return r;
-	*ret = false;
-	for (size_t i = 0; i < n && numbers[i] < own; i++) {
+	for (size_t i = 0; i < n && numbers[i] < own && !before; i++) {
 		_cleanup_close_ int fd = -1;
 		char path[64];
 
@@ -84,46 +100,50 @@ static int somebody_before(unsigned own, bool *ret, struct qb_error *err)
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 			unlink(path);
 		else
-			*ret = true;
+			before = !passes(fd);
 	}
+	*ret = before;
 	return 0;
 }
 
-/* A ticket behind all others. The folder is locked meanwhile: numbers are given one at a time. */
-static int draw_ticket(unsigned *ret_number, struct qb_error *err)
+/* Gives the ticket, a file without a name yet, a number behind all others. */
+static int number_ticket(int ticket, unsigned *ret_number, struct qb_error *err)
 {
-	_cleanup_close_ int dir = open(QUEUE_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_free_ unsigned *numbers = NULL;
-	_cleanup_close_ int fd = -1;
-	unsigned number = 0;
-	char path[64];
-	size_t n = 0;
-	int r, ticket;
+	char self[64], path[64];
 
-	if (dir < 0 || flock(dir, LOCK_EX) < 0)
-		return qb_error_errno(err, errno, "lock the queue %s", QUEUE_DIR);
-	r = qb_dir_numbers(QUEUE_DIR, "", &numbers, &n, err);
-	if (r < 0)
-		return r;
-	number = n ? numbers[n - 1] + 1 : 1;
-	ticket_path(number, path, sizeof(path));
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return qb_error_errno(err, errno, "queue up with %s", path);
-	*ret_number = number;
-	ticket = fd;
-	fd = -1;
-	return ticket;
+	qb_text_format(self, sizeof(self), "/proc/self/fd/%d", ticket);
+	for (;;) {
+		_cleanup_free_ unsigned *numbers = NULL;
+		size_t n = 0;
+		int r = qb_dir_numbers(QUEUE_DIR, "", &numbers, &n, err);
+
+		if (r < 0)
+			return r;
+		*ret_number = n ? numbers[n - 1] + 1 : 1;
+		ticket_path(*ret_number, path, sizeof(path));
+		if (linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0)
+			return 0;
+		if (errno != EEXIST)
+			return qb_error_errno(err, errno, "queue up with %s", path);
+	}
 }
 
-/* Is `pid` the process `ancestor`, or one of its descendants? */
-static bool inside(pid_t pid, pid_t ancestor)
+/* It is locked before it can be seen, so one that is seen unlocked is a dead man's. */
+static int draw_ticket(const struct qb_peer *peer, unsigned *ret_number, struct qb_error *err)
 {
-	struct qb_task task;
+	int ticket = open(QUEUE_DIR, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	int r;
 
-	while (pid > 1 && pid != ancestor)
-		pid = qb_task_read(pid, &task, NULL) < 0 ? 0 : task.ppid;
-	return pid == ancestor;
+	if (ticket < 0)
+		return qb_error_errno(err, errno, "make a ticket in %s", QUEUE_DIR);
+	if (flock(ticket, LOCK_EX | LOCK_NB) < 0 || dprintf(ticket, "%d %d\n", getpid(), peer->pid) < 0)
+		r = qb_error_errno(err, errno, "make a ticket in %s", QUEUE_DIR);
+	else
+		r = number_ticket(ticket, ret_number, err);
+	if (r == 0)
+		return ticket;
+	close(ticket);
+	return r;
 }
 
 /*
@@ -134,25 +154,15 @@ static int name_holder(const struct qb_peer *peer, char *buf, size_t size, struc
 {
 	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
 	struct qb_journal holder;
-	char since[32] = "";
-	struct tm tm;
-	time_t when;
 
 	if (qb_journal_read(&holder, QB_SUMMARY_PATH, &steps, NULL) < 0) {
 		qb_text_copy(buf, size, "another quietbench that is just starting or ending");
 		return 0;
 	}
-	when = holder.owner.since;
-	if (localtime_r(&when, &tm))
-		strftime(since, sizeof(since), "%H:%M:%S", &tm);
-	qb_text_printable(holder.owner.command);
-	qb_text_format(buf, size, "process %d of user %u, running since %s: %s",
-		holder.owner.client, holder.owner.uid, since, holder.owner.command);
-	if (inside(peer->pid, holder.owner.client))
+	qb_lease_describe(&holder.owner, buf, size);
+	if (!holder.owner.lease && qb_task_descends(peer->pid, holder.owner.client))
 		return qb_error_set(err, EDEADLK,
-			"this is inside the run of %s, which would never end: the host is quiet "
-			"already, so call the command itself (joining a run is not in this version)",
-			buf);
+			"this is inside what would have to end first: %s; a run inside it joins it", buf);
 	return 0;
 }
 
@@ -176,7 +186,7 @@ static int wait_turn(int lock, unsigned number, int64_t wait_ns, const struct qb
 
 		if (r < 0)
 			return r;
-		if (!before && qb_lock_try(lock) == 0)
+		if (!before && !is_stopped(peer->pid) && qb_lock_try(lock) == 0)
 			return 0;
 		if (wait_ns >= 0 && now_ns() >= deadline)
 			return qb_error_set(err, EWOULDBLOCK,
@@ -205,7 +215,7 @@ int qb_lock_take(int lock, int64_t wait_ns, const struct qb_peer *peer,
 		return r;
 	if (wait_ns == 0)
 		return qb_error_set(err, EWOULDBLOCK, "the host is in use by %s", holder);
-	ticket = draw_ticket(&number, err);
+	ticket = draw_ticket(peer, &number, err);
 	if (ticket < 0)
 		return ticket;
 	told(data, holder);

@@ -5,7 +5,8 @@
  * The lock is flock on one open description, opened by the guardian and inherited by the monitor:
  * it is held as long as either lives, and may be taken by either. Waiters stand in a queue of
  * ticket files, each flocked by its waiter; whoever finds no living ticket before his own may take
- * the lock. A dead waiter's flock is gone, and so is his place.
+ * the lock. A dead waiter's flock is gone, and so is his place; one who is stopped, or whose client
+ * is (Ctrl-Z), keeps his place and is passed meanwhile.
  */
 #ifndef QB_HELPER_LOCK_H
 #define QB_HELPER_LOCK_H

@@ -12,13 +12,12 @@
 /* The inode of the first PID namespace (include/linux/proc_ns.h, PROC_PID_INIT_INO). */
 #define FIRST_PID_NAMESPACE 0xEFFFFFFCu
 
-int qb_peer_identify(int session, const char *sudo_uid, struct qb_peer *ret, struct qb_error *err)
+int qb_peer_look(int session, struct qb_peer *ret, struct qb_error *err)
 {
 	struct ucred cred;
 	socklen_t size = sizeof(cred);
 	int type, pidfd;
 	socklen_t type_size = sizeof(type);
-	int64_t uid;
 
 	if (getsockopt(session, SOL_SOCKET, SO_TYPE, &type, &type_size) < 0 ||
 		type != SOCK_SEQPACKET ||
@@ -29,14 +28,29 @@ int qb_peer_identify(int session, const char *sudo_uid, struct qb_peer *ret, str
 		return qb_error_set(err, EPERM,
 			"the client is in another PID namespace (a container): run quietbench there "
 			"where its helper runs");
-	if (cred.uid != 0 && (!sudo_uid || qb_number_parse(sudo_uid, &uid) < 0 || uid != cred.uid))
-		return qb_error_set(err, EPERM,
-			"user %u is not the one whom sudo let through (SUDO_UID %s)", cred.uid,
-			sudo_uid ? sudo_uid : "is not set");
 	pidfd = (int)syscall(SYS_pidfd_open, cred.pid, 0);
 	if (pidfd < 0)
 		return qb_error_errno(err, errno, "watch the client, process %d", cred.pid);
 	*ret = (struct qb_peer){.pid = cred.pid, .uid = cred.uid, .pidfd = pidfd};
+	return 0;
+}
+
+int qb_peer_identify(int session, const char *sudo_uid, struct qb_peer *ret, struct qb_error *err)
+{
+	struct qb_peer peer;
+	int64_t uid;
+	int r = qb_peer_look(session, &peer, err);
+
+	if (r < 0)
+		return r;
+	if (peer.uid != 0 &&
+		(!sudo_uid || qb_number_parse(sudo_uid, &uid) < 0 || uid != peer.uid)) {
+		close(peer.pidfd);
+		return qb_error_set(err, EPERM,
+			"user %u is not the one whom sudo let through (SUDO_UID %s)", peer.uid,
+			sudo_uid ? sudo_uid : "is not set");
+	}
+	*ret = peer;
 	return 0;
 }
 

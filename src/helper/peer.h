@@ -13,10 +13,11 @@ struct qb_peer {
 	int pidfd; /* of the client; readable when it is dead */
 };
 
+/* Who is at the other end of a socket (SO_PEERCRED: the kernel's word, not his). */
+int qb_peer_look(int session, struct qb_peer *ret, struct qb_error *err);
 /*
- * Identifies the peer of the session socket (SO_PEERCRED: the kernel's word, not his). A peer that
- * is not root must be the one whom sudo let through: `sudo_uid` is SUDO_UID of the helper's
- * environment, NULL when sudo did not start it.
+ * The same for the session that the helper is started with, and may he be there? A peer that is not
+ * root must be the one whom sudo let through: `sudo_uid` is SUDO_UID of the helper's environment, NULL when sudo did not start it.
  */
 int qb_peer_identify(int session, const char *sudo_uid, struct qb_peer *ret, struct qb_error *err);
 /* Has the client ended? */

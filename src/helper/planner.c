@@ -144,6 +144,7 @@ static int take(struct qb_helper *helper, struct qb_message *message, struct qb_
 	case QB_MSG_PLACE:
 	case QB_MSG_RESTORE:
 	case QB_MSG_BYE:
+	case QB_MSG_LEASE:
 	case QB_MSG_PU:
 	case QB_MSG_LEFTOVER:
 		return qb_error_set(
@@ -181,6 +182,19 @@ static int converse(struct qb_helper *helper, int socket, struct qb_message *mes
 	return r;
 }
 
+/* The CPUs of a plan must be CPUs, and the house must not be the benchmark's. */
+static int judge_selection(const struct qb_selection *s, struct qb_error *err)
+{
+	struct qb_cpus quiet = s->bench;
+
+	qb_cpus_or(&quiet, &s->reserved);
+	if (qb_cpus_empty(&s->bench) || s->isolation > QB_ISOLATION_PARTITION ||
+		(s->isolation != QB_ISOLATION_NONE &&
+			(qb_cpus_empty(&s->house) || qb_cpus_intersect(&quiet, &s->house))))
+		return qb_error_set(err, EPROTO, "the planner's choice of CPUs contradicts itself");
+	return 0;
+}
+
 int qb_planner_ask(struct qb_helper *helper, struct qb_message *request, struct qb_planned *ret,
 	struct qb_error *err)
 {
@@ -196,6 +210,8 @@ int qb_planner_ask(struct qb_helper *helper, struct qb_message *request, struct 
 	waitpid(pid, &status, 0);
 	if (r == -EPROTO && WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
 		qb_error_wrap(err, "the planner died of signal %d", WTERMSIG(status));
+	if (r == 0)
+		r = judge_selection(&planned.selection, err);
 	if (r < 0)
 		qb_steps_free(&planned.steps);
 	else

@@ -15,7 +15,7 @@ struct qb_planned {
 /*
  * Hands request and memfds to a fresh planner and takes its plan. PROFILE, HOST and SELECTION are
  * passed on to the client as they come. Steps that the levers' own specification does not accept
- * become refused. Errors: the planner's own word, its crash, or silence for too long.
+ * become refused, CPUs that cannot be are an error. Errors: the planner's own word, its crash, or silence for too long.
  */
 int qb_planner_ask(struct qb_helper *helper, struct qb_message *request, struct qb_planned *ret,
 	struct qb_error *err);

@@ -74,6 +74,7 @@ int qb_recover_run(struct qb_helper *helper)
 	struct qb_error err = {0};
 	int r;
 
+	*helper->over = true;
 	r = qb_restore_load(&s, &err);
 	if (r > 0)
 		r = qb_restore_host(&s, qb_peer_dead(&helper->peer), &seen, &summary, &err);

@@ -5,6 +5,7 @@
 
 #include "peer.h"
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct qb_helper {
@@ -14,6 +15,9 @@ struct qb_helper {
 	/* The request that is being served, 0 between two: shared memory, so that a recovery knows
 	 * whether the client is waiting for an answer. BYE stays: nothing is to be heard after it. */
 	_Atomic uint16_t *pending;
+	/* Shared as well: the host is being restored, so whoever joined runs on one that is not
+	 * conditioned any more. */
+	_Atomic bool *over;
 };
 
 #endif

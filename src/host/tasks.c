@@ -56,6 +56,7 @@ static int read_stat(pid_t tid, struct qb_task *task, struct qb_error *err)
 	task->kernel = flags & PF_KTHREAD;
 	task->fixed = flags & PF_NO_SETAFFINITY;
 	task->ended = state == 'Z' || state == 'X';
+	task->stopped = state == 'T' || state == 't';
 	return 0;
 }
 
@@ -114,6 +115,15 @@ int qb_task_read(pid_t tid, struct qb_task *ret, struct qb_error *err)
 	}
 	*ret = task;
 	return 0;
+}
+
+bool qb_task_descends(pid_t pid, pid_t ancestor)
+{
+	struct qb_task task;
+
+	while (pid > 1 && pid != ancestor)
+		pid = qb_task_read(pid, &task, NULL) < 0 ? 0 : task.ppid;
+	return pid == ancestor;
 }
 
 int qb_task_check(const struct qb_unit *unit, struct qb_error *err)

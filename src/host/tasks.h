@@ -32,6 +32,7 @@ struct qb_task {
 	bool kernel;	  /* a kernel thread */
 	bool fixed;	  /* the kernel lets nobody change its mask (PF_NO_SETAFFINITY) */
 	bool ended;	  /* a zombie: runs nowhere any more, other threads of its process may */
+	bool stopped;	  /* by a signal or a tracer */
 	char comm[32];	  /* the thread's name; longer for kernel workers than for programs */
 	char process[32]; /* its process' (thread group leader's) */
 	char allowed[QB_TASK_MASK]; /* Cpus_allowed, verbatim: offline CPUs included */
@@ -39,6 +40,8 @@ struct qb_task {
 
 /* One thread by id. -ESRCH: there is none (any more). */
 int qb_task_read(pid_t tid, struct qb_task *ret, struct qb_error *err);
+/* Is `pid` the process `ancestor`, or one of its descendants? */
+bool qb_task_descends(pid_t pid, pid_t ancestor);
 /* Does the thread of this unit (number, key) still run? 0 or -ESRCH. */
 int qb_task_check(const struct qb_unit *unit, struct qb_error *err);
 struct qb_unit qb_task_unit(const struct qb_task *task);

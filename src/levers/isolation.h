@@ -16,7 +16,7 @@
  *	  … write the steps in rank …
  *	qb_isolation_sweep      threads born meanwhile
  *	qb_isolation_origin     where the benchmark comes from; journal it, then
- *	qb_isolation_place      move it in
+ *	qb_isolation_place      move it in; one of a run that joined into a group of its own below
  * Restoring (monitor or recovery; needs nothing but the journal's steps and bench):
  *	qb_isolation_end        only if the client died: kill what is left of the benchmark
  *	qb_isolation_evict      move what is left back, naming each
@@ -82,6 +82,11 @@ int qb_isolation_settle(struct qb_steps *steps, struct qb_error *err);
 /* Where the benchmark comes from: fills pid, start and origin. Changes nothing. */
 int qb_isolation_origin(pid_t pid, struct qb_journal_bench *ret, struct qb_error *err);
 /*
+ * Is this process the benchmark, or a descendant of its: in the run's group, or below it? Where the
+ * host has no groups, its ancestors tell.
+ */
+bool qb_isolation_inside(const struct qb_journal_bench *bench, pid_t pid);
+/*
  * Moves it into the run's group and, where masks are what isolates, gives it the benchmark's CPUs.
  * If pidfd turns out to be dead, whoever was moved in its place is moved back: -ESRCH. Refused
  * (-EPERM) when its old group limits memory, processes, CPU time or I/O and the new one cannot.
@@ -94,10 +99,13 @@ struct qb_isolation_seen {
 	void (*seen)(void *data, pid_t pid, const char *comm);
 	void *data;
 };
-/* Moves all members of the run's group back to where the benchmark came from. */
+/*
+ * Moves all members of the run's group, and of those below, back to where the benchmark came from.
+ * With a bench that joined: of its own group alone, which is removed.
+ */
 int qb_isolation_evict(const struct qb_journal_bench *bench, const struct qb_isolation_seen *seen,
 	struct qb_error *err);
-/* Kills all members of the run's group, until it is empty. */
-int qb_isolation_end(struct qb_error *err);
+/* Kills them, until there is none. */
+int qb_isolation_end(const struct qb_journal_bench *bench, struct qb_error *err);
 
 #endif

@@ -21,11 +21,6 @@ const char *qb_isolation_cpus_group(void)
 	return qb_systemd_booted() ? QB_GROUP_SLICE : QB_GROUP_RUN;
 }
 
-const char *qb_isolation_run_group(void)
-{
-	return qb_systemd_booted() ? QB_GROUP_SCOPE : QB_GROUP_RUN;
-}
-
 /* The path of a file of a v2 group. */
 static int path_of(
 	const char *group, const char *file, char *buf, size_t size, struct qb_error *err)

@@ -15,13 +15,11 @@
 #define QB_GROUP_RUN   "/" QB_UNIT_RUN
 #define QB_GROUP_HOUSE "/" QB_UNIT_HOUSE
 #define QB_SLICE_NAME  "quietbench.slice"
-#define QB_SCOPE_NAME  "quietbench-run.scope"
 #define QB_GROUP_SLICE "/" QB_SLICE_NAME
-#define QB_GROUP_SCOPE "/" QB_SLICE_NAME "/" QB_SCOPE_NAME
 
-/* The v2 group whose CPUs are the benchmark's, and the one (in it) where the benchmark sits. */
+/* The v2 group whose CPUs are the benchmark's. Below it sit those of runs that joined, and under
+ * systemd the run's own. */
 const char *qb_isolation_cpus_group(void);
-const char *qb_isolation_run_group(void);
 
 /*
  * Are these CPUs still the root's, in no partition of somebody else's? Linux 6.1 would invalidate

@@ -9,15 +9,68 @@
 #include <levers/isolation_internal.h>
 #include <poll.h>
 
+#define GROUP_PATH (2 * QB_GROUP_MAX + 64)
+
 /* In qb_journal_bench.origin, after the groups of both hierarchies: the mask it came with. */
 #define ORIGIN_MASK QB_HIERARCHY_COUNT
 
-/* The run's group in a hierarchy, or NULL where it has none. */
-static const char *run_group(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy)
+/* The scope of a benchmark under systemd. */
+static void scope_of(const struct qb_journal_bench *bench, char *buf, size_t size)
 {
-	const char *group = hierarchy == QB_HIERARCHY_V2 ? qb_isolation_run_group() : QB_GROUP_RUN;
+	if (bench->joined)
+		qb_text_format(buf, size, "quietbench-joined-%d.scope", bench->pid);
+	else
+		qb_text_copy(buf, size, "quietbench-run.scope");
+}
 
-	return qb_cgroups_exists(cgroups, hierarchy, group) ? group : NULL;
+/*
+ * The group whose members, with those of the groups below, are in a benchmark's care: all that a
+ * session conditioned, or what is a joined run's own. False where there is none (any more).
+ */
+static bool group_of(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
+	const struct qb_journal_bench *bench, char *buf, size_t size)
+{
+	const bool systemd = hierarchy == QB_HIERARCHY_V2 && qb_systemd_booted();
+	char scope[64];
+
+	scope_of(bench, scope, sizeof(scope));
+	if (!bench->joined)
+		qb_text_copy(buf, size, systemd ? QB_GROUP_SLICE : QB_GROUP_RUN);
+	else if (systemd)
+		qb_text_format(buf, size, QB_GROUP_SLICE "/%s", scope);
+	else
+		qb_text_format(buf, size, QB_GROUP_RUN "/joined-%d", bench->pid);
+	return qb_cgroups_exists(cgroups, hierarchy, buf);
+}
+
+static bool below(const char *group, const char *top)
+{
+	size_t len = strlen(top);
+
+	return strncmp(group, top, len) == 0 && (!group[len] || group[len] == '/');
+}
+
+bool qb_isolation_inside(const struct qb_journal_bench *bench, pid_t pid)
+{
+	char top[QB_GROUP_MAX], group[QB_GROUP_MAX];
+	struct qb_cgroups cgroups;
+	struct qb_task task;
+	bool any = false;
+
+	if (qb_cgroups_load(&cgroups, NULL) < 0)
+		return false;
+	for (int i = 0; i < QB_HIERARCHY_COUNT; i++) {
+		enum qb_hierarchy hierarchy = (enum qb_hierarchy)i;
+
+		if (!group_of(&cgroups, hierarchy, bench, top, sizeof(top)))
+			continue;
+		any = true;
+		if (qb_cgroups_of(pid, hierarchy, group, sizeof(group), NULL) == 0 &&
+			below(group, top))
+			return true;
+	}
+	return !any && qb_task_read(bench->pid, &task, NULL) == 0 && task.start == bench->start &&
+	       qb_task_descends(pid, bench->pid);
 }
 
 int qb_isolation_origin(pid_t pid, struct qb_journal_bench *ret, struct qb_error *err)
@@ -52,34 +105,70 @@ static bool is_dead(int pidfd)
 	return poll(&watched, 1, 0) != 0;
 }
 
+/*
+ * A run that joined from inside stays below the groups whose limits hold for it already. One from
+ * outside (a lease) brings its own, which a group below ours takes over where systemd makes it.
+ */
 static int place_v2(const struct qb_cgroups *cgroups, const struct qb_journal_bench *bench,
 	struct qb_error *err)
 {
 	const char *origin = bench->origin[QB_HIERARCHY_V2];
 	bool systemd = qb_systemd_booted();
 	struct qb_systemd_limits limits;
+	char group[QB_GROUP_MAX], scope[64];
 	int r;
 
-	if (!qb_cgroups_exists(cgroups, QB_HIERARCHY_V2, systemd ? QB_GROUP_SLICE : QB_GROUP_RUN))
+	if (!qb_cgroups_exists(cgroups, QB_HIERARCHY_V2, qb_isolation_cpus_group()))
 		return 0;
 	r = qb_isolation_limits_of(cgroups, origin, &limits, err);
 	if (r < 0)
 		return r;
+	scope_of(bench, scope, sizeof(scope));
 	if (systemd)
-		return qb_systemd_start_scope(
-			QB_SCOPE_NAME, QB_SLICE_NAME, bench->pid, &limits, err);
-	r = qb_isolation_limits_impose(cgroups, QB_GROUP_RUN, &limits, err);
-	if (r < 0)
-		return r;
-	return qb_cgroups_move(cgroups, QB_HIERARCHY_V2, QB_GROUP_RUN, bench->pid, err);
+		return qb_systemd_start_scope(scope, QB_SLICE_NAME, bench->pid, &limits, err);
+	if (!group_of(cgroups, QB_HIERARCHY_V2, bench, group, sizeof(group)))
+		r = qb_cgroups_create(cgroups, QB_HIERARCHY_V2, group, err);
+	if (r == 0 && !below(origin, QB_GROUP_RUN))
+		r = qb_isolation_limits_impose(cgroups, group, &limits, err);
+	return r < 0 ? r : qb_cgroups_move(cgroups, QB_HIERARCHY_V2, group, bench->pid, err);
+}
+
+/* A cpuset takes nobody before it has CPUs and memory nodes: those of the one above. */
+static int fill_cpuset(const struct qb_cgroups *cgroups, const char *group, struct qb_error *err)
+{
+	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < QB_ARRAY_SIZE(files); i++) {
+		char from[GROUP_PATH], to[GROUP_PATH], text[QB_CPUS_TEXT];
+
+		r = qb_cgroups_path(cgroups, QB_HIERARCHY_CPUSET, QB_GROUP_RUN, files[i], from,
+			sizeof(from), err);
+		if (r == 0)
+			r = qb_cgroups_path(cgroups, QB_HIERARCHY_CPUSET, group, files[i], to,
+				sizeof(to), err);
+		if (r == 0)
+			r = (int)qb_file_read(from, text, sizeof(text), err);
+		if (r >= 0)
+			r = qb_file_write(to, text, err);
+	}
+	return r;
 }
 
 static int place_v1(const struct qb_cgroups *cgroups, const struct qb_journal_bench *bench,
 	struct qb_error *err)
 {
-	if (!run_group(cgroups, QB_HIERARCHY_CPUSET))
+	char group[QB_GROUP_MAX];
+	int r = 0;
+
+	if (!qb_cgroups_exists(cgroups, QB_HIERARCHY_CPUSET, QB_GROUP_RUN))
 		return 0;
-	return qb_cgroups_move(cgroups, QB_HIERARCHY_CPUSET, QB_GROUP_RUN, bench->pid, err);
+	if (!group_of(cgroups, QB_HIERARCHY_CPUSET, bench, group, sizeof(group))) {
+		r = qb_cgroups_create(cgroups, QB_HIERARCHY_CPUSET, group, err);
+		if (r == 0)
+			r = fill_cpuset(cgroups, group, err);
+	}
+	return r < 0 ? r : qb_cgroups_move(cgroups, QB_HIERARCHY_CPUSET, group, bench->pid, err);
 }
 
 static int bind_bench(pid_t pid, const struct qb_cpus *cpus, struct qb_error *err)
@@ -169,12 +258,12 @@ static int evict_round(const struct qb_cgroups *cgroups, enum qb_hierarchy hiera
 	const struct qb_journal_bench *bench, const struct qb_isolation_seen *seen,
 	struct qb_error *err)
 {
-	const char *group = run_group(cgroups, hierarchy);
 	_cleanup_free_ pid_t *pids = NULL;
+	char group[QB_GROUP_MAX];
 	size_t n = 0;
 	int r;
 
-	if (!group)
+	if (!group_of(cgroups, hierarchy, bench, group, sizeof(group)))
 		return 0;
 	r = qb_cgroups_members(cgroups, hierarchy, group, &pids, &n, err);
 	for (size_t i = 0; r == 0 && i < n; i++) {
@@ -187,11 +276,30 @@ static int evict_round(const struct qb_cgroups *cgroups, enum qb_hierarchy hiera
 
 /* A scope that a dead session asked for may still be on its way: only then is the group's list
  * of members the last word. */
-static int wait_for_scope(const struct qb_cgroups *cgroups, struct qb_error *err)
+static int wait_for_scope(const struct qb_cgroups *cgroups, const struct qb_journal_bench *bench,
+	struct qb_error *err)
 {
+	char scope[64];
+
 	if (!qb_systemd_booted() || !qb_cgroups_exists(cgroups, QB_HIERARCHY_V2, QB_GROUP_SLICE))
 		return 0;
-	return qb_systemd_settle(QB_SCOPE_NAME, err);
+	scope_of(bench, scope, sizeof(scope));
+	return qb_systemd_settle(scope, err);
+}
+
+/* The groups of a run that joined are no steps: whoever emptied them removes them. A scope goes by
+ * itself. */
+static int drop_groups(const struct qb_cgroups *cgroups, const struct qb_journal_bench *bench,
+	struct qb_error *err)
+{
+	char group[QB_GROUP_MAX];
+	int r = 0;
+
+	for (int i = 0; bench->joined && r == 0 && i < QB_HIERARCHY_COUNT; i++)
+		if ((i != QB_HIERARCHY_V2 || !qb_systemd_booted()) &&
+			group_of(cgroups, (enum qb_hierarchy)i, bench, group, sizeof(group)))
+			r = qb_cgroups_remove(cgroups, (enum qb_hierarchy)i, group, err);
+	return r;
 }
 
 /* Members fork while they are being moved; children of the moved are outside. */
@@ -201,11 +309,12 @@ int qb_isolation_evict(const struct qb_journal_bench *bench, const struct qb_iso
 	struct qb_error *err)
 {
 	struct qb_cgroups cgroups;
+	char group[QB_GROUP_MAX];
 	int waited, r = qb_cgroups_load(&cgroups, err);
 
 	if (r < 0)
 		return r;
-	waited = wait_for_scope(&cgroups, err);
+	waited = wait_for_scope(&cgroups, bench, err);
 	for (int i = 0; i < QB_HIERARCHY_COUNT; i++) {
 		int round = 0;
 
@@ -219,25 +328,26 @@ int qb_isolation_evict(const struct qb_journal_bench *bench, const struct qb_iso
 		if (r < 0)
 			return r;
 		/* Who was in both was named already. */
-		if (run_group(&cgroups, QB_HIERARCHY_V2))
+		if (group_of(&cgroups, QB_HIERARCHY_V2, bench, group, sizeof(group)))
 			seen = NULL;
 	}
-	return waited;
+	r = drop_groups(&cgroups, bench, err);
+	return r < 0 ? r : waited;
 }
 
-int qb_isolation_end(struct qb_error *err)
+int qb_isolation_end(const struct qb_journal_bench *bench, struct qb_error *err)
 {
 	struct qb_cgroups cgroups;
+	char group[QB_GROUP_MAX];
 	int waited, r = qb_cgroups_load(&cgroups, err);
 
 	if (r < 0)
 		return r;
-	waited = wait_for_scope(&cgroups, err);
-	for (int i = 0; r == 0 && i < QB_HIERARCHY_COUNT; i++) {
-		const char *group = run_group(&cgroups, (enum qb_hierarchy)i);
-
-		if (group)
+	waited = wait_for_scope(&cgroups, bench, err);
+	for (int i = 0; r == 0 && i < QB_HIERARCHY_COUNT; i++)
+		if (group_of(&cgroups, (enum qb_hierarchy)i, bench, group, sizeof(group)))
 			r = qb_cgroups_kill(&cgroups, (enum qb_hierarchy)i, group, err);
-	}
+	if (r == 0)
+		r = drop_groups(&cgroups, bench, err);
 	return r < 0 ? r : waited;
 }

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* lease.h */
+#include "lease.h"
+#include <base/macros.h>
+#include <base/text.h>
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+#include <time.h>
+
+#define NS_PER_S INT64_C(1000000000)
+
+/* The pidfd first, then the look: now it is this process and no later one of its number. */
+static int watch_process(
+	struct qb_lease *lease, pid_t pid, const struct qb_peer *peer, struct qb_error *err)
+{
+	struct stat st;
+	char path[64];
+
+	lease->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (lease->pidfd < 0)
+		return qb_error_errno(err, errno, "--while %d: watch that process", pid);
+	qb_text_format(path, sizeof(path), "/proc/%d", pid);
+	if (stat(path, &st) < 0)
+		return qb_error_errno(err, errno, "--while %d: look at that process", pid);
+	if (peer->uid != 0 && st.st_uid != peer->uid)
+		return qb_error_set(err, EPERM,
+			"--while %d: that process is user %u's, and you are user %u", pid,
+			st.st_uid, peer->uid);
+	lease->pid = pid;
+	return 0;
+}
+
+int qb_lease_make(struct qb_lease *ret, const struct qb_hello *hello, const struct qb_peer *peer,
+	struct qb_error *err)
+{
+	struct qb_lease lease = QB_LEASE_NONE;
+	int r = 0;
+
+	if (hello->lease_ns > 0) {
+		lease.ns = hello->lease_ns;
+		lease.timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC);
+		if (lease.timer < 0)
+			r = qb_error_errno(err, errno, "make the timer of the lease");
+	} else if (hello->lease_while > 0) {
+		r = watch_process(&lease, hello->lease_while, peer, err);
+	} else {
+		r = qb_error_set(err, EPROTO, "a lease of no duration");
+	}
+	if (r < 0)
+		qb_lease_close(&lease);
+	else
+		*ret = lease;
+	return r;
+}
+
+int qb_lease_start(const struct qb_lease *lease, struct qb_journal_owner *owner,
+	const struct qb_steps *steps, struct qb_error *err)
+{
+	const struct itimerspec in = {.it_value = {
+					      .tv_sec = lease->ns / NS_PER_S,
+					      .tv_nsec = lease->ns % NS_PER_S,
+				      }};
+
+	if (lease->timer >= 0 && timerfd_settime(lease->timer, 0, &in, NULL) < 0)
+		return qb_error_errno(err, errno, "set the timer of the lease");
+	owner->until = lease->timer >= 0 ? time(NULL) + lease->ns / NS_PER_S : 0;
+	owner->until_pid = lease->pid;
+	return qb_journal_summarize(QB_SUMMARY_PATH, owner, steps, err);
+}
+
+void qb_lease_close(struct qb_lease *lease)
+{
+	if (lease->timer >= 0)
+		close(lease->timer);
+	if (lease->pidfd >= 0)
+		close(lease->pidfd);
+	*lease = QB_LEASE_NONE;
+}
+
+int qb_door_open(int *ret, struct qb_error *err)
+{
+	const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = QB_DOOR_PATH};
+	int door = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	unlink(QB_DOOR_PATH); /* a dead session's; the lock is ours */
+	if (door < 0 || bind(door, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+		chmod(QB_DOOR_PATH, 0666) < 0 || listen(door, 16) < 0) {
+		qb_error_errno(err, errno, "listen at %s", QB_DOOR_PATH);
+		if (door >= 0)
+			close(door);
+		return -err->code;
+	}
+	*ret = door;
+	return 0;
+}
+
+int qb_door_answer(int door, struct qb_peer *ret)
+{
+	int connection = accept4(door, NULL, NULL, SOCK_CLOEXEC);
+
+	if (connection >= 0 && qb_peer_look(connection, ret, NULL) < 0) {
+		close(connection);
+		return -1;
+	}
+	return connection;
+}
+
+int qb_door_listen(int connection, struct qb_message *ret)
+{
+	const struct timeval limit = {.tv_sec = QB_DOOR_MS / 1000}, none = {0};
+	int r = -EPROTO;
+
+	setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	if (qb_message_receive(connection, ret, NULL) == 1) {
+		qb_message_close(ret);
+		r = ret->head.type == QB_MSG_HELLO ? 1 : -EPROTO;
+	}
+	setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none));
+	return r;
+}
+
+static void format_time(int64_t seconds, char *buf, size_t size)
+{
+	time_t when = seconds;
+	struct tm tm;
+
+	buf[0] = '\0';
+	if (localtime_r(&when, &tm))
+		strftime(buf, size, "%H:%M:%S", &tm);
+}
+
+void qb_lease_describe(const struct qb_journal_owner *owner, char *buf, size_t size)
+{
+	char since[32], until[32], command[sizeof(owner->command)];
+
+	format_time(owner->since, since, sizeof(since));
+	format_time(owner->until, until, sizeof(until));
+	qb_text_copy(command, sizeof(command), owner->command);
+	qb_text_printable(command);
+	if (!owner->lease)
+		qb_text_format(buf, size, "process %d of user %u, running since %s: %s",
+			owner->client, owner->uid, since, command);
+	else if (owner->until_pid)
+		qb_text_format(buf, size, "the apply of user %u, since %s, while process %d lives",
+			owner->uid, since, owner->until_pid);
+	else
+		qb_text_format(buf, size, "the apply of user %u, since %s until %s", owner->uid,
+			since, until);
+}

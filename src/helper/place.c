@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* place.h */
+#include "place.h"
+#include <base/macros.h>
+#include <errno.h>
+#include <host/tasks.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+int qb_place_take(struct qb_message *message, int *ret_socket, struct qb_error *err)
+{
+	const int on = 1;
+
+	if (message->n_fds != 1)
+		return qb_error_set(err, EPROTO, "RUN takes one socket");
+	if (setsockopt(message->fds[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
+		return qb_error_errno(err, errno, "ask for credentials on the throw-away socket");
+	*ret_socket = message->fds[0];
+	message->n_fds = 0;
+	return 0;
+}
+
+/* The parent of a process, or -1. */
+static pid_t parent_of(pid_t pid)
+{
+	struct qb_task task;
+
+	return qb_task_read(pid, &task, NULL) < 0 ? -1 : task.ppid;
+}
+
+static int place(const struct qb_message *message, const struct qb_peer *peer,
+	struct qb_conditioning *session, const struct qb_selection *selection, bool joined,
+	struct qb_error *err)
+{
+	_cleanup_close_ int pidfd = -1;
+	struct qb_journal_bench bench = {0};
+	pid_t pid = message->pid;
+	int r;
+
+	if (message->head.type != QB_MSG_PLACE || pid <= 0)
+		return qb_error_set(err, EPROTO, "the throw-away socket is for PLACE alone");
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0)
+		return qb_error_errno(err, errno, "watch the benchmark, process %d", pid);
+	if (message->uid != peer->uid || parent_of(pid) != peer->pid)
+		return qb_error_set(err, EPERM,
+			"process %d is no child of the client's, process %d", pid, peer->pid);
+	r = qb_isolation_origin(pid, &bench, err);
+	bench.joined = joined;
+	if (r == 0 && joined)
+		session->journal.bench = bench;
+	else if (r == 0)
+		r = qb_journal_placed(&session->journal, &bench, err);
+	if (r == 0)
+		r = qb_isolation_place(selection, &bench, pidfd, err);
+	return r;
+}
+
+void qb_place_serve(int *socket, const struct qb_peer *peer, struct qb_conditioning *session,
+	const struct qb_selection *selection, bool joined)
+{
+	static struct qb_message message;
+	struct qb_error err = {0};
+	int r = qb_message_receive(*socket, &message, &err);
+
+	if (r > 0) {
+		r = place(&message, peer, session, selection, joined, &err);
+		qb_message_close(&message);
+	}
+	if (r < 0)
+		qb_message_send_error(*socket, &err);
+	else if (message.size)
+		qb_message_send_done(*socket, QB_MSG_PLACE);
+	close(*socket);
+	*socket = -1;
+}

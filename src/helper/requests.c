@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* monitor_internal.h: what each request of the client's does. */
+#include "lock.h"
+#include "monitor_internal.h"
+#include "place.h"
+#include "recover.h"
+#include <base/macros.h>
+#include <base/text.h>
+#include <errno.h>
+#include <host/caller.h>
+#include <levers/services.h>
+#include <time.h>
+
+static void tell_waiting(void *data, const char *holder)
+{
+	const struct qb_monitor *m = data;
+
+	qb_message_send_note(m->helper->session, "waiting for %s", holder);
+}
+
+/* What dead sessions left is restored first; what cannot be trusted stops this one. */
+static int recover(struct qb_monitor *m, bool *ret_recovered, struct qb_error *err)
+{
+	_cleanup_(qb_conditioning_free) struct qb_conditioning dead = {.journal.fd = -1};
+	struct qb_undo_summary sum = {0};
+	int r = qb_recover_leftovers(&dead, &sum, err);
+
+	if (r <= 0)
+		return r;
+	*ret_recovered = true;
+	qb_message_send_note(m->helper->session,
+		"restored what a killed run of %s left: %zu changes, %zu conflicts, %zu failures%s%s",
+		dead.journal.owner.profile, sum.restored, sum.conflicts, sum.failures,
+		sum.failures ? ": " : "", sum.failures ? sum.first.text : "");
+	return 0;
+}
+
+int qb_request_hello(struct qb_monitor *m, struct qb_error *err)
+{
+	struct qb_done done = {.of = QB_MSG_HELLO};
+	bool recovered = false;
+	int r;
+
+	m->hello = m->message.hello;
+	qb_text_printable(m->hello.command);
+	r = m->hello.purpose == QB_PURPOSE_LEASE
+		    ? qb_lease_make(&m->lease, &m->hello, &m->helper->peer, err)
+		    : 0;
+	if (r == 0)
+		r = qb_lock_take(m->helper->lock, m->hello.lock_wait_ns, &m->helper->peer,
+			tell_waiting, m, err);
+	if (r == 0)
+		r = recover(m, &recovered, err);
+	if (r < 0)
+		return r;
+	if (m->hello.purpose == QB_PURPOSE_RESTORE) {
+		m->state = QB_STATE_RESTORE;
+		m->restored = true;
+		r = qb_conflicts_retry(
+			QB_CONFLICTS_PATH, m->hello.force, &m->session.steps, &m->summary, err);
+		if (r < 0)
+			return r;
+	} else {
+		m->state = QB_STATE_PLAN;
+	}
+	done.recovered = recovered;
+	return qb_message_send(m->helper->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
+}
+
+static int plan_freely(struct qb_monitor *m, struct qb_error *err)
+{
+	int r;
+
+	qb_services_spare(m->helper->peer.pid);
+	r = qb_caller_cpus(m->helper->peer.pid, &m->message.request.allowed, err);
+	if (r == 0)
+		r = qb_join_keep(&m->message, &m->wanted, err);
+	return r < 0 ? r : qb_planner_ask(m->helper, &m->message, &m->planned, err);
+}
+
+static int plan_within(struct qb_monitor *m, struct qb_error *err)
+{
+	const struct qb_selection *quiet = &m->host->planned.selection;
+	int r = qb_join_ask(&m->message, &m->host->wanted, &quiet->bench, err);
+
+	if (r == 0)
+		r = qb_planner_ask(m->helper, &m->message, &m->planned, err);
+	if (r == 0)
+		r = qb_join_fit(&m->planned, quiet, err);
+	return r < 0 ? qb_error_wrap(err, "within the quiet CPUs %s",
+			       m->host->session.journal.owner.cpus)
+		     : 0;
+}
+
+int qb_request_plan(struct qb_monitor *m, struct qb_error *err)
+{
+	int r;
+
+	if (m->message.request.chroot || m->message.request.mode != QB_REQUEST_PLAN)
+		return qb_error_set(err, EPERM, "this request is for one's own planner only");
+	r = m->host ? plan_within(m, err) : plan_freely(m, err);
+	if (r < 0)
+		return r;
+	m->session.steps = m->planned.steps;
+	m->planned.steps = (struct qb_steps){0};
+	if (qb_message_send_steps(m->helper->session, &m->session.steps) < 0 ||
+		(m->host && qb_message_send_steps(
+				    m->helper->session, &m->host->session.steps) < 0))
+		return qb_error_set(err, EPIPE, "the client is gone");
+	m->state = QB_STATE_APPLY;
+	return qb_message_send_done(m->helper->session, QB_MSG_PLAN);
+}
+
+static int owner_of(const struct qb_monitor *m, struct qb_journal_owner *ret, struct qb_error *err)
+{
+	int r = qb_journal_boot_id(ret->boot_id, err);
+
+	if (r < 0)
+		return r;
+	ret->since = time(NULL);
+	ret->client = m->helper->peer.pid;
+	ret->guardian = getppid();
+	ret->monitor = getpid();
+	ret->uid = m->helper->peer.uid;
+	ret->lease = m->hello.purpose == QB_PURPOSE_LEASE;
+	qb_text_copy(ret->profile, sizeof(ret->profile), m->planned.profile.name);
+	qb_text_copy(ret->command, sizeof(ret->command), m->hello.command);
+	if (qb_cpus_format_list(&m->planned.selection.bench, ret->cpus, sizeof(ret->cpus)) < 0)
+		qb_text_copy(ret->cpus, sizeof(ret->cpus), "many");
+	return 0;
+}
+
+int qb_request_apply(struct qb_monitor *m, struct qb_error *err)
+{
+	struct qb_selection_message selection;
+	struct qb_journal_owner owner = {0};
+	int r = 0;
+
+	if (!m->host) {
+		r = owner_of(m, &owner, err);
+		if (r == 0)
+			r = qb_conduct_apply(&m->session, &owner, &m->planned.selection,
+				&m->planned.profile, err);
+		if (r == 0)
+			r = qb_door_open(&m->door, err);
+	}
+	if (r < 0)
+		return r;
+	selection.selection = m->planned.selection; /* the way of isolating may have changed */
+	if (qb_message_send(m->helper->session, QB_MSG_SELECTION, &selection, sizeof(selection),
+		    NULL, 0) < 0 ||
+		qb_message_send_steps(m->helper->session, &m->session.steps) < 0)
+		return qb_error_set(err, EPIPE, "the client is gone");
+	m->state = owner.lease ? QB_STATE_OFFER : QB_STATE_RUN;
+	return qb_message_send_done(m->helper->session, QB_MSG_APPLY);
+}
+
+int qb_request_lease(struct qb_monitor *m, struct qb_error *err)
+{
+	struct qb_journal_bench origin = {0};
+	int r = qb_isolation_origin(m->helper->peer.pid, &origin, err);
+
+	if (r == 0)
+		r = qb_journal_placed(&m->session.journal, &origin, err);
+	if (r == 0)
+		r = qb_lease_start(&m->lease, &m->session.journal.owner, &m->session.steps, err);
+	if (r < 0)
+		return r;
+	m->state = QB_STATE_LEASE;
+	qb_message_send_done(m->helper->session, QB_MSG_LEASE);
+	close(m->helper->session);
+	close(m->helper->peer.pidfd);
+	m->helper->session = m->helper->peer.pidfd = -1;
+	return 0;
+}
+
+int qb_request_run(struct qb_monitor *m, struct qb_error *err)
+{
+	int r = m->place >= 0 ? qb_error_set(err, EPROTO, "RUN comes once")
+			      : qb_place_take(&m->message, &m->place, err);
+
+	return r < 0 ? r : qb_message_send_done(m->helper->session, QB_MSG_RUN);
+}
+
+int qb_request_restore(struct qb_monitor *m, struct qb_error *err)
+{
+	struct qb_done done = {.of = QB_MSG_RESTORE, .complete = 1, .over = *m->helper->over};
+	int r = qb_monitor_restore(m, false, err);
+
+	if (r < 0)
+		return r;
+	m->state = QB_STATE_RESTORE;
+	if (m->host)
+		return qb_message_send(
+			m->helper->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
+	return qb_recover_report(m->helper->session, &m->session.steps, &m->summary, m->early);
+}
+
+int qb_request_bye(struct qb_monitor *m, struct qb_error *err)
+{
+	m->state = QB_STATE_END;
+	return qb_monitor_restore(m, false, err);
+}
