@@ -73,7 +73,7 @@ struct qb_journal_owner {
  */
 struct qb_journal_bench {
 	int32_t pid;
-	bool joined; /* of a run that joined: in a group of its own; never journaled */
+	bool joined;	/* of a run that joined: in a group of its own; never journaled */
 	uint64_t start; /* start time, as in unit.key of a task */
 	/* the cgroups it came from: v2, v1 cpuset, v1 freezer ("" when none) */
 	char origin[3][256];

@@ -93,7 +93,7 @@ struct qb_hello {
 	/* LEASE: how long it lasts; or, when this is 0, the process that it lasts as long as */
 	int64_t lease_ns;
 	int32_t lease_while;
-	char command[128];    /* for status and the log; not trusted, printable */
+	char command[128]; /* for status and the log; not trusted, printable */
 };
 
 enum qb_request_mode {

@@ -212,9 +212,11 @@ static void report_needless(const struct qb_steps *steps)
 	}
 }
 
-void qb_report_conditioned(const struct qb_answer *answer)
+void qb_report_conditioned(const struct qb_answer *answer, bool joined)
 {
 	report_cpus(answer);
+	if (joined)
+		return;
 	report_clock(answer);
 	report_count(&answer->steps);
 	for (size_t i = 0; i < answer->steps.n; i++)
@@ -299,6 +301,14 @@ static void report_leftovers(const struct qb_session *session)
 	}
 	qb_say(QB_SAY_WARN, "still running after the command, moved back: %s%s", names,
 		kept < session->n_leftovers ? " and more" : "");
+}
+
+void qb_report_left(const struct qb_answer *answer, const struct qb_session *session)
+{
+	report_leftovers(session);
+	if (answer->done.over)
+		qb_say(QB_SAY_WARN,
+			"the host was restored during the run: what it had joined ended before it");
 }
 
 void qb_report_restored(const struct qb_answer *answer, const struct qb_session *session)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * quietbench restore: puts back what a dead session left, and with --force what others changed
- * meanwhile. The helper recovers as soon as it has the lock and says so itself; what is asked for
- * here is the rest: changes that earlier restores left alone or could not undo.
+ * quietbench restore: ends an apply; or puts back what a dead session left, and with --force what
+ * others changed meanwhile. The helper recovers as soon as it has the lock and says so itself; what
+ * is asked for here is the rest: changes that earlier restores left alone or could not undo.
  */
 #include <base/macros.h>
 #include <cli/command.h>
 #include <cli/lines.h>
+#include <cli/report.h>
 #include <cli/say.h>
 #include <cli/session.h>
 #include <errno.h>
@@ -88,7 +89,8 @@ static int fail(int r, const struct qb_error *err)
 	return QB_EXIT_FAILURE;
 }
 
-static int restore(const struct qb_session_hello *hello, struct qb_job *job)
+/* *ret_lease: it was a lease that ended. What others changed under it is left to another call. */
+static int restore(const struct qb_session_hello *hello, struct qb_job *job, bool *ret_lease)
 {
 	_cleanup_(qb_session_close) struct qb_session session = QB_SESSION_NONE;
 	_cleanup_(qb_answer_free) struct qb_answer answer = {0};
@@ -97,7 +99,10 @@ static int restore(const struct qb_session_hello *hello, struct qb_job *job)
 	int r = qb_session_open(&session, hello, job, &err);
 	if (r == 0)
 		r = qb_session_restore(&session, &answer, &err);
-	if (r == 0)
+	*ret_lease = r == 0 && session.joined;
+	if (*ret_lease)
+		qb_report_restored(&answer, &session);
+	else if (r == 0)
 		r = say_restored(&answer, &err);
 	if (r < 0)
 		return fail(r, &err);
@@ -118,7 +123,10 @@ int qb_cmd_restore(struct qb_cli *cli)
 	int r = qb_job_begin(&job, &err);
 	if (r < 0)
 		return fail(r, &err);
-	int status = restore(&hello, &job);
+	bool lease;
+	int status = restore(&hello, &job, &lease);
+	if (lease && hello.force)
+		status = restore(&hello, &job, &lease);
 	bool interrupted = qb_job_interrupted(&job);
 	qb_job_end(&job);
 	if (interrupted)

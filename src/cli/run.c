@@ -3,6 +3,7 @@
 #include <base/macros.h>
 #include <cli/child.h>
 #include <cli/command.h>
+#include <cli/condition.h>
 #include <cli/report.h>
 #include <cli/require.h>
 #include <cli/say.h>
@@ -16,6 +17,7 @@
 
 #define NOT_MEASURED "noise is not measured in this version"
 #define HELPER_ENDED "the helper ended before the command did"
+#define LEASE_ENDED  "the host was restored before the command ended"
 
 struct run {
 	const struct qb_cli *cli;
@@ -24,7 +26,8 @@ struct run {
 	struct qb_asked asked;
 	struct qb_session session;
 	struct qb_answer answer;
-	bool applied;  /* the helper has conditioned the host: RESTORE is owed */
+	bool applied;  /* the host is conditioned: RESTORE is owed */
+	bool joined;   /* by somebody else, whose RESTORE restores it; ours only tidies up */
 	bool released; /* the held child was let go: from here on an error is one of exec */
 	bool complete; /* the host is as it was */
 	int64_t started_at;
@@ -35,20 +38,6 @@ static int refuse(const struct qb_error *err)
 {
 	qb_say(QB_SAY_ERROR, "%s", err->text);
 	return QB_EXIT_REFUSED;
-}
-
-/* What a profile of the caller's own extends must be attached before the helper sees it. */
-static int complete_request(struct qb_asked *asked, struct qb_error *err)
-{
-	_cleanup_(qb_answer_free) struct qb_answer answer = {0};
-	int r;
-
-	if (!asked->request.n_files)
-		return 0;
-	asked->request.mode = QB_REQUEST_PROFILE;
-	r = qb_planner_ask(asked, &answer, err);
-	asked->request.mode = QB_REQUEST_PLAN;
-	return r;
 }
 
 /* All that can be wrong with the command line, before anything is touched. 0 or an exit status. */
@@ -73,15 +62,10 @@ static int prepare(struct run *run)
 	if (r == 0)
 		r = qb_request_build(options, QB_REQUEST_PLAN, &run->asked, &err);
 	if (r == 0)
-		r = complete_request(&run->asked, &err);
+		r = qb_condition_complete(&run->asked, &err);
 	if (r == 0)
 		r = qb_job_begin(&run->job, &err);
 	return r < 0 ? refuse(&err) : 0;
-}
-
-static int not_interrupted(struct run *run, struct qb_error *err)
-{
-	return qb_job_interrupted(&run->job) ? qb_error_set(err, EINTR, "told to end") : 0;
 }
 
 /* Without privilege: what the benchmark's own process can do for itself. */
@@ -113,18 +97,11 @@ static int do_without(struct run *run, const struct qb_error *why, struct qb_err
 	return 0;
 }
 
-static int64_t lock_wait(const struct qb_options *options)
-{
-	if (qb_option_given(options, NO_LOCK_WAIT))
-		return 0;
-	return qb_option_given(options, LOCK_WAIT) ? options->number[QB_OPTION_LOCK_WAIT] : -1;
-}
-
 /* Plans and applies, with a helper or without. */
 static int condition(struct run *run, struct qb_error *err)
 {
 	const struct qb_session_hello hello = {.purpose = QB_PURPOSE_RUN,
-		.lock_wait_ns = lock_wait(&run->cli->options),
+		.lock_wait_ns = qb_condition_wait(&run->cli->options),
 		.command = run->cli->argv};
 	struct qb_error why = {0};
 	int r = qb_session_open(&run->session, &hello, &run->job, &why);
@@ -133,20 +110,9 @@ static int condition(struct run *run, struct qb_error *err)
 		return do_without(run, &why, err);
 	if (r < 0)
 		return qb_error_set(err, why.code, "%s", why.text);
-	r = qb_session_plan(&run->session, &run->asked, &run->answer, err);
-	if (r == 0)
-		r = qb_require_judge(&run->asked.request, &run->answer, err);
-	if (r == 0)
-		r = not_interrupted(run, err);
-	if (r == 0)
-		r = qb_session_apply(&run->session, &run->answer, err);
-	if (r < 0)
-		return r;
-	run->applied = true;
-	r = qb_require_judge(&run->asked.request, &run->answer, err);
-	if (r == 0)
-		qb_report_conditioned(&run->answer);
-	return r;
+	run->joined = run->session.joined;
+	return qb_condition_host(
+		&run->session, &run->asked, &run->job, &run->answer, &run->applied, err);
 }
 
 /* A held child, placed by the helper if there is one. */
@@ -199,7 +165,7 @@ static int execute(struct run *run, struct qb_error *err)
 	if (r == 0)
 		r = qb_require_judge(&run->asked.request, &run->answer, err);
 	if (r == 0)
-		r = not_interrupted(run, err);
+		r = qb_condition_interrupted(&run->job, err);
 	if (r < 0) {
 		qb_child_cancel(&child);
 		return r;
@@ -232,7 +198,10 @@ static void restore(struct run *run)
 		return;
 	}
 	run->complete = run->answer.done.complete != 0;
-	qb_report_restored(&run->answer, &run->session);
+	if (run->joined)
+		qb_report_left(&run->answer, &run->session);
+	else
+		qb_report_restored(&run->answer, &run->session);
 }
 
 static enum qb_conditioned conditioned(const struct run *run)
@@ -247,6 +216,8 @@ static enum qb_conditioned conditioned(const struct run *run)
 				     (step->status == QB_STATUS_APPLIED ||
 					     step->status == QB_STATUS_UNCHANGED));
 	}
+	if (run->applied && run->joined)
+		return QB_CONDITIONED_JOINED;
 	if (!run->applied || !any)
 		return QB_CONDITIONED_NONE;
 	return all ? QB_CONDITIONED_FULL : QB_CONDITIONED_PARTIAL;
@@ -293,7 +264,7 @@ static int write_record(const struct run *run, const char *file, const struct qb
 		.steps = &run->answer.steps,
 		.runs = result,
 		.n_runs = 1,
-		.restore = run->applied ? &restored : NULL};
+		.restore = run->applied && !run->joined ? &restored : NULL};
 
 	return qb_record_write(file, &record, err);
 }
@@ -311,6 +282,8 @@ static int conclude(struct run *run)
 	restore(run);
 	if (run->applied && (run->answer.done.recovered || run->session.fd < 0))
 		reason = HELPER_ENDED;
+	else if (run->joined && run->answer.done.over)
+		reason = LEASE_ENDED;
 	if (file && write_record(run, file, &result, &err) < 0) {
 		qb_say(QB_SAY_ERROR, "%s", err.text);
 		if (status == 0)

@@ -9,6 +9,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <quietbench/journal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 /* A helper that restores is waited for; one that hangs must not hang the caller's script. */
@@ -114,6 +117,17 @@ int qb_session_apply(struct qb_session *session, struct qb_answer *answer, struc
 	return simple(session, QB_MSG_APPLY, NULL, 0, answer, err);
 }
 
+int qb_session_lease(struct qb_session *session, struct qb_answer *answer, struct qb_error *err)
+{
+	int r = simple(session, QB_MSG_LEASE, NULL, 0, answer, err);
+
+	if (r < 0)
+		return r;
+	lose(session);
+	session->pid = 0; /* it stays */
+	return 0;
+}
+
 int qb_session_run(
 	struct qb_session *session, int place, struct qb_answer *answer, struct qb_error *err)
 {
@@ -156,6 +170,7 @@ static int greet(struct qb_session *session, struct qb_job *job, struct qb_error
 		if (took_aside(session, &message))
 			continue;
 		r = qb_answer_take(&answer, &message, false, err);
+		session->joined = r > 0 && answer.done.joined;
 		if (r != 0)
 			return r < 0 ? r : 0;
 	}
@@ -173,18 +188,37 @@ static void show_command(char *const *command, char *buf, size_t size)
 	qb_text_printable(buf);
 }
 
-/* Tries one way. -ENOTCONN: it is closed. */
+/* A connection to the door of a conditioned host, or -1. */
+static int knock(void)
+{
+	const struct sockaddr_un door = {.sun_family = AF_UNIX, .sun_path = QB_DOOR_PATH};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)&door, sizeof(door)) < 0) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* Tries one way; NULL: the door. -ENOTCONN: it is closed. */
 static int try(const struct qb_spawn *spawn, const struct qb_session_hello *hello,
 	struct qb_job *job, struct qb_session *ret, struct qb_error *err)
 {
 	struct qb_session session = QB_SESSION_NONE;
 	struct qb_hello body = {.purpose = (uint8_t)hello->purpose,
 		.force = hello->force,
-		.lock_wait_ns = hello->lock_wait_ns};
-	int r = qb_spawn_start(spawn, &session.fd, &session.pid, err);
+		.lock_wait_ns = hello->lock_wait_ns,
+		.lease_ns = hello->lease_ns,
+		.lease_while = hello->lease_while};
+	int r = 0;
 
-	if (r < 0)
-		return r;
+	if (spawn)
+		r = qb_spawn_start(spawn, &session.fd, &session.pid, err);
+	else
+		session.fd = knock();
+	if (r < 0 || session.fd < 0)
+		return r < 0 ? r : -ENOTCONN;
 	show_command(hello->command, body.command, sizeof(body.command));
 	r = qb_message_send(session.fd, QB_MSG_HELLO, &body, sizeof(body), NULL, 0);
 	if (r < 0 && r != -EPIPE)
@@ -239,8 +273,11 @@ int qb_session_open(struct qb_session *ret, const struct qb_session_hello *hello
 	char helper[PATH_MAX];
 	char *const argv[] = {helper, NULL};
 	const struct qb_spawn direct = {.argv = argv, .clean = true, .silent = true};
-	int r = qb_spawn_find("quietbench-helper", helper, sizeof(helper), err);
+	int r = try(NULL, hello, job, ret, err);
 
+	if (r != -ENOTCONN)
+		return r;
+	r = qb_spawn_find("quietbench-helper", helper, sizeof(helper), err);
 	if (r < 0)
 		return r;
 	if (geteuid() == 0) {

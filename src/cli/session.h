@@ -2,8 +2,9 @@
 /*
  * A session with the helper: from nothing to HELLO, and the requests of protocol.h.
  *
- * Privilege is sought in this order: root; `sudo -n`; on a terminal `sudo` with its prompt. What
- * the helper tells without being asked (it waits, something was left running) is said or kept as
+ * First comes the door of a conditioned host (protocol.h), where a run joins and a lease is renewed
+ * or ended. Then privilege is sought in this order: root; `sudo -n`; on a terminal `sudo` with its
+ * prompt. What the helper tells without being asked (it waits, something was left running) is said or kept as
  * it comes.
  *
  * Every request returns 0, or a negative errno with the helper's own words in err; after an error
@@ -21,7 +22,8 @@
 
 struct qb_session {
 	int fd;		      /* -1: lost */
-	pid_t pid;	      /* the helper, or the sudo before it */
+	pid_t pid;	      /* the helper, or the sudo before it; 0: a session at the door */
+	bool joined;	      /* at the door; a renewed lease needs nothing more */
 	unsigned n_leftovers; /* how many there are; only the first few are kept */
 	struct qb_leftover leftovers[QB_SESSION_LEFTOVERS];
 };
@@ -31,6 +33,8 @@ struct qb_session_hello {
 	enum qb_purpose purpose;
 	bool force;
 	int64_t lock_wait_ns; /* -1: for ever */
+	int64_t lease_ns;     /* LEASE: how long, or 0 and as long as this process lives */
+	pid_t lease_while;
 	char *const *command; /* for `status`: what is to be run; NULL: nothing */
 };
 
@@ -44,6 +48,8 @@ int qb_session_open(struct qb_session *ret, const struct qb_session_hello *hello
 int qb_session_plan(struct qb_session *session, const struct qb_asked *asked,
 	struct qb_answer *answer, struct qb_error *err);
 int qb_session_apply(struct qb_session *session, struct qb_answer *answer, struct qb_error *err);
+/* Confirms the lease: from now on the helper does not need us. The session is over (fd -1). */
+int qb_session_lease(struct qb_session *session, struct qb_answer *answer, struct qb_error *err);
 /* Hands over `place`, the helper's end of the throw-away socket; the caller closes his copy. */
 int qb_session_run(
 	struct qb_session *session, int place, struct qb_answer *answer, struct qb_error *err);

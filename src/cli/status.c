@@ -198,6 +198,24 @@ static void format_time(int64_t since, const char *format, char *buf, size_t siz
 	strftime(buf, size, format, localtime_r(&seconds, &tm));
 }
 
+static void put_lease(struct qb_json *json, const struct qb_journal_owner *owner)
+{
+	char until[64];
+
+	if (!owner->lease) {
+		qb_json_null(json, "lease");
+		return;
+	}
+	format_time(owner->until, "%FT%T%z", until, sizeof(until));
+	qb_json_object(json, "lease");
+	qb_json_text(json, "until", owner->until ? until : NULL);
+	if (owner->until_pid)
+		qb_json_number(json, "while", owner->until_pid);
+	else
+		qb_json_null(json, "while");
+	qb_json_end(json);
+}
+
 static void put_session(struct qb_json *json, const struct status *status)
 {
 	const struct qb_journal_owner *owner = &status->summary.owner;
@@ -216,7 +234,8 @@ static void put_session(struct qb_json *json, const struct status *status)
 	qb_json_number(json, "monitor", owner->monitor);
 	qb_json_text(json, "profile", owner->profile);
 	qb_json_text(json, "cpus", owner->cpus);
-	qb_json_text(json, "command", owner->command);
+	qb_json_text(json, "command", owner->lease ? NULL : owner->command);
+	put_lease(json, owner);
 	qb_json_number(json, "applied", (int64_t)count_applied(&status->steps));
 	qb_json_end(json);
 }
@@ -258,6 +277,23 @@ static void format_age(int64_t seconds, char *buf, size_t size)
 		units[i].name);
 }
 
+/* What keeps the host conditioned: the command of a run, or the end of a lease. */
+static void print_reason(const struct qb_journal_owner *owner)
+{
+	int64_t left = owner->until - time(NULL);
+	char until[64], in[64];
+
+	if (!owner->lease) {
+		printf("  command  %s\n", owner->command);
+	} else if (owner->until_pid) {
+		printf("  apply    as long as process %" PRId32 " lives\n", owner->until_pid);
+	} else {
+		format_time(owner->until, "%F %T", until, sizeof(until));
+		format_age(left, in, sizeof(in));
+		printf("  apply    until %s, in %s\n", until, in);
+	}
+}
+
 static void print_session(const struct status *status)
 {
 	const struct qb_journal_owner *owner = &status->summary.owner;
@@ -270,7 +306,7 @@ static void print_session(const struct status *status)
 		since, age);
 	printf("  profile  %s, CPU %s, %zu change%s\n", owner->profile, owner->cpus, applied,
 		applied == 1 ? "" : "s");
-	printf("  command  %s\n", owner->command);
+	print_reason(owner);
 }
 
 static int print_text(const struct status *status)

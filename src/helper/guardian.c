@@ -50,12 +50,13 @@ int qb_guardian_run(struct qb_helper *helper)
 	struct {
 		_Atomic uint16_t pending;
 		_Atomic bool over;
-	} *shared;
+	} * shared;
 	sigset_t signals, mask;
 	int status;
 	pid_t pid;
 
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(
+		NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		return EXIT_FAILURE;
 	helper->pending = &shared->pending;

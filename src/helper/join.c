@@ -26,8 +26,8 @@ int qb_join_keep(const struct qb_message *plan, struct qb_wanted *ret, struct qb
 }
 
 /* Puts n sets before those of the request. */
-static int prepend(struct qb_request *request, const struct qb_request *from, unsigned n,
-	struct qb_error *err)
+static int prepend(
+	struct qb_request *request, const struct qb_request *from, unsigned n, struct qb_error *err)
 {
 	if (request->n_set + n > QB_REQUEST_SETS)
 		return qb_error_set(err, E2BIG,

@@ -24,8 +24,7 @@ int qb_join_ask(struct qb_message *plan, const struct qb_wanted *wanted,
  * Puts what was planned into the place that there is: its CPUs must be quiet ones; everything else
  * is as the session that it joins has it. Of its steps only those of its own process stay.
  */
-int qb_join_fit(
-	struct qb_planned *planned, const struct qb_selection *quiet, struct qb_error *err);
+int qb_join_fit(struct qb_planned *planned, const struct qb_selection *quiet, struct qb_error *err);
 
 /* Leaves only the steps of the benchmark's process, or (child false) only the others. */
 void qb_join_keep_steps(struct qb_steps *steps, bool child);

@@ -142,8 +142,8 @@ void qb_lease_describe(const struct qb_journal_owner *owner, char *buf, size_t s
 	qb_text_copy(command, sizeof(command), owner->command);
 	qb_text_printable(command);
 	if (!owner->lease)
-		qb_text_format(buf, size, "process %d of user %u, running since %s: %s",
-			owner->client, owner->uid, since, command);
+		qb_text_format(buf, size, "the run of user %u (process %d), since %s: %s",
+			owner->uid, owner->client, since, command);
 	else if (owner->until_pid)
 		qb_text_format(buf, size, "the apply of user %u, since %s, while process %d lives",
 			owner->uid, since, owner->until_pid);

@@ -42,7 +42,7 @@ int qb_door_answer(int door, struct qb_peer *ret);
 /* Waits for his HELLO, but not for long. 1: there is one. */
 int qb_door_listen(int connection, struct qb_message *ret);
 
-/* "the run of user 1000 (process 812, since 12:00:01): make bench" or "the apply of …". */
+/* "the run of user 1000 (process 812), since 12:00:01: make bench", "the apply of …". */
 void qb_lease_describe(const struct qb_journal_owner *owner, char *buf, size_t size);
 
 #endif

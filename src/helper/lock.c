@@ -136,7 +136,8 @@ static int draw_ticket(const struct qb_peer *peer, unsigned *ret_number, struct 
 
 	if (ticket < 0)
 		return qb_error_errno(err, errno, "make a ticket in %s", QUEUE_DIR);
-	if (flock(ticket, LOCK_EX | LOCK_NB) < 0 || dprintf(ticket, "%d %d\n", getpid(), peer->pid) < 0)
+	if (flock(ticket, LOCK_EX | LOCK_NB) < 0 ||
+		dprintf(ticket, "%d %d\n", getpid(), peer->pid) < 0)
 		r = qb_error_errno(err, errno, "make a ticket in %s", QUEUE_DIR);
 	else
 		r = number_ticket(ticket, ret_number, err);
@@ -162,7 +163,8 @@ static int name_holder(const struct qb_peer *peer, char *buf, size_t size, struc
 	qb_lease_describe(&holder.owner, buf, size);
 	if (!holder.owner.lease && qb_task_descends(peer->pid, holder.owner.client))
 		return qb_error_set(err, EDEADLK,
-			"this is inside what would have to end first: %s; a run inside it joins it", buf);
+			"this is inside what would have to end first: %s; a run inside it joins it",
+			buf);
 	return 0;
 }
 

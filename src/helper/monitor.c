@@ -130,7 +130,8 @@ void qb_monitor_loop(struct qb_monitor *m)
 
 		if (poll(fds, QB_ARRAY_SIZE(fds), -1) < 0) {
 			if (errno != EINTR)
-				qb_monitor_end(m, &(struct qb_error){.code = errno, .text = "poll failed"});
+				qb_monitor_end(m,
+					&(struct qb_error){.code = errno, .text = "poll failed"});
 			continue;
 		}
 		if (fds[3].revents)
@@ -139,7 +140,8 @@ void qb_monitor_loop(struct qb_monitor *m)
 		else if (fds[0].revents & POLLIN && serve(m, &err) < 0)
 			qb_monitor_end(m, &err);
 		else if (fds[2].revents || fds[0].revents & (POLLHUP | POLLERR))
-			qb_monitor_end(m, &(struct qb_error){.code = EPIPE, .text = "the client is gone"});
+			qb_monitor_end(
+				m, &(struct qb_error){.code = EPIPE, .text = "the client is gone"});
 		else if (fds[1].revents)
 			terminated(m);
 		else if (fds[4].revents || fds[5].revents)

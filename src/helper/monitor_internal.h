@@ -38,10 +38,8 @@ struct qb_monitor {
 	struct qb_message message;
 };
 #define QB_MONITOR_NONE                                                                            \
-	((struct qb_monitor){.session.journal.fd = -1,                                             \
-		.lease = QB_LEASE_NONE,                                                            \
-		.place = -1,                                                                       \
-		.door = -1})
+	((struct qb_monitor){                                                                      \
+		.session.journal.fd = -1, .lease = QB_LEASE_NONE, .place = -1, .door = -1})
 
 /* Serves until the session has ended. */
 void qb_monitor_loop(struct qb_monitor *m);

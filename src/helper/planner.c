@@ -60,8 +60,11 @@ static void become_planner(int program, int socket, int profiles)
 	char *const argv[] = {name, profiles_fd, NULL};
 	char *const envp[] = {NULL};
 
-	/* fds: 0 the session, 1 and 2 nowhere, 3 the folder of profiles. */
-	if (dup2(socket, 0) < 0 || dup2(profiles, 3) < 0 || qb_sandbox_enter_planner() < 0)
+	/* fds: 0 the session, 1 and 2 nowhere, 3 the folder of profiles; away from there first. */
+	program = fcntl(program, F_DUPFD_CLOEXEC, 4);
+	profiles = fcntl(profiles, F_DUPFD_CLOEXEC, 4);
+	if (program < 0 || dup2(socket, 0) < 0 || dup2(profiles, 3) < 0 ||
+		qb_sandbox_enter_planner() < 0)
 		_exit(EXIT_FAILURE);
 	fexecve(program, argv, envp);
 	_exit(EXIT_FAILURE);

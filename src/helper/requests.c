@@ -87,8 +87,7 @@ static int plan_within(struct qb_monitor *m, struct qb_error *err)
 		r = qb_planner_ask(m->helper, &m->message, &m->planned, err);
 	if (r == 0)
 		r = qb_join_fit(&m->planned, quiet, err);
-	return r < 0 ? qb_error_wrap(err, "within the quiet CPUs %s",
-			       m->host->session.journal.owner.cpus)
+	return r < 0 ? qb_error_wrap(err, "join on CPU %s", m->host->session.journal.owner.cpus)
 		     : 0;
 }
 
@@ -104,8 +103,7 @@ int qb_request_plan(struct qb_monitor *m, struct qb_error *err)
 	m->session.steps = m->planned.steps;
 	m->planned.steps = (struct qb_steps){0};
 	if (qb_message_send_steps(m->helper->session, &m->session.steps) < 0 ||
-		(m->host && qb_message_send_steps(
-				    m->helper->session, &m->host->session.steps) < 0))
+		(m->host && qb_message_send_steps(m->helper->session, &m->host->session.steps) < 0))
 		return qb_error_set(err, EPIPE, "the client is gone");
 	m->state = QB_STATE_APPLY;
 	return qb_message_send_done(m->helper->session, QB_MSG_PLAN);

@@ -145,8 +145,8 @@ static int fill_cpuset(const struct qb_cgroups *cgroups, const char *group, stru
 		r = qb_cgroups_path(cgroups, QB_HIERARCHY_CPUSET, QB_GROUP_RUN, files[i], from,
 			sizeof(from), err);
 		if (r == 0)
-			r = qb_cgroups_path(cgroups, QB_HIERARCHY_CPUSET, group, files[i], to,
-				sizeof(to), err);
+			r = qb_cgroups_path(
+				cgroups, QB_HIERARCHY_CPUSET, group, files[i], to, sizeof(to), err);
 		if (r == 0)
 			r = (int)qb_file_read(from, text, sizeof(text), err);
 		if (r >= 0)

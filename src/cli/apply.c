@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * quietbench apply: condition the host for many commands, and leave it so for a while. The helper
+ * stays behind and restores in time (src/helper/lease.h); runs of the same user join.
+ */
+#include <base/macros.h>
+#include <cli/command.h>
+#include <cli/condition.h>
+#include <cli/say.h>
+#include <errno.h>
+#include <time.h>
+
+#define DEFAULT_NS (INT64_C(3600) * 1000000000)
+
+static int fail(int r, const struct qb_error *err)
+{
+	if (r == -EACCES)
+		qb_say(QB_SAY_ERROR, "apply needs root (%s); run: sudo %s apply", err->text,
+			program_invocation_name);
+	else if (r != -EINTR)
+		qb_say(QB_SAY_ERROR, "apply: %s", err->text);
+	return QB_EXIT_FAILURE;
+}
+
+static int misuse(const char *text)
+{
+	qb_say(QB_SAY_ERROR, "apply: %s", text);
+	return QB_EXIT_USAGE;
+}
+
+static void say_until(const struct qb_session_hello *hello)
+{
+	time_t until = time(NULL) + (time_t)(hello->lease_ns / 1000000000);
+	char text[64] = "?";
+	struct tm tm;
+
+	if (hello->lease_while) {
+		qb_say(QB_SAY_NOTE, "it stays so as long as process %d lives", hello->lease_while);
+		return;
+	}
+	if (localtime_r(&until, &tm))
+		strftime(text, sizeof(text), "%F %T", &tm);
+	qb_say(QB_SAY_NOTE, "it stays so until %s", text);
+}
+
+static void say_account(const struct qb_session_hello *hello)
+{
+	say_until(hello);
+	qb_say(QB_SAY_NOTE,
+		"your shell stays on the housekeeping CPUs; commands reach the quiet CPUs through: "
+		"quietbench run -- COMMAND");
+	qb_say(QB_SAY_NOTE, "to end it: quietbench restore");
+}
+
+static int apply(const struct qb_session_hello *hello, struct qb_asked *asked, struct qb_job *job)
+{
+	_cleanup_(qb_session_close) struct qb_session session = QB_SESSION_NONE;
+	_cleanup_(qb_answer_free) struct qb_answer answer = {0};
+	struct qb_error err = {0};
+	bool applied = false;
+	int r = qb_session_open(&session, hello, job, &err);
+
+	if (r == 0 && session.joined) {
+		say_until(hello);
+		return EXIT_SUCCESS;
+	}
+	if (r == 0)
+		r = qb_condition_host(&session, asked, job, &answer, &applied, &err);
+	if (r == 0)
+		r = qb_condition_interrupted(job, &err);
+	if (r == 0)
+		r = qb_session_lease(&session, &answer, &err);
+	if (r < 0)
+		return fail(r, &err); /* closing the session restores */
+	say_account(hello);
+	return EXIT_SUCCESS;
+}
+
+static int conduct(const struct qb_session_hello *hello, const struct qb_options *options)
+{
+	_cleanup_(qb_asked_free) struct qb_asked asked = QB_ASKED_NONE;
+	struct qb_error err = {0};
+	struct qb_job job;
+	int status, r = qb_request_build(options, QB_REQUEST_PLAN, &asked, &err);
+
+	if (r == 0)
+		r = qb_condition_complete(&asked, &err);
+	if (r == 0)
+		r = qb_job_begin(&job, &err);
+	if (r < 0)
+		return fail(r, &err);
+	status = apply(hello, &asked, &job);
+	qb_job_end(&job);
+	if (job.signal && status != EXIT_SUCCESS)
+		qb_job_die(job.signal);
+	return status;
+}
+
+int qb_cmd_apply(struct qb_cli *cli)
+{
+	const struct qb_options *options = &cli->options;
+	struct qb_session_hello hello = {.purpose = QB_PURPOSE_LEASE,
+		.lock_wait_ns = qb_condition_wait(options),
+		.lease_while = (pid_t)options->number[QB_OPTION_WHILE]};
+
+	if (qb_option_given(options, FOR) && qb_option_given(options, WHILE))
+		return misuse("--for and --while: choose one");
+	if (qb_option_given(options, FOR) && options->number[QB_OPTION_FOR] <= 0)
+		return misuse("--for: expected a duration above 0");
+	if (!qb_option_given(options, WHILE))
+		hello.lease_ns = qb_option_given(options, FOR) ? options->number[QB_OPTION_FOR]
+							       : DEFAULT_NS;
+	return conduct(&hello, options);
+}

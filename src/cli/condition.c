@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* condition.h */
+#include <base/macros.h>
+#include <cli/condition.h>
+#include <cli/report.h>
+#include <cli/require.h>
+#include <errno.h>
+
+int64_t qb_condition_wait(const struct qb_options *options)
+{
+	if (qb_option_given(options, NO_LOCK_WAIT))
+		return 0;
+	return qb_option_given(options, LOCK_WAIT) ? options->number[QB_OPTION_LOCK_WAIT] : -1;
+}
+
+int qb_condition_complete(struct qb_asked *asked, struct qb_error *err)
+{
+	_cleanup_(qb_answer_free) struct qb_answer answer = {0};
+	int r;
+
+	if (!asked->request.n_files)
+		return 0;
+	asked->request.mode = QB_REQUEST_PROFILE;
+	r = qb_planner_ask(asked, &answer, err);
+	asked->request.mode = QB_REQUEST_PLAN;
+	return r;
+}
+
+int qb_condition_interrupted(struct qb_job *job, struct qb_error *err)
+{
+	return qb_job_interrupted(job) ? qb_error_set(err, EINTR, "told to end") : 0;
+}
+
+int qb_condition_host(struct qb_session *session, const struct qb_asked *asked, struct qb_job *job,
+	struct qb_answer *answer, bool *ret_applied, struct qb_error *err)
+{
+	int r = qb_session_plan(session, asked, answer, err);
+
+	if (r == 0)
+		r = qb_require_judge(&asked->request, answer, err);
+	if (r == 0)
+		r = qb_condition_interrupted(job, err);
+	if (r == 0)
+		r = qb_session_apply(session, answer, err);
+	if (r < 0)
+		return r;
+	*ret_applied = true;
+	r = qb_require_judge(&asked->request, answer, err);
+	if (r == 0)
+		qb_report_conditioned(answer, session->joined);
+	return r;
+}

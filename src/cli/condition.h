@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What `run` and `apply` share: from a request to a conditioned host. */
+#ifndef QB_CLI_CONDITION_H
+#define QB_CLI_CONDITION_H
+
+#include <cli/options.h>
+#include <cli/session.h>
+
+/* How long to wait for the host, as hello has it. */
+int64_t qb_condition_wait(const struct qb_options *options);
+/* What a profile of the caller's own extends must be attached before the helper sees it. */
+int qb_condition_complete(struct qb_asked *asked, struct qb_error *err);
+/* -EINTR: the caller was told to end. */
+int qb_condition_interrupted(struct qb_job *job, struct qb_error *err);
+/*
+ * Plans, judges what is required, applies, judges again, and says what is so now. *ret_applied also
+ * when it fails after that: then RESTORE is owed.
+ */
+int qb_condition_host(struct qb_session *session, const struct qb_asked *asked, struct qb_job *job,
+	struct qb_answer *answer, bool *ret_applied, struct qb_error *err);
+
+#endif
