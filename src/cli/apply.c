@@ -14,10 +14,7 @@
 
 static int fail(int r, const struct qb_error *err)
 {
-	if (r == -EACCES)
-		qb_say(QB_SAY_ERROR, "apply needs root (%s); run: sudo %s apply", err->text,
-			program_invocation_name);
-	else if (r != -EINTR)
+	if (r != -EINTR)
 		qb_say(QB_SAY_ERROR, "apply: %s", err->text);
 	return QB_EXIT_FAILURE;
 }
@@ -60,6 +57,11 @@ static int apply(const struct qb_session_hello *hello, struct qb_asked *asked, s
 	bool applied = false;
 	int r = qb_session_open(&session, hello, job, &err);
 
+	if (r == -EACCES) {
+		qb_say(QB_SAY_ERROR, "apply needs root (%s); run: sudo %s apply", err.text,
+			program_invocation_name);
+		return QB_EXIT_FAILURE;
+	}
 	if (r == 0 && session.joined) {
 		say_until(hello);
 		return EXIT_SUCCESS;
@@ -108,7 +110,7 @@ int qb_cmd_apply(struct qb_cli *cli)
 	if (qb_option_given(options, FOR) && options->number[QB_OPTION_FOR] <= 0)
 		return misuse("--for: expected a duration above 0");
 	if (!qb_option_given(options, WHILE))
-		hello.lease_ns = qb_option_given(options, FOR) ? options->number[QB_OPTION_FOR]
-							       : DEFAULT_NS;
+		hello.lease_ns =
+			qb_option_given(options, FOR) ? options->number[QB_OPTION_FOR] : DEFAULT_NS;
 	return conduct(&hello, options);
 }

@@ -32,7 +32,12 @@ wrong() {
 }
 wrong 2 'unknown command: rnu; did you mean run?' rnu
 wrong 2 'unknown command: frobnicate; quietbench --help lists them' frobnicate
-wrong 2 'apply: not in this version' apply --for 1h
+wrong 2 'check: not in this version' check --limits ci
+wrong 2 'apply: --for: expected a duration such as 30s or 10m, not "1"' apply --for 1
+wrong 2 'apply: --for: expected a duration above 0' apply --for 0
+wrong 2 'apply: --while: expected a number from 2 to 2147483647, not "1"' apply --while 1
+wrong 2 'apply: --for and --while: choose one' apply --for 1h --while 812
+wrong 2 'apply: takes no argument: make' apply make
 wrong 2 '-q: options come after the command; quietbench --help' -q run
 wrong 2 'plan: unknown option --profle; did you mean --profile?' plan --profle x
 wrong 2 'plan: unknown option -z' plan -z

@@ -146,6 +146,29 @@ static void test_conditioned(void **state)
 	expect("  profile  default, CPU 2, 1 change\n  command  make bench\n");
 }
 
+static void test_lease(void **state)
+{
+	NEEDS_SANDBOX();
+	owner.lease = true;
+	owner.until = time(NULL) + 601;
+	summarize(QB_SUMMARY_PATH);
+	live();
+	assert_int_equal(status(false), 0);
+	expect("  profile  default, CPU 2, 1 change\n  apply    until ");
+	expect(", in 10 min\n");
+	assert_int_equal(status(true), 0);
+	expect("\"command\": null");
+	expect("\"while\": null");
+	owner.until = 0;
+	owner.until_pid = 812;
+	summarize(QB_SUMMARY_PATH);
+	assert_int_equal(status(false), 0);
+	expect("  apply    as long as process 812 lives\n");
+	assert_int_equal(status(true), 0);
+	expect("\"until\": null");
+	expect("\"while\": 812");
+}
+
 static void test_starting(void **state)
 {
 	NEEDS_SANDBOX();
@@ -249,6 +272,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_never_conditioned, fresh_host, tidy),
 		cmocka_unit_test_setup_teardown(test_conditioned, fresh_host, tidy),
+		cmocka_unit_test_setup_teardown(test_lease, fresh_host, tidy),
 		cmocka_unit_test_setup_teardown(test_starting, fresh_host, tidy),
 		cmocka_unit_test_setup_teardown(test_drifted, fresh_host, tidy),
 		cmocka_unit_test_setup_teardown(test_left_over, fresh_host, tidy),

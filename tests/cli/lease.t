@@ -1,0 +1,128 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# apply on a substituted host, which has no control groups: the account, runs that join, what they
+# are refused, drift, and the queue: fifty runs that wait for a lease's end, in their order, one of
+# them dead and one of them stopped. The machine is restored exactly.
+. "$(dirname "$0")/lib.sh"
+
+if [ "$(id -u)" != 0 ]; then
+	echo "1..0 # SKIP needs root"
+	exit 0
+fi
+"$source/tests/hosts/make-host" two-cpus "$tmp/host" || exit 1
+cp -a "$tmp/host" "$tmp/before"
+governor=/sys/devices/system/cpu/cpufreq/policy0/scaling_governor
+runs=50
+
+cat >"$tmp/story" <<EOF
+cd $tmp
+# say NAME COMMAND...: its output goes to NAME, its status to NAME.status
+say() {
+	name=\$1
+	shift
+	"\$@" >$tmp/\$name 2>&1
+	echo \$? >$tmp/\$name.status
+}
+waiting() { ls /run/quietbench/queue | wc -l; }
+until_waiting() {
+	for i in \$(seq 600); do
+		[ \$(waiting) != \$1 ] || return 0
+		sleep 0.05
+	done
+	echo "\$(waiting) of \$1 wait" >>$tmp/stuck
+}
+say unprivileged $user $qb apply
+say applied $qb apply
+say status $qb status --json
+say joined $qb run -o $tmp/record.json -- grep ^Cpus_allowed_list /proc/self/status
+say nested $qb run -q -- $qb run -q -o $tmp/nested.json -- echo in
+say outside $qb run -c 0 -- touch $tmp/started
+say required $qb run --require idle.dma_latency -- touch $tmp/started
+say stranger $user $qb run -- true
+say refused $user $qb restore
+say renewed $qb apply --while \$\$
+cat $governor >$tmp/conditioned
+echo userspace >$governor
+say drifted $qb status
+cat $tmp/conditioned >$governor
+say undrifted $qb status
+say ended $qb restore
+say again $qb restore
+say clean $qb status
+say expired $qb apply --for 1s
+say outlived $qb run -- sleep 2
+say afterwards $qb status
+say insider $qb run -- $qb apply
+
+# the queue
+say long $qb run -q -- sh -c "until [ -e $tmp/go ]; do sleep 0.1; done" &
+for i in \$(seq 100); do
+	$qb status >/dev/null && break
+	sleep 0.1
+done
+for i in \$(seq $runs); do
+	$qb run -s cpus.isolation=none -- sh -c "echo \$i >>$tmp/order" 2>$tmp/run.\$i &
+	eval "run_\$i=\$!"
+	until_waiting \$i
+done
+say impatient $qb run --no-lock-wait -- true
+say hurried $qb run --lock-wait 200ms -- true
+kill -9 \$run_2
+kill -STOP \$run_3
+until_waiting $((runs - 1))
+touch $tmp/go
+for i in \$(seq $runs); do
+	[ \$i = 3 ] || eval "wait \\\$run_\$i"
+done
+echo continued >>$tmp/order
+kill -CONT \$run_3
+wait
+EOF
+"$build/tests/with-host" "$tmp/host" sh "$tmp/story" 2>/dev/null
+
+# tells NAME STATUS PATTERN
+tells() {
+	is "$1: status" "$(cat "$tmp/$1.status")" "$2"
+	like "$1: says" "$(cat "$tmp/$1")" "$3"
+}
+tells unprivileged 1 '^quietbench: apply needs root \(no privilege\); run: sudo .*quietbench apply$'
+tells applied 0 '^quietbench: it stays so until 20[-0-9]* [0-9:]+$'
+like "applied: the CPUs" "$(cat "$tmp/applied")" '^quietbench: (vm|default).*: CPU 1'
+like "applied: where the shell is" "$(cat "$tmp/applied")" 'your shell stays on the housekeeping CPUs'
+is "status: of a lease" "$(jq -c '[.state, .session.command, .session.lease.while]' "$tmp/status")" '["conditioned",null,null]'
+like "status: until when" "$(jq -r .session.lease.until "$tmp/status")" '^20[-0-9]*T[0-9:]+\+'
+tells joined 0 '^Cpus_allowed_list:[[:space:]]1$'
+like "joined: says so" "$(cat "$tmp/joined")" '^quietbench: joined the apply of user 0, since [0-9:]+ until [0-9:]+$'
+is "joined: the record" "$(jq -c '[.conditioned, .restore, .cpus]' "$tmp/record.json")" \
+	'["joined",null,{"benchmark":"1","reserved":"","housekeeping":"0"}]'
+is "joined: the record has the lease's levers" \
+	"$(jq '[.levers[] | select(.lever == "frequency.governor" and .status == "applied")] | length > 0' "$tmp/record.json")" true
+tells nested 0 '^in$'
+is "nested: the record" "$(jq -r .conditioned "$tmp/nested.json")" joined
+tells outside 125 '^quietbench: join on CPU 1: cpus.list 0: CPU 0: '
+tells required 125 '^quietbench: idle.dma_latency is required and cannot be had'
+ok "what was refused was not started" [ ! -e "$tmp/started" ]
+tells stranger 0 '^quietbench: NOT CONDITIONED'
+tells refused 1 '^quietbench: restore needs root'
+tells renewed 0 '^quietbench: renewed with the settings that it has: (vm|default), CPU 1 '
+like "renewed: while" "$(cat "$tmp/renewed")" '^quietbench: it stays so as long as process [0-9]+ lives$'
+tells drifted 1 'frequency.governor  policy0  .* → userspace'
+tells undrifted 0 '^conditioned$'
+tells ended 0 '^quietbench: restored$'
+tells again 0 '^quietbench: nothing is left to restore$'
+tells clean 3 '^not conditioned$'
+tells expired 0 'it stays so until'
+tells outlived 0 '^quietbench: the host was restored during the run'
+tells afterwards 3 '^not conditioned$'
+tells insider 1 '^quietbench: apply: this is inside '
+
+tells impatient 125 '^quietbench: the host is in use by the run of user 0 \(process [0-9]+\), since [0-9:]+: sh -c '
+tells hurried 125 '^quietbench: the host is still in use after the time given by --lock-wait$'
+like "the queue: whom a run waits for" "$(cat "$tmp/run.1")" '^quietbench: waiting for the run of user 0 \(process [0-9]+\), since [0-9:]+: sh -c '
+is "the queue: nobody was stuck" "$(cat "$tmp/stuck" 2>/dev/null)" ""
+is "the queue: each once, in order, but the dead and the stopped" "$(tr '\n' ' ' <"$tmp/order")" \
+	"1 $(seq -s ' ' 4 $runs) continued 3 "
+# Files and values: the tree has links that lead in circles.
+values() { (cd "$1" && find . -type f -exec sha256sum {} + | sort -k2); }
+is "the host is as it was" "$(values "$tmp/host")" "$(values "$tmp/before")"
+finish
