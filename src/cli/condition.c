@@ -4,6 +4,7 @@
 #include <cli/condition.h>
 #include <cli/report.h>
 #include <cli/require.h>
+#include <cli/say.h>
 #include <errno.h>
 
 int64_t qb_condition_wait(const struct qb_options *options)
@@ -31,11 +32,29 @@ int qb_condition_interrupted(struct qb_job *job, struct qb_error *err)
 	return qb_job_interrupted(job) ? qb_error_set(err, EINTR, "told to end") : 0;
 }
 
+/* What was asked for in vain: the host stays as another session conditioned it. */
+static void say_ignored(const struct qb_request *request)
+{
+	static const char *const heeded[] = {"process.", "cpus.count=", "cpus.list=", "require="};
+
+	if (request->profile[0])
+		qb_say(QB_SAY_NOTE, "joined: of -p only process.* counts");
+	for (unsigned i = 0; i < request->n_set; i++) {
+		bool heed = false;
+
+		for (size_t j = 0; j < QB_ARRAY_SIZE(heeded); j++)
+			heed |= strncmp(request->set[i], heeded[j], strlen(heeded[j])) == 0;
+		if (!heed)
+			qb_say(QB_SAY_WARN, "joined: %s is not heeded", request->set[i]);
+	}
+}
+
 int qb_condition_host(struct qb_session *session, const struct qb_asked *asked, struct qb_job *job,
 	struct qb_answer *answer, bool *ret_applied, struct qb_error *err)
 {
 	int r = qb_session_plan(session, asked, answer, err);
 
+	answer->joined = session->joined;
 	if (r == 0)
 		r = qb_require_judge(&asked->request, answer, err);
 	if (r == 0)
@@ -45,8 +64,10 @@ int qb_condition_host(struct qb_session *session, const struct qb_asked *asked, 
 	if (r < 0)
 		return r;
 	*ret_applied = true;
+	if (session->joined)
+		say_ignored(&asked->request);
 	r = qb_require_judge(&asked->request, answer, err);
 	if (r == 0)
-		qb_report_conditioned(answer, session->joined);
+		qb_report_conditioned(answer);
 	return r;
 }

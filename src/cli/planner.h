@@ -25,6 +25,7 @@ struct qb_answer {
 	struct qb_selection selection;
 	struct qb_steps steps; /* owned */
 	struct qb_done done;
+	bool joined; /* the steps of the host are those of the session that was joined */
 };
 void qb_answer_free(struct qb_answer *answer);
 

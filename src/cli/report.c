@@ -212,10 +212,10 @@ static void report_needless(const struct qb_steps *steps)
 	}
 }
 
-void qb_report_conditioned(const struct qb_answer *answer, bool joined)
+void qb_report_conditioned(const struct qb_answer *answer)
 {
 	report_cpus(answer);
-	if (joined)
+	if (answer->joined)
 		return;
 	report_clock(answer);
 	report_count(&answer->steps);

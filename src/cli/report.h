@@ -12,7 +12,7 @@
 void qb_report_not_conditioned(const struct qb_answer *answer, const char *why, bool hint);
 /* The CPUs, the clock, how many levers, which are missing and why. Of a host that was joined, the
  * CPUs: the rest was said to the one who conditioned it. */
-void qb_report_conditioned(const struct qb_answer *answer, bool joined);
+void qb_report_conditioned(const struct qb_answer *answer);
 /* The levers of the benchmark's own process that failed. */
 void qb_report_process(const struct qb_answer *answer);
 /* How the command ended, and the verdict. */

@@ -27,10 +27,25 @@ bool qb_require_any(const struct qb_request *request, const struct qb_profile *p
 	return request->n_require > 0 || qb_setting_next(&profile->set[QB_KEY_REQUIRE], NULL);
 }
 
+/* The profile says what this run wishes; of the host it gets what another's profile wished. */
+static bool left_alone(enum qb_key key, const struct qb_steps *steps)
+{
+	bool of_host = false;
+
+	for (size_t i = 0; i < steps->n; i++)
+		if (qb_levers[steps->v[i].lever].key == key)
+			return false;
+	for (size_t i = 0; i < QB_LEVER_COUNT && !of_host; i++)
+		of_host = qb_levers[i].key == key && qb_levers[i].where == QB_LEVER_HOST;
+	return of_host;
+}
+
 static int judge_key(enum qb_key key, const struct qb_answer *answer, struct qb_error *err)
 {
 	const char *why = qb_query_missing(&answer->steps, &answer->profile, key);
 
+	if (!why && answer->joined && left_alone(key, &answer->steps))
+		why = "the session that this run joined leaves it alone";
 	return why ? qb_error_set(err, ENOTSUP, "%s is required and cannot be had: %s",
 			     qb_keys[key].name, why)
 		   : 0;

@@ -26,8 +26,7 @@ struct run {
 	struct qb_asked asked;
 	struct qb_session session;
 	struct qb_answer answer;
-	bool applied;  /* the host is conditioned: RESTORE is owed */
-	bool joined;   /* by somebody else, whose RESTORE restores it; ours only tidies up */
+	bool applied;  /* the host is conditioned, or joined: RESTORE is owed */
 	bool released; /* the held child was let go: from here on an error is one of exec */
 	bool complete; /* the host is as it was */
 	int64_t started_at;
@@ -110,7 +109,6 @@ static int condition(struct run *run, struct qb_error *err)
 		return do_without(run, &why, err);
 	if (r < 0)
 		return qb_error_set(err, why.code, "%s", why.text);
-	run->joined = run->session.joined;
 	return qb_condition_host(
 		&run->session, &run->asked, &run->job, &run->answer, &run->applied, err);
 }
@@ -190,7 +188,12 @@ static void restore(struct run *run)
 	run->complete = true;
 	if (!run->applied)
 		return;
-	if (qb_session_restore(&run->session, &run->answer, &err) < 0) {
+	if (qb_session_restore(&run->session, &run->answer, &err) < 0 && run->answer.joined) {
+		qb_say(QB_SAY_WARN, "what the command left running was not looked for: %s",
+			err.text);
+		return;
+	}
+	if (err.code) {
 		run->complete = false;
 		qb_say(QB_SAY_ERROR,
 			"whether the host is restored is not known: %s; see: quietbench status",
@@ -198,7 +201,7 @@ static void restore(struct run *run)
 		return;
 	}
 	run->complete = run->answer.done.complete != 0;
-	if (run->joined)
+	if (run->answer.joined)
 		qb_report_left(&run->answer, &run->session);
 	else
 		qb_report_restored(&run->answer, &run->session);
@@ -216,7 +219,7 @@ static enum qb_conditioned conditioned(const struct run *run)
 				     (step->status == QB_STATUS_APPLIED ||
 					     step->status == QB_STATUS_UNCHANGED));
 	}
-	if (run->applied && run->joined)
+	if (run->applied && run->answer.joined)
 		return QB_CONDITIONED_JOINED;
 	if (!run->applied || !any)
 		return QB_CONDITIONED_NONE;
@@ -264,7 +267,7 @@ static int write_record(const struct run *run, const char *file, const struct qb
 		.steps = &run->answer.steps,
 		.runs = result,
 		.n_runs = 1,
-		.restore = run->applied && !run->joined ? &restored : NULL};
+		.restore = run->applied && !run->answer.joined ? &restored : NULL};
 
 	return qb_record_write(file, &record, err);
 }
@@ -282,7 +285,7 @@ static int conclude(struct run *run)
 	restore(run);
 	if (run->applied && (run->answer.done.recovered || run->session.fd < 0))
 		reason = HELPER_ENDED;
-	else if (run->joined && run->answer.done.over)
+	else if (run->answer.joined && run->answer.done.over)
 		reason = LEASE_ENDED;
 	if (file && write_record(run, file, &result, &err) < 0) {
 		qb_say(QB_SAY_ERROR, "%s", err.text);

@@ -73,7 +73,7 @@ static int serve(struct qb_monitor *m, struct qb_error *err)
 			requests[i].states & 1u << m->state) {
 			*m->helper->pending = m->message.head.type;
 			r = requests[i].serve(m, err);
-			if (m->state != STATE_END)
+			if (m->state != QB_STATE_END)
 				*m->helper->pending = 0;
 			qb_message_close(&m->message);
 			return r;

@@ -38,6 +38,10 @@ say joined $qb run -o $tmp/record.json -- grep ^Cpus_allowed_list /proc/self/sta
 say nested $qb run -q -- $qb run -q -o $tmp/nested.json -- echo in
 say outside $qb run -c 0 -- touch $tmp/started
 say required $qb run --require idle.dma_latency -- touch $tmp/started
+say another $qb run -p minimal --require frequency.governor -- true
+say alone $qb run -p strict --require frequency.epb -- touch $tmp/started
+say unheeded $qb run -q -s frequency.turbo=true -s process.nice=3 -- nice
+say unheard $qb run -s frequency.turbo=true -- true
 say stranger $user $qb run -- true
 say refused $user $qb restore
 say renewed $qb apply --while \$\$
@@ -101,6 +105,10 @@ tells nested 0 '^in$'
 is "nested: the record" "$(jq -r .conditioned "$tmp/nested.json")" joined
 tells outside 125 '^quietbench: join on CPU 1: cpus.list 0: CPU 0: '
 tells required 125 '^quietbench: idle.dma_latency is required and cannot be had'
+tells another 125 '^quietbench: frequency.governor is required and cannot be had: the profile leaves it alone$'
+tells alone 125 "^quietbench: frequency.epb is required and cannot be had: the session that this run joined leaves it alone\$"
+tells unheeded 0 '^3$'
+tells unheard 0 '^quietbench: joined: frequency.turbo=true is not heeded$'
 ok "what was refused was not started" [ ! -e "$tmp/started" ]
 tells stranger 0 '^quietbench: NOT CONDITIONED'
 tells refused 1 '^quietbench: restore needs root'
