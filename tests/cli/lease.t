@@ -81,6 +81,11 @@ done
 echo continued >>$tmp/order
 kill -CONT \$run_3
 wait
+# and fifty at once
+for i in \$(seq $runs); do
+	$qb run -q -s cpus.isolation=none -- sh -c "mkdir $tmp/only && rmdir $tmp/only && echo \$i >>$tmp/at-once" &
+done
+wait
 EOF
 "$build/tests/with-host" "$tmp/host" sh "$tmp/story" 2>/dev/null
 
@@ -130,6 +135,7 @@ like "the queue: whom a run waits for" "$(cat "$tmp/run.1")" '^quietbench: waiti
 is "the queue: nobody was stuck" "$(cat "$tmp/stuck" 2>/dev/null)" ""
 is "the queue: each once, in order, but the dead and the stopped" "$(tr '\n' ' ' <"$tmp/order")" \
 	"1 $(seq -s ' ' 4 $runs) continued 3 "
+is "fifty at once: each once, and alone" "$(sort -n "$tmp/at-once" | tr '\n' ' ')" "$(seq -s ' ' $runs) "
 # Files and values: the tree has links that lead in circles.
 values() { (cd "$1" && find . -type f -exec sha256sum {} + | sort -k2); }
 is "the host is as it was" "$(values "$tmp/host")" "$(values "$tmp/before")"
