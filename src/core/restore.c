@@ -88,9 +88,9 @@ static int settle_threads(
  */
 static int tidy(struct qb_error *err)
 {
-	static const char *const paths[] = {QB_DOOR_PATH, QB_SUMMARY_PATH QB_JOURNAL_FRESH, QB_SUMMARY_PATH,
-		QB_CONFLICTS_PATH QB_JOURNAL_FRESH, QB_JOURNAL_PATH QB_JOURNAL_FRESH,
-		QB_JOURNAL_PATH};
+	static const char *const paths[] = {QB_DOOR_PATH, QB_SUMMARY_PATH QB_JOURNAL_FRESH,
+		QB_SUMMARY_PATH, QB_CONFLICTS_PATH QB_JOURNAL_FRESH,
+		QB_JOURNAL_PATH QB_JOURNAL_FRESH, QB_JOURNAL_PATH};
 
 	for (size_t i = 0; i < QB_ARRAY_SIZE(paths); i++)
 		if (unlink(paths[i]) < 0 && errno != ENOENT)

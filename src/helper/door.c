@@ -8,7 +8,27 @@
 /* So many runs may have joined at a time: each is a process of root's. */
 #define GUESTS_MAX 128
 
-/* In the child: none of the host's descriptors, and a session of its own that begins at PLAN. */
+/*
+ * Closes all descriptors from 3 on but these: whatever the host's session holds - the lock, the
+ * journal, a lever's promise of some latency - must end with that session.
+ */
+static void keep_only(const int *kept, size_t n)
+{
+	for (unsigned from = 3;;) {
+		unsigned next = ~0u;
+
+		for (size_t i = 0; i < n; i++)
+			if (kept[i] >= (int)from && (unsigned)kept[i] < next)
+				next = (unsigned)kept[i];
+		if (next > from)
+			close_range(from, next == ~0u ? next : next - 1, 0);
+		if (next == ~0u)
+			return;
+		from = next + 1;
+	}
+}
+
+/* In the child: a session of its own that begins at PLAN. */
 static _Noreturn void serve_guest(struct qb_monitor *host, struct qb_helper *helper)
 {
 	static _Atomic uint16_t pending;
@@ -16,13 +36,10 @@ static _Noreturn void serve_guest(struct qb_monitor *host, struct qb_helper *hel
 	struct qb_done done = {.of = QB_MSG_HELLO, .joined = 1};
 	char holder[256];
 
-	close(host->helper->lock);
-	close(host->helper->session);
-	close(host->helper->peer.pidfd);
-	close(host->door);
-	close(host->place);
-	qb_lease_close(&host->lease);
-	qb_journal_close(&host->session.journal);
+	int kept[3 + QB_REQUEST_FILES] = {helper->session, helper->peer.pidfd, host->signals};
+
+	memcpy(kept + 3, host->wanted.fds, host->wanted.request.n_files * sizeof(kept[0]));
+	keep_only(kept, 3u + host->wanted.request.n_files);
 	qb_join_keep_steps(&host->session.steps, false);
 	helper->pending = &pending;
 	helper->over = host->helper->over;
