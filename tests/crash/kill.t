@@ -16,6 +16,8 @@ my $ALL = 'client+guardian+monitor';
 my @RUN = ('--', Crash::run_command('true'));
 # The benchmark ends its client: the monitor puts back without being asked.
 my @DESERTED = ('--', Crash::run_command('sh', '-c', 'kill -9 $PPID; exec sleep 2'));
+# It ends by itself, with nobody waiting for it.
+my @LEASE = ('--', $Crash::QUIETBENCH, 'apply', '-c', Crash::last_cpu(), '-s', 'cpus.isolation=none', '--for', '100ms');
 my @RESTORE = ('--', $Crash::QUIETBENCH, 'restore');
 
 Crash::on_hosts(\&matrix, @ARGV ? @ARGV : ('small-hwp', 'small-boost'));
@@ -39,6 +41,9 @@ sub matrix {
 	my $later = $host->count(@RESTORE);
 	$host->judge;
 
+	my $lease = $host->count(@LEASE);
+	$host->judge;
+
 	# name, victims, role whose changes are counted, calls, stride without QB_FULL, strikes before it, command, first
 	my @rows = (
 		['run', 'monitor', 'monitor', $run, 1],
@@ -51,6 +56,9 @@ sub matrix {
 		['run', 'child', 'child', $run, 1],
 		['deserted run', 'monitor', 'monitor', $run, 3, [], \@DESERTED, $back],
 		['deserted run', 'guardian+monitor', 'monitor', $run, 3, [], \@DESERTED, $back],
+		['lease', 'monitor', 'monitor', $lease, 3, [], \@LEASE],
+		['lease', 'guardian+monitor', 'monitor', $lease, 3, [], \@LEASE],
+		['lease', 'client', 'client', $lease, 2, [], \@LEASE],
 		['recovery', 'recovery', 'recovery', $recovery, 2, [$dead]],
 		['recovery', 'recovery+guardian', 'recovery', $recovery, 3, [$dead]],
 		['recovery', 'recovery+guardian+client', 'recovery', $recovery, 3, [$dead]],
