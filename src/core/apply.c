@@ -61,9 +61,10 @@ static int snapshot_one(struct qb_steps *steps, struct qb_step *step)
 		step->before = qb_steps_text(steps, text);
 		if (!step->before)
 			return -ENOMEM;
+		/* A `before` that was given (a thread's mask) need not be what is there now. */
+		if (step->wanted && qb_lever_same(step->lever, step->before, step->wanted))
+			step->status = QB_STATUS_UNCHANGED;
 	}
-	if (step->wanted && qb_lever_same(step->lever, step->before, step->wanted))
-		step->status = QB_STATUS_UNCHANGED;
 	return 0;
 }
 
