@@ -106,6 +106,7 @@ enum qb_lever_id {
 	QB_LEVER_INHIBIT,
 	/* siblings: src/levers/smt.c */
 	QB_LEVER_SMT_OFFLINE,
+	QB_LEVER_SMT_CPUSET, /* v1: a cpuset of somebody's, which loses an offline CPU for good */
 	QB_LEVER_CORE_SCHED,
 	/* the noise check is no lever, but is asked for and reported like one */
 	QB_LEVER_CHECK,
@@ -212,6 +213,9 @@ struct qb_wish {
 	const struct qb_topology *topology;
 	struct qb_selection *selection;
 };
+/* First: it may take siblings from selection->reserved, and the CPUs that are left are the
+ * topology of all others. */
+int qb_smt_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 int qb_frequency_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 int qb_idle_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 int qb_irqs_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
@@ -221,5 +225,8 @@ int qb_memory_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb
 int qb_network_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 int qb_process_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 int qb_services_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
+
+/* Said by the plan and, where the host changed since, by the benchmark's process. */
+#define QB_PROCESS_NO_SMT "no core has two CPUs online (no SMT): there is nobody to keep off"
 
 #endif

@@ -20,7 +20,8 @@ static const char *plural(const struct qb_cpus *set)
 void qb_lines_head(const struct qb_profile *profile, const struct qb_host *host,
 	const struct qb_selection *chosen, char *buf, size_t size)
 {
-	char bench[128], reserved[128], house[128], guest[64] = "", idle[160] = "";
+	char bench[128], list[128], house[128], guest[64] = "", idle[160] = "";
+	char offline[160] = "";
 	bool apart = !qb_cpus_intersect(&chosen->bench, &chosen->house);
 
 	if (host->guest)
@@ -28,11 +29,13 @@ void qb_lines_head(const struct qb_profile *profile, const struct qb_host *host,
 			host->hypervisor[0] ? " " : "");
 	if (!qb_cpus_empty(&chosen->reserved))
 		qb_text_format(idle, sizeof(idle), " (sibling%s %s idle)",
-			plural(&chosen->reserved),
-			listed(&chosen->reserved, reserved, sizeof(reserved)));
-	qb_text_format(buf, size, "%s%s: CPU%s %s %s%s, house kept by %s", profile->name, guest,
+			plural(&chosen->reserved), listed(&chosen->reserved, list, sizeof(list)));
+	if (!qb_cpus_empty(&chosen->offline))
+		qb_text_format(offline, sizeof(offline), " (sibling%s %s offline)",
+			plural(&chosen->offline), listed(&chosen->offline, list, sizeof(list)));
+	qb_text_format(buf, size, "%s%s: CPU%s %s %s%s%s, house kept by %s", profile->name, guest,
 		plural(&chosen->bench), listed(&chosen->bench, bench, sizeof(bench)),
-		apart ? "quiet" : "shared with others", idle,
+		apart ? "quiet" : "shared with others", idle, offline,
 		listed(&chosen->house, house, sizeof(house)));
 }
 

@@ -281,6 +281,7 @@ static int draw_facts(const struct qb_canvas *c)
 	} sets[] = {
 		{"benchmark", BOLD_GREEN, &s->bench},
 		{"kept idle", YELLOW, &s->reserved},
+		{"offline", YELLOW, &s->offline},
 		{"keeps house", NULL, &s->house},
 	};
 

@@ -8,7 +8,8 @@ enum qb_role qb_picture_role(const struct qb_picture *picture, unsigned cpu)
 {
 	if (qb_cpus_has(&picture->selection->bench, cpu))
 		return QB_ROLE_BENCH;
-	if (qb_cpus_has(&picture->selection->reserved, cpu))
+	if (qb_cpus_has(&picture->selection->reserved, cpu) ||
+		qb_cpus_has(&picture->selection->offline, cpu))
 		return QB_ROLE_RESERVED;
 	return QB_ROLE_HOUSE;
 }

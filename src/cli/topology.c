@@ -14,6 +14,8 @@ static const char *role(const struct qb_selection *chosen, unsigned cpu)
 		return "benchmark";
 	if (qb_cpus_has(&chosen->reserved, cpu))
 		return "reserved";
+	if (qb_cpus_has(&chosen->offline, cpu))
+		return "offline";
 	return qb_cpus_has(&chosen->house, cpu) ? "housekeeping" : NULL;
 }
 

@@ -3,6 +3,7 @@
 #include <base/macros.h>
 #include <core/plan.h>
 #include <errno.h>
+#include <levers/smt.h>
 
 int qb_plan_wish_everything(struct qb_profile *profile, struct qb_error *err)
 {
@@ -10,6 +11,7 @@ int qb_plan_wish_everything(struct qb_profile *profile, struct qb_error *err)
 		enum qb_key key;
 		const char *value;
 	} wishes[] = {
+		{QB_KEY_CPUS_SMT, "offline"},
 		{QB_KEY_CPUS_ISOLATION, "auto"},
 		{QB_KEY_FREQUENCY_GOVERNOR, "performance"},
 		{QB_KEY_FREQUENCY_TURBO, "false"},
@@ -53,6 +55,7 @@ int qb_plan_wish_everything(struct qb_profile *profile, struct qb_error *err)
 		{QB_KEY_PERF_KPTR_RESTRICT, "0"},
 		{QB_KEY_PERF_MAX_SAMPLE_RATE, "100000"},
 		{QB_KEY_PERF_CPU_PERCENT, "25"},
+		{QB_KEY_PROCESS_CORE_SCHED, "true"},
 	};
 
 	for (size_t i = 0; i < QB_ARRAY_SIZE(wishes); i++) {
@@ -89,15 +92,18 @@ static int refuse_later(const struct qb_wish *wish, struct qb_steps *steps)
 	for (unsigned lever = 0; lever < QB_LEVER_COUNT; lever++) {
 		enum qb_key key = qb_levers[lever].key;
 		const struct qb_setting *setting = &wish->profile->set[key];
-		bool wanted = key == QB_KEY_CPUS_SMT ? qb_setting_is(setting, "offline")
-						     : asked(setting, &qb_keys[key]);
 
-		if (qb_levers[lever].where == QB_LEVER_LATER && wanted &&
+		if (qb_levers[lever].where == QB_LEVER_LATER && asked(setting, &qb_keys[key]) &&
 			qb_steps_refuse(
 				steps, lever, QB_STATUS_UNSUPPORTED, "not in this version") < 0)
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+static void topology_cleanup(struct qb_topology *topology)
+{
+	free(topology->pus);
 }
 
 int qb_plan_make(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err)
@@ -106,12 +112,15 @@ int qb_plan_make(const struct qb_wish *wish, struct qb_steps *steps, struct qb_e
 		const struct qb_wish *, struct qb_steps *, struct qb_error *) = {qb_frequency_plan,
 		qb_isolation_plan, qb_irqs_plan, qb_network_plan, qb_kernel_plan, qb_memory_plan,
 		qb_idle_plan, qb_process_plan, qb_services_plan};
+	_cleanup_(topology_cleanup) struct qb_topology left = {0};
+	const struct qb_wish rest = {wish->profile, &left, wish->selection};
+	int r = qb_smt_plan(wish, steps, err);
 
-	for (size_t i = 0; i < QB_ARRAY_SIZE(families); i++) {
-		int r = families[i](wish, steps, err);
-
-		if (r < 0)
-			return r;
-	}
+	if (r == 0)
+		r = qb_smt_without(wish->topology, &wish->selection->offline, &left, err);
+	for (size_t i = 0; i < QB_ARRAY_SIZE(families) && r == 0; i++)
+		r = families[i](&rest, steps, err);
+	if (r < 0)
+		return r;
 	return refuse_later(wish, steps) < 0 ? qb_error_errno(err, ENOMEM, "plan") : 0;
 }

@@ -20,7 +20,7 @@
  *  8. Then away from the boot CPU, and the highest number: interrupts, timers and daemons settle on
  *     low numbers first, and whole groups (L3, package) come before fragments.
  *
- * smt idle (and offline, which is treated as idle): count counts cores, one CPU of each runs the
+ * smt idle (and offline: which of the reserved go offline is planned later): count counts cores, one CPU of each runs the
  * benchmark, its siblings are reserved. smt share: count counts CPUs, whole cores first (the
  * neighbour on a core is then the benchmark itself), nothing is reserved.
  *

@@ -84,6 +84,12 @@ static bool is_back(const struct qb_step *step, char *buf, size_t size, struct q
 	return r == 0 && qb_lever_same(step->lever, buf, step->before);
 }
 
+/* Only remembered, and not to be read since: an attribute of a CPU that we took offline. */
+static bool was_unreadable(const struct qb_step *step)
+{
+	return !step->wanted && !step->left;
+}
+
 static void put_back(struct undo *u, size_t i)
 {
 	struct qb_step *step = &u->steps->v[i];
@@ -92,7 +98,9 @@ static void put_back(struct undo *u, size_t i)
 	int r;
 
 	qb_lever_unit_name(step->lever, &step->unit, name, sizeof(name));
-	if (step->undoing >= CRASHES_MAX) {
+	if (was_unreadable(step) && is_back(step, now, sizeof(now), NULL)) {
+		r = 0;
+	} else if (step->undoing >= CRASHES_MAX) {
 		r = qb_error_set(&why, ECANCELED, "skipped after %d crashes", step->undoing);
 	} else {
 		mark(u, i, QB_MARK_UNDOING, 0, NULL);
@@ -106,7 +114,10 @@ static void put_back(struct undo *u, size_t i)
 			     : qb_error_set(
 				       &why, EAGAIN, "wrote '%s', reads '%s'", step->before, now);
 	step->restored = r < 0 ? QB_RESTORED_NO : QB_RESTORED_YES;
-	step->reason = r < 0 ? qb_steps_text(u->steps, why.text) : NULL;
+	if (r < 0)
+		step->reason = qb_steps_text(u->steps, why.text);
+	else if (step->status == QB_STATUS_APPLIED)
+		step->reason = NULL; /* of an attempt before; another status keeps its own */
 	mark(u, i, QB_MARK_UNDONE, -r, r < 0 ? why.text : NULL);
 }
 

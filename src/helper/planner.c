@@ -192,6 +192,8 @@ static int judge_selection(const struct qb_selection *s, struct qb_error *err)
 
 	qb_cpus_or(&quiet, &s->reserved);
 	if (qb_cpus_empty(&s->bench) || s->isolation > QB_ISOLATION_PARTITION ||
+		qb_cpus_intersect(&quiet, &s->offline) ||
+		qb_cpus_intersect(&s->house, &s->offline) ||
 		(s->isolation != QB_ISOLATION_NONE &&
 			(qb_cpus_empty(&s->house) || qb_cpus_intersect(&quiet, &s->house))))
 		return qb_error_set(err, EPROTO, "the planner's choice of CPUs contradicts itself");

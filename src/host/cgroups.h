@@ -11,6 +11,7 @@
 #include <quietbench/error.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #define QB_GROUP_MAX 256
@@ -50,6 +51,15 @@ int qb_cgroups_move_thread(
 /* The processes of a group and of all below it. *ret is malloc'd. An absent group has none. */
 int qb_cgroups_members(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
 	const char *group, pid_t **ret, size_t *ret_n, struct qb_error *err);
+
+/*
+ * Calls `visit` with the folder and the id (which is not reused while the host runs) of a group and
+ * of all below it, parents first, until one returns what is not 0: that is returned. An absent
+ * group has none.
+ */
+int qb_cgroups_walk(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
+	const char *group, int (*visit)(void *data, const char *folder, uint64_t id), void *data,
+	struct qb_error *err);
 
 /* -EEXIST is no error: the group is there. */
 int qb_cgroups_create(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,

@@ -7,6 +7,7 @@
 #include <fts.h>
 #include <host/cgroups.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -92,6 +93,20 @@ static int open_walk(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarc
 	if (!*ret)
 		return qb_error_errno(err, errno, "list the cgroup %s", path);
 	return 0;
+}
+
+int qb_cgroups_walk(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
+	const char *group, int (*visit)(void *data, const char *folder, uint64_t id), void *data,
+	struct qb_error *err)
+{
+	_cleanup_(fts_cleanup) FTS *fts = NULL;
+	const FTSENT *entry;
+	int r = open_walk(cgroups, hierarchy, group, &fts, err);
+
+	while (r == 0 && fts && (entry = fts_read(fts)))
+		if (entry->fts_info == FTS_D)
+			r = visit(data, entry->fts_path, entry->fts_statp->st_ino);
+	return r;
 }
 
 int qb_cgroups_members(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,

@@ -4,6 +4,8 @@
  *
  * If anything of the clock is to be changed, every attribute of the policies is remembered: one
  * write changes others (a governor forces the EPP, turbo moves the limits), and those come back too.
+ * So it is when siblings go offline: a policy that has no other CPU refuses all writes meanwhile, and
+ * may come back with its turbo switch reset.
  */
 #include <base/file.h>
 #include <base/macros.h>
@@ -18,6 +20,7 @@
 
 struct clock {
 	const struct qb_wish *wish;
+	bool gone; /* this policy will have no CPU online: it is only remembered */
 	struct qb_cpufreq cpufreq;
 	struct qb_steps *steps;
 };
@@ -29,13 +32,20 @@ static const struct qb_setting *setting(const struct clock *c, enum qb_key key)
 
 static bool asked(const struct clock *c, enum qb_key key)
 {
-	return !qb_setting_is(setting(c, key), "keep");
+	return !c->gone && !qb_setting_is(setting(c, key), "keep");
+}
+
+static bool is_gone(const struct clock *c, const struct qb_cpufreq_policy *policy)
+{
+	return !qb_cpus_intersect(&policy->cpus, &c->wish->topology->online);
 }
 
 static int plan_governor(struct clock *c, const struct qb_cpufreq_policy *policy)
 {
 	const char *wanted = setting(c, QB_KEY_FREQUENCY_GOVERNOR)->text;
 
+	if (c->gone && qb_frequency_plan_tunables(c->steps, policy) < 0)
+		return -ENOMEM;
 	if (!asked(c, QB_KEY_FREQUENCY_GOVERNOR))
 		return qb_lever_plan(
 			c->steps, QB_LEVER_GOVERNOR, qb_unit_number(policy->number), NULL);
@@ -148,7 +158,8 @@ static int plan_turbo(struct clock *c)
 		const struct qb_unit unit = qb_unit_number(c->cpufreq.policies[i].number);
 
 		/* A global write sets every policy's own: remembered, not written. */
-		r = qb_lever_plan(c->steps, QB_LEVER_POLICY_BOOST, unit, has_global ? NULL : boost);
+		r = qb_lever_plan(c->steps, QB_LEVER_POLICY_BOOST, unit,
+			has_global || is_gone(c, &c->cpufreq.policies[i]) ? NULL : boost);
 		if (r < 0)
 			return r;
 		any |= r > 0;
@@ -169,6 +180,7 @@ static int plan_policies(struct clock *c)
 
 		if (qb_cpus_empty(&policy->cpus))
 			continue; /* all its CPUs are offline */
+		c->gone = is_gone(c, policy);
 		r = plan_governor(c, policy);
 		if (r >= 0)
 			r = plan_range(c, policy);
@@ -267,7 +279,7 @@ static int plan_cpufreq(struct clock *c)
 int qb_frequency_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err)
 {
 	struct clock c = {.wish = wish, .steps = steps};
-	const bool policies = policies_asked(&c);
+	const bool policies = policies_asked(&c) || !qb_cpus_empty(&wish->selection->offline);
 	int r = 0;
 
 	if (policies) {

@@ -13,6 +13,8 @@
 
 struct irqs {
 	struct qb_house house;
+	bool move;
+	bool hotplug; /* siblings go offline: drivers and the kernel change masks then */
 	struct qb_steps *steps;
 };
 
@@ -59,18 +61,22 @@ static int plan_irq(const struct irqs *irqs, unsigned number)
 	struct qb_unit unit = qb_unit_number(number);
 	struct qb_step *step;
 	struct qb_irq irq;
+	bool moves;
 
 	/* It may vanish at any moment: a device went. Then there is nothing to move. */
 	qb_text_format(path, sizeof(path), QB_IRQ_DIR "/%u/smp_affinity", number);
-	if (qb_file_read(path, before, sizeof(before), NULL) < 0 ||
-		!qb_house_clear_mask(&irqs->house, before, wanted, sizeof(wanted)) ||
-		qb_irq_look(number, &irq, NULL) < 0)
+	if (qb_file_read(path, before, sizeof(before), NULL) < 0)
+		return 0;
+	moves = irqs->move && qb_house_clear_mask(&irqs->house, before, wanted, sizeof(wanted));
+	if ((!moves && !irqs->hotplug) || qb_irq_look(number, &irq, NULL) < 0)
 		return 0;
 	/* Unused ones follow the default mask once they get a handler. */
 	if (!irq.used)
 		return 0;
 	unit.key = irq.key;
-	step = qb_steps_add(irqs->steps, QB_LEVER_IRQ, unit, before, wanted);
+	if (irq.fixed && !moves)
+		return 0;
+	step = qb_steps_add(irqs->steps, QB_LEVER_IRQ, unit, before, moves ? wanted : NULL);
 	if (!step)
 		return -ENOMEM;
 	if (irq.fixed) {
@@ -81,14 +87,14 @@ static int plan_irq(const struct irqs *irqs, unsigned number)
 	return 0;
 }
 
-static int plan_move(const struct irqs *irqs, struct qb_error *err)
+static int plan_masks(const struct irqs *irqs, struct qb_error *err)
 {
 	_cleanup_free_ unsigned *numbers = NULL;
 	const size_t n_before = irqs->steps->n;
 	size_t n;
 	int r;
 
-	if (qb_cpus_empty(&irqs->house.house))
+	if (irqs->move && qb_cpus_empty(&irqs->house.house))
 		return qb_steps_refuse(irqs->steps, QB_LEVER_IRQ, QB_STATUS_UNSUPPORTED, NO_HOUSE);
 	r = qb_dir_numbers(QB_IRQ_DIR, "", &numbers, &n, err);
 	if (r == -ENOMEM)
@@ -96,10 +102,10 @@ static int plan_move(const struct irqs *irqs, struct qb_error *err)
 	if (r < 0)
 		return qb_steps_refuse(irqs->steps, QB_LEVER_IRQ, QB_STATUS_UNSUPPORTED,
 			"%s cannot be read: %s", QB_IRQ_DIR, strerror(-r));
-	r = plan_default(irqs);
+	r = irqs->move ? plan_default(irqs) : 0;
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = plan_irq(irqs, numbers[i]);
-	if (r == 0 && irqs->steps->n == n_before)
+	if (r == 0 && irqs->move && irqs->steps->n == n_before)
 		r = qb_steps_refuse(irqs->steps, QB_LEVER_IRQ, QB_STATUS_UNCHANGED,
 			"no interrupt may go to the benchmark's CPUs");
 	return r;
@@ -107,13 +113,15 @@ static int plan_move(const struct irqs *irqs, struct qb_error *err)
 
 int qb_irqs_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err)
 {
-	struct irqs irqs = {.steps = steps};
+	struct irqs irqs = {.move = wish->profile->set[QB_KEY_IRQS_MOVE].number,
+		.hotplug = !qb_cpus_empty(&wish->selection->offline),
+		.steps = steps};
 	int r;
 
 	qb_house_find(wish, &irqs.house);
 	r = plan_irqbalance(wish->profile, &irqs);
-	if (r == 0 && wish->profile->set[QB_KEY_IRQS_MOVE].number)
-		r = plan_move(&irqs, err);
+	if (r == 0 && (irqs.move || irqs.hotplug))
+		r = plan_masks(&irqs, err);
 	if (r == -ENOMEM)
 		return qb_error_errno(err, ENOMEM, "plan interrupts");
 	return r;

@@ -48,9 +48,9 @@ extern const struct qb_lever_ops qb_isolation_task_group_ops;
 extern const struct qb_lever_ops qb_isolation_task_affinity_ops;
 
 /*
- * Appends the steps of the threads, `before` filled in: masks (wanted NULL under a partition and
- * for threads the shield moves: the kernel changes them, we put them back) and, for the shield,
- * groups. PID 1 and exempt processes get no step that we would write; threads whose mask nobody
+ * Appends the steps of the threads, `before` filled in: masks (wanted NULL under a partition, for
+ * threads the shield moves and where CPUs go offline: the kernel changes them, we put them back)
+ * and, for the shield, groups. PID 1 and exempt processes get no step that we would write; threads whose mask nobody
  * can change get none at all.
  */
 int qb_isolation_snapshot(const struct qb_selection *selection, const struct qb_profile *profile,

@@ -116,7 +116,7 @@ static int adopt_rival(const struct survey *survey, const struct qb_task *task,
 {
 	if (step->wanted || !step->left || same(step->before, task->allowed) ||
 		same(step->left, task->allowed) ||
-		qb_isolation_displaced(survey->steps, step, task->allowed))
+		qb_lever_ours(survey->steps, step, task->allowed))
 		return 0;
 	return add_adopted(
 		survey->steps, QB_LEVER_TASK_AFFINITY, task, task->allowed, task->allowed, err);
@@ -124,8 +124,8 @@ static int adopt_rival(const struct survey *survey, const struct qb_task *task,
 
 /*
  * After the undo: did it change a mask that its step had found in place, or had put back? A mask
- * seen under our cpuset may be all that a later kernel showed of a wider choice: such a one is
- * written only where the undo left nothing of it.
+ * first seen under our cpuset (before is left) may be all that a later kernel showed of a wider
+ * choice: such a one is written only where the undo left nothing of it.
  */
 static int settle_known(const struct qb_task *task, struct qb_step *step)
 {
@@ -133,7 +133,8 @@ static int settle_known(const struct qb_task *task, struct qb_step *step)
 		    (step->verdict == QB_VERDICT_OURS && step->restored == QB_RESTORED_YES);
 
 	if (!done || same(step->before, task->allowed) ||
-		(step->intent && !step->wanted && !everywhere(task->allowed)))
+		(step->intent && !step->wanted && step->before == step->left &&
+			!everywhere(task->allowed)))
 		return 0;
 	step->verdict = QB_VERDICT_OURS;
 	step->restored = QB_RESTORED_NONE;

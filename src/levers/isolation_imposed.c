@@ -80,6 +80,15 @@ static int impose_groups(struct qb_imposed *imposed, struct qb_steps *steps,
 		       : 0;
 }
 
+/* As sets, offline CPUs and all: what was imposed may be that just an offline sibling is missing. */
+static bool equal(const char *a, const char *b)
+{
+	struct qb_cpus x, y;
+
+	return qb_cpus_parse_hex(a, &x) == 0 && qb_cpus_parse_hex(b, &y) == 0 &&
+	       qb_cpus_equal(&x, &y);
+}
+
 int qb_imposed_collect(struct qb_imposed *imposed, struct qb_steps *steps, struct qb_error *err)
 {
 	struct qb_cpus online;
@@ -93,7 +102,7 @@ int qb_imposed_collect(struct qb_imposed *imposed, struct qb_steps *steps, struc
 			mask = step->wanted;
 		if (step->lever != QB_LEVER_TASK_AFFINITY)
 			r = impose_groups(imposed, steps, step, &online);
-		else if (mask && !qb_lever_same(QB_LEVER_TASK_AFFINITY, mask, step->before))
+		else if (mask && !equal(mask, step->before))
 			r = impose(imposed, mask);
 	}
 	return r == -ENOMEM ? qb_error_errno(err, ENOMEM, "sort the masks of the session") : r;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <levers/isolation.h>
 #include <levers/isolation_internal.h>
+#include <levers/smt.h>
 #include <quietbench/lever.h>
 
 int qb_isolation_online(struct qb_cpus *ret, struct qb_error *err)
@@ -96,12 +97,17 @@ static bool same_affinity(const char *a, const char *b)
 	return qb_cpus_equal(&x, &y);
 }
 
+static bool ours_affinity(const struct qb_steps *steps, const struct qb_step *step, const char *now)
+{
+	return qb_isolation_displaced(steps, step, now) || qb_smt_widened(steps, step);
+}
+
 const struct qb_lever_ops qb_isolation_task_affinity_ops = {
 	.read = read_affinity,
 	.write = write_affinity,
 	.judge = judge_affinity,
 	.same = same_affinity,
-	.ours = qb_isolation_displaced,
+	.ours = ours_affinity,
 };
 
 static int read_group(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
@@ -147,7 +153,7 @@ const struct qb_lever_ops qb_isolation_task_group_ops = {
 struct view {
 	const struct qb_selection *selection;
 	const struct qb_profile *profile;
-	struct qb_cpus quiet; /* bench and reserved */
+	struct qb_cpus quiet; /* the benchmark's and its siblings */
 };
 
 static struct view view_of(const struct qb_selection *selection, const struct qb_profile *profile)
@@ -155,6 +161,7 @@ static struct view view_of(const struct qb_selection *selection, const struct qb
 	struct view view = {.selection = selection, .profile = profile, .quiet = selection->bench};
 
 	qb_cpus_or(&view.quiet, &selection->reserved);
+	qb_cpus_or(&view.quiet, &selection->offline);
 	return view;
 }
 
@@ -220,7 +227,7 @@ static int add_task(const struct view *view, const struct qb_task *task, const c
 	const char *wanted = NULL;
 
 	switch ((enum qb_isolation)view->selection->isolation) {
-	case QB_ISOLATION_NONE: return 0;
+	case QB_ISOLATION_NONE: /* siblings go offline: masks change all the same */
 	case QB_ISOLATION_PARTITION: break;
 	case QB_ISOLATION_SHIELD: return add_shielded(view, task, before, steps, err);
 	case QB_ISOLATION_AFFINITY:
@@ -243,7 +250,7 @@ int qb_isolation_snapshot(const struct qb_selection *selection, const struct qb_
 	struct qb_task task;
 	int r;
 
-	if (selection->isolation == QB_ISOLATION_NONE)
+	if (selection->isolation == QB_ISOLATION_NONE && qb_cpus_empty(&selection->offline))
 		return 0;
 	while ((r = qb_tasks_next(&walk, &task, err)) > 0) {
 		r = task.fixed ? 0 : add_task(&view, &task, task.allowed, steps, err);

@@ -2,6 +2,8 @@
 /*
  * lever.h: which CPUs handle packets: those that the receiving one hands them to (RPS), and those
  * that a sending queue serves (XPS). An empty mask means off, and stays.
+ *
+ * Where siblings go offline XPS is remembered in any case: some drivers (virtio_net) spread it anew.
  */
 #include <base/macros.h>
 #include <base/text.h>
@@ -13,6 +15,7 @@
 struct network {
 	struct qb_steps *steps;
 	struct qb_house house;
+	bool move, hotplug;
 	const char *interface;
 };
 
@@ -23,12 +26,15 @@ static int plan_queue(void *data, const char *queue)
 	const unsigned lever = *queue == 'r' ? QB_LEVER_NETWORK : QB_LEVER_NETWORK_SEND;
 	struct qb_unit unit = qb_unit_none();
 	char before[QB_TEXT_MAX], wanted[QB_TEXT_MAX];
+	bool moves;
 
 	if (!qb_text_format(unit.name, sizeof(unit.name), "%s/%s", net->interface, queue) ||
-		qb_lever_read(lever, &unit, before, sizeof(before), NULL) < 0 ||
-		!qb_house_clear_mask(&net->house, before, wanted, sizeof(wanted)))
+		qb_lever_read(lever, &unit, before, sizeof(before), NULL) < 0)
 		return 0;
-	return qb_steps_add(net->steps, lever, unit, before, wanted) ? 0 : -ENOMEM;
+	moves = net->move && qb_house_clear_mask(&net->house, before, wanted, sizeof(wanted));
+	if (!moves && !(net->hotplug && lever == QB_LEVER_NETWORK_SEND))
+		return 0;
+	return qb_steps_add(net->steps, lever, unit, before, moves ? wanted : NULL) ? 0 : -ENOMEM;
 }
 
 static int plan_interface(void *data, const char *name)
@@ -44,19 +50,21 @@ static int plan_interface(void *data, const char *name)
 
 int qb_network_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err)
 {
-	struct network net = {.steps = steps};
+	struct network net = {.steps = steps,
+		.move = qb_plan_asks(wish, QB_KEY_IRQS_NETWORK),
+		.hotplug = !qb_cpus_empty(&wish->selection->offline)};
 	const size_t n_before = steps->n;
 	int r;
 
-	if (!qb_plan_asks(wish, QB_KEY_IRQS_NETWORK))
+	if (!net.move && !net.hotplug)
 		return 0;
 	qb_house_find(wish, &net.house);
-	if (qb_cpus_empty(&net.house.house))
+	if (net.move && qb_cpus_empty(&net.house.house))
 		r = qb_steps_refuse(steps, QB_LEVER_NETWORK, QB_STATUS_UNSUPPORTED,
 			"the benchmark has every CPU: none is left to handle packets");
 	else
 		r = qb_plan_each_name(NET, plan_interface, &net);
-	if (r == 0 && steps->n == n_before)
+	if (r == 0 && net.move && steps->n == n_before)
 		r = qb_steps_refuse(steps, QB_LEVER_NETWORK, QB_STATUS_UNCHANGED,
 			"no network queue is set to use the benchmark's CPUs");
 	return r < 0 ? qb_error_errno(err, -r, "plan the network queues") : 0;

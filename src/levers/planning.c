@@ -70,6 +70,7 @@ void qb_house_find(const struct qb_wish *wish, struct qb_house *ret)
 {
 	ret->away = wish->selection->bench;
 	qb_cpus_or(&ret->away, &wish->selection->reserved);
+	qb_cpus_or(&ret->away, &wish->selection->offline);
 	ret->house = wish->selection->house;
 	qb_cpus_and(&ret->house, &wish->topology->online);
 	qb_cpus_andnot(&ret->house, &ret->away);

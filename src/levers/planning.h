@@ -27,7 +27,7 @@ int qb_plan_each_name(const char *dir, int (*each)(void *data, const char *name)
 
 /* Whose CPUs are whose, for what is to leave the benchmark's. */
 struct qb_house {
-	struct qb_cpus away;  /* the benchmark's CPUs and their reserved siblings */
+	struct qb_cpus away;  /* the benchmark's CPUs and their siblings */
 	struct qb_cpus house; /* the others that are online; empty: the benchmark has them all */
 };
 

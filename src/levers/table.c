@@ -20,6 +20,7 @@
 #include <levers/kernel.h>
 #include <levers/memory.h>
 #include <levers/services.h>
+#include <levers/smt.h>
 #include <quietbench/lever.h>
 
 #define POLICY(file)	 "/sys/devices/system/cpu/cpufreq/policy%u/" file
@@ -337,8 +338,17 @@ const struct qb_lever qb_levers[QB_LEVER_COUNT] = {
 [QB_LEVER_PROCESS_LOCK] = LATER(PROCESS_LOCK, "the benchmark's memory is not swapped out"),
 
 [QB_LEVER_CACHE_L3] = LATER(CACHE_L3, "a part of the L3 cache for the benchmark alone"),
-[QB_LEVER_SMT_OFFLINE] = LATER(CPUS_SMT, "the benchmark's siblings offline"),
-[QB_LEVER_CORE_SCHED] = LATER(PROCESS_CORE_SCHED, "nobody else on the siblings"),
+[QB_LEVER_SMT_OFFLINE] = {KEY(CPUS_SMT), .part = "online", DISRUPTIVE,
+	.text = "the benchmark's siblings, offline for the run; others lose these CPUs",
+	.unit = QB_UNIT_CPU, .path = "/sys/devices/system/cpu/cpu%u/online",
+	.spec = NUMBER(0, 1), .apply = 20, .restore = 30, .ops = &qb_smt_online_ops},
+/* After the siblings are back; parents, which stand first among the steps, before children. */
+[QB_LEVER_SMT_CPUSET] = {KEY(CPUS_SMT), .part = "cpuset.cpus", DISRUPTIVE,
+	.text = "the CPUs of others' cpusets (cgroup v1), which forget a CPU that goes offline",
+	.unit = QB_UNIT_NAMED, .spec = LIST, .apply = 20, .restore = 31,
+	.ops = &qb_smt_cpuset_ops},
+[QB_LEVER_CORE_SCHED] = CHILD(PROCESS_CORE_SCHED,
+	"nobody else runs on the benchmark's cores while it does (core scheduling)"),
 [QB_LEVER_CHECK] = LATER(CHECK_DURATION, "the noise check before the run"),
 };
 /* clang-format on */

@@ -66,6 +66,14 @@ is "plan --json: the selection" "$(json '.selection | "\(.benchmark) \(.reserved
 	"10 11 0-9,12-19"
 is "plan --json: the settings in force" "$(json '.profile.effective["frequency.turbo"]')" false
 
+on hybrid plan -p "$tmp/quiet.yaml" -s cpus.smt=offline --json
+is "cpus.smt=offline: the selection" "$(json '.selection | "\(.benchmark) \(.reserved) \(.offline) \(.housekeeping)"')" \
+	"10  11 0-9,12-19"
+is "cpus.smt=offline: what is written to a CPU that is gone, or its policy: its switch" \
+	"$(json '.steps[] | select((.unit | test("^(cpu|policy)11")) and .to != null) | "\(.unit) \(.from) \(.to)"')" "cpu11/online 1 0"
+is "cpus.smt=offline: its policy is remembered" \
+	"$(json '[.steps[] | select(.unit == "policy11" and .to == null) | .from] | join(" ")')" "powersave balance_performance"
+
 on hybrid plan -p "$tmp/quiet.yaml" --require frequency.governor,frequency.epp
 is "--require: had" "$status" 0
 on amd-boost plan -p "$tmp/quiet.yaml" --require frequency.epp
