@@ -4,9 +4,11 @@
 #include <cli/process.h>
 #include <errno.h>
 #include <linux/mempolicy.h>
+#include <linux/prctl.h>
 #include <quietbench/lever.h>
 #include <sched.h>
 #include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -103,10 +105,22 @@ static int set_numa(const char *text, const struct qb_selection *selection)
 	return QB_STATUS_APPLIED;
 }
 
+/* A cookie of its own: the kernel lets only threads with the same one share its cores. */
+static int set_core_sched(const char *text, const struct qb_selection *selection)
+{
+	(void)text;
+	(void)selection;
+	if (prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0UL, PR_SCHED_CORE_SCOPE_THREAD_GROUP, 0UL) <
+		0)
+		return -errno;
+	return QB_STATUS_APPLIED;
+}
+
 static const struct {
 	enum qb_lever_id lever;
 	int (*apply)(const char *text, const struct qb_selection *selection);
 } levers[QB_PROCESS_LEVERS] = {
+	{QB_LEVER_CORE_SCHED, set_core_sched},
 	{QB_LEVER_PROCESS_PIN, pin},
 	{QB_LEVER_PROCESS_NUMA, set_numa},
 	{QB_LEVER_PROCESS_ASLR, set_aslr},
@@ -114,6 +128,26 @@ static const struct {
 	/* Last: from then on a real-time process takes its CPU from everybody. */
 	{QB_LEVER_PROCESS_POLICY, set_policy},
 };
+
+/* What an errno says of the host rather than of this attempt, in words; NULL: nothing. */
+static const char *missing(uint16_t lever, int code)
+{
+	static const struct {
+		uint16_t lever;
+		int code;
+		const char *why;
+	} words[] = {
+		{QB_LEVER_CORE_SCHED, ENODEV, QB_PROCESS_NO_SMT},
+		{QB_LEVER_CORE_SCHED, EINVAL,
+			"this kernel was built without core scheduling (CONFIG_SCHED_CORE): use "
+			"cpus.smt=idle or offline"},
+	};
+
+	for (size_t i = 0; i < QB_ARRAY_SIZE(words); i++)
+		if (words[i].lever == lever && words[i].code == code)
+			return words[i].why;
+	return NULL;
+}
 
 unsigned qb_process_apply(const struct qb_steps *steps, const struct qb_selection *selection,
 	struct qb_process_result ret[QB_PROCESS_LEVERS])
@@ -127,9 +161,14 @@ unsigned qb_process_apply(const struct qb_steps *steps, const struct qb_selectio
 		if (!step || !step->wanted || step->status != QB_STATUS_PLANNED)
 			continue;
 		r = levers[i].apply(step->wanted, selection);
-		ret[n++] = (struct qb_process_result){.lever = (uint16_t)levers[i].lever,
-			.status = (uint8_t)(r < 0 ? QB_STATUS_FAILED : r),
-			.code = r < 0 ? -r : 0};
+		ret[n] = (struct qb_process_result){
+			.lever = (uint16_t)levers[i].lever, .status = (uint8_t)r};
+		if (r < 0) {
+			ret[n].code = -r;
+			ret[n].status = missing(ret[n].lever, -r) ? QB_STATUS_UNSUPPORTED
+								  : QB_STATUS_FAILED;
+		}
+		n++;
 	}
 	return n;
 }
@@ -143,7 +182,10 @@ void qb_process_note(const struct qb_process_result *results, unsigned n, struct
 		if (!step)
 			continue;
 		step->status = results[i].status;
-		if (step->status == QB_STATUS_FAILED)
+		if (step->status == QB_STATUS_UNSUPPORTED)
+			step->reason =
+				qb_steps_text(steps, missing(results[i].lever, results[i].code));
+		else if (step->status == QB_STATUS_FAILED)
 			step->reason = qb_steps_text(
 				steps, qb_error_name(results[i].code, buf, sizeof(buf)));
 		else

@@ -12,10 +12,10 @@
 
 struct qb_process_result {
 	uint16_t lever; /* enum qb_lever_id */
-	uint8_t status; /* APPLIED, UNCHANGED or FAILED */
-	int32_t code;	/* FAILED: the errno */
+	uint8_t status; /* APPLIED, UNCHANGED, UNSUPPORTED or FAILED */
+	int32_t code;	/* of the last two: the errno */
 };
-#define QB_PROCESS_LEVERS 5
+#define QB_PROCESS_LEVERS 6
 
 /* In the child: does what the plan's steps say of its own process. Returns how many results. */
 unsigned qb_process_apply(const struct qb_steps *steps, const struct qb_selection *selection,

@@ -12,6 +12,22 @@ static int add(struct qb_steps *steps, enum qb_lever_id lever, const char *wante
 	return qb_steps_add(steps, lever, qb_unit_none(), NULL, wanted) ? 0 : -ENOMEM;
 }
 
+/* Does any core have two CPUs online? Where the host tells no cores, the kernel will tell. */
+static bool has_smt(const struct qb_topology *t)
+{
+	for (unsigned i = 0; i < t->n; i++)
+		if (t->pus[i].core < 0)
+			return true;
+	return t->n > t->n_cores;
+}
+
+static int plan_core_sched(const struct qb_wish *wish, struct qb_steps *steps)
+{
+	return has_smt(wish->topology) ? add(steps, QB_LEVER_CORE_SCHED, "true")
+				       : qb_steps_refuse(steps, QB_LEVER_CORE_SCHED,
+						 QB_STATUS_UNSUPPORTED, QB_PROCESS_NO_SMT);
+}
+
 int qb_process_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err)
 {
 	const struct qb_setting *set = wish->profile->set;
@@ -36,5 +52,7 @@ int qb_process_plan(const struct qb_wish *wish, struct qb_steps *steps, struct q
 	if (r == 0 && !qb_setting_is(&set[QB_KEY_PROCESS_NUMA], "keep") &&
 		wish->topology->n_nodes > 1)
 		r = add(steps, QB_LEVER_PROCESS_NUMA, set[QB_KEY_PROCESS_NUMA].text);
+	if (r == 0 && set[QB_KEY_PROCESS_CORE_SCHED].number)
+		r = plan_core_sched(wish, steps);
 	return r < 0 ? qb_error_errno(err, -r, "plan the benchmark's process") : 0;
 }
