@@ -227,6 +227,11 @@ int qb_process_plan(const struct qb_wish *wish, struct qb_steps *steps, struct q
 int qb_services_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 
 /* Said by the plan and, where the host changed since, by the benchmark's process. */
+#define QB_PROCESS_NO_V2 "only cgroup v2 keeps a group from swap, and it is not mounted here"
+#define QB_PROCESS_NO_MEMORY                                                                        \
+	"the benchmark's group has no memory.swap.max: without systemd the memory controller must " \
+	"be on for all groups (echo +memory >/sys/fs/cgroup/cgroup.subtree_control), and the "      \
+	"kernel must count swap (no swapaccount=0)"
 #define QB_PROCESS_NO_SMT "no core has two CPUs online (no SMT): there is nobody to keep off"
 
 #endif

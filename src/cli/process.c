@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The levers of the benchmark's own process (process.h). */
+#include <base/file.h>
 #include <base/macros.h>
 #include <cli/process.h>
 #include <errno.h>
+#include <host/cgroups.h>
 #include <linux/mempolicy.h>
 #include <linux/prctl.h>
 #include <quietbench/lever.h>
@@ -116,10 +118,38 @@ static int set_core_sched(const char *text, const struct qb_selection *selection
 	return QB_STATUS_APPLIED;
 }
 
+/*
+ * The helper moved us into a group without swap, or did not: nothing to do here but to look. The
+ * limits of all groups above hold as well.
+ */
+static int see_lock(const char *text, const struct qb_selection *selection)
+{
+	char group[QB_GROUP_MAX], path[2 * QB_GROUP_MAX + 64], limit[64], *slash;
+	struct qb_cgroups cgroups;
+	int found = -ENOENT;
+
+	(void)text;
+	(void)selection;
+	if (qb_cgroups_load(&cgroups, NULL) < 0 || !cgroups.mount[QB_HIERARCHY_V2][0] ||
+		qb_cgroups_of(getpid(), QB_HIERARCHY_V2, group, sizeof(group), NULL) < 0)
+		return -ENOTSUP;
+	for (; (slash = strrchr(group, '/')) && group[1]; slash[slash == group] = '\0') {
+		if (qb_cgroups_path(&cgroups, QB_HIERARCHY_V2, group, "memory.swap.max", path,
+			    sizeof(path), NULL) < 0 ||
+			qb_file_read(path, limit, sizeof(limit), NULL) < 0)
+			continue;
+		if (strcmp(limit, "0") == 0)
+			return QB_STATUS_APPLIED;
+		found = -ENODATA;
+	}
+	return found;
+}
+
 static const struct {
 	enum qb_lever_id lever;
 	int (*apply)(const char *text, const struct qb_selection *selection);
 } levers[QB_PROCESS_LEVERS] = {
+	{QB_LEVER_PROCESS_LOCK, see_lock},
 	{QB_LEVER_CORE_SCHED, set_core_sched},
 	{QB_LEVER_PROCESS_PIN, pin},
 	{QB_LEVER_PROCESS_NUMA, set_numa},
@@ -137,6 +167,11 @@ static const char *missing(uint16_t lever, int code)
 		int code;
 		const char *why;
 	} words[] = {
+		{QB_LEVER_PROCESS_LOCK, ENOTSUP, QB_PROCESS_NO_V2},
+		{QB_LEVER_PROCESS_LOCK, ENOENT, QB_PROCESS_NO_MEMORY},
+		{QB_LEVER_PROCESS_LOCK, ENODATA,
+			"the benchmark has no group of its own: the caller's, or that which it joined, may "
+			"swap"},
 		{QB_LEVER_CORE_SCHED, ENODEV, QB_PROCESS_NO_SMT},
 		{QB_LEVER_CORE_SCHED, EINVAL,
 			"this kernel was built without core scheduling (CONFIG_SCHED_CORE): use "

@@ -2,6 +2,7 @@
 /*
  * The levers of section process: what the benchmark's own process sets for itself before exec.
  * They need no privilege (but for fifo, rr and a negative nice) and leave nothing to restore.
+ * process.lock it finds done: it is a limit of the group that the helper moved it to.
  */
 #ifndef QB_CLI_PROCESS_H
 #define QB_CLI_PROCESS_H
@@ -15,7 +16,7 @@ struct qb_process_result {
 	uint8_t status; /* APPLIED, UNCHANGED, UNSUPPORTED or FAILED */
 	int32_t code;	/* of the last two: the errno */
 };
-#define QB_PROCESS_LEVERS 6
+#define QB_PROCESS_LEVERS 7
 
 /* In the child: does what the plan's steps say of its own process. Returns how many results. */
 unsigned qb_process_apply(const struct qb_steps *steps, const struct qb_selection *selection,

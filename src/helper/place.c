@@ -4,6 +4,7 @@
 #include <base/macros.h>
 #include <errno.h>
 #include <host/tasks.h>
+#include <quietbench/lever.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -26,6 +27,13 @@ static pid_t parent_of(pid_t pid)
 	struct qb_task task;
 
 	return qb_task_read(pid, &task, NULL) < 0 ? -1 : task.ppid;
+}
+
+static bool wants_lock(const struct qb_steps *steps)
+{
+	const struct qb_step *step = qb_steps_find(steps, QB_LEVER_PROCESS_LOCK, qb_unit_none());
+
+	return step && step->status == QB_STATUS_PLANNED;
 }
 
 static int place(const struct qb_message *message, const struct qb_peer *peer,
@@ -52,7 +60,7 @@ static int place(const struct qb_message *message, const struct qb_peer *peer,
 	else if (r == 0)
 		r = qb_journal_placed(&session->journal, &bench, err);
 	if (r == 0)
-		r = qb_isolation_place(selection, &bench, pidfd, err);
+		r = qb_isolation_place(selection, wants_lock(&session->steps), &bench, pidfd, err);
 	return r;
 }
 

@@ -88,11 +88,12 @@ int qb_isolation_origin(pid_t pid, struct qb_journal_bench *ret, struct qb_error
 bool qb_isolation_inside(const struct qb_journal_bench *bench, pid_t pid);
 /*
  * Moves it into the run's group and, where masks are what isolates, gives it the benchmark's CPUs.
+ * `lock`: the group gets no swap, if it can be had; the benchmark's process looks (process.lock).
  * If pidfd turns out to be dead, whoever was moved in its place is moved back: -ESRCH. Refused
  * (-EPERM) when its old group limits memory, processes, CPU time or I/O and the new one cannot.
  */
-int qb_isolation_place(const struct qb_selection *selection, const struct qb_journal_bench *bench,
-	int pidfd, struct qb_error *err);
+int qb_isolation_place(const struct qb_selection *selection, bool lock,
+	const struct qb_journal_bench *bench, int pidfd, struct qb_error *err);
 
 /* Called for every process moved back. */
 struct qb_isolation_seen {

@@ -105,12 +105,22 @@ static bool is_dead(int pidfd)
 	return poll(&watched, 1, 0) != 0;
 }
 
+/* Is there a limit of swap to set? Only where the memory controller is on for the group. */
+static bool has_swap_limit(const struct qb_cgroups *cgroups, const char *group)
+{
+	char path[GROUP_PATH];
+
+	return qb_cgroups_path(cgroups, QB_HIERARCHY_V2, group, "memory.swap.max", path,
+		       sizeof(path), NULL) == 0 &&
+	       qb_file_exists(path);
+}
+
 /*
  * A run that joined from inside stays below the groups whose limits hold for it already. One from
  * outside (a lease) brings its own, which a group below ours takes over where systemd makes it.
  */
-static int place_v2(const struct qb_cgroups *cgroups, const struct qb_journal_bench *bench,
-	struct qb_error *err)
+static int place_v2(const struct qb_cgroups *cgroups, bool lock,
+	const struct qb_journal_bench *bench, struct qb_error *err)
 {
 	const char *origin = bench->origin[QB_HIERARCHY_V2];
 	bool systemd = qb_systemd_booted();
@@ -124,10 +134,14 @@ static int place_v2(const struct qb_cgroups *cgroups, const struct qb_journal_be
 	if (r < 0)
 		return r;
 	scope_of(bench, scope, sizeof(scope));
+	if (lock && systemd)
+		limits.swap_max = 0;
 	if (systemd)
 		return qb_systemd_start_scope(scope, QB_SLICE_NAME, bench->pid, &limits, err);
 	if (!group_of(cgroups, QB_HIERARCHY_V2, bench, group, sizeof(group)))
 		r = qb_cgroups_create(cgroups, QB_HIERARCHY_V2, group, err);
+	if (lock && has_swap_limit(cgroups, group))
+		limits.swap_max = 0;
 	if (r == 0 && !below(origin, QB_GROUP_RUN))
 		r = qb_isolation_limits_impose(cgroups, group, &limits, err);
 	return r < 0 ? r : qb_cgroups_move(cgroups, QB_HIERARCHY_V2, group, bench->pid, err);
@@ -185,8 +199,8 @@ static int bind_bench(pid_t pid, const struct qb_cpus *cpus, struct qb_error *er
 		list);
 }
 
-int qb_isolation_place(const struct qb_selection *selection, const struct qb_journal_bench *bench,
-	int pidfd, struct qb_error *err)
+int qb_isolation_place(const struct qb_selection *selection, bool lock,
+	const struct qb_journal_bench *bench, int pidfd, struct qb_error *err)
 {
 	struct qb_cgroups cgroups;
 	int r = qb_cgroups_load(&cgroups, err);
@@ -196,7 +210,7 @@ int qb_isolation_place(const struct qb_selection *selection, const struct qb_jou
 	if (is_dead(pidfd))
 		return qb_error_set(
 			err, ESRCH, "place the benchmark: process %d is gone", bench->pid);
-	r = place_v2(&cgroups, bench, err);
+	r = place_v2(&cgroups, lock, bench, err);
 	if (r == 0)
 		r = place_v1(&cgroups, bench, err);
 	if (r == 0 && selection->isolation == QB_ISOLATION_AFFINITY)

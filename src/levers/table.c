@@ -335,7 +335,8 @@ const struct qb_lever qb_levers[QB_LEVER_COUNT] = {
 	.text = "cached files are forgotten once, before the run; nothing is put back",
 	.unit = QB_UNIT_HOST, .path = VM("drop_caches"),
 	.spec = WORD("dropped"), .apply = 95, .ops = &qb_drop_caches_ops},
-[QB_LEVER_PROCESS_LOCK] = LATER(PROCESS_LOCK, "the benchmark's memory is not swapped out"),
+[QB_LEVER_PROCESS_LOCK] = CHILD(PROCESS_LOCK,
+	"no swap for the benchmark's group: its memory stays; without enough of it, it is killed"),
 
 [QB_LEVER_CACHE_L3] = LATER(CACHE_L3, "a part of the L3 cache for the benchmark alone"),
 [QB_LEVER_SMT_OFFLINE] = {KEY(CPUS_SMT), .part = "online", DISRUPTIVE,

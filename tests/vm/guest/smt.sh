@@ -119,6 +119,25 @@ quietbench restore --force >/tmp/restore.out 2>&1
 sed 's/^/# /' /tmp/restore.out
 ok "woken meanwhile, forced: the host is as before" within 10 as_before
 
+# the benchmark's own
+quietbench run -p default -s process.core_sched=true -o /tmp/record -- true 2>/tmp/run.err
+is "core scheduling: the cloud kernel has none, and the run goes on" "$? $(jq -r '.levers[] | select(.lever == "process.core_sched") | .status' /tmp/record)" "0 unsupported"
+ok "core scheduling: says what the kernel lacks" says CONFIG_SCHED_CORE /tmp/run.err
+if [ ! -d /sys/fs/cgroup/cpuset ]; then
+	locked() {
+		# shellcheck disable=SC2016 # the benchmark's own group
+		quietbench run -p default -s process.lock=true -o /tmp/record -- \
+			sh -c 'cat "/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)/memory.swap.max"' >/tmp/run.out 2>/tmp/run.err
+		jq -r '.levers[] | select(.lever == "process.lock") | .status' /tmp/record
+	}
+	is "no memory controller: swap is not kept off, and the run goes on" "$(locked)" unsupported
+	ok "no memory controller: says what to do" says 'echo +memory' /tmp/run.err
+	echo +memory >/sys/fs/cgroup/cgroup.subtree_control
+	before
+	is "memory controller: swap is kept off" "$(locked) $(cat /tmp/run.out)" "applied 0"
+	ok "memory controller: the host is as before" within 10 as_before
+fi
+
 ok "the threads live" kill -0 "$pinned" "$awake" "$grouped"
 kill "$pinned" "$awake" "$grouped"
 stop_odd
