@@ -99,7 +99,11 @@ enum qb_lever_id {
 	QB_LEVER_DROP_CACHES,
 	QB_LEVER_PROCESS_LOCK,
 	/* caches: src/levers/cache.c */
-	QB_LEVER_CACHE_L3,
+	QB_LEVER_CACHE_MOUNT,
+	QB_LEVER_CACHE_GROUP, /* the benchmark's: absent | present */
+	QB_LEVER_CACHE_L3,    /* its ways */
+	QB_LEVER_CACHE_CPUS,  /* its CPUs */
+	QB_LEVER_CACHE_REST,  /* everybody else's ways */
 	/* units and logind: src/levers/services.c */
 	QB_LEVER_SERVICES_STOP,
 	QB_LEVER_SERVICES_FREEZE,
@@ -223,6 +227,7 @@ int qb_isolation_plan(const struct qb_wish *wish, struct qb_steps *steps, struct
 int qb_kernel_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 int qb_memory_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 int qb_network_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
+int qb_cache_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 int qb_process_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 int qb_services_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 

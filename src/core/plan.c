@@ -48,6 +48,7 @@ int qb_plan_wish_everything(struct qb_profile *profile, struct qb_error *err)
 		{QB_KEY_PROCESS_ASLR, "false"},
 		{QB_KEY_PROCESS_NUMA, "bind"},
 		{QB_KEY_PROCESS_LOCK, "true"},
+		{QB_KEY_CACHE_L3, "50%"},
 		{QB_KEY_SERVICES_STOP, "[cron.service]"},
 		{QB_KEY_SERVICES_FREEZE, "[cron.service]"},
 		{QB_KEY_SERVICES_INHIBIT, "true"},
@@ -111,7 +112,7 @@ int qb_plan_make(const struct qb_wish *wish, struct qb_steps *steps, struct qb_e
 	static int (*const families[])(
 		const struct qb_wish *, struct qb_steps *, struct qb_error *) = {qb_frequency_plan,
 		qb_isolation_plan, qb_irqs_plan, qb_network_plan, qb_kernel_plan, qb_memory_plan,
-		qb_idle_plan, qb_process_plan, qb_services_plan};
+		qb_cache_plan, qb_idle_plan, qb_process_plan, qb_services_plan};
 	_cleanup_(topology_cleanup) struct qb_topology left = {0};
 	const struct qb_wish rest = {wish->profile, &left, wish->selection};
 	int r = qb_smt_plan(wish, steps, err);

@@ -7,12 +7,13 @@
  * Apply: rivals 10–12 (irqbalance, units), siblings 20, memory 30–33, clock 40–49, the kernel's own
  * work 50–55, interrupts and packets 60–62, groups and partition 70–79, threads 80–81, cache 82,
  * freeze 85, idle states 90, actions 95.
- * Restore: thaw 5, idle states 10–12, cache 15, partition and groups 20–29, siblings 30, the kernel's
+ * Restore: thaw 5, idle states 10–12, cache 15–18, partition and groups 20–29, siblings 30, the kernel's
  * own work 35–39, packets and interrupts 40–42, clock 50–59 (turbo, perf_pct, governor, limits, EPP, EPB:
  * each later one is changed by an earlier; uncore by itself), memory 60–66, threads 80, rivals 90–91
  * (timers may fire at once when they run again), compaction 95 (putting it back starts one), sleep 96.
  * A group goes before its CPUs are cleared, which the kernel refuses as long as anybody is in it.
  */
+#include <levers/cache.h>
 #include <levers/frequency.h>
 #include <levers/idle.h>
 #include <levers/irqs.h>
@@ -338,7 +339,23 @@ const struct qb_lever qb_levers[QB_LEVER_COUNT] = {
 [QB_LEVER_PROCESS_LOCK] = CHILD(PROCESS_LOCK,
 	"no swap for the benchmark's group: its memory stays; without enough of it, it is killed"),
 
-[QB_LEVER_CACHE_L3] = LATER(CACHE_L3, "a part of the L3 cache for the benchmark alone"),
+/* Removing the group gives its CPUs and ways back: what it had is told so once it is gone. */
+[QB_LEVER_CACHE_MOUNT] = {KEY(CACHE_L3), .part = "resctrl", DISRUPTIVE,
+	.text = "resctrl, mounted where it is not; unmounting it resets every division",
+	.unit = QB_UNIT_HOST, .spec = WORD("mounted"), .apply = 82, .restore = 18,
+	.ops = &qb_cache_mount_ops},
+[QB_LEVER_CACHE_GROUP] = {KEY(CACHE_L3), .part = "group", DISRUPTIVE,
+	.text = "the benchmark's cache group", .unit = QB_UNIT_HOST,
+	.spec = WORD("present"), .apply = 82, .restore = 15, .ops = &qb_cache_group_ops},
+[QB_LEVER_CACHE_L3] = {KEY(CACHE_L3), .part = "benchmark", DISRUPTIVE,
+	.text = "the ways of the L3 cache that the benchmark's CPUs fill",
+	.unit = QB_UNIT_HOST, .spec = TEXT, .apply = 82, .restore = 16, .ops = &qb_cache_l3_ops},
+[QB_LEVER_CACHE_CPUS] = {KEY(CACHE_L3), .part = "cpus_list", DISRUPTIVE,
+	.text = "the CPUs of the benchmark's cache group", .unit = QB_UNIT_HOST, .spec = LIST,
+	.apply = 82, .restore = 16, .ops = &qb_cache_cpus_ops},
+[QB_LEVER_CACHE_REST] = {KEY(CACHE_L3), .part = "others", DISRUPTIVE,
+	.text = "the ways that are left to everybody else",
+	.unit = QB_UNIT_HOST, .spec = TEXT, .apply = 82, .restore = 17, .ops = &qb_cache_rest_ops},
 [QB_LEVER_SMT_OFFLINE] = {KEY(CPUS_SMT), .part = "online", DISRUPTIVE,
 	.text = "the benchmark's siblings, offline for the run; others lose these CPUs",
 	.unit = QB_UNIT_CPU, .path = "/sys/devices/system/cpu/cpu%u/online",
