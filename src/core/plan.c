@@ -5,60 +5,61 @@
 #include <errno.h>
 #include <levers/smt.h>
 
+/* For doctor: every lever, with a value that differs from most hosts' own. */
+static const struct {
+	enum qb_key key;
+	const char *value;
+} wishes[] = {
+	{QB_KEY_CPUS_SMT, "offline"},
+	{QB_KEY_CPUS_ISOLATION, "auto"},
+	{QB_KEY_FREQUENCY_GOVERNOR, "performance"},
+	{QB_KEY_FREQUENCY_TURBO, "false"},
+	{QB_KEY_FREQUENCY_RANGE, "base"},
+	{QB_KEY_FREQUENCY_EPP, "performance"},
+	{QB_KEY_FREQUENCY_EPB, "0"},
+	{QB_KEY_FREQUENCY_DYNAMIC_BOOST, "false"},
+	{QB_KEY_FREQUENCY_UNCORE, "max"},
+	{QB_KEY_IDLE_MAX_LATENCY, "10us"},
+	{QB_KEY_IDLE_RESUME_LATENCY, "10us"},
+	{QB_KEY_IDLE_DMA_LATENCY, "10us"},
+	{QB_KEY_IRQS_MOVE, "true"},
+	{QB_KEY_IRQS_IRQBALANCE, "ban"},
+	{QB_KEY_IRQS_NETWORK, "housekeeping"},
+	{QB_KEY_KERNEL_NMI_WATCHDOG, "false"},
+	{QB_KEY_KERNEL_WATCHDOG, "false"},
+	{QB_KEY_KERNEL_SOFT_WATCHDOG, "false"},
+	{QB_KEY_KERNEL_WATCHDOG_CPUS, "housekeeping"},
+	{QB_KEY_KERNEL_TIMER_MIGRATION, "false"},
+	{QB_KEY_KERNEL_WORKQUEUES, "housekeeping"},
+	{QB_KEY_KERNEL_STAT_INTERVAL, "120s"},
+	{QB_KEY_KERNEL_AUTOGROUP, "false"},
+	{QB_KEY_MEMORY_THP, "never"},
+	{QB_KEY_MEMORY_THP_DEFRAG, "never"},
+	{QB_KEY_MEMORY_THP_SHMEM, "never"},
+	{QB_KEY_MEMORY_KSM, "false"},
+	{QB_KEY_MEMORY_NUMA_BALANCING, "false"},
+	{QB_KEY_MEMORY_COMPACTION, "0"},
+	{QB_KEY_MEMORY_ZONE_RECLAIM, "0"},
+	{QB_KEY_MEMORY_DIRTY_RATIO, "10"},
+	{QB_KEY_MEMORY_DIRTY_BACKGROUND_RATIO, "5"},
+	{QB_KEY_MEMORY_DROP_CACHES, "true"},
+	{QB_KEY_PROCESS_PIN, "true"},
+	{QB_KEY_PROCESS_ASLR, "false"},
+	{QB_KEY_PROCESS_NUMA, "bind"},
+	{QB_KEY_PROCESS_LOCK, "true"},
+	{QB_KEY_CACHE_L3, "50%"},
+	{QB_KEY_SERVICES_STOP, "[cron.service]"},
+	{QB_KEY_SERVICES_FREEZE, "[cron.service]"},
+	{QB_KEY_SERVICES_INHIBIT, "true"},
+	{QB_KEY_PERF_PARANOID, "2"},
+	{QB_KEY_PERF_KPTR_RESTRICT, "0"},
+	{QB_KEY_PERF_MAX_SAMPLE_RATE, "100000"},
+	{QB_KEY_PERF_CPU_PERCENT, "25"},
+	{QB_KEY_PROCESS_CORE_SCHED, "true"},
+};
+
 int qb_plan_wish_everything(struct qb_profile *profile, struct qb_error *err)
 {
-	static const struct {
-		enum qb_key key;
-		const char *value;
-	} wishes[] = {
-		{QB_KEY_CPUS_SMT, "offline"},
-		{QB_KEY_CPUS_ISOLATION, "auto"},
-		{QB_KEY_FREQUENCY_GOVERNOR, "performance"},
-		{QB_KEY_FREQUENCY_TURBO, "false"},
-		{QB_KEY_FREQUENCY_RANGE, "base"},
-		{QB_KEY_FREQUENCY_EPP, "performance"},
-		{QB_KEY_FREQUENCY_EPB, "0"},
-		{QB_KEY_FREQUENCY_DYNAMIC_BOOST, "false"},
-		{QB_KEY_FREQUENCY_UNCORE, "max"},
-		{QB_KEY_IDLE_MAX_LATENCY, "10us"},
-		{QB_KEY_IDLE_RESUME_LATENCY, "10us"},
-		{QB_KEY_IDLE_DMA_LATENCY, "10us"},
-		{QB_KEY_IRQS_MOVE, "true"},
-		{QB_KEY_IRQS_IRQBALANCE, "ban"},
-		{QB_KEY_IRQS_NETWORK, "housekeeping"},
-		{QB_KEY_KERNEL_NMI_WATCHDOG, "false"},
-		{QB_KEY_KERNEL_WATCHDOG, "false"},
-		{QB_KEY_KERNEL_SOFT_WATCHDOG, "false"},
-		{QB_KEY_KERNEL_WATCHDOG_CPUS, "housekeeping"},
-		{QB_KEY_KERNEL_TIMER_MIGRATION, "false"},
-		{QB_KEY_KERNEL_WORKQUEUES, "housekeeping"},
-		{QB_KEY_KERNEL_STAT_INTERVAL, "120s"},
-		{QB_KEY_KERNEL_AUTOGROUP, "false"},
-		{QB_KEY_MEMORY_THP, "never"},
-		{QB_KEY_MEMORY_THP_DEFRAG, "never"},
-		{QB_KEY_MEMORY_THP_SHMEM, "never"},
-		{QB_KEY_MEMORY_KSM, "false"},
-		{QB_KEY_MEMORY_NUMA_BALANCING, "false"},
-		{QB_KEY_MEMORY_COMPACTION, "0"},
-		{QB_KEY_MEMORY_ZONE_RECLAIM, "0"},
-		{QB_KEY_MEMORY_DIRTY_RATIO, "10"},
-		{QB_KEY_MEMORY_DIRTY_BACKGROUND_RATIO, "5"},
-		{QB_KEY_MEMORY_DROP_CACHES, "true"},
-		{QB_KEY_PROCESS_PIN, "true"},
-		{QB_KEY_PROCESS_ASLR, "false"},
-		{QB_KEY_PROCESS_NUMA, "bind"},
-		{QB_KEY_PROCESS_LOCK, "true"},
-		{QB_KEY_CACHE_L3, "50%"},
-		{QB_KEY_SERVICES_STOP, "[cron.service]"},
-		{QB_KEY_SERVICES_FREEZE, "[cron.service]"},
-		{QB_KEY_SERVICES_INHIBIT, "true"},
-		{QB_KEY_PERF_PARANOID, "2"},
-		{QB_KEY_PERF_KPTR_RESTRICT, "0"},
-		{QB_KEY_PERF_MAX_SAMPLE_RATE, "100000"},
-		{QB_KEY_PERF_CPU_PERCENT, "25"},
-		{QB_KEY_PROCESS_CORE_SCHED, "true"},
-	};
-
 	for (size_t i = 0; i < QB_ARRAY_SIZE(wishes); i++) {
 		int r = qb_setting_parse(
 			wishes[i].key, wishes[i].value, &profile->set[wishes[i].key], err);
