@@ -85,8 +85,7 @@ static int take_mark(
 	case QB_MARK_UNDONE:
 		step->undoing = 0;
 		step->restored = mark.number ? QB_RESTORED_NO : QB_RESTORED_YES;
-		step->reason = text;
-		return 0;
+		return 0; /* why not is the next attempt's to tell; the text is for people */
 	}
 	return -EBADMSG;
 }

@@ -102,10 +102,12 @@ static int finish(struct qb_conditioning *s, struct qb_error *err)
 {
 	int r = qb_conflicts_keep(QB_CONFLICTS_PATH, &s->journal.owner, &s->steps, err);
 
-	if (r == 0)
-		r = qb_journal_settle(&s->journal, err);
-	if (r == 0)
-		r = tidy(err);
+	if (r < 0)
+		return r;
+	/* Settled first, so that one who is killed in between leaves nothing to restore. A journal
+	 * that cannot be written any more is removed all the same: all is done. */
+	(void)qb_journal_settle(&s->journal, NULL);
+	r = tidy(err);
 	if (r < 0)
 		return r;
 	qb_journal_close(&s->journal);

@@ -26,14 +26,13 @@ static void fail(struct undo *u, const struct qb_error *why)
 		u->summary->first = *why;
 }
 
-/* A journal that cannot be written must not stop a restore: it is told, once, as a failure. */
+/*
+ * A journal that cannot be written must not stop a restore, nor be its failure: what it lacks only
+ * a recovery could miss, and whether it can be closed is seen at the end (restore.c, finish).
+ */
 static void mark(struct undo *u, size_t i, enum qb_mark mark, int number, const char *text)
 {
-	struct qb_error err = {0};
-
-	if (qb_journal_mark(u->journal, i, mark, number, text, &err) < 0 &&
-		u->summary->failures == 0)
-		fail(u, &err);
+	(void)qb_journal_mark(u->journal, i, mark, number, text, NULL);
 }
 
 static enum qb_verdict judge(const struct qb_steps *steps, const struct qb_step *step)
@@ -90,14 +89,14 @@ static bool was_unreadable(const struct qb_step *step)
 	return !step->wanted && !step->left;
 }
 
-static void put_back(struct undo *u, size_t i)
+/* Only the last round tells why: what succeeds in the end keeps the reason of its status. */
+static void put_back(struct undo *u, size_t i, bool last)
 {
 	struct qb_step *step = &u->steps->v[i];
 	struct qb_error why = {0};
-	char now[QB_TEXT_MAX], name[96];
+	char now[QB_TEXT_MAX];
 	int r;
 
-	qb_lever_unit_name(step->lever, &step->unit, name, sizeof(name));
 	if (was_unreadable(step) && is_back(step, now, sizeof(now), NULL)) {
 		r = 0;
 	} else if (step->undoing >= CRASHES_MAX) {
@@ -108,83 +107,61 @@ static void put_back(struct undo *u, size_t i)
 		if (r == -ENOENT || r == -ESRCH)
 			r = 0; /* it is gone: nothing to restore */
 	}
-	/* Coupled attributes clamp each other until all are back: looked at then (all_back). */
+	/* Coupled attributes clamp each other until all are back: looked at then (check_arrival). */
 	if (r == 0 && !qb_levers[step->lever].coupled && !is_back(step, now, sizeof(now), &why))
 		r = why.code ? -why.code
 			     : qb_error_set(
 				       &why, EAGAIN, "wrote '%s', reads '%s'", step->before, now);
 	step->restored = r < 0 ? QB_RESTORED_NO : QB_RESTORED_YES;
-	if (r < 0)
+	if (r < 0 && last)
 		step->reason = qb_steps_text(u->steps, why.text);
-	else if (step->status == QB_STATUS_APPLIED)
-		step->reason = NULL; /* of an attempt before; another status keeps its own */
 	mark(u, i, QB_MARK_UNDONE, -r, r < 0 ? why.text : NULL);
 }
 
 /* Does the step read as it did before? The kernel gets the time that is left to get there. */
-static bool arrives(const struct qb_step *step, char *now, size_t size, int *left_ms)
+static bool arrives(
+	const struct qb_step *step, char *now, size_t size, int *left_ms, struct qb_error *err)
 {
-	while (!is_back(step, now, size, NULL))
-		if (!qb_apply_patience(left_ms))
+	while (!is_back(step, now, size, err))
+		if (err->code || !qb_apply_patience(left_ms))
 			return false;
 	return true;
 }
 
 /*
  * Has everything coupled arrived: what we put back, and what stood right but may have been moved by
- * that? In the last round what has not is a failure.
+ * that? What has not is not restored, and is ours by now.
  */
-static bool all_back(struct undo *u, bool last)
+static void check_arrival(struct undo *u, bool last)
 {
 	int left_ms = QB_SETTLE_MS;
-	bool all = true;
 
 	for (size_t i = 0; i < u->steps->n; i++) {
 		struct qb_step *step = &u->steps->v[i];
-		char now[QB_TEXT_MAX], why[QB_ERROR_MAX];
+		struct qb_error why = {0};
+		char now[QB_TEXT_MAX];
 		bool back = step->verdict == QB_VERDICT_OURS
 				    ? step->restored == QB_RESTORED_YES
 				    : step->verdict == QB_VERDICT_ALREADY && !last;
 
 		if (!back || !qb_levers[step->lever].coupled ||
-			arrives(step, now, sizeof(now), &left_ms))
+			arrives(step, now, sizeof(now), &left_ms, &why))
 			continue;
-		all = false;
-		if (!last)
-			continue;
-		snprintf(why, sizeof(why), "wrote '%s', reads '%.64s'", step->before, now);
+		if (step->verdict != QB_VERDICT_OURS) {
+			step->verdict = QB_VERDICT_OURS;
+			mark(u, i, QB_MARK_VERDICT, step->verdict, NULL);
+		}
+		if (!why.code)
+			qb_error_set(&why, EAGAIN, "it was '%s', reads '%.64s'", step->before, now);
 		step->restored = QB_RESTORED_NO;
-		step->reason = qb_steps_text(u->steps, why);
-		mark(u, i, QB_MARK_UNDONE, EAGAIN, why);
+		if (last)
+			step->reason = qb_steps_text(u->steps, why.text);
+		mark(u, i, QB_MARK_UNDONE, why.code, why.text);
 	}
-	return all;
 }
 
-/*
- * Attributes clamp each other (a lower limit written while the upper one is still ours), and putting
- * one back may move another that was right: what is not back when everything stands is written
- * once more.
- */
-static void second_round(struct undo *u)
-{
-	if (all_back(u, false))
-		return;
-	for (size_t i = 0; i < u->steps->n; i++) {
-		struct qb_step *step = &u->steps->v[i];
-		char now[QB_TEXT_MAX];
-
-		if ((step->verdict != QB_VERDICT_OURS && step->verdict != QB_VERDICT_ALREADY) ||
-			step->undoing >= CRASHES_MAX || !qb_levers[step->lever].coupled ||
-			is_back(step, now, sizeof(now), NULL))
-			continue;
-		step->verdict = QB_VERDICT_OURS;
-		mark(u, i, QB_MARK_VERDICT, step->verdict, NULL);
-		put_back(u, i);
-	}
-	all_back(u, true);
-}
-
-static void in_restore_rank(struct undo *u)
+/* In restore rank, whatever is not back yet. */
+static void put_all_back(struct undo *u, bool last)
 {
 	for (int rank = 0; rank <= UINT8_MAX; rank++)
 		for (size_t i = 0; i < u->steps->n; i++) {
@@ -193,8 +170,18 @@ static void in_restore_rank(struct undo *u)
 			if (step->verdict == QB_VERDICT_OURS &&
 				qb_levers[step->lever].restore == rank &&
 				step->restored != QB_RESTORED_YES)
-				put_back(u, i);
+				put_back(u, i, last);
 		}
+	check_arrival(u, last);
+}
+
+static bool all_back(const struct undo *u)
+{
+	for (size_t i = 0; i < u->steps->n; i++)
+		if (u->steps->v[i].verdict == QB_VERDICT_OURS &&
+			u->steps->v[i].restored != QB_RESTORED_YES)
+			return false;
+	return true;
 }
 
 static void sum_up(struct undo *u)
@@ -232,7 +219,11 @@ void qb_undo(struct qb_journal *journal, struct qb_steps *steps, struct qb_undo_
 
 	*ret = (struct qb_undo_summary){0};
 	survey(&u);
-	in_restore_rank(&u);
-	second_round(&u);
+	put_all_back(&u, false);
+	/* What is not back when all else stands is written once more: attributes clamp each other (a
+	 * lower limit written while the upper one is still ours), putting one back may move another
+	 * that was right, and what was busy may be free. */
+	if (!all_back(&u))
+		put_all_back(&u, true);
 	sum_up(&u);
 }
