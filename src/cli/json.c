@@ -268,7 +268,7 @@ int qb_json_print(const struct qb_json *json, FILE *out, struct qb_error *err)
 		return qb_error_set(err, ENOMEM, "cannot build the JSON document: out of memory");
 	errno = 0;
 	if (json_dumpf(json->open[0], out, JSON_INDENT(2)) < 0 || fputc('\n', out) == EOF ||
-		fflush(out))
+		fflush(out) || ferror(out)) /* a full buffer's write fails unseen by the calls */
 		return qb_error_errno(err, errno ? errno : EIO, "cannot write the JSON document");
 	return 0;
 }
