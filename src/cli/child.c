@@ -98,8 +98,9 @@ static void await(int control)
 
 static void tell(int control, const struct report *report)
 {
-	/* A parent that is gone is seen by the next await. */
-	(void)send(control, report, sizeof(*report), MSG_NOSIGNAL);
+	/* Without it the parent would wait for ever; our end is a word, too. */
+	if (send(control, report, sizeof(*report), MSG_NOSIGNAL) < 0)
+		_exit(127);
 }
 
 static _Noreturn void held(int control, const struct qb_child_order *order)

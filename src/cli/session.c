@@ -298,9 +298,10 @@ void qb_session_close(struct qb_session *session)
 	static struct qb_message message;
 
 	if (session->fd >= 0) {
-		/* If it is gone already, the end of file below says so. */
-		(void)qb_message_send(session->fd, QB_MSG_BYE, &head, sizeof(head), NULL, 0);
-		while (poll(&end, 1, CLOSE_MS) > 0 &&
+		int r = qb_message_send(session->fd, QB_MSG_BYE, &head, sizeof(head), NULL, 0);
+
+		/* If it is gone already, the end of file says so; if BYE cannot be said, ours. */
+		while ((r == 0 || r == -EPIPE) && poll(&end, 1, CLOSE_MS) > 0 &&
 			qb_message_receive(session->fd, &message, NULL) > 0) {
 			qb_message_close(&message);
 			took_aside(session, &message);

@@ -32,16 +32,15 @@ int qb_recover_report(int session, const struct qb_steps *steps,
 	return r < 0 ? r : qb_message_send(session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
 }
 
-static void answer(struct qb_helper *helper, uint16_t request, const struct qb_steps *steps,
+static int answer(struct qb_helper *helper, uint16_t request, const struct qb_steps *steps,
 	const struct qb_undo_summary *summary)
 {
 	const struct qb_error lost = {
 		.code = EIO, .text = "the helper's monitor died; the host has been restored"};
 
 	if (request == QB_MSG_RESTORE)
-		qb_recover_report(helper->session, steps, summary, true);
-	else
-		qb_message_send_error(helper->session, &lost);
+		return qb_recover_report(helper->session, steps, summary, true);
+	return qb_message_send_error(helper->session, &lost);
 }
 
 /*
@@ -55,8 +54,8 @@ static void serve_rest(struct qb_helper *helper, const struct qb_steps *steps,
 
 	/* After BYE the client waits for our end alone. */
 	while (*helper->pending != QB_MSG_BYE) {
-		if (*helper->pending)
-			answer(helper, *helper->pending, steps, summary);
+		if (*helper->pending && answer(helper, *helper->pending, steps, summary) < 0)
+			return; /* he would wait for it: our end tells him that it will not come */
 		*helper->pending = 0;
 		if (qb_message_receive(helper->session, &message, NULL) != 1)
 			return;
