@@ -319,8 +319,9 @@ void qb_report_restored(const struct qb_answer *answer, const struct qb_session 
 	report_leftovers(session);
 	if (done->recovered)
 		qb_say(QB_SAY_WARN,
-			"the helper ended before the command did: the host was restored "
-			"meanwhile, and what was measured is worth nothing");
+			"the helper ended before the command did: %swhat was measured is worth "
+			"nothing",
+			done->complete ? "the host was restored meanwhile, and " : "");
 	if (done->conflicts) {
 		name_steps(&answer->steps, QB_RESTORED_CONFLICT, names, sizeof(names));
 		qb_say(QB_SAY_WARN, "changed by somebody else meanwhile and left so: %s", names);
@@ -330,6 +331,6 @@ void qb_report_restored(const struct qb_answer *answer, const struct qb_session 
 		return;
 	}
 	name_steps(&answer->steps, QB_RESTORED_NO, names, sizeof(names));
-	qb_say(QB_SAY_ERROR, "NOT RESTORED completely: %s; try: sudo %s restore", names,
-		program_invocation_name);
+	qb_say(QB_SAY_ERROR, "NOT RESTORED completely%s%s; try: sudo %s restore",
+		*names ? ": " : "", names, program_invocation_name);
 }

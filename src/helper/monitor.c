@@ -73,6 +73,8 @@ static int serve(struct qb_monitor *m, struct qb_error *err)
 			requests[i].states & 1u << m->state) {
 			*m->helper->pending = m->message.head.type;
 			r = requests[i].serve(m, err);
+			if (r < 0 && !err->code)
+				qb_error_errno(err, -r, "answer the client");
 			if (m->state != QB_STATE_END)
 				*m->helper->pending = 0;
 			qb_message_close(&m->message);
