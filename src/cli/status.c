@@ -126,6 +126,29 @@ static int look_for_drift(struct status *status, struct qb_error *err)
 	return 0;
 }
 
+/* What earlier sessions did not put back, and how it is. */
+static void look_at_kept(struct qb_error *why)
+{
+	_cleanup_(qb_steps_free) struct qb_steps kept = {0};
+	struct qb_journal list;
+	size_t failures = 0;
+	int r = qb_journal_read(&list, QB_CONFLICTS_PATH, &kept, why);
+
+	if (r == -ENOENT || r == -ESTALE)
+		*why = (struct qb_error){0};
+	if (r < 0)
+		return;
+	for (size_t i = 0; i < kept.n; i++)
+		failures += kept.v[i].restored == QB_RESTORED_NO;
+	if (failures)
+		qb_error_set(why, 0, "%zu value%s could not be put back; run: quietbench restore",
+			failures, failures == 1 ? "" : "s");
+	else
+		qb_error_set(why, 0,
+			"values that others changed were left alone; to take them back: "
+			"quietbench restore --force");
+}
+
 /* There is no summary of this boot. */
 static enum state without_summary(int holder, struct qb_error *why)
 {
@@ -137,10 +160,7 @@ static enum state without_summary(int holder, struct qb_error *why)
 		qb_error_set(why, 0, "a session died at work; run: quietbench restore");
 		return STATE_LEFT_OVER;
 	}
-	if (qb_file_exists(QB_CONFLICTS_PATH))
-		qb_error_set(why, 0,
-			"values that others changed were left alone; to take them back: "
-			"quietbench restore --force");
+	look_at_kept(why);
 	return STATE_NOT_CONDITIONED;
 }
 
