@@ -80,7 +80,8 @@ static bool followed(const struct process *process)
 	if (order.watch || process->pending)
 		return true;
 	for (size_t i = 0; i < order.n_strikes; i++)
-		if (!order.strikes[i].done && order.strikes[i].role == process->role)
+		if ((!order.strikes[i].done || order.strikes[i].action == ACTION_BAR) &&
+			order.strikes[i].role == process->role)
 			return true;
 	return false;
 }
@@ -182,6 +183,7 @@ static void strike_at_entry(struct process *process, struct strike *strike)
 	case ACTION_KILL: kill_victims(strike); break;
 	case ACTION_AFTER: process->pending = strike; break;
 	case ACTION_FAIL:
+	case ACTION_BAR:
 		if (call_skip(process->tid) < 0)
 			die("skip a system call");
 		process->pending = strike;
@@ -204,6 +206,36 @@ static void strike_at_exit(struct process *process)
 		die("set a system call's result");
 }
 
+/* The file that a call is about, "" for none: what call_text says behind the call's name. */
+static void file_of(const struct process *process, const struct __ptrace_syscall_info *info,
+	char *buf, size_t size)
+{
+	char text[512];
+
+	call_text(process->tid, info->entry.nr, (const uint64_t *)info->entry.args, text,
+		sizeof(text));
+	(void)snprintf(buf, size, "%s", strchrnul(text, ' '));
+}
+
+/* Is it this call's turn? A barred file's, once it is barred, always is. */
+static bool due(struct strike *strike, const struct process *process, enum call_kind kind,
+	const struct __ptrace_syscall_info *info)
+{
+	char file[sizeof(strike->barred)];
+
+	if (strike->role != process->role || strike->kind != kind)
+		return false;
+	if (!strike->done && strike->at == counts[process->role][kind]) {
+		if (strike->action == ACTION_BAR)
+			file_of(process, info, strike->barred, sizeof(strike->barred));
+		return true;
+	}
+	if (!strike->done || !*strike->barred)
+		return false;
+	file_of(process, info, file, sizeof(file));
+	return strcmp(file, strike->barred) == 0;
+}
+
 static void entered(struct process *process, const struct __ptrace_syscall_info *info)
 {
 	const uint64_t *args = (const uint64_t *)info->entry.args;
@@ -221,8 +253,7 @@ static void entered(struct process *process, const struct __ptrace_syscall_info 
 	for (size_t i = 0; i < order.n_strikes; i++) {
 		struct strike *strike = &order.strikes[i];
 
-		if (strike->done || strike->role != process->role || strike->kind != kind ||
-			strike->at != counts[process->role][kind])
+		if (!due(strike, process, kind, info))
 			continue;
 		strike->done = true;
 		tell("struck", process, kind, info);

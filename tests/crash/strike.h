@@ -25,7 +25,7 @@ enum role {
 };
 extern const char *const role_names[ROLE_COUNT];
 
-enum action { ACTION_KILL, ACTION_AFTER, ACTION_FAIL, ACTION_SHORT };
+enum action { ACTION_KILL, ACTION_AFTER, ACTION_FAIL, ACTION_BAR, ACTION_SHORT };
 
 struct strike {
 	enum role role;
@@ -35,6 +35,7 @@ struct strike {
 	unsigned victims; /* a bit for each role */
 	int error;
 	bool done;
+	char barred[256]; /* ACTION_BAR, done: the file that all later calls fail on, too */
 };
 
 struct order {

@@ -15,6 +15,7 @@ static const char usage[] =
 	"     ACTION  kill=ROLE[+ROLE...]   SIGKILL for these, before the call happens\n"
 	"             after=ROLE[+ROLE...]  the same, right after it\n"
 	"             fail=ERRNO            it does not happen and fails with this number\n"
+	"             bar=ERRNO             the same, and so do all its later ones on that file\n"
 	"             short                 half of what it writes\n"
 	"  -l LOG   what was seen: strikes, what the child executed, who ended how\n"
 	"  -w       watches to the end: every call that counts, and what a helper writes to fd 2\n"
@@ -71,9 +72,10 @@ static struct strike parse_strike(const char *text)
 	if (strncmp(action, "kill=", 5) == 0 || strncmp(action, "after=", 6) == 0) {
 		strike.action = *action == 'k' ? ACTION_KILL : ACTION_AFTER;
 		strike.victims = parse_victims(strchr(action, '=') + 1);
-	} else if (strncmp(action, "fail=", 5) == 0 && atoi(action + 5) > 0) {
-		strike.action = ACTION_FAIL;
-		strike.error = atoi(action + 5);
+	} else if ((strncmp(action, "fail=", 5) == 0 || strncmp(action, "bar=", 4) == 0) &&
+		   atoi(strchr(action, '=') + 1) > 0) {
+		strike.action = *action == 'f' ? ACTION_FAIL : ACTION_BAR;
+		strike.error = atoi(strchr(action, '=') + 1);
 	} else if (strcmp(action, "short") == 0) {
 		strike.action = ACTION_SHORT;
 	} else {

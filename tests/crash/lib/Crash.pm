@@ -82,7 +82,7 @@ sub content { my ($path) = @_; open my $in, '<', $path or return "!$!"; local $/
 sub entries { my ($path) = @_; opendir my $folder, $path or return; return grep { !/^\.\.?$/ } readdir $folder }
 
 # All that there is below the host's sys and proc: path => kind, mode, and what it holds. A file that nobody has
-# written to since the last look is not read again.
+# written to since the last look is not read again. A line's end is none of a value, which half a write may lack.
 sub tree {
 	my ($self) = @_;
 	my (%tree, %stamp);
@@ -98,10 +98,17 @@ sub tree {
 			next;
 		}
 		$tree{$path} = sprintf '%o ', $mode;
-		$tree{$path} .= S_ISLNK($mode) ? readlink $path : content($path) if !S_ISDIR($mode);
+		$tree{$path} .= S_ISLNK($mode) ? readlink $path : content($path) =~ s/\n\z//r if !S_ISDIR($mode);
 	}
 	@$self{'last', 'stamp'} = (\%tree, \%stamp);
 	return \%tree;
+}
+
+sub differs {
+	my ($self) = @_;
+	my ($was, $is) = ($self->{tree}, $self->tree);
+
+	return keys %$was != keys %$is || grep { ($is->{$_} // '') ne $was->{$_} } keys %$was;
 }
 
 # Puts the tree back where it differs, and returns the differences.
@@ -121,7 +128,7 @@ sub mend {
 		push @differ, sprintf '%s: was %s, is %s', $path, $was->{$path}, $is->{$path} // 'gone';
 		chmod oct($mode) & 07777, $path;
 		open my $out, '>', $path or die "$path: $!";
-		print $out $text;
+		print $out "$text\n";
 		close $out or die "$path: $!";
 	}
 	return map { s/\n//gr } @differ;
