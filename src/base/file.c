@@ -145,6 +145,15 @@ static long numbered(const char *name, const char *prefix)
 	return (long)value;
 }
 
+int qb_dir_next(DIR *dir, const char *path, const struct dirent **ret, struct qb_error *err)
+{
+	errno = 0;
+	*ret = readdir(dir);
+	if (*ret)
+		return 1;
+	return errno ? qb_error_errno(err, errno, "list %s", path) : 0;
+}
+
 int qb_dir_numbers(
 	const char *path, const char *prefix, unsigned **ret, size_t *ret_n, struct qb_error *err)
 {
@@ -152,10 +161,11 @@ int qb_dir_numbers(
 	_cleanup_free_ unsigned *list = NULL;
 	size_t n = 0, cap = 0;
 	const struct dirent *entry;
+	int r;
 
 	if (!dir)
 		return qb_error_errno(err, errno, "list %s", path);
-	while ((entry = readdir(dir))) {
+	while ((r = qb_dir_next(dir, path, &entry, err)) > 0) {
 		long number = numbered(entry->d_name, prefix);
 
 		if (number < 0)
@@ -169,6 +179,8 @@ int qb_dir_numbers(
 		}
 		list[n++] = (unsigned)number;
 	}
+	if (r < 0)
+		return r;
 	if (n)
 		qsort(list, n, sizeof(*list), compare_unsigned);
 	*ret = list;

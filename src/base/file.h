@@ -7,6 +7,7 @@
 #ifndef QB_BASE_FILE_H
 #define QB_BASE_FILE_H
 
+#include <dirent.h>
 #include <quietbench/error.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,6 +27,8 @@ int qb_file_write(const char *path, const char *text, struct qb_error *err);
 bool qb_file_exists(const char *path);
 /* May this process write it? For plan and doctor: a hint, never a promise. */
 bool qb_file_writable(const char *path);
+/* The next entry of a folder: 1; 0 at its end; or its errno, which readdir passes off as the end. */
+int qb_dir_next(DIR *dir, const char *path, const struct dirent **ret, struct qb_error *err);
 /*
  * The numbered entries of a folder ("policy12" for prefix "policy", "33" for ""), ascending.
  * *ret is malloc'd, *ret_n its length; a folder that does not exist gives -ENOENT.

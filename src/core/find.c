@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* find.h, and the list of names of profile.h. Knows folders, not YAML. */
+#include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
 #include <core/find.h>
@@ -153,12 +154,13 @@ static int add_dir(
 	_cleanup_closedir_ DIR *dir = opendir(path);
 	const size_t known = *n;
 	const struct dirent *entry;
+	int r;
 
 	if (!dir && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
 	if (!dir)
 		return qb_error_errno(err, errno, "list the profiles in %s", path);
-	while ((entry = readdir(dir))) {
+	while ((r = qb_dir_next(dir, path, &entry, err)) > 0) {
 		struct qb_profile_name name, *grown;
 		bool shadowed = false;
 		char last[QB_PROFILE_FILE];
@@ -178,7 +180,7 @@ static int add_dir(
 		*names = grown;
 		grown[(*n)++] = name;
 	}
-	return 0;
+	return r;
 }
 
 int qb_profile_names(

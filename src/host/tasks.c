@@ -161,19 +161,20 @@ int qb_task_set_affinity(pid_t tid, const struct qb_cpus *cpus, struct qb_error 
 	return 0;
 }
 
-/* The next numbered entry of a folder of /proc, or 0 at the end. */
-static pid_t next_number(DIR *dir)
+/* The next numbered entry of a folder of /proc, 0 at the end, or a negative errno. */
+static pid_t next_number(DIR *dir, struct qb_error *err)
 {
 	const struct dirent *entry;
+	int r;
 
-	while ((entry = readdir(dir))) {
+	while ((r = qb_dir_next(dir, "the processes in /proc", &entry, err)) > 0) {
 		char *end;
 		long number = strtol(entry->d_name, &end, 10);
 
 		if (*end == '\0' && number > 0)
 			return (pid_t)number;
 	}
-	return 0;
+	return r;
 }
 
 static int open_proc(struct qb_tasks *walk, struct qb_error *err)
@@ -189,7 +190,7 @@ static int open_process(struct qb_tasks *walk, struct qb_error *err)
 {
 	char path[64];
 
-	while ((walk->tgid = next_number(walk->proc)) > 0) {
+	while ((walk->tgid = next_number(walk->proc, err)) > 0) {
 		qb_text_format(path, sizeof(path), "/proc/%d/task", walk->tgid);
 		walk->threads = opendir(path);
 		if (walk->threads)
@@ -197,7 +198,7 @@ static int open_process(struct qb_tasks *walk, struct qb_error *err)
 		if (errno != ENOENT && errno != ESRCH)
 			return qb_error_errno(err, errno, "list %s", path);
 	}
-	return 0;
+	return walk->tgid;
 }
 
 int qb_tasks_next(struct qb_tasks *walk, struct qb_task *ret, struct qb_error *err)
@@ -214,8 +215,10 @@ int qb_tasks_next(struct qb_tasks *walk, struct qb_task *ret, struct qb_error *e
 			if (r <= 0)
 				return r;
 		}
-		tid = next_number(walk->threads);
-		if (tid == 0) {
+		tid = next_number(walk->threads, err);
+		if (tid < 0 && tid != -ESRCH)
+			return tid;
+		if (tid <= 0) {
 			closedir(walk->threads);
 			walk->threads = NULL;
 			continue;

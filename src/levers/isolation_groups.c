@@ -126,10 +126,11 @@ static int refuse_users(const char *root, struct qb_error *err)
 {
 	_cleanup_closedir_ DIR *dir = opendir(root);
 	const struct dirent *entry;
+	int r;
 
 	if (!dir)
 		return qb_error_errno(err, errno, "list %s", root);
-	while ((entry = readdir(dir))) {
+	while ((r = qb_dir_next(dir, root, &entry, err)) > 0) {
 		char path[GROUP_PATH], cpus[QB_CPUS_TEXT];
 
 		if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
@@ -141,7 +142,7 @@ static int refuse_users(const char *root, struct qb_error *err)
 				"%.64s)",
 				root, root, entry->d_name, cpus);
 	}
-	return 0;
+	return r;
 }
 
 static int write_controller(const struct qb_lever *lever, const struct qb_unit *unit,

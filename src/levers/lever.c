@@ -50,17 +50,18 @@ static int next_entry(
 	_cleanup_closedir_ DIR *open = opendir(dir);
 	size_t length = strcspn(*name, "/");
 	const struct dirent *entry;
+	int r;
 
 	if (!open)
 		return qb_error_errno(err, errno, "list %s", dir);
-	while ((entry = readdir(open)))
+	while ((r = qb_dir_next(open, dir, &entry, err)) > 0)
 		if (entry->d_name[0] != '.' && strlen(entry->d_name) == length &&
 			strncmp(entry->d_name, *name, length) == 0 &&
 			qb_text_copy(buf, size, entry->d_name)) {
 			*name += length + ((*name)[length] == '/');
 			return 0;
 		}
-	return qb_error_set(err, ENOENT, "%s has no '%.*s'", dir, (int)length, *name);
+	return r < 0 ? r : qb_error_set(err, ENOENT, "%s has no '%.*s'", dir, (int)length, *name);
 }
 
 /*

@@ -5,10 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 /* cmocka wants these first */
+#include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <quietbench/value.h>
 
 static void lists_are_read_and_written(void **state)
@@ -200,6 +202,26 @@ static void words_are_whole(void **state)
 	assert_false(qb_text_is_word("a/b"));
 }
 
+/* readdir says NULL for both; whoever takes an error for the end finds nothing to restore. */
+static void a_folder_that_fails_has_not_ended(void **state)
+{
+	_cleanup_closedir_ DIR *dir = opendir("/proc/self");
+	const struct dirent *entry;
+	struct qb_error err = {0};
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC), r;
+
+	(void)state;
+	assert_non_null(dir);
+	while ((r = qb_dir_next(dir, "/proc/self", &entry, &err)) > 0)
+		;
+	assert_int_equal(r, 0);
+	rewinddir(dir);
+	assert_int_equal(dup2(null, dirfd(dir)), dirfd(dir));
+	close(null);
+	assert_int_equal(qb_dir_next(dir, "/proc/self", &entry, &err), -ENOTDIR);
+	assert_string_equal(err.text, "list /proc/self: Not a directory");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +234,7 @@ int main(void)
 		cmocka_unit_test(values_are_judged),
 		cmocka_unit_test(errors_gather_context),
 		cmocka_unit_test(words_are_whole),
+		cmocka_unit_test(a_folder_that_fails_has_not_ended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
