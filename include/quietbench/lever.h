@@ -140,8 +140,9 @@ struct qb_lever;
  * 0, or -ENOENT or -ESRCH. Asked once before the snapshot and once before the undo. NULL: numbers
  * of this lever are not recycled.
  * read: the current text, without the newline; -ENOENT when this host has no such thing.
- * write: one write; the text is never a path. -EOPNOTSUPP: the host does not offer it for this
- * unit (its step is unsupported, not failed). Either may be NULL: then `path` is read, or written
+ * write: one write; the text is never a path. 1: the next best was done, and err says what and
+ * why. -EOPNOTSUPP: the host does not offer it for this unit (its step is unsupported, not
+ * failed). Either may be NULL: then `path` is read, or written
  * with one write(2).
  */
 struct qb_lever_ops {
@@ -193,7 +194,7 @@ void qb_lever_unit_name(unsigned lever, const struct qb_unit *unit, char *buf, s
 int qb_lever_exists(unsigned lever, const struct qb_unit *unit, struct qb_error *err);
 int qb_lever_read(
 	unsigned lever, const struct qb_unit *unit, char *buf, size_t size, struct qb_error *err);
-/* The one function through which the host changes. */
+/* The one function through which the host changes. 0, 1 (see write above) or a negative errno. */
 int qb_lever_write(
 	unsigned lever, const struct qb_unit *unit, const char *text, struct qb_error *err);
 int qb_lever_judge(

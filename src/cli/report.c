@@ -138,9 +138,15 @@ static void report_count(const struct qb_steps *steps)
 	qb_say(QB_SAY_NOTE, "%u lever%s applied%s", n, n == 1 ? "" : "s", stay);
 }
 
+/* Missing, or something less than what was asked for. */
+static bool deserves_words(const struct qb_step *step)
+{
+	return qb_require_lacks(step) || (step->status == QB_STATUS_APPLIED && step->reason);
+}
+
 static bool same_reason(const struct qb_step *a, const struct qb_step *b)
 {
-	return qb_require_lacks(b) && a->reason && b->reason && strcmp(a->reason, b->reason) == 0;
+	return deserves_words(b) && a->reason && b->reason && strcmp(a->reason, b->reason) == 0;
 }
 
 /* One line for all levers that are missing for the reason of step `at`, if it is its first. */
@@ -220,7 +226,7 @@ void qb_report_conditioned(const struct qb_answer *answer)
 	report_clock(answer);
 	report_count(&answer->steps);
 	for (size_t i = 0; i < answer->steps.n; i++)
-		if (qb_require_lacks(&answer->steps.v[i]))
+		if (deserves_words(&answer->steps.v[i]))
 			report_reason(&answer->steps, i);
 	report_changes(&answer->steps);
 	report_needless(&answer->steps);

@@ -88,10 +88,11 @@ static bool due(const struct qb_step *step)
 	       qb_levers[step->lever].where == QB_LEVER_HOST;
 }
 
-/* What a write's errno means. A thread that has ended needs nothing any more. */
+/* What a write's result means. A thread that has ended needs nothing any more. */
 static enum qb_status status_of(int written)
 {
 	switch (written) {
+	case 1: return QB_STATUS_APPLIED;
 	case -EOPNOTSUPP: return QB_STATUS_UNSUPPORTED;
 	case -ESRCH: return QB_STATUS_UNCHANGED;
 	default: return QB_STATUS_FAILED;
@@ -120,13 +121,13 @@ static int write_one(
 		r = qb_journal_mark(journal, i, QB_MARK_BECAME, 0, text, err);
 		if (r < 0)
 			return r;
-	} else if (written == 0) {
+	} else if (written >= 0) {
 		written = -EIO; /* written and unreadable: not known to be applied */
 	}
 	step->status = QB_STATUS_APPLIED;
-	if (written < 0 && set_reason(steps, step, status_of(written), &why) < 0)
+	if (written != 0 && set_reason(steps, step, status_of(written), &why) < 0)
 		return qb_error_errno(
-			err, ENOMEM, "remember why %s failed", qb_lever_name(step->lever));
+			err, ENOMEM, "remember what became of %s", qb_lever_name(step->lever));
 	return 0;
 }
 

@@ -85,7 +85,7 @@ static void take_back(
 	}
 	if (r == 0)
 		r = qb_lever_write(step->lever, &step->unit, step->before, &why);
-	if (r == 0 && qb_lever_read(step->lever, &step->unit, now, sizeof(now), &why) == 0 &&
+	if (r >= 0 && qb_lever_read(step->lever, &step->unit, now, sizeof(now), &why) == 0 &&
 		qb_lever_same(step->lever, now, step->before)) {
 		step->restored = QB_RESTORED_YES;
 		sum->restored++;

@@ -104,8 +104,9 @@ static void put_back(struct undo *u, size_t i, bool last)
 	} else {
 		mark(u, i, QB_MARK_UNDOING, 0, NULL);
 		r = qb_lever_write(step->lever, &step->unit, step->before, &why);
-		if (r == -ENOENT || r == -ESRCH)
-			r = 0; /* it is gone: nothing to restore */
+		/* The next best: the look below decides. Gone: nothing to restore. */
+		if (r == 1 || r == -ENOENT || r == -ESRCH)
+			r = 0;
 	}
 	/* Coupled attributes clamp each other until all are back: looked at then (check_arrival). */
 	if (r == 0 && !qb_levers[step->lever].coupled && !is_back(step, now, sizeof(now), &why))

@@ -236,12 +236,13 @@ static int read_partition(const struct qb_lever *lever, const struct qb_unit *un
 
 /*
  * The kernel takes the write even when it cannot make the partition: only what is read back tells.
- * Linux before 5.19 knows no `isolated` (EINVAL): `root` keeps the others off as well.
+ * Linux before 6.1 knows no `isolated` (EINVAL): `root` keeps the others off as well.
  */
 static int write_partition(const struct qb_lever *lever, const struct qb_unit *unit,
 	const char *text, struct qb_error *err)
 {
 	char path[GROUP_PATH], now[256];
+	bool unknown;
 	int r = path_of(
 		qb_isolation_cpus_group(), "cpuset.cpus.partition", path, sizeof(path), err);
 
@@ -250,16 +251,21 @@ static int write_partition(const struct qb_lever *lever, const struct qb_unit *u
 	if (r < 0 || (strcmp(text, "member") == 0 && !qb_file_exists(path)))
 		return r;
 	r = qb_file_write(path, text, err);
-	if (r == -EINVAL && strcmp(text, "isolated") == 0)
+	unknown = r == -EINVAL && strcmp(text, "isolated") == 0;
+	if (unknown)
 		r = qb_file_write(path, "root", err);
-	if (r < 0)
-		return r;
-	r = (int)qb_file_read(path, now, sizeof(now), err);
+	if (r == 0)
+		r = (int)qb_file_read(path, now, sizeof(now), err);
 	if (r < 0)
 		return r;
 	if (strstr(now, "invalid"))
 		return qb_error_set(err, EINVAL, "the kernel made no partition: %s", now);
-	return 0;
+	if (!unknown)
+		return 0;
+	qb_error_set(err, EINVAL,
+		"a root partition: this kernel has no isolated ones (Linux 6.1 and later have); "
+		"others are kept off all the same, and only load balancing stays on");
+	return 1;
 }
 
 /* "isolated invalid (Parent is not a partition root)" is still our `isolated`. */

@@ -3,5 +3,5 @@
 # SIGKILL for each of the processes, and for all at once, while a benchmark runs on a conditioned host.
 . "$(dirname "$0")/lib.sh"
 guest "v2" -s 2,2,2 -t 300 guest/kill.sh
-guest "v1" -s 2,2,2 -t 300 -a qb.cgroup=v1 guest/kill.sh
+v1_guest "v1" -s 2,2,2 -t 300 guest/kill.sh
 finish

@@ -71,6 +71,16 @@ guest() {
 	fi
 }
 
+# v1_guest: a guest with cgroup v1, where the kernel has such cpusets
+v1_guest() {
+	local name=$1
+	shift
+	case ${QB_VM_KERNEL:-} in
+		6.12) echo "# $name: not run, for Debian's 6.12 has no cgroup v1 cpusets" ;;
+		*) guest "$name" -a qb.cgroup=v1 "$@" ;;
+	esac
+}
+
 finish() {
 	echo "1..$vm_tests"
 	[ "$vm_failed" = 0 ]
