@@ -40,13 +40,15 @@ static int read_affinity(const struct qb_lever *lever, const struct qb_unit *uni
 
 /*
  * A thread that may run everywhere gets all-ones back, as at its birth: a mask of today's CPUs
- * would keep it off those that come online tomorrow. Where the kernel gave it back itself, with
- * the removal of a group, a write could only lose: Linux before 6.3 cuts it down to what is online.
+ * would keep it off those that come online tomorrow. Only where it then reads otherwise than it
+ * did, which is no more than a choice of offline CPUs, it gets that choice. Where the kernel gave
+ * it back itself, with the removal of a group, a write could only lose: Linux before 6.3 cuts it
+ * down to what is online.
  */
 static int write_affinity(const struct qb_lever *lever, const struct qb_unit *unit,
 	const char *text, struct qb_error *err)
 {
-	struct qb_cpus mask, online;
+	struct qb_cpus mask, online, all;
 	char now[QB_TASK_MASK];
 	int r = read_affinity(lever, unit, now, sizeof(now), err);
 
@@ -57,8 +59,14 @@ static int write_affinity(const struct qb_lever *lever, const struct qb_unit *un
 		return r;
 	if (qb_cpus_parse_hex(text, &mask) < 0)
 		return qb_error_set(err, EINVAL, "'%.64s' is no mask of CPUs", text);
-	if (qb_cpus_subset(&online, &mask))
-		memset(&mask, 0xff, sizeof(mask));
+	if (qb_cpus_subset(&online, &mask)) {
+		memset(&all, 0xff, sizeof(all));
+		r = qb_task_set_affinity((pid_t)unit->number, &all, err);
+		if (r == 0)
+			r = read_affinity(lever, unit, now, sizeof(now), err);
+		if (r < 0 || strcmp(now, text) == 0)
+			return r;
+	}
 	return qb_task_set_affinity((pid_t)unit->number, &mask, err);
 }
 

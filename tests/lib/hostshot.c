@@ -32,7 +32,11 @@ struct lines {
 	size_t count, room;
 };
 
+/* A mask of all CPUs in hexadecimal digits and commas */
+#define MASK_MAX (CPU_SETSIZE / 4 + CPU_SETSIZE / 32 + 1)
+
 static struct lines shot;
+static bool all_cpus; /* affinities are shot with their offline CPUs */
 
 static void die(const char *what, const char *on)
 {
@@ -133,8 +137,14 @@ static void walk_tree(const struct walk *walk, const char *path)
 
 static char *const nothing[] = {NULL};
 static char *const sysfs_skip[] = {"uevent", "autosuspend_delay_ms", NULL};
-/* The first two change by themselves (a slow guest has soft lockups); the others are actions. */
-static char *const sysctl_skip[] = {"ns_last_pid", "tainted", "stat_refresh", "drop_caches", NULL};
+/*
+ * These change by themselves (a slow guest has soft lockups; the scheduler of Linux before 5.13
+ * shows its measurements), or are actions.
+ */
+static char *const sysctl_skip[] = {
+	"ns_last_pid", "tainted", "max_newidle_lb_cost", "stat_refresh", "drop_caches", NULL};
+/* byte_queue_limits/limit: follows the traffic by itself */
+static char *const queue_skip[] = {"limit", NULL};
 static char *const irq_skip[] = {"smp_affinity_list", NULL};
 static char *const irq_also[] = {"smp_affinity", NULL};
 /* Who is in a cgroup is told by the thread; pressure and peaks are measurements. */
@@ -147,7 +157,7 @@ static const struct walk walks[] = {
 	{"/sys/devices/system/{cpu,node,machinecheck,clocksource}", sysfs_skip, nothing, false},
 	{"/sys/devices/virtual/workqueue", sysfs_skip, nothing, false},
 	{"/sys/kernel/mm", sysfs_skip, nothing, false},
-	{"/sys/class/net/*/queues", nothing, nothing, false},
+	{"/sys/class/net/*/queues", queue_skip, nothing, false},
 	{"/sys/fs/resctrl", sysfs_skip, nothing, true},
 	{"/sys/fs/cgroup", cgroup_skip, cgroup_also, true},
 	{"/proc/irq", irq_skip, irq_also, false},
@@ -219,20 +229,30 @@ static const char *stat_field(const char *fields, int number)
 	return fields;
 }
 
-/*
- * On the online CPUs only: Linux before 6.3 cuts an affinity down to these when it is set, and then
- * nobody can give a thread its offline ones back.
- */
-static void shoot_affinity(const char *id, int tid)
+/* As the kernel holds it, without leading zeros and commas. */
+static void shown_mask(const char *status, char *ret_mask, size_t size)
 {
-	char text[CPU_SETSIZE / 4 + 1] = "";
+	char *to = ret_mask;
+
+	status_value(status, " Cpus_allowed: ", ret_mask, size);
+	for (const char *from = ret_mask; *from; from++) {
+		if (*from != ',' && (*from != '0' || to != ret_mask))
+			*to++ = *from;
+	}
+	*to = '\0';
+}
+
+/* Cut down to the online CPUs; empty if the thread has ended. */
+static void online_mask(int tid, const char *id, char *ret_mask)
+{
 	size_t digits = 0;
 	cpu_set_t cpus;
 
+	ret_mask[0] = '\0';
 	if (sched_getaffinity(tid, sizeof(cpus), &cpus)) {
 		if (errno != ESRCH)
 			die("cannot read the affinity of", id);
-		return; /* it has ended */
+		return;
 	}
 	for (int cpu = CPU_SETSIZE - 4; cpu >= 0; cpu -= 4) {
 		unsigned digit = 0;
@@ -240,9 +260,39 @@ static void shoot_affinity(const char *id, int tid)
 		for (int bit = 0; bit < 4; bit++)
 			digit |= CPU_ISSET(cpu + bit, &cpus) ? 1U << bit : 0;
 		if (digit || digits)
-			text[digits++] = "0123456789abcdef"[digit];
+			ret_mask[digits++] = "0123456789abcdef"[digit];
 	}
-	put("%s/cpus %s", id, text);
+	ret_mask[digits] = '\0';
+}
+
+/*
+ * Linux before 6.3 cuts an affinity down to the online CPUs whenever it or a cpuset is set, and
+ * then nobody can give a thread its offline ones back: there only the online ones can be compared.
+ */
+static bool keeps_offline(void)
+{
+	char status[4096], shown[MASK_MAX], online[MASK_MAX];
+	cpu_set_t all;
+
+	memset(&all, 0xff, sizeof(all));
+	if (sched_setaffinity(0, sizeof(all), &all))
+		die("cannot set the affinity of", "itself");
+	read_text(AT_FDCWD, "/proc/self/status", status, sizeof(status));
+	shown_mask(status, shown, sizeof(shown));
+	online_mask(0, "itself", online);
+	return strcmp(shown, online);
+}
+
+static void shoot_affinity(const char *id, int tid, const char *status)
+{
+	char mask[MASK_MAX];
+
+	if (all_cpus)
+		shown_mask(status, mask, sizeof(mask));
+	else
+		online_mask(tid, id, mask);
+	if (mask[0])
+		put("%s/cpus %s", id, mask);
 }
 
 static void shoot_thread(int pid, int tid)
@@ -271,7 +321,7 @@ static void shoot_thread(int pid, int tid)
 	/* The kernel moves its workers between pools and masks as work comes (PF_WQ_WORKER); 6.1
 	 * also widens them with a partition, and nobody may put them back. */
 	if (!(strtoul(stat_field(end, 9), NULL, 10) & 0x20))
-		shoot_affinity(id, tid);
+		shoot_affinity(id, tid, status);
 	put("%s/mems %s", id, mems);
 	put("%s/cgroup %s", id, cgroup);
 	put("%s/sched policy=%d nice=%d priority=%d%s", id, atoi(stat_field(end, 41)),
@@ -349,6 +399,7 @@ static void shoot_latency(void)
 
 static int shoot(void)
 {
+	all_cpus = keeps_offline();
 	shoot_attributes();
 	shoot_state("/run/quietbench");
 	shoot_threads();
