@@ -3,7 +3,8 @@
 #
 # Unit tests (cmocka, TAP) run against a sanitized build in $(BUILD)/san; everything else drives the
 # release build as users get it: tests/cli (golden output, TAP), tests/hosts (substituted hosts),
-# tests/crash (a kill or a fault at every step), tests/vm (a real kernel under QEMU).
+# tests/crash (a kill or a fault at every step), tests/vm (a real kernel under QEMU). `make
+# check-full` adds tests/full.
 
 TESTS := $(BUILD)/tests
 UNIT  := $(patsubst tests/unit/%.c,$(TESTS)/unit/%,$(wildcard tests/unit/test_*.c))
@@ -32,13 +33,18 @@ $(TESTS)/%: tests/lib/%.c
 	$(Q)$(CC) $(TOOL_CFLAGS) -o $@ $<
 tools: $(TOOLS)
 
-SCRIPTS = $(wildcard tests/cli/*.t tests/hosts/*.t tests/crash/*.t tests/vm/*.t)
+SCRIPTS = $(wildcard tests/cli/*.t tests/hosts/*.t tests/crash/*.t tests/vm/*.t) $(if $(QB_FULL),$(FULL_TESTS))
 check: deps-check
 	$(Q)$(MAKE) --no-print-directory all tools
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/san SANITIZE=1 unit
 	$(Q)QB_BUILD=$(abspath $(BUILD)) BUILD=$(BUILD) tests/run \
 		$(patsubst $(TESTS)/%,$(BUILD)/san/tests/%,$(UNIT)) $(SCRIPTS)
-# The same, with every kill and every fault: without QB_FULL the matrices of tests/crash take some in steps.
+
+# The same, with every kill and every fault (without QB_FULL the matrices of tests/crash take some in steps), more runs
+# in a row, tests/vm on Debian's other kernels, and what takes too long for every change.
+FULL_VM := conditioned kill statuses threads topologies
+FULL_TESTS = $(wildcard tests/full/*.t) \
+	$(foreach kernel,5.10 6.12,$(FULL_VM:%='QB_VM_KERNEL=$(kernel) tests/vm/%.t'))
 check-full:
 	$(Q)QB_FULL=1 $(MAKE) --no-print-directory check
 
