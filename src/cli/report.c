@@ -242,6 +242,8 @@ void qb_report_process(const struct qb_answer *answer)
 		if (step->status == QB_STATUS_FAILED)
 			qb_say(QB_SAY_WARN, "%s: cannot be set to %s: %s",
 				qb_lever_name(step->lever), step->wanted, step->reason);
+		else if (step->status == QB_STATUS_UNSUPPORTED && step->wanted)
+			qb_say(QB_SAY_NOTE, "%s: %s", qb_lever_name(step->lever), step->reason);
 		else if (took_effect(step))
 			qb_say(QB_SAY_DETAIL, "%s: %s", qb_lever_name(step->lever), step->wanted);
 	}
