@@ -103,7 +103,7 @@ like "status: until when" "$(jq -r .session.lease.until "$tmp/status")" '^20[-0-
 tells joined 0 '^Cpus_allowed_list:[[:space:]]1$'
 like "joined: says so" "$(cat "$tmp/joined")" '^quietbench: joined the apply of user 0, since [0-9:]+ until [0-9:]+$'
 is "joined: the record" "$(jq -c '[.conditioned, .restore, .cpus]' "$tmp/record.json")" \
-	'["joined",null,{"benchmark":"1","reserved":"","housekeeping":"0"}]'
+	'["joined",null,{"benchmark":"1","reserved":"","offline":"","housekeeping":"0"}]'
 is "joined: the record has the lease's levers" \
 	"$(jq '[.levers[] | select(.lever == "frequency.governor" and .status == "applied")] | length > 0' "$tmp/record.json")" true
 tells nested 0 '^in$'
