@@ -39,6 +39,7 @@ SANITIZE ?=
 ifeq ($(SANITIZE),1)
 HARDEN    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 HARDEN_LD := -fsanitize=address,undefined
+SANITIZED := tests/crash/sanitized/options.c
 else
 HARDEN    += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 endif
@@ -86,13 +87,13 @@ $(LIB): $(call obj,$(LIB_SRC))
 	$(Q)rm -f $@; $(AR) rcs $@ $^
 
 link = $(Q)$(CC) $(HARDEN) $(HARDEN_LD) $(LDFLAGS) $(1) -o $@ $(2)
-$(BUILD)/quietbench: $(call obj,$(CLI_SRC)) $(LIB)
+$(BUILD)/quietbench: $(call obj,$(CLI_SRC) $(SANITIZED)) $(LIB)
 	$(say) LD $@
 	$(call link,$^,$(call pkg_libs,$(PKGS_CLI)))
-$(BUILD)/quietbench-helper: $(call obj,$(HELPER_SRC)) $(LIB)
+$(BUILD)/quietbench-helper: $(call obj,$(HELPER_SRC) $(SANITIZED)) $(LIB)
 	$(say) LD $@
 	$(call link,$^,$(call pkg_libs,$(PKGS_HELPER)))
-$(BUILD)/quietbench-planner: $(call obj,$(PLANNER_SRC)) $(LIB)
+$(BUILD)/quietbench-planner: $(call obj,$(PLANNER_SRC) $(SANITIZED)) $(LIB)
 	$(say) LD $@
 	$(call link,$^,$(call pkg_libs,$(PKGS_PLANNER)) -lcpupower)
 

@@ -34,8 +34,10 @@ sub last_cpu {
 	return $list =~ s/.*[-,]//r;
 }
 
-# A run without isolation: the machine's own processes are none of this host's.
-sub run_command { return ($QUIETBENCH, 'run', '-c', last_cpu(), '-s', 'cpus.isolation=none', '--', @_) }
+# A run without isolation, and one that does not ask for irqbalance: the machine's processes are none of this host's.
+sub run_command {
+	return ($QUIETBENCH, 'run', '-c', last_cpu(), '-s', 'cpus.isolation=none', '-s', 'irqs.irqbalance=keep', '--', @_);
+}
 
 sub on_hosts {
 	my ($sub, @hosts) = @_;

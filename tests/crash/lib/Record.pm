@@ -7,35 +7,42 @@ use warnings;
 use Crash;
 use JSON::PP;
 
-# Where a lever's units have their files. Others (process.*, irqbalance) have none.
+my $CPU = '/sys/devices/system/cpu';
+# Where a lever's units have their files; unit => file.
 my %FILES = (
-	'frequency.governor' => sub { "/sys/devices/system/cpu/cpufreq/$_[0]/scaling_governor" },
-	'frequency.range' => sub { "/sys/devices/system/cpu/cpufreq/" . ($_[0] =~ s{/(\w+)$}{/scaling_$1_freq}r) },
-	'frequency.epp' => sub { "/sys/devices/system/cpu/cpufreq/$_[0]/energy_performance_preference" },
-	'frequency.turbo' => sub { $_[0] eq 'boost' ? '/sys/devices/system/cpu/cpufreq/boost'
-		: "/sys/devices/system/cpu/intel_pstate/$_[0]" },
-	'irqs.move' => sub { $_[0] eq 'default' ? '/proc/irq/default_smp_affinity'
-		: '/proc/irq/' . ($_[0] =~ s/irq//r) . '/smp_affinity' },
-	'idle.max_latency' => sub { "/sys/devices/system/cpu/" . ($_[0] =~ s{/}{/cpuidle/}r) . '/disable' },
+	'frequency.governor' => sub { "$CPU/cpufreq/$_[0]/scaling_governor" },
+	'frequency.range' => sub { "$CPU/cpufreq/" . ($_[0] =~ s{/(\w+)$}{/scaling_$1_freq}r) },
+	'frequency.epp' => sub { "$CPU/cpufreq/$_[0]/energy_performance_preference" },
+	'frequency.turbo' => sub { $_[0] eq 'boost' ? "$CPU/cpufreq/boost" : "$CPU/intel_pstate/$_[0]" },
+	'irqs.move' => sub { '/proc/irq/' . ($_[0] eq 'default' ? 'default_smp_affinity' : $_[0] =~ s/irq(.*)/$1\/smp_affinity/r) },
+	'idle.max_latency' => sub { "$CPU/" . ($_[0] =~ s{/}{/cpuidle/}r) . '/disable' },
+	'kernel.workqueues' => sub { "/sys/devices/virtual/workqueue/$_[0]/cpumask" =~ s{//}{/}r },
+	'kernel.nmi_watchdog' => sub { '/proc/sys/kernel/nmi_watchdog' },
+	'kernel.timer_migration' => sub { '/proc/sys/kernel/timer_migration' },
+	'kernel.stat_interval' => sub { '/proc/sys/vm/stat_interval' },
+	'memory.numa_balancing' => sub { '/proc/sys/kernel/numa_balancing' },
+	'memory.ksm' => sub { '/sys/kernel/mm/ksm/run' },
 );
+# These have none.
+my $FILELESS = qr/^(process|check)\.|^irqs\.irqbalance$/;
 
 # The levers' files among what a monitor changes.
 sub paths {
 	my ($calls) = @_;
-	my %paths = map { $_ => 1 } grep { m{^/(sys|proc/irq)/} } map { /^openat (\S+)$/ } @$calls;
+	my %paths = map { $_ => 1 } grep { m{^/(sys|proc)/} } map { /^openat (\S+)$/ } @$calls;
 
 	return sort keys %paths;
 }
 
 sub lies {
-	my ($file, $host, $out) = @_;
+	my ($file, $host, $out, @asked) = @_;
 	my $record = eval { decode_json(Crash::content($file)) } or return "the record is no JSON: $@";
-	my %found = map { m{^(/[^:]+):(.*)} ? ($1 => $2) : () } split /\n/, $out;
+	my %found = map { $_ => '' } @asked; # of an empty file grep says nothing
+	%found = (%found, map { m{^(/[^:]+):(.*)} ? ($1 => $2) : () } split /\n/, $out);
 	my @lies;
 
 	for my $lever (@{ $record->{levers} }) {
-		my $path = $FILES{ $lever->{lever} } or next;
-		push @lies, map { "the record's $lever->{lever} $lever->{unit}: $_" } lies_of($lever, $path->($lever->{unit}), $host, \%found);
+		push @lies, map { "the record's $lever->{lever} $lever->{unit}: $_" } lies_of($lever, $host, \%found);
 	}
 	my $restore = $record->{restore};
 	# Where nobody could tell the client what was restored, the record cannot either.
@@ -43,21 +50,27 @@ sub lies {
 	push @lies, 'the host differs, and the record names no failure' if $known && $host->differs && !@{ $restore->{failures} };
 	push @lies, 'the record says restored, and there are failures' if $restore->{complete} && @{ $restore->{failures} };
 	push @lies, 'the record says restored, and the host differs' if $restore->{complete} && $host->differs;
-	push @lies, 'fully conditioned, with failures' if $record->{conditioned} eq 'full' && grep { $_->{status} eq 'failed' } @{ $record->{levers} };
+	push @lies, 'fully conditioned, with failures'
+		if $record->{conditioned} eq 'full' && grep { $_->{status} eq 'failed' } @{ $record->{levers} };
 	return @lies;
 }
 
 sub lies_of {
-	my ($lever, $path, $host, $found) = @_;
+	my ($lever, $host, $found) = @_;
 	my ($status, $wanted, $after) = @$lever{'status', 'wanted', 'after'};
-	my $held = $found->{$path} // '';
-	my @lies;
 
 	return 'no reason' if $status =~ /^(failed|unsupported|refused)$/ && !length($lever->{reason} // '');
+	return if $lever->{lever} =~ $FILELESS || !defined $lever->{before};
+	my $path = ($FILES{ $lever->{lever} } // return 'Record.pm does not know its file')->($lever->{unit});
+	# What nobody ever wrote to was not asked for: it holds what it held before.
+	my $held = $found->{$path} // $lever->{before};
+	my @lies;
+
 	push @lies, "applied $wanted, and $path held '$held'" if $status eq 'applied' && defined $wanted && $wanted ne $held;
 	push @lies, "left as '$after', and $path held '$held'" if defined $after && $after ne $held;
 	my $now = Crash::content("$host->{dir}$path") =~ s/\n$//r;
-	push @lies, "restored, and $path holds '$now' instead of '$lever->{before}'" if ($lever->{restored} // '') eq 'yes' && $now ne $lever->{before};
+	push @lies, "restored, and $path holds '$now' instead of '$lever->{before}'"
+		if ($lever->{restored} // '') eq 'yes' && $now ne $lever->{before};
 	return @lies;
 }
 
