@@ -172,6 +172,12 @@ struct qb_done {
 	uint32_t conflicts, failures;
 };
 
+/*
+ * The code of an ERROR that says: from where this client is, no host can be conditioned, as without
+ * privilege. No system call of the helper's fails with it, so no failure of a host's is taken for it.
+ */
+#define QB_NOT_FROM_HERE ENOKEY
+
 struct qb_error_message {
 	struct qb_message_head head;
 	int32_t code;

@@ -105,7 +105,7 @@ static int condition(struct run *run, struct qb_error *err)
 	struct qb_error why = {0};
 	int r = qb_session_open(&run->session, &hello, &run->job, &why);
 
-	if (r == -EACCES || r == -EPERM)
+	if (r == -EACCES || r == -QB_NOT_FROM_HERE)
 		return do_without(run, &why, err);
 	if (r < 0)
 		return qb_error_set(err, why.code, "%s", why.text);

@@ -39,7 +39,8 @@ struct qb_session_hello {
 };
 
 /*
- * -EACCES: no way to privilege is open, and why. -EINTR: the caller was told to end while we
+ * -EACCES: no way to privilege is open, and why. -QB_NOT_FROM_HERE: one is, and of no use (a
+ * container). -EINTR: the caller was told to end while we
  * waited (job->signal). Anything else: the helper was reached and refused.
  */
 int qb_session_open(struct qb_session *ret, const struct qb_session_hello *hello,

@@ -17,12 +17,13 @@ static int prepare(struct qb_helper *helper, const char *sudo_uid, struct qb_err
 	int r;
 
 	if (geteuid() != 0)
-		return qb_error_set(err, EPERM, "the helper is not root; start it through sudo");
+		return qb_error_set(
+			err, QB_NOT_FROM_HERE, "the helper is not root; start it through sudo");
 	r = qb_peer_identify(helper->session, sudo_uid, &helper->peer, err);
 	if (r < 0)
 		return r;
 	if (!qb_peer_host_namespace())
-		return qb_error_set(err, EPERM,
+		return qb_error_set(err, QB_NOT_FROM_HERE,
 			"this is a container: its lock and its /run are its own, so a host cannot be "
 			"conditioned from inside; run quietbench on the host");
 	r = qb_caller_leave(err);

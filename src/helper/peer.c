@@ -4,6 +4,7 @@
 #include <base/macros.h>
 #include <errno.h>
 #include <poll.h>
+#include <quietbench/protocol.h>
 #include <quietbench/value.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -25,7 +26,7 @@ int qb_peer_look(int session, struct qb_peer *ret, struct qb_error *err)
 		return qb_error_set(err, ENOTSOCK,
 			"standard input is not a session: this program is started by quietbench");
 	if (cred.pid <= 0)
-		return qb_error_set(err, EPERM,
+		return qb_error_set(err, QB_NOT_FROM_HERE,
 			"the client is in another PID namespace (a container): run quietbench there "
 			"where its helper runs");
 	pidfd = (int)syscall(SYS_pidfd_open, cred.pid, 0);
@@ -46,7 +47,7 @@ int qb_peer_identify(int session, const char *sudo_uid, struct qb_peer *ret, str
 	if (peer.uid != 0 &&
 		(!sudo_uid || qb_number_parse(sudo_uid, &uid) < 0 || uid != peer.uid)) {
 		close(peer.pidfd);
-		return qb_error_set(err, EPERM,
+		return qb_error_set(err, QB_NOT_FROM_HERE,
 			"user %u is not the one whom sudo let through (SUDO_UID %s)", peer.uid,
 			sudo_uid ? sudo_uid : "is not set");
 	}

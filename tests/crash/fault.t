@@ -24,7 +24,7 @@ my $SPARED = $ENV{QB_SANITIZED} ? qr/^(exit_group|kill|prlimit64)\b/ : qr/^(exit
 my $WRITE = qr/^p?write(64)? /;
 my $LEVER = qr{^\S+ /(sys|proc/irq|proc/sys)/};
 # The second host has no other steps than the first; sanitized.t has slow programs.
-my %COARSER = ('small-boost' => 3, 'small-hwp' => $ENV{QB_SANITIZED} ? 6 : 1);
+my %COARSER = ('small-boost' => 5, 'small-hwp' => $ENV{QB_SANITIZED} ? 6 : 1);
 
 Crash::on_hosts(\&matrix, @ARGV ? @ARGV : ('small-hwp', 'small-boost'));
 

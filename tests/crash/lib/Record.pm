@@ -50,6 +50,7 @@ sub lies {
 	push @lies, 'the host differs, and the record names no failure' if $known && $host->differs && !@{ $restore->{failures} };
 	push @lies, 'the record says restored, and there are failures' if $restore->{complete} && @{ $restore->{failures} };
 	push @lies, 'the record says restored, and the host differs' if $restore->{complete} && $host->differs;
+	push @lies, 'root got no privilege' if $record->{conditioned} eq 'none';
 	push @lies, 'fully conditioned, with failures'
 		if $record->{conditioned} eq 'full' && grep { $_->{status} eq 'failed' } @{ $record->{levers} };
 	return @lies;
@@ -60,7 +61,7 @@ sub lies_of {
 	my ($status, $wanted, $after) = @$lever{'status', 'wanted', 'after'};
 
 	return 'no reason' if $status =~ /^(failed|unsupported|refused)$/ && !length($lever->{reason} // '');
-	return if $lever->{lever} =~ $FILELESS || !defined $lever->{before};
+	return if $lever->{lever} =~ $FILELESS || !defined $after && $status ne 'applied';
 	my $path = ($FILES{ $lever->{lever} } // return 'Record.pm does not know its file')->($lever->{unit});
 	# What nobody ever wrote to was not asked for: it holds what it held before.
 	my $held = $found->{$path} // $lever->{before};
