@@ -13,6 +13,8 @@ fi
 cp -a "$tmp/host" "$tmp/before"
 governor=/sys/devices/system/cpu/cpufreq/policy0/scaling_governor
 runs=50
+# Without isolation: the machine's own processes, which come and go, are none of this host's.
+alone='-c 1 -s cpus.isolation=none'
 
 cat >"$tmp/story" <<EOF
 cd $tmp
@@ -32,7 +34,7 @@ until_waiting() {
 	echo "\$(waiting) of \$1 wait" >>$tmp/stuck
 }
 say unprivileged $user $qb apply
-say applied $qb apply
+say applied $qb apply $alone
 say status $qb status --json
 say joined $qb run -o $tmp/record.json -- grep ^Cpus_allowed_list /proc/self/status
 say nested $qb run -q -- $qb run -q -o $tmp/nested.json -- echo in
@@ -53,13 +55,13 @@ say undrifted $qb status
 say ended $qb restore
 say again $qb restore
 say clean $qb status
-say expired $qb apply --for 1s
+say expired $qb apply $alone --for 1s
 say outlived $qb run -- sleep 2
 say afterwards $qb status
-say insider $qb run -- $qb apply
+say insider $qb run $alone -- $qb apply
 
 # the queue
-say long $qb run -q -- sh -c "until [ -e $tmp/go ]; do sleep 0.1; done" &
+say long $qb run -q $alone -- sh -c "until [ -e $tmp/go ]; do sleep 0.1; done" &
 for i in \$(seq 100); do
 	$qb status >/dev/null && break
 	sleep 0.1
