@@ -4,6 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -195,6 +198,36 @@ enum call_kind call_judge(uint64_t nr, const uint64_t *args)
 	if (nr == SYS_prctl && args[0] == PR_CAPBSET_READ)
 		return CALL_HARMLESS;
 	return call->kind;
+}
+
+int call_filter(void)
+{
+	/* The low half of openat's flags. */
+	const uint32_t flags = offsetof(struct seccomp_data, args[2]) +
+			       (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0);
+	const struct sock_filter begin[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, flags),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_ACCMODE | O_CREAT | O_TRUNC, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_filter code[6 + 2 * sizeof(calls) / sizeof(calls[0]) + 1];
+	struct sock_fprog program = {.filter = code};
+	size_t n = sizeof(begin) / sizeof(begin[0]);
+
+	memcpy(code, begin, sizeof(begin));
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		if (calls[i].kind == CALL_CHANGE)
+			continue;
+		code[n++] = (struct sock_filter)BPF_JUMP(
+			BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)calls[i].nr, 0, 1);
+		code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	}
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE);
+	program.len = (unsigned short)n;
+	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
 }
 
 /* A text of the tracee's, cut where it ends or where its memory does. */

@@ -20,6 +20,9 @@ enum call_kind {
 
 enum call_kind call_judge(uint64_t nr, const uint64_t *args);
 
+/* Lets the caller and its descendants stop for a tracer at changes only. -1 with errno. */
+int call_filter(void);
+
 /* "write /sys/…/scaling_governor": the call and what it is about. */
 void call_text(pid_t tid, uint64_t nr, const uint64_t *args, char *buf, size_t size);
 

@@ -73,9 +73,17 @@ static bool all_done(void)
 	return true;
 }
 
+static bool counted(const struct process *process)
+{
+	return process->role != ROLE_OTHER && process->role != ROLE_PLANNER;
+}
+
+/* Is it to stop at each system call? With a filter only where its present one returns. */
 static bool followed(const struct process *process)
 {
-	if (process->role == ROLE_OTHER || process->role == ROLE_PLANNER)
+	if (order.filtered)
+		return process->pending;
+	if (!counted(process))
 		return false;
 	if (order.watch || process->pending)
 		return true;
@@ -269,7 +277,9 @@ static void at_system_call(struct process *process)
 
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, process->tid, sizeof(info), &info) < 0)
 		return; /* killed meanwhile */
-	if (info.op == PTRACE_SYSCALL_INFO_ENTRY)
+	/* What SECCOMP tells begins as what ENTRY does. */
+	if (info.op == PTRACE_SYSCALL_INFO_ENTRY ||
+		(info.op == PTRACE_SYSCALL_INFO_SECCOMP && counted(process)))
 		entered(process, &info);
 	else if (info.op == PTRACE_SYSCALL_INFO_EXIT && process->pending)
 		strike_at_exit(process);
@@ -280,7 +290,7 @@ static void stopped(struct process *process, int status)
 {
 	int signal = WSTOPSIG(status), event = status >> 16;
 
-	if (signal == (SIGTRAP | 0x80)) {
+	if (signal == (SIGTRAP | 0x80) || event == PTRACE_EVENT_SECCOMP) {
 		at_system_call(process);
 		return;
 	}
@@ -360,13 +370,14 @@ static void start(char **command, int seconds)
 		die("fork");
 	if (pid == 0) {
 		close(pair[1]);
-		if (read(pair[0], &byte, 1) == 1)
+		if (read(pair[0], &byte, 1) == 1 && !(order.filtered && call_filter() < 0))
 			execvp(command[0], command);
 		die(command[0]);
 	}
 	if (ptrace(PTRACE_SEIZE, pid, NULL,
 		    PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
-			    PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL) < 0)
+			    PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACESECCOMP |
+			    PTRACE_O_EXITKILL) < 0)
 		die("trace the command");
 	process_of(pid)->known = true;
 	if (sigaction(SIGALRM, &action, NULL) < 0 || setitimer(ITIMER_REAL, &limit, NULL) < 0 ||

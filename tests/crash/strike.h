@@ -42,6 +42,7 @@ struct order {
 	struct strike strikes[8];
 	size_t n_strikes;
 	bool watch;	 /* to the end, all calls */
+	bool filtered;	 /* the kernel picks the changes; nobody's looks are seen */
 	int seconds;	 /* how long all may take */
 	const char *log; /* NULL: the standard error */
 	char **command;

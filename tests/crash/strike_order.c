@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 static const char usage[] =
-	"Usage: strike [-w] [-t SECONDS] [-l LOG] [-s STRIKE]... COMMAND [ARG...]\n"
+	"Usage: strike [-w] [-q] [-t SECONDS] [-l LOG] [-s STRIKE]... COMMAND [ARG...]\n"
 	"  -s ROLE:N:ACTION       at the Nth change that ROLE makes; may be given several times\n"
 	"  -s ROLE/look:N:ACTION  at the Nth time that ROLE looks at something\n"
 	"     ROLE    client, child (the client's, before it executes), guardian, monitor, recovery\n"
@@ -19,6 +19,8 @@ static const char usage[] =
 	"             short                 half of what it writes\n"
 	"  -l LOG   what was seen: strikes, what the child executed, who ended how\n"
 	"  -w       watches to the end: every call that counts, and what a helper writes to fd 2\n"
+	"  -q       quick: the kernel picks the changes, and looks are not seen. Not on a substituted\n"
+	"           host, whose own filter comes before this one.\n"
 	"  -t       how long all may take (20)\n"
 	"Ends with 0; 1 if a strike's call never came; 2 on trouble; 3 if somebody did not end.\n";
 
@@ -90,7 +92,7 @@ void order_parse(int argc, char **argv, struct order *ret)
 	int option;
 
 	*ret = (struct order){.seconds = 20};
-	while ((option = getopt(argc, argv, "+s:l:t:w")) >= 0) {
+	while ((option = getopt(argc, argv, "+s:l:t:wq")) >= 0) {
 		switch (option) {
 		case 's':
 			if (ret->n_strikes == most)
@@ -99,6 +101,7 @@ void order_parse(int argc, char **argv, struct order *ret)
 			break;
 		case 't': ret->seconds = atoi(optarg); break;
 		case 'w': ret->watch = true; break;
+		case 'q': ret->filtered = true; break;
 		case 'l': ret->log = optarg; break;
 		default: misused();
 		}
