@@ -86,10 +86,11 @@ as_before() { hostshot >/tmp/after && hostshot --compare /tmp/before /tmp/after 
 # shot PATH [SHOT]: a value out of a shot (during, by default)
 shot() { sed -n "s|^$1 ||p" "${2:-/tmp/during}"; }
 
-# A few processes and threads that no kernel would give these affinities, on the CPUs of an 8-CPU machine
-# (d7 is all but 3 and 5, which the tests take offline)
+# start_odd [MASK...]: a few processes and threads that no kernel would give these affinities, by default on the CPUs of
+# an 8-CPU machine (d7 is all but 3 and 5, which the tests take offline)
 start_odd() {
-	oddthreads 05 0a c0 81 d7 >/tmp/odd.out &
+	[ $# != 0 ] || set -- 05 0a c0 81 d7
+	oddthreads "$@" >/tmp/odd.out &
 	odd_threads=$!
 	taskset 12 sleep 3600 &
 	odd_process=$!

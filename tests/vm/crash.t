@@ -1,0 +1,21 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SIGKILL for each process, and for all, at each change that one of them makes. A kill with all that follows takes
+# seconds here: without QB_FULL (make check-full) one guest takes every 128th. With it fifty guests take every one, and
+# other cgroups and other levers get every 50th.
+. "$(dirname "$0")/lib.sh"
+vm_file+=(-f "$vm_build/tests/strike")
+
+# part K OF CGROUP PROFILE
+part() {
+	guest "$3, $4, part $1 of $2" -s 1,2,2 -t 600 -a "qb.cgroup=$3 qb.profile=$4 qb.part=$1/$2" guest/crash.sh
+}
+
+if [ -z "${QB_FULL:-}" ]; then
+	part 1 128 v2 default
+else
+	for ((k = 1; k <= 50; k++)); do part "$k" 50 v2 default; done
+	part 1 50 v1 default
+	part 1 50 v2 strict
+fi
+finish
