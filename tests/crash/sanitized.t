@@ -29,4 +29,4 @@ for my $name (@NAMES) {
 $ENV{QB_PROGRAMS} = "$dir/bin";
 $ENV{QB_SANITIZED} = 1;
 system $^X, "$FindBin::RealBin/fault.t", @ARGV ? @ARGV : 'small-hwp';
-exit $? >> 8 || $? & 127;
+exit($? >> 8 || $? & 127);
