@@ -2,6 +2,7 @@
 /* file.h: the kernel's small files. */
 #include <base/file.h>
 #include <base/macros.h>
+#include <base/text.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -45,6 +46,19 @@ ssize_t qb_file_read(const char *path, char *buf, size_t size, struct qb_error *
 	if (memchr(buf, '\0', (size_t)n))
 		return qb_error_set(err, EBADMSG, "read %s: holds a NUL byte", path);
 	return n;
+}
+
+int qb_file_read_or(
+	const char *path, const char *absent, char *buf, size_t size, struct qb_error *err)
+{
+	struct qb_error why = {0};
+	ssize_t n = qb_file_read(path, buf, size, &why);
+
+	if (n == -ENOENT && qb_text_copy(buf, size, absent))
+		return 0;
+	if (n < 0 && err)
+		*err = why;
+	return n < 0 ? (int)n : 0;
 }
 
 ssize_t qb_file_read_all(const char *path, char **ret, struct qb_error *err)

@@ -18,7 +18,10 @@
  * -EFBIG when it does not fit, -EBADMSG when it holds a NUL byte, or the errno of open/read.
  */
 ssize_t qb_file_read(const char *path, char *buf, size_t size, struct qb_error *err);
-/* The same, growing: for files without a known bound (/proc/interrupts). *ret is malloc'd. */
+/* The same, and `absent` where there is no such file. 0 or a negative errno. */
+int qb_file_read_or(
+	const char *path, const char *absent, char *buf, size_t size, struct qb_error *err);
+/* The whole file, growing: for files without a known bound (/proc/interrupts). *ret is malloc'd. */
 ssize_t qb_file_read_all(const char *path, char **ret, struct qb_error *err);
 /* A file that holds one decimal number. */
 int qb_file_read_number(const char *path, long long *ret, struct qb_error *err);

@@ -35,15 +35,11 @@ static int read_fresh(
 	const char *file, const char *fresh, char *buf, size_t size, struct qb_error *err)
 {
 	char path[GROUP_PATH];
-	ssize_t n;
 	int r = path_of(qb_isolation_cpus_group(), file, path, sizeof(path), err);
 
 	if (r < 0)
 		return r;
-	n = qb_file_read(path, buf, size, NULL);
-	if (n == -ENOENT)
-		return qb_text_copy(buf, size, fresh) ? 0 : -ENOSPC;
-	return n < 0 ? (int)qb_file_read(path, buf, size, err) : 0;
+	return qb_file_read_or(path, fresh, buf, size, err);
 }
 
 /* A list of CPUs as a set: "0-1" is "0,1". */
@@ -61,17 +57,16 @@ int qb_isolation_check_free(
 {
 	char path[GROUP_PATH], list[QB_CPUS_TEXT];
 	struct qb_cpus ours;
-	ssize_t n;
 	int r = qb_cgroups_path(
 		cgroups, QB_HIERARCHY_V2, "/", "cpuset.cpus.effective", path, sizeof(path), err);
 
 	if (r < 0)
 		return r;
-	n = qb_file_read(path, list, sizeof(list), NULL);
-	if (n == -ENOENT)
+	r = qb_file_read_or(path, "", list, sizeof(list), err);
+	if (r < 0)
+		return r;
+	if (!*list)
 		return 0; /* no such file at the root: only the partition itself will tell */
-	if (n < 0)
-		return (int)qb_file_read(path, list, sizeof(list), err);
 	if (qb_cpus_parse_list(list, &ours) < 0 || !qb_cpus_subset(cpus, &ours))
 		return qb_error_set(err, EBUSY,
 			"somebody else has a partition with some of these CPUs (%s: %.64s)", path,
@@ -290,7 +285,6 @@ static int read_slice(const struct qb_lever *lever, const struct qb_unit *unit, 
 	size_t size, struct qb_error *err)
 {
 	char path[GROUP_PATH];
-	ssize_t n;
 	int r = qb_systemd_settle(QB_SLICE_NAME, err);
 
 	(void)lever;
@@ -306,10 +300,10 @@ static int read_slice(const struct qb_lever *lever, const struct qb_unit *unit, 
 	r = path_of(QB_GROUP_SLICE, "cpuset.cpus", path, sizeof(path), err);
 	if (r < 0)
 		return r;
-	n = qb_file_read(path, buf, size, NULL);
-	if (n == -ENOENT || n == 0)
+	r = qb_file_read_or(path, "", buf, size, err);
+	if (r == 0 && !*buf)
 		qb_text_copy(buf, size, ALL_CPUS);
-	return n < 0 && n != -ENOENT ? (int)qb_file_read(path, buf, size, err) : 0;
+	return r;
 }
 
 static int write_slice(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,

@@ -40,17 +40,11 @@ static int read_limit(const struct qb_cgroups *cgroups, const char *group, const
 	char *buf, size_t size, struct qb_error *err)
 {
 	char path[GROUP_PATH];
-	ssize_t n;
 	int r = qb_cgroups_path(cgroups, QB_HIERARCHY_V2, group, file, path, sizeof(path), err);
 
 	if (r < 0)
 		return r;
-	n = qb_file_read(path, buf, size, NULL);
-	if (n == -ENOENT) {
-		buf[0] = '\0';
-		return 0;
-	}
-	return n < 0 ? (int)qb_file_read(path, buf, size, err) : 0;
+	return qb_file_read_or(path, "", buf, size, err);
 }
 
 /* "QUOTA PERIOD" or "max PERIOD", microseconds. */

@@ -100,15 +100,11 @@ static int read_file(const struct qb_lever *lever, const struct qb_unit *unit, c
 	size_t size, struct qb_error *err)
 {
 	char path[GROUP_PATH];
-	ssize_t n;
 	int r = path_of(unit, lever->part, path, sizeof(path), err);
 
 	if (r < 0)
 		return r;
-	n = qb_file_read(path, buf, size, NULL);
-	if (n == -ENOENT)
-		return qb_text_copy(buf, size, fresh_of(lever)) ? 0 : -ENOSPC;
-	return n < 0 ? (int)qb_file_read(path, buf, size, err) : 0;
+	return qb_file_read_or(path, fresh_of(lever), buf, size, err);
 }
 
 static int write_file(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,

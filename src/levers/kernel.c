@@ -15,12 +15,12 @@
 static int read_workqueues(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
 	size_t size, struct qb_error *err)
 {
-	ssize_t n = qb_file_read(REQUESTED, buf, size, NULL);
+	int r = qb_file_read_or(REQUESTED, "", buf, size, err);
 
 	(void)unit;
-	if (n == -ENOENT)
-		n = qb_file_read(lever->path, buf, size, err);
-	return n < 0 ? (int)n : 0;
+	if (r == 0 && !*buf)
+		r = (int)qb_file_read(lever->path, buf, size, err);
+	return r < 0 ? r : 0;
 }
 
 /*

@@ -222,6 +222,20 @@ static void a_folder_that_fails_has_not_ended(void **state)
 	assert_string_equal(err.text, "list /proc/self: Not a directory");
 }
 
+/* A file that is not there is one thing, one that cannot be read another, and that has a reason. */
+static void what_is_missing_is_not_unreadable(void **state)
+{
+	struct qb_error err = {0};
+	char text[16];
+
+	(void)state;
+	assert_int_equal(qb_file_read_or("/proc/none", "all", text, sizeof(text), &err), 0);
+	assert_string_equal(text, "all");
+	assert_string_equal(err.text, "");
+	assert_int_equal(qb_file_read_or("/proc", "all", text, sizeof(text), &err), -EISDIR);
+	assert_string_equal(err.text, "read /proc: Is a directory");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +249,7 @@ int main(void)
 		cmocka_unit_test(errors_gather_context),
 		cmocka_unit_test(words_are_whole),
 		cmocka_unit_test(a_folder_that_fails_has_not_ended),
+		cmocka_unit_test(what_is_missing_is_not_unreadable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
