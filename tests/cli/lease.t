@@ -91,11 +91,6 @@ wait
 EOF
 "$build/tests/with-host" "$tmp/host" sh "$tmp/story" 2>/dev/null
 
-# tells NAME STATUS PATTERN
-tells() {
-	is "$1: status" "$(cat "$tmp/$1.status")" "$2"
-	like "$1: says" "$(cat "$tmp/$1")" "$3"
-}
 tells unprivileged 1 '^quietbench: apply needs root \(no privilege\); run: sudo .*quietbench apply$'
 tells applied 0 '^quietbench: it stays so until 20[-0-9]* [0-9:]+$'
 like "applied: the CPUs" "$(cat "$tmp/applied")" '^quietbench: (vm|default).*: CPU 1'

@@ -65,6 +65,11 @@ run() {
 	out=$(cat "$tmp/out")
 	err=$(cat "$tmp/err")
 }
+# tells NAME STATUS PATTERN: what a story on a substituted host left in the files NAME and NAME.status
+tells() {
+	is "$1: status" "$(cat "$tmp/$1.status")" "$2"
+	like "$1: says" "$(cat "$tmp/$1")" "$3"
+}
 finish() {
 	echo "1..$tests"
 	[ "$failures" = 0 ]

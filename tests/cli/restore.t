@@ -47,11 +47,6 @@ say again $qb restore
 EOF
 "$build/tests/with-host" "$tmp/host" sh "$tmp/story" 2>/dev/null
 
-# tells NAME STATUS PATTERN
-tells() {
-	is "$1: status" "$(cat "$tmp/$1.status")" "$2"
-	like "$1: says" "$(cat "$tmp/$1")" "$3"
-}
 tells live 0 '^conditioned$'
 tells busy 1 '^quietbench: restore: the host is in use by '
 tells drifted 1 'frequency.governor  policy0  performance → userspace'
