@@ -10,7 +10,8 @@
 
 #define BUS_SOCKET "/run/dbus/system_bus_socket"
 #define DRIVER	   "org.freedesktop.DBus"
-#define CALL_USEC  (10 * 1000000ULL)
+/* What other clients wait, too: while it switches a controller on, systemd answers nobody. */
+#define CALL_USEC (25 * 1000000ULL)
 
 void qb_bus_close(sd_bus **bus)
 {
