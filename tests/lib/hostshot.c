@@ -318,9 +318,10 @@ static void shoot_thread(int pid, int tid)
 	end += 2;
 	status_value(status, " Mems_allowed_list: ", mems, sizeof(mems));
 	snprintf(id, sizeof(id), "task/%d/%d/%ld/%s", pid, tid, atol(stat_field(end, 22)), name);
-	/* The kernel moves its workers between pools and masks as work comes (PF_WQ_WORKER); 6.1
-	 * also widens them with a partition, and nobody may put them back. */
-	if (!(strtoul(stat_field(end, 9), NULL, 10) & 0x20))
+	/* The kernel moves its workers between pools and masks as work comes (PF_WQ_WORKER). With a
+	 * partition, 6.1 also widens them and what else it has bound itself, such as schedutil's
+	 * threads (PF_NO_SETAFFINITY); nobody may put those back. */
+	if (!(strtoul(stat_field(end, 9), NULL, 10) & (0x20 | 0x04000000)))
 		shoot_affinity(id, tid, status);
 	put("%s/mems %s", id, mems);
 	put("%s/cgroup %s", id, cgroup);
