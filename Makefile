@@ -113,13 +113,14 @@ BUILD_PACKAGES := gcc make pkg-config libhwloc-dev libcpupower-dev libyaml-dev l
 TEST_PACKAGES  := libcmocka-dev perl clang libclang-rt-14-dev strace jq python3-jsonschema mandoc \
 	util-linux procps hwloc-nox sudo \
 	qemu-system-x86 busybox-static acpica-tools cpio kmod xz-utils libelf1 gcc-12 irqbalance
+FULL_PACKAGES  := debootstrap e2fsprogs
 LINT_PACKAGES  := clang-format cppcheck
 
 # Installs only what is missing, and only where apt is there and we may.
 deps:
 	$(Q)contrib/deps/install $(BUILD_PACKAGES)
 deps-check: deps
-	$(Q)contrib/deps/install $(TEST_PACKAGES) $(LINT_PACKAGES)
+	$(Q)contrib/deps/install $(TEST_PACKAGES) $(LINT_PACKAGES) $(if $(QB_FULL),$(FULL_PACKAGES))
 
 demo: deps
 	$(Q)$(MAKE) --no-print-directory all $(BUILD)/sample

@@ -4,7 +4,7 @@
 # Unit tests (cmocka, TAP) run against a sanitized build in $(BUILD)/san; everything else drives the
 # release build as users get it: tests/cli (golden output, TAP), tests/hosts (substituted hosts),
 # tests/crash (a kill or a fault at every step), tests/vm (a real kernel under QEMU). `make
-# check-full` adds tests/full.
+# check-full` adds tests/full, and tests/sysvm (a whole Debian under QEMU).
 
 TESTS := $(BUILD)/tests
 UNIT  := $(patsubst tests/unit/%.c,$(TESTS)/unit/%,$(wildcard tests/unit/test_*.c))
@@ -43,7 +43,7 @@ check: deps-check
 # The same, with every kill and every fault (without QB_FULL the matrices of tests/crash take some in steps), more runs
 # in a row, tests/vm on Debian's other kernels, and what takes too long for every change.
 FULL_VM := conditioned kill statuses threads topologies
-FULL_TESTS = $(wildcard tests/full/*.t) \
+FULL_TESTS = $(wildcard tests/full/*.t tests/sysvm/*.t) \
 	$(foreach kernel,5.10 6.12,$(FULL_VM:%='QB_VM_KERNEL=$(kernel) tests/vm/%.t'))
 check-full:
 	$(Q)QB_FULL=1 $(MAKE) --no-print-directory check

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# guest-lib.sh: TAP and the judges that guest scripts share; sourced under busybox sh in the VM, by root.
+# guest-lib.sh: TAP and the judges that guest scripts share; sourced under busybox sh, or Debian's, in the VM, by root.
 export PATH="/qb/build:$PATH"
 tests=0
 failed=0
@@ -49,7 +49,7 @@ within() {
 	shift
 	until "$@" >/tmp/within.out 2>&1; do
 		[ "$(cut -d. -f1 /proc/uptime)" -lt "$within_end" ] || { cat /tmp/within.out; return 1; }
-		usleep 200000
+		sleep 0.2
 	done
 }
 

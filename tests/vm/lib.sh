@@ -6,10 +6,11 @@
 #   guest "2 sockets" -s 2,2,2 guest/conditioned.sh     # the last argument is the script, the others are boot's
 #   finish
 #
-# A guest script begins with `. /qb/guest-lib.sh` and ends with `done_testing`. A guest that crashes, hangs or stops
+# The script is looked for beside the .t. A guest script begins with `. /qb/guest-lib.sh` and ends with `done_testing`. A guest that crashes, hangs or stops
 # halfway is a failed test. QB_BUILD names the build folder whose programs are tested (default: build).
 set -euo pipefail
 vm_here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+vm_scripts=$(cd "$(dirname "$0")" && pwd)
 vm_top=$(cd "$vm_here/../.." && pwd)
 vm_build=${QB_BUILD:-$vm_top/build}
 vm_tests=0
@@ -51,7 +52,7 @@ vm_result() {
 guest() {
 	local name=$1 status=none planned="" line seen=0
 	shift
-	local options=("${@:1:$#-1}") script=$vm_here/${*: -1}
+	local options=("${@:1:$#-1}") script=$vm_scripts/${*: -1}
 	while IFS= read -r line; do
 		case $line in
 			"ok "*) seen=$((seen + 1)) && vm_result ok "$name: ${line#ok * - }" ;;
