@@ -85,8 +85,10 @@ static int append_now(struct qb_journal *journal, enum qb_record_type type, size
 
 static int append_start(struct qb_journal *journal, struct qb_error *err)
 {
-	struct qb_start start = {
-		.magic = QB_JOURNAL_MAGIC, .version = QB_JOURNAL_VERSION, .owner = journal->owner};
+	struct qb_start start = {.magic = QB_JOURNAL_MAGIC,
+		.version = QB_JOURNAL_VERSION,
+		.reserved = (uint64_t)journal->reserved,
+		.owner = journal->owner};
 
 	return append_now(journal, QB_RECORD_START, 0, &start, sizeof(start), err);
 }
@@ -257,7 +259,7 @@ int qb_journal_summarize(const char *path, const struct qb_journal_owner *owner,
 	for (size_t i = 0; i < steps->n && r == 0; i++)
 		r = qb_journal_step(&journal, &steps->v[i], err);
 	if (r == 0)
-		r = qb_journal_flush(&journal, err);
+		r = qb_journal_settle(&journal, err);
 	if (r == 0 && (ftruncate(journal.fd, journal.end) < 0 || fchmod(journal.fd, 0644) < 0 ||
 			      rename(fresh, path) < 0))
 		r = qb_error_errno(err, errno, "write the summary %s", path);

@@ -6,7 +6,7 @@
 #include <quietbench/journal.h>
 
 #define QB_JOURNAL_MAGIC   0x51426a72u
-#define QB_JOURNAL_VERSION 2
+#define QB_JOURNAL_VERSION 3
 /* A step with five texts of QB_TEXT_MAX is the largest record. */
 #define QB_RECORD_MAX (5 * QB_TEXT_MAX + 512)
 
@@ -33,6 +33,8 @@ struct qb_record_head {
 
 struct qb_start {
 	uint32_t magic, version;
+	uint64_t
+		reserved; /* the file's size, until SETTLED closes it: a shorter one has been cut */
 	struct qb_journal_owner owner;
 };
 

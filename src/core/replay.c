@@ -42,6 +42,7 @@ static int take_start(struct qb_journal *journal, const void *body, size_t size)
 	memcpy(&start, body, sizeof(start));
 	if (start.magic != QB_JOURNAL_MAGIC || start.version != QB_JOURNAL_VERSION)
 		return -EBADMSG;
+	journal->reserved = (off_t)start.reserved;
 	journal->owner = start.owner;
 	journal->owner.boot_id[sizeof(start.owner.boot_id) - 1] = '\0';
 	journal->owner.profile[sizeof(start.owner.profile) - 1] = '\0';
@@ -189,6 +190,8 @@ static int replay(struct qb_journal *journal, struct qb_steps *steps, const char
 	}
 	if (at == 0)
 		return foreign(err, path, "is empty");
+	if ((off_t)size < journal->reserved && !journal->settled)
+		return foreign(err, path, "has been cut short");
 	journal->end = (off_t)at;
 	return 0;
 }
@@ -218,6 +221,8 @@ static int load(struct qb_journal *ret, const char *path, int flags, struct qb_s
 	ssize_t n;
 	int r;
 
+	if (fd < 0 && (errno == ELOOP || errno == EISDIR || errno == ENXIO))
+		return foreign(err, path, "is a link, a folder or a socket");
 	if (fd < 0)
 		return qb_error_errno(err, errno, "open the journal %s", path);
 	r = check_owner(fd, path, &size, err);
@@ -229,10 +234,10 @@ static int load(struct qb_journal *ret, const char *path, int flags, struct qb_s
 	n = pread(fd, data, (size_t)size, 0);
 	if (n != size)
 		return qb_error_errno(err, n < 0 ? errno : EIO, "read the journal %s", path);
-	journal.reserved = size;
 	r = replay(&journal, ret_steps, data, (size_t)size, path, err);
 	if (r < 0)
 		return r;
+	journal.reserved = size;
 	r = qb_journal_boot_id(boot_id, err);
 	if (r < 0)
 		return r;
