@@ -36,6 +36,15 @@ static int make_dir(const char *path, mode_t mode, struct qb_error *err)
 	return 0;
 }
 
+/* Whoever else could open it could hold it. */
+static bool is_ours_alone(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == 0 &&
+	       !(st.st_mode & (S_IRWXG | S_IRWXO));
+}
+
 int qb_lock_open(struct qb_error *err)
 {
 	int r = make_dir(QB_STATE_DIR, 0755, err);
@@ -45,10 +54,16 @@ int qb_lock_open(struct qb_error *err)
 		r = make_dir(QUEUE_DIR, 0700, err);
 	if (r < 0)
 		return r;
-	fd = open(QB_LOCK_PATH, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
+	fd = open(QB_LOCK_PATH, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	if (fd >= 0 && is_ours_alone(fd))
+		return fd;
+	if (fd < 0 && errno != ELOOP && errno != EISDIR && errno != ENXIO)
 		return qb_error_errno(err, errno, "open the host lock %s", QB_LOCK_PATH);
-	return fd;
+	if (fd >= 0)
+		close(fd);
+	return qb_error_set(err, EPERM,
+		"the host lock %s is not a file that only root can open: remove it and try again",
+		QB_LOCK_PATH);
 }
 
 int qb_lock_try(int lock)
