@@ -66,7 +66,7 @@ sub on_hosts {
 sub diag_or_note { my ($line) = @_; $line =~ /^#! ?(.*)/ ? diag($1) : note($line =~ s/^# ?//r) }
 
 # In the namespace: what on_hosts passes on as a test, a comment, or a complaint.
-sub result { my ($self, $good, $text) = @_; print $good ? '' : 'not ', "ok - $text\n" }
+sub result { my ($self, $good, $text) = @_; print $good ? '' : 'not ', "ok - $text\n"; return $good }
 sub comment { my ($self, $text) = @_; print "# $text\n" }
 sub complain { my ($self, @lines) = @_; print map { "#! $_\n" } map { split /\n/ } @lines }
 
