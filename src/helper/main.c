@@ -22,11 +22,9 @@ static int prepare(struct qb_helper *helper, const char *sudo_uid, struct qb_err
 	r = qb_peer_identify(helper->session, sudo_uid, &helper->peer, err);
 	if (r < 0)
 		return r;
-	if (!qb_peer_host_namespace())
-		return qb_error_set(err, QB_NOT_FROM_HERE,
-			"this is a container: its lock and its /run are its own, so a host cannot be "
-			"conditioned from inside; run quietbench on the host");
-	r = qb_caller_leave(err);
+	r = qb_peer_host_namespace(err);
+	if (r == 0)
+		r = qb_caller_leave(err);
 	if (r < 0)
 		return r;
 	/* Recovery should outlive a shortage of memory. Where even root may not ask for that, the

@@ -62,9 +62,15 @@ bool qb_peer_dead(const struct qb_peer *peer)
 	return poll(&p, 1, 0) == 1;
 }
 
-bool qb_peer_host_namespace(void)
+int qb_peer_host_namespace(struct qb_error *err)
 {
 	struct stat st;
 
-	return stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == FIRST_PID_NAMESPACE;
+	if (stat("/proc/self/ns/pid", &st) < 0)
+		return qb_error_errno(err, errno, "look at this process' PID namespace");
+	if (st.st_ino != FIRST_PID_NAMESPACE)
+		return qb_error_set(err, QB_NOT_FROM_HERE,
+			"this is a container: its lock and its /run are its own, so a host cannot be "
+			"conditioned from inside; run quietbench on the host");
+	return 0;
 }

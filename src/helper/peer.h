@@ -22,7 +22,7 @@ int qb_peer_look(int session, struct qb_peer *ret, struct qb_error *err);
 int qb_peer_identify(int session, const char *sudo_uid, struct qb_peer *ret, struct qb_error *err);
 /* Has the client ended? */
 bool qb_peer_dead(const struct qb_peer *peer);
-/* Is this process in the first PID namespace? In a container /run and the lock are its own. */
-bool qb_peer_host_namespace(void);
+/* 0 in the first PID namespace; -QB_NOT_FROM_HERE in a container, whose /run and lock are its own. */
+int qb_peer_host_namespace(struct qb_error *err);
 
 #endif
