@@ -17,6 +17,8 @@ my %FILES = (
 	'irqs.move' => sub { '/proc/irq/' . ($_[0] eq 'default' ? 'default_smp_affinity' : $_[0] =~ s/irq(.*)/$1\/smp_affinity/r) },
 	'idle.max_latency' => sub { "$CPU/" . ($_[0] =~ s{/}{/cpuidle/}r) . '/disable' },
 	'kernel.workqueues' => sub { "/sys/devices/virtual/workqueue/$_[0]/cpumask" =~ s{//}{/}r },
+	'kernel.watchdog' => sub { '/proc/sys/kernel/watchdog' },
+	'kernel.soft_watchdog' => sub { '/proc/sys/kernel/soft_watchdog' },
 	'kernel.nmi_watchdog' => sub { '/proc/sys/kernel/nmi_watchdog' },
 	'kernel.timer_migration' => sub { '/proc/sys/kernel/timer_migration' },
 	'kernel.stat_interval' => sub { '/proc/sys/vm/stat_interval' },
@@ -38,7 +40,7 @@ sub lies {
 	my ($file, $host, $out, @asked) = @_;
 	my $record = eval { decode_json(Crash::content($file)) } or return "the record is no JSON: $@";
 	my %found = map { $_ => '' } @asked; # of an empty file grep says nothing
-	%found = (%found, map { m{^(/[^:]+):(.*)} ? ($1 => $2) : () } split /\n/, $out);
+	%found = (%found, map { m{(/(?:sys|proc)/[^:\s]+):(?! )(.*)} ? ($1 => $2) : () } split /\n/, $out);
 	my @lies;
 
 	for my $lever (@{ $record->{levers} }) {
