@@ -16,14 +16,16 @@ units() {
 					print value["Id"], value["ActiveState"], value["SubState"], value["UnitFileState"], value["FreezerState"]
 				delete value
 			}' | sort
-	find /etc/systemd /run/systemd/system /run/systemd/transient /run/systemd/system.control -printf '%p %l\n' 2>/dev/null | sort
+	find /etc/systemd /run/systemd/system /run/systemd/transient /run/systemd/system.control ! -type d -printf '%p %l\n' 2>/dev/null | sort
 }
 units_as_before() { units >/tmp/units.after && diff /tmp/units.before /tmp/units.after; }
 host_before() { before && units >/tmp/units.before; }
 # irqbalance spreads the interrupts anew whenever it is told of CPUs, within ten seconds and not as they were: what it
 # does after us is no business of ours. That our own restore is exact, masks_come_back proves. Started again, it has
-# another process id, which is in the name of its socket.
-host_as_before() { as_before '/proc/irq/*/smp_affinity *' 'socket//run/irqbalance/*' "$@" && units_as_before; }
+# another process id, which is in the name of its socket. What it was told last it keeps to itself, so that is noted.
+host_as_before() {
+	as_before '/proc/irq/*/smp_affinity *' 'socket//run/irqbalance/*' '/run/quietbench/irqbalance *' "$@" && units_as_before
+}
 
 masks() { grep . /proc/irq/[0-9]*/smp_affinity; }
 # It wakes up every ten seconds and may do so between the restore and our look, but not three times in a row.
