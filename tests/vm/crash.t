@@ -8,7 +8,7 @@ vm_file+=(-f "$vm_build/tests/strike")
 
 # part K OF CGROUP PROFILE
 part() {
-	guest "$3, $4, part $1 of $2" -s 1,2,2 -t 600 -a "qb.cgroup=$3 qb.profile=$4 qb.part=$1/$2" guest/crash.sh
+	guest "$3, $4, part $1 of $2" -s 1,2,2 -t 1200 -a "qb.cgroup=$3 qb.profile=$4 qb.part=$1/$2" guest/crash.sh
 }
 
 if [ -z "${QB_FULL:-}" ]; then
