@@ -109,13 +109,15 @@ static int adopt_newborn(
 
 /*
  * A thread that got another mask than we left it with: somebody's choice, which its step reports
- * as a conflict and leaves alone. That the undo of a cpuset leaves it alone too takes a second.
+ * as a conflict and leaves alone. That the undo of a cpuset leaves it alone too takes a second. A
+ * step that was judged belongs to an undo that broke off halfway: what that made of a mask is
+ * nobody's choice.
  */
 static int adopt_rival(const struct survey *survey, const struct qb_task *task,
 	const struct qb_step *step, struct qb_error *err)
 {
-	if (step->wanted || !step->left || same(step->before, task->allowed) ||
-		same(step->left, task->allowed) ||
+	if (step->verdict != QB_VERDICT_NONE || step->wanted || !step->left ||
+		same(step->before, task->allowed) || same(step->left, task->allowed) ||
 		qb_lever_ours(survey->steps, step, task->allowed))
 		return 0;
 	return add_adopted(

@@ -89,10 +89,27 @@ static bool equal(const char *a, const char *b)
 	       qb_cpus_equal(&x, &y);
 }
 
+/* All CPUs but the siblings that we took offline: what the kernel shows of a thread without a cpuset
+ * between the end of a partition and their return. */
+static int impose_siblings(
+	struct qb_imposed *imposed, struct qb_steps *steps, const struct qb_cpus *online)
+{
+	struct qb_cpus all = *online, gone = {0};
+
+	for (size_t i = 0; i < steps->n; i++)
+		if (steps->v[i].lever == QB_LEVER_SMT_OFFLINE && steps->v[i].intent)
+			qb_cpus_add(&gone, steps->v[i].unit.number);
+	qb_cpus_andnot(&all, &gone);
+	return qb_cpus_empty(&gone) ? 0 : impose_cpus(imposed, steps, &all);
+}
+
 int qb_imposed_collect(struct qb_imposed *imposed, struct qb_steps *steps, struct qb_error *err)
 {
 	struct qb_cpus online;
 	int r = qb_isolation_online(&online, err);
+
+	if (r == 0)
+		r = impose_siblings(imposed, steps, &online);
 
 	for (size_t i = 0; r == 0 && i < steps->n; i++) {
 		const struct qb_step *step = &steps->v[i];

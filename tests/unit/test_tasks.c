@@ -324,6 +324,30 @@ static void a_choice_of_its_own_is_kept(void **state)
 	assert_true(qb_lever_same(QB_LEVER_TASK_AFFINITY, step->before, a));
 }
 
+/* The kernel moved it while an undo was under way, which broke off: its step has a verdict. */
+static void a_mask_of_a_broken_undo_is_no_choice(void **state)
+{
+	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
+	char b[QB_TASK_MASK];
+	unsigned cpu[2];
+	size_t n;
+
+	(void)state;
+	if (!two_cpus(cpu))
+		skip();
+	mask_of(cpu[1], b, sizeof(b));
+	remember_self(&steps, b, b); /* and reads as neither */
+	steps.v[0].verdict = QB_VERDICT_OURS;
+	n = steps.n;
+	assert_true(qb_isolation_adopt(&steps, NULL) >= 0);
+	for (size_t i = n; i < steps.n; i++)
+		assert_int_not_equal(steps.v[i].unit.number, (uint32_t)getpid());
+	steps.v[0].verdict = QB_VERDICT_NONE;
+	assert_true(qb_isolation_adopt(&steps, NULL) >= 1);
+	assert_non_null(find(&steps, getpid()));
+	assert_ptr_not_equal(find(&steps, getpid()), &steps.v[0]);
+}
+
 /* What an undo changed after it was judged is put back; a conflict is not ours to touch. */
 static void what_an_undo_changed_is_settled(void **state)
 {
@@ -413,6 +437,7 @@ int main(void)
 		cmocka_unit_test(the_last_step_of_a_thread_is_found),
 		cmocka_unit_test(a_child_gets_what_its_parent_had),
 		cmocka_unit_test(a_choice_of_its_own_is_kept),
+		cmocka_unit_test(a_mask_of_a_broken_undo_is_no_choice),
 		cmocka_unit_test(what_an_undo_changed_is_settled),
 		cmocka_unit_test(a_session_without_threads_adopts_none),
 		cmocka_unit_test(a_snapshot_moves_who_may_be_moved),
