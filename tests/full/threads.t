@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Every mask after a session is what it was, or its ancestor's, whatever threads do meanwhile.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../vm/lib.sh"
 tool=$(vm_tool storm "$vm_here/storm.c")
 rounds=${QB_FULL:+3} # a race that is lost now and then shows sooner
 storm=(-s 2,2,2 -t 400 -a "qb.rounds=${rounds:-1}" -f "$tool")
