@@ -51,7 +51,7 @@ tells apply "to end it: quietbench restore"
 as_before >/dev/null && fail "apply: the host stays conditioned" || pass "apply: the host stays conditioned"
 qb 0 "status, for anyone" nobody status
 tells status "by  *tester, since"
-tells status "apply  *until .* in \\(59 min\\|1 h\\)"
+tells status "apply  *until .* in \\(59\\|60\\) min"
 cpus=$(quietbench status --json | jq -r .session.cpus)
 by tester "/qb/build/quietbench run -o /tmp/record.json -- observe" >/tmp/qb.out 2>&1
 is "a run joins: status" "$?" 0
