@@ -62,6 +62,7 @@ struct qb_journal_owner {
 	char command[128];
 	char cpus[128]; /* the benchmark's, a list */
 	bool lease;	/* an apply: the client need not live */
+	bool shared;	/* a lease that shared runs keep up: it ends with the last of them */
 	/* of a lease, in the summary: CLOCK_REALTIME, seconds; or 0, and as long as this lives */
 	int64_t until;
 	int32_t until_pid;
@@ -74,6 +75,7 @@ struct qb_journal_owner {
 struct qb_journal_bench {
 	int32_t pid;
 	bool joined;	/* of a run that joined: in a group of its own; never journaled */
+	bool confined;	/* of a shared one: that group has its CPUs and no others */
 	uint64_t start; /* start time, as in unit.key of a task */
 	/* the cgroups it came from: v2, v1 cpuset, v1 freezer ("" when none) */
 	char origin[3][256];

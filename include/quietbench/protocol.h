@@ -31,6 +31,7 @@
  *
  *	RUN      by the owner of a lease, or from inside a run: PLAN APPLY RUN RESTORE BYE as above,
  *	         served by a monitor of its own, which only places
+ *	         `shared`, with one fd, by root: a helper hands its session over (helper/share.h)
  *	LEASE    by the owner of a lease: it is renewed, and the session over
  *	RESTORE  by the owner of a lease, or root: it has ended; RESTORE and BYE follow
  *
@@ -47,7 +48,7 @@
 #include <quietbench/topology.h>
 #include <stdint.h>
 
-#define QB_PROTOCOL_VERSION 1
+#define QB_PROTOCOL_VERSION 2
 #define QB_MESSAGE_MAGIC    0x51426d73u
 #define QB_MESSAGE_MAX	    (48 * 1024)
 #define QB_MESSAGE_FDS	    4
@@ -89,6 +90,7 @@ struct qb_hello {
 	struct qb_message_head head;
 	uint8_t purpose;
 	uint8_t force;	      /* restore --force */
+	uint8_t shared;	      /* RUN: beside other such runs */
 	int64_t lock_wait_ns; /* 0: do not wait; -1: for ever */
 	/* LEASE: how long it lasts; or, when this is 0, the process that it lasts as long as */
 	int64_t lease_ns;
@@ -167,7 +169,9 @@ struct qb_done {
 	uint8_t complete;  /* RESTORE: everything of ours is back */
 	uint8_t recovered; /* HELLO: leftovers of a dead session were restored first;
 			       RESTORE: the monitor died, the guardian healed */
-	uint8_t joined;	   /* HELLO: this is a session of somebody's at the door */
+	uint8_t joined;	   /* HELLO: this is a session of somebody's at the door;
+			       RESTORE of a shared run: others go on, so the host stays as it is */
+	uint8_t shared;	   /* HELLO: the session is that of shared runs */
 	uint8_t over;	   /* RESTORE of a joined run: what it had joined has ended before it */
 	uint32_t conflicts, failures;
 };

@@ -55,6 +55,7 @@ int qb_condition_host(struct qb_session *session, const struct qb_asked *asked, 
 	int r = qb_session_plan(session, asked, answer, err);
 
 	answer->joined = session->joined;
+	answer->shared = session->shared;
 	if (r == 0)
 		r = qb_require_judge(&asked->request, answer, err);
 	if (r == 0)
@@ -64,7 +65,7 @@ int qb_condition_host(struct qb_session *session, const struct qb_asked *asked, 
 	if (r < 0)
 		return r;
 	*ret_applied = true;
-	if (session->joined)
+	if (session->joined && !session->shared)
 		say_ignored(&asked->request);
 	r = qb_require_judge(&asked->request, answer, err);
 	if (r == 0)

@@ -26,6 +26,7 @@ struct qb_answer {
 	struct qb_steps steps; /* owned */
 	struct qb_done done;
 	bool joined; /* the steps of the host are those of the session that was joined */
+	bool shared; /* which is one of shared runs, and wants the same of the host */
 };
 void qb_answer_free(struct qb_answer *answer);
 

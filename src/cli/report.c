@@ -221,7 +221,7 @@ static void report_needless(const struct qb_steps *steps)
 void qb_report_conditioned(const struct qb_answer *answer)
 {
 	report_cpus(answer);
-	if (answer->joined)
+	if (answer->joined && !answer->shared)
 		return;
 	report_clock(answer);
 	report_count(&answer->steps);
@@ -314,6 +314,8 @@ static void report_leftovers(const struct qb_session *session)
 void qb_report_left(const struct qb_answer *answer, const struct qb_session *session)
 {
 	report_leftovers(session);
+	if (answer->shared && answer->done.joined)
+		qb_say(QB_SAY_NOTE, "the host stays conditioned for the other shared runs");
 	if (answer->done.over)
 		qb_say(QB_SAY_WARN,
 			"the host was restored during the run: what it had joined ended before it");

@@ -101,6 +101,7 @@ static int condition(struct run *run, struct qb_error *err)
 {
 	const struct qb_session_hello hello = {.purpose = QB_PURPOSE_RUN,
 		.lock_wait_ns = qb_condition_wait(&run->cli->options),
+		.shared = qb_option_given(&run->cli->options, SHARED),
 		.command = run->cli->argv};
 	struct qb_error why = {0};
 	int r = qb_session_open(&run->session, &hello, &run->job, &why);
@@ -180,6 +181,14 @@ static int execute(struct run *run, struct qb_error *err)
 		&child, &run->job, run->applied ? &run->session : NULL, &run->end, err);
 }
 
+/* Was it this run whose end brought the host back? It is the last one's of those that share. */
+static bool restored_here(const struct run *run)
+{
+	return run->applied &&
+	       (!run->answer.joined ||
+		       (run->answer.shared && !run->answer.done.joined && !run->answer.done.over));
+}
+
 /* Has the helper put the host back. It goes on doing so by itself when it cannot tell us. */
 static void restore(struct run *run)
 {
@@ -201,7 +210,7 @@ static void restore(struct run *run)
 		return;
 	}
 	run->complete = run->answer.done.complete != 0;
-	if (run->answer.joined)
+	if (!restored_here(run))
 		qb_report_left(&run->answer, &run->session);
 	else
 		qb_report_restored(&run->answer, &run->session);
@@ -219,7 +228,7 @@ static enum qb_conditioned conditioned(const struct run *run)
 				     (step->status == QB_STATUS_APPLIED ||
 					     step->status == QB_STATUS_UNCHANGED));
 	}
-	if (run->applied && run->answer.joined)
+	if (run->applied && run->answer.joined && !run->answer.shared)
 		return QB_CONDITIONED_JOINED;
 	if (!run->applied || !any)
 		return QB_CONDITIONED_NONE;
@@ -267,7 +276,7 @@ static int write_record(const struct run *run, const char *file, const struct qb
 		.steps = &run->answer.steps,
 		.runs = result,
 		.n_runs = 1,
-		.restore = run->applied && !run->answer.joined ? &restored : NULL};
+		.restore = restored_here(run) ? &restored : NULL};
 
 	return qb_record_write(file, &record, err);
 }

@@ -171,6 +171,7 @@ static int greet(struct qb_session *session, struct qb_job *job, struct qb_error
 			continue;
 		r = qb_answer_take(&answer, &message, false, err);
 		session->joined = r > 0 && answer.done.joined;
+		session->shared = r > 0 && answer.done.shared;
 		if (r != 0)
 			return r < 0 ? r : 0;
 	}
@@ -208,6 +209,7 @@ static int try(const struct qb_spawn *spawn, const struct qb_session_hello *hell
 	struct qb_session session = QB_SESSION_NONE;
 	struct qb_hello body = {.purpose = (uint8_t)hello->purpose,
 		.force = hello->force,
+		.shared = hello->shared,
 		.lock_wait_ns = hello->lock_wait_ns,
 		.lease_ns = hello->lease_ns,
 		.lease_while = hello->lease_while};

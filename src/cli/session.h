@@ -24,6 +24,7 @@ struct qb_session {
 	int fd;		      /* -1: lost */
 	pid_t pid;	      /* the helper, or the sudo before it; 0: a session at the door */
 	bool joined;	      /* at the door; a renewed lease needs nothing more */
+	bool shared;	      /* and what was joined are shared runs: this is one of them */
 	unsigned n_leftovers; /* how many there are; only the first few are kept */
 	struct qb_leftover leftovers[QB_SESSION_LEFTOVERS];
 };
@@ -32,6 +33,7 @@ struct qb_session {
 struct qb_session_hello {
 	enum qb_purpose purpose;
 	bool force;
+	bool shared;	      /* RUN: beside others */
 	int64_t lock_wait_ns; /* -1: for ever */
 	int64_t lease_ns;     /* LEASE: how long, or 0 and as long as this process lives */
 	pid_t lease_while;

@@ -222,7 +222,7 @@ static void put_lease(struct qb_json *json, const struct qb_journal_owner *owner
 {
 	char until[64];
 
-	if (!owner->lease) {
+	if (!owner->lease || owner->shared) {
 		qb_json_null(json, "lease");
 		return;
 	}
@@ -254,7 +254,8 @@ static void put_session(struct qb_json *json, const struct status *status)
 	qb_json_number(json, "monitor", owner->monitor);
 	qb_json_text(json, "profile", owner->profile);
 	qb_json_text(json, "cpus", owner->cpus);
-	qb_json_text(json, "command", owner->lease ? NULL : owner->command);
+	qb_json_bool(json, "shared", owner->shared);
+	qb_json_text(json, "command", owner->lease && !owner->shared ? NULL : owner->command);
 	put_lease(json, owner);
 	qb_json_number(json, "applied", (int64_t)count_applied(&status->steps));
 	qb_json_end(json);
@@ -303,7 +304,10 @@ static void print_reason(const struct qb_journal_owner *owner)
 	int64_t left = owner->until - time(NULL);
 	char until[64], in[64];
 
-	if (!owner->lease) {
+	if (owner->shared) {
+		printf("  shared   as long as one of the runs lasts; the first: %s\n",
+			owner->command);
+	} else if (!owner->lease) {
 		printf("  command  %s\n", owner->command);
 	} else if (owner->until_pid) {
 		printf("  apply    as long as process %" PRId32 " lives\n", owner->until_pid);

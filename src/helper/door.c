@@ -1,75 +1,76 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* monitor_internal.h: who else comes to a conditioned host. */
 #include "monitor_internal.h"
+#include "share.h"
 #include <base/macros.h>
 #include <errno.h>
-#include <sys/wait.h>
-
-/* So many runs may have joined at a time: each is a process of root's. */
-#define GUESTS_MAX 128
-
-/*
- * Closes all descriptors from 3 on but these: whatever the host's session holds - the lock, the
- * journal, a lever's promise of some latency - must end with that session.
- */
-static void keep_only(const int *kept, size_t n)
-{
-	for (unsigned from = 3;;) {
-		unsigned next = ~0u;
-
-		for (size_t i = 0; i < n; i++)
-			if (kept[i] >= (int)from && (unsigned)kept[i] < next)
-				next = (unsigned)kept[i];
-		if (next > from)
-			close_range(from, next == ~0u ? next : next - 1, 0);
-		if (next == ~0u)
-			return;
-		from = next + 1;
-	}
-}
 
 /* In the child: a session of its own that begins at PLAN. */
-static _Noreturn void serve_guest(struct qb_monitor *host, struct qb_helper *helper)
+static _Noreturn void serve_guest(
+	struct qb_monitor *host, struct qb_helper *helper, int seat, bool claims)
 {
 	static _Atomic uint16_t pending;
 	static struct qb_monitor m;
-	struct qb_done done = {.of = QB_MSG_HELLO, .joined = 1};
+	struct qb_done done = {.of = QB_MSG_HELLO, .joined = 1, .shared = claims};
 	char holder[256];
 
-	int kept[3 + QB_REQUEST_FILES] = {helper->session, helper->peer.pidfd, host->signals};
-
-	memcpy(kept + 3, host->wanted.fds, host->wanted.request.n_files * sizeof(kept[0]));
-	keep_only(kept, 3u + host->wanted.request.n_files);
-	qb_join_keep_steps(&host->session.steps, false);
 	helper->pending = &pending;
 	helper->over = host->helper->over;
 	m = QB_MONITOR_NONE;
 	m.helper = helper;
 	m.host = host;
+	m.seat = seat;
+	m.claims = claims;
 	m.signals = host->signals;
 	m.state = QB_STATE_PLAN;
 	qb_lease_describe(&host->session.journal.owner, holder, sizeof(holder));
 	qb_message_send_note(helper->session, "joined %s", holder);
-	if (qb_message_send(helper->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0) == 0)
-		qb_monitor_loop(&m);
-	_exit(EXIT_SUCCESS);
+	if (qb_message_send(helper->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0) < 0)
+		_exit(EXIT_FAILURE);
+	qb_guests_serve(&m);
 }
 
-static void admit(struct qb_monitor *m, struct qb_helper *guest)
+/*
+ * A child for this run, which has the guest's descriptors from then on. `claims`: it takes CPUs that
+ * no other shared run has; else it is inside of one (its seat: `inside`), or the run of an owner.
+ */
+static bool admit(struct qb_monitor *m, struct qb_helper *guest, bool claims, int inside)
 {
 	const struct qb_error full = {.code = EUSERS, .text = "too many runs have joined already"};
-	pid_t pid = -1;
+	int seat = qb_guests_seat(m);
+	pid_t pid = seat < 0 ? -1 : qb_guests_fork(m, seat, guest);
 
-	while (m->guests && waitpid(-1, NULL, WNOHANG) > 0)
-		m->guests--;
-	if (m->guests < GUESTS_MAX)
-		pid = fork();
-	if (pid == 0)
-		serve_guest(m, guest);
-	if (pid < 0)
+	if (pid < 0) {
 		qb_message_send_error(guest->session, &full);
-	else
-		m->guests++;
+		return false;
+	}
+	if (inside >= 0) {
+		m->share->runs[seat].cpus = m->share->runs[inside].cpus;
+		m->share->runs[seat].claimed = true;
+	}
+	if (pid == 0) {
+		if (inside >= 0)
+			m->planned.selection.bench = m->share->runs[inside].cpus;
+		serve_guest(m, guest, seat, claims);
+	}
+	return true;
+}
+
+/* Another helper hands over its session, which wants to share (share.h). End of file: not now. */
+static void take_over(struct qb_monitor *m, int connection)
+{
+	struct qb_helper guest = {.lock = -1};
+
+	if (!qb_share_has_room(m) || qb_peer_look(m->message.fds[0], &guest.peer, NULL) < 0)
+		return;
+	guest.session = m->message.fds[0];
+	m->message.n_fds = 0;
+	if (admit(m, &guest, true, -1)) {
+		qb_message_send_done(connection, QB_MSG_HELLO);
+		return;
+	}
+	close(guest.session);
+	close(guest.peer.pidfd);
 }
 
 static void renew(struct qb_monitor *m, const struct qb_helper *guest)
@@ -114,31 +115,64 @@ void qb_door_expire(struct qb_monitor *m, const struct qb_helper *by)
 		qb_message_send(by->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
 }
 
-void qb_door_serve(struct qb_monitor *m)
+/* Who is there: what he is to this session. */
+struct visitor {
+	struct qb_helper as; /* his connection, were it to become a session */
+	bool inside, owns;
+	int seat; /* of the shared run that he is inside of, or -1 */
+};
+
+static void look_at(const struct qb_monitor *m, struct visitor *v)
 {
 	const struct qb_journal_owner *owner = &m->session.journal.owner;
-	struct qb_helper guest = {.lock = -1};
-	bool inside, owns;
 
-	guest.session = qb_door_answer(m->door, &guest.peer);
-	if (guest.session < 0)
-		return;
-	inside = qb_isolation_inside(&m->session.journal.bench, guest.peer.pid);
-	owns = m->state == QB_STATE_LEASE && guest.peer.uid == owner->uid;
-	if ((inside || owns || guest.peer.uid == 0) &&
-		qb_door_listen(guest.session, &m->message) > 0) {
-		enum qb_purpose purpose = m->message.hello.purpose;
+	v->seat = m->share ? qb_share_inside(m, v->as.peer.pid) : -1;
+	v->inside = m->share ? v->seat >= 0
+			     : qb_isolation_inside(&m->session.journal.bench, v->as.peer.pid);
+	v->owns = m->state == QB_STATE_LEASE && !m->share && v->as.peer.uid == owner->uid;
+}
 
-		if (purpose == QB_PURPOSE_RUN && (inside || owns))
-			admit(m, &guest);
-		else if (purpose == QB_PURPOSE_LEASE && owns)
-			renew(m, &guest);
-		else if (purpose == QB_PURPOSE_RESTORE && m->state == QB_STATE_LEASE &&
-			 (owns || guest.peer.uid == 0)) {
-			qb_door_expire(m, &guest);
-			return; /* the connection is the session now */
-		}
+/* Does what he came for, if it is his to ask. True: his connection is somebody's session now. */
+static bool answer(struct qb_monitor *m, struct visitor *v)
+{
+	const bool root = v->as.peer.uid == 0;
+
+	switch ((enum qb_purpose)m->message.hello.purpose) {
+	case QB_PURPOSE_RUN:
+		if (m->share && root && m->message.hello.shared && m->message.n_fds == 1)
+			take_over(m, v->as.session);
+		else if (v->inside || v->owns)
+			return admit(m, &v->as, false, v->seat);
+		return false;
+	case QB_PURPOSE_LEASE:
+		if (v->owns)
+			renew(m, &v->as);
+		return false;
+	case QB_PURPOSE_RESTORE:
+		if (m->state != QB_STATE_LEASE || !(v->owns || root))
+			return false;
+		qb_door_expire(m, &v->as);
+		return true;
 	}
-	close(guest.session);
-	close(guest.peer.pidfd);
+	return false;
+}
+
+void qb_door_serve(struct qb_monitor *m)
+{
+	struct visitor v = {.as.lock = -1};
+	bool stays = false;
+
+	v.as.session = qb_door_answer(m->door, &v.as.peer);
+	if (v.as.session < 0)
+		return;
+	look_at(m, &v);
+	if ((v.inside || v.owns || v.as.peer.uid == 0) &&
+		qb_door_listen(v.as.session, &m->message) > 0) {
+		stays = answer(m, &v);
+		qb_message_close(&m->message);
+	}
+	if (stays)
+		return;
+	close(v.as.session);
+	close(v.as.peer.pidfd);
 }

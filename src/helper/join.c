@@ -62,6 +62,18 @@ int qb_join_ask(struct qb_message *plan, const struct qb_wanted *wanted,
 	return r;
 }
 
+int qb_join_ask_again(const struct qb_wanted *wanted, struct qb_message *ret, struct qb_error *err)
+{
+	int r;
+
+	qb_message_close(ret);
+	ret->request = wanted->request;
+	r = copy_fds(wanted->fds, wanted->request.n_files, ret->fds, err);
+	if (r == 0)
+		ret->n_fds = wanted->request.n_files;
+	return r;
+}
+
 int qb_join_fit(struct qb_planned *planned, const struct qb_selection *quiet, struct qb_error *err)
 {
 	struct qb_selection *selection = &planned->selection;

@@ -20,6 +20,8 @@ int qb_join_keep(const struct qb_message *plan, struct qb_wanted *ret, struct qb
 /* Makes of a joining run's PLAN one that can be planned: within `quiet`, all of it by default. */
 int qb_join_ask(struct qb_message *plan, const struct qb_wanted *wanted,
 	const struct qb_cpus *quiet, struct qb_error *err);
+/* The same request as it was kept, with copies of its files. */
+int qb_join_ask_again(const struct qb_wanted *wanted, struct qb_message *ret, struct qb_error *err);
 /*
  * Puts what was planned into the place that there is: its CPUs must be quiet ones; everything else
  * is as the session that it joins has it. Of its steps only those of its own process stay.

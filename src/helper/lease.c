@@ -116,8 +116,9 @@ int qb_door_listen(int connection, struct qb_message *ret)
 
 	setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	if (qb_message_receive(connection, ret, NULL) == 1) {
-		qb_message_close(ret);
 		r = ret->head.type == QB_MSG_HELLO ? 1 : -EPROTO;
+		if (r < 0)
+			qb_message_close(ret);
 	}
 	setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none));
 	return r;
@@ -141,7 +142,10 @@ void qb_lease_describe(const struct qb_journal_owner *owner, char *buf, size_t s
 	format_time(owner->until, until, sizeof(until));
 	qb_text_copy(command, sizeof(command), owner->command);
 	qb_text_printable(command);
-	if (!owner->lease)
+	if (owner->shared)
+		qb_text_format(
+			buf, size, "the shared runs that user %u began at %s", owner->uid, since);
+	else if (!owner->lease)
 		qb_text_format(buf, size, "the run of user %u (process %d), since %s: %s",
 			owner->uid, owner->client, since, command);
 	else if (owner->until_pid)

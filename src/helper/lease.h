@@ -5,7 +5,8 @@
  * A lease ends when its timer (CLOCK_BOOTTIME: a suspended host's time counts) or its process does,
  * whichever it was given; its monitor then restores, whoever still runs there: the runs that joined
  * are moved back and go on, and say at their end that it ended before them. It also ends with
- * SIGTERM to the helper, with `quietbench restore`, and with the monitor's death.
+ * SIGTERM to the helper, with `quietbench restore`, and with the monitor's death. The session of
+ * shared runs (share.h) is a lease that ends with the last of them, and is root's alone to restore.
  *
  * The door (protocol.h) is open on every conditioned host, a run's too. Only the owner of the
  * session, root, and who is inside the run get an answer there; nobody can hold up the monitor
@@ -39,7 +40,7 @@ void qb_lease_close(struct qb_lease *lease);
 int qb_door_open(int *ret, struct qb_error *err);
 /* Who is there? A connection, or -1 when it is nobody after all. */
 int qb_door_answer(int door, struct qb_peer *ret);
-/* Waits for his HELLO, but not for long. 1: there is one. */
+/* Waits for his HELLO, but not for long. 1: there is one; its fds are the caller's to close. */
 int qb_door_listen(int connection, struct qb_message *ret);
 
 /* "the run of user 1000 (process 812), since 12:00:01: make bench", "the apply of …". */

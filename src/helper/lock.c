@@ -17,6 +17,8 @@
 
 #define QUEUE_DIR QB_STATE_DIR "/queue"
 #define POLL_MS	  50
+/* A holder that may take us in is asked more seldom: his answer costs him a wake-up. */
+#define ASK_ROUNDS 10
 
 /* A folder that is root's alone to write: nobody may have planted it. */
 static int make_dir(const char *path, mode_t mode, struct qb_error *err)
@@ -162,21 +164,29 @@ static int draw_ticket(const struct qb_peer *peer, unsigned *ret_number, struct 
 	return r;
 }
 
-/*
- * Whom we wait for, from the summary he wrote; he may not have come so far. -EDEADLK: he waits for
- * us to end.
- */
-static int name_holder(const struct qb_peer *peer, char *buf, size_t size, struct qb_error *err)
+/* The session that holds the lock, from the summary it wrote; it may not have come so far. */
+static int read_holder(struct qb_journal_owner *ret)
 {
 	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
 	struct qb_journal holder;
+	int r = qb_journal_read(&holder, QB_SUMMARY_PATH, &steps, NULL);
 
-	if (qb_journal_read(&holder, QB_SUMMARY_PATH, &steps, NULL) < 0) {
+	if (r == 0)
+		*ret = holder.owner;
+	return r;
+}
+
+/* Whom we wait for. -EDEADLK: he waits for us to end. */
+static int name_holder(const struct qb_peer *peer, char *buf, size_t size, struct qb_error *err)
+{
+	struct qb_journal_owner holder;
+
+	if (read_holder(&holder) < 0) {
 		qb_text_copy(buf, size, "another quietbench that is just starting or ending");
 		return 0;
 	}
-	qb_lease_describe(&holder.owner, buf, size);
-	if (!holder.owner.lease && qb_task_descends(peer->pid, holder.owner.client))
+	qb_lease_describe(&holder, buf, size);
+	if (!holder.lease && qb_task_descends(peer->pid, holder.client))
 		return qb_error_set(err, EDEADLK,
 			"this is inside what would have to end first: %s; a run inside it joins it",
 			buf);
@@ -191,21 +201,38 @@ static int64_t now_ns(void)
 	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-static int wait_turn(int lock, unsigned number, int64_t wait_ns, const struct qb_peer *peer,
-	struct qb_error *err)
+/* 0: the lock is ours; 1: admitted beside its holder; -EWOULDBLOCK: neither. */
+static int try(int lock, const struct qb_lock_wait *wait, bool ask)
 {
-	struct pollfd gone = {.fd = peer->pidfd, .events = POLLIN};
-	int64_t deadline = now_ns() + wait_ns;
+	struct qb_journal_owner holder;
 
-	for (;;) {
+	if (qb_lock_try(lock) == 0)
+		return 0;
+	return ask && wait->admitted && read_holder(&holder) == 0 &&
+			       wait->admitted(wait->data, &holder)
+		       ? 1
+		       : -EWOULDBLOCK;
+}
+
+static int wait_turn(
+	int lock, unsigned number, const struct qb_lock_wait *wait, struct qb_error *err)
+{
+	struct pollfd gone = {.fd = wait->peer->pidfd, .events = POLLIN};
+	int64_t deadline = now_ns() + wait->ns;
+
+	for (unsigned round = 0;; round++) {
 		bool before;
 		int r = somebody_before(number, &before, err);
 
 		if (r < 0)
 			return r;
-		if (!before && !is_stopped(peer->pid) && qb_lock_try(lock) == 0)
-			return 0;
-		if (wait_ns >= 0 && now_ns() >= deadline)
+		if (!before && !is_stopped(wait->peer->pid))
+			r = try(lock, wait, round % ASK_ROUNDS == 0);
+		else
+			r = -EWOULDBLOCK;
+		if (r >= 0)
+			return r;
+		if (wait->ns >= 0 && now_ns() >= deadline)
 			return qb_error_set(err, EWOULDBLOCK,
 				"the host is still in use after the time given by --lock-wait");
 		if (poll(&gone, 1, POLL_MS) == 1)
@@ -213,8 +240,7 @@ static int wait_turn(int lock, unsigned number, int64_t wait_ns, const struct qb
 	}
 }
 
-int qb_lock_take(int lock, int64_t wait_ns, const struct qb_peer *peer,
-	void (*told)(void *data, const char *holder), void *data, struct qb_error *err)
+int qb_lock_take(int lock, const struct qb_lock_wait *wait, struct qb_error *err)
 {
 	_cleanup_close_ int ticket = -1;
 	char path[64], holder[256];
@@ -225,18 +251,21 @@ int qb_lock_take(int lock, int64_t wait_ns, const struct qb_peer *peer,
 	r = somebody_before(UINT32_MAX, &before, err);
 	if (r < 0)
 		return r;
-	if (!before && qb_lock_try(lock) == 0)
-		return 0;
-	r = name_holder(peer, holder, sizeof(holder), err);
+	if (!before) {
+		r = try(lock, wait, true);
+		if (r >= 0)
+			return r;
+	}
+	r = name_holder(wait->peer, holder, sizeof(holder), err);
 	if (r < 0)
 		return r;
-	if (wait_ns == 0)
+	if (wait->ns == 0)
 		return qb_error_set(err, EWOULDBLOCK, "the host is in use by %s", holder);
-	ticket = draw_ticket(peer, &number, err);
+	ticket = draw_ticket(wait->peer, &number, err);
 	if (ticket < 0)
 		return ticket;
-	told(data, holder);
-	r = wait_turn(lock, number, wait_ns, peer, err);
+	wait->told(wait->data, holder);
+	r = wait_turn(lock, number, wait, err);
 	ticket_path(number, path, sizeof(path));
 	unlink(path);
 	return r;

@@ -13,16 +13,22 @@
 
 #include "peer.h"
 #include <quietbench/error.h>
+#include <quietbench/journal.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Makes /run/quietbench (root's, 0755) and opens the lock file (root's, 0600) without taking it. */
 int qb_lock_open(struct qb_error *err);
-/*
- * Takes the lock. wait_ns: 0 not to wait (-EWOULDBLOCK), -1 for ever. While waiting, `told` is
- * called once with whom we wait for, and the peer's death ends the wait (-ECANCELED).
- */
-int qb_lock_take(int lock, int64_t wait_ns, const struct qb_peer *peer,
-	void (*told)(void *data, const char *holder), void *data, struct qb_error *err);
+struct qb_lock_wait {
+	int64_t ns;		    /* 0: not to wait (-EWOULDBLOCK); -1: for ever */
+	const struct qb_peer *peer; /* whose death ends the wait (-ECANCELED) */
+	void (*told)(void *data, const char *holder); /* called once: whom we wait for */
+	/* Shared runs: may it go on beside this holder? NULL: it wants the lock itself. */
+	bool (*admitted)(void *data, const struct qb_journal_owner *holder);
+	void *data;
+};
+/* Waits for its turn. 0: the lock is ours; 1: it is not, but `admitted`. */
+int qb_lock_take(int lock, const struct qb_lock_wait *wait, struct qb_error *err);
 /* Is it free, or ours? Never waits. */
 int qb_lock_try(int lock);
 

@@ -15,11 +15,13 @@
  *  8. A session that cannot be settled ends with QB_MONITOR_UNSETTLED, and the guardian tries.
  *  9. A run that joins conditions nothing and restores nothing. A child of the monitor's serves it,
  *     which has neither lock nor journal and changes nothing but a group below the run's.
+ * 10. Shared runs get CPUs that no other of them has, and the host is restored with the last one.
  */
 #include "monitor.h"
 #include "monitor_internal.h"
 #include "place.h"
 #include "recover.h"
+#include "share.h"
 #include <base/macros.h>
 #include <errno.h>
 #include <poll.h>
@@ -115,6 +117,28 @@ static void terminated(struct qb_monitor *m)
 	m->state = QB_STATE_RESTORE;
 }
 
+static void take_signal(struct qb_monitor *m)
+{
+	struct signalfd_siginfo signal;
+
+	if (read(m->signals, &signal, sizeof(signal)) != (ssize_t)sizeof(signal))
+		return;
+	if (signal.ssi_signo == SIGCHLD)
+		qb_guests_reap(m);
+	else
+		terminated(m);
+}
+
+static void place(struct qb_monitor *m)
+{
+	const bool confined = m->host && m->host->share;
+
+	qb_place_serve(&m->place, &m->helper->peer, &m->session, &m->planned.selection,
+		m->host != NULL, confined);
+	if (confined && m->session.journal.bench.pid)
+		qb_share_placed(m);
+}
+
 void qb_monitor_loop(struct qb_monitor *m)
 {
 	while (m->state != QB_STATE_END) {
@@ -137,15 +161,14 @@ void qb_monitor_loop(struct qb_monitor *m)
 			continue;
 		}
 		if (fds[3].revents)
-			qb_place_serve(&m->place, &m->helper->peer, &m->session,
-				&m->planned.selection, m->host != NULL);
+			place(m);
 		else if (fds[0].revents & POLLIN && serve(m, &err) < 0)
 			qb_monitor_end(m, &err);
 		else if (fds[2].revents || fds[0].revents & (POLLHUP | POLLERR))
 			qb_monitor_end(
 				m, &(struct qb_error){.code = EPIPE, .text = "the client is gone"});
 		else if (fds[1].revents)
-			terminated(m);
+			take_signal(m);
 		else if (fds[4].revents || fds[5].revents)
 			qb_door_expire(m, NULL);
 		else if (fds[6].revents && !m->restored)
@@ -163,8 +186,9 @@ int qb_monitor_run(struct qb_helper *helper)
 	m.helper = helper;
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &mask, NULL);
-	m.signals = signalfd(-1, &mask, SFD_CLOEXEC);
+	m.signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (m.signals < 0)
 		return EXIT_FAILURE;
 	qb_monitor_loop(&m);

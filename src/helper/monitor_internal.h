@@ -4,6 +4,7 @@
 #define QB_HELPER_MONITOR_INTERNAL_H
 
 #include "conduct.h"
+#include "guests.h"
 #include "join.h"
 #include "lease.h"
 #include "session.h"
@@ -30,17 +31,29 @@ struct qb_monitor {
 	struct qb_conditioning session;
 	struct qb_lease lease;
 	struct qb_undo_summary summary;
-	bool restored;	 /* summary tells of this session */
-	bool early;	 /* restored before the client asked (SIGTERM) */
-	int place;	 /* our end of the throw-away socket, or -1 */
-	int door;	 /* -1: nobody can join yet */
-	unsigned guests; /* children that serve runs that joined */
+	bool restored;			       /* summary tells of this session */
+	bool early;			       /* restored before the client asked (SIGTERM) */
+	int place;			       /* our end of the throw-away socket, or -1 */
+	int door;			       /* -1: nobody can join yet */
+	struct qb_guest guests[QB_GUESTS_MAX]; /* by seat */
+	struct qb_share *share; /* shared runs keep this session up; NULL: they do not */
+	/* of a guest: */
+	int seat;
+	bool claims; /* a shared run that takes CPUs of its own from the host's */
+	bool left;   /* nothing of it is left, and the host answers its RESTORE */
 	struct qb_message message;
 };
+/* A place for no session yet. */
 #define QB_MONITOR_NONE                                                                            \
 	((struct qb_monitor){                                                                      \
 		.session.journal.fd = -1, .lease = QB_LEASE_NONE, .place = -1, .door = -1})
 
+/* APPLY: conditions the host, and opens the door. */
+int qb_monitor_condition(struct qb_monitor *m, struct qb_error *err);
+/* It stays so from now on, whatever becomes of the client. */
+int qb_monitor_stay(struct qb_monitor *m, struct qb_error *err);
+/* Tells the client that its APPLY is done. */
+int qb_monitor_applied(struct qb_monitor *m, struct qb_error *err);
 /* Serves until the session has ended. */
 void qb_monitor_loop(struct qb_monitor *m);
 /* Restores, once. `end`: the client is gone, and with him goes his benchmark. */

@@ -38,7 +38,7 @@ static bool wants_lock(const struct qb_steps *steps)
 
 static int place(const struct qb_message *message, const struct qb_peer *peer,
 	struct qb_conditioning *session, const struct qb_selection *selection, bool joined,
-	struct qb_error *err)
+	bool confined, struct qb_error *err)
 {
 	_cleanup_close_ int pidfd = -1;
 	struct qb_journal_bench bench = {0};
@@ -55,6 +55,7 @@ static int place(const struct qb_message *message, const struct qb_peer *peer,
 			"process %d is no child of the client's, process %d", pid, peer->pid);
 	r = qb_isolation_origin(pid, &bench, err);
 	bench.joined = joined;
+	bench.confined = confined;
 	if (r == 0 && joined)
 		session->journal.bench = bench;
 	else if (r == 0)
@@ -65,14 +66,14 @@ static int place(const struct qb_message *message, const struct qb_peer *peer,
 }
 
 void qb_place_serve(int *socket, const struct qb_peer *peer, struct qb_conditioning *session,
-	const struct qb_selection *selection, bool joined)
+	const struct qb_selection *selection, bool joined, bool confined)
 {
 	static struct qb_message message;
 	struct qb_error err = {0};
 	int r = qb_message_receive(*socket, &message, &err);
 
 	if (r > 0) {
-		r = place(&message, peer, session, selection, joined, &err);
+		r = place(&message, peer, session, selection, joined, confined, &err);
 		qb_message_close(&message);
 	}
 	if (r < 0)

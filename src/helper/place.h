@@ -13,9 +13,9 @@ int qb_place_take(struct qb_message *message, int *ret_socket, struct qb_error *
 /*
  * Receives PLACE, places its sender, answers him, and closes the socket. Only a child of the peer's
  * with the peer's uid is placed. A failure is the child's to hear; the session goes on. The bench is
- * remembered in the session's journal, or, `joined`, beside it.
+ * remembered in the session's journal, or, `joined`, beside it; `confined` to its CPUs.
  */
 void qb_place_serve(int *socket, const struct qb_peer *peer, struct qb_conditioning *session,
-	const struct qb_selection *selection, bool joined);
+	const struct qb_selection *selection, bool joined, bool confined);
 
 #endif

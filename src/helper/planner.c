@@ -153,6 +153,8 @@ static int take(struct qb_helper *helper, struct qb_message *message, struct qb_
 		return qb_error_set(
 			err, EPROTO, "the planner sent a message of type %u", message->head.type);
 	}
+	if (helper->session < 0)
+		return 1; /* a plan that is nobody's to see */
 	return qb_message_send(helper->session, message->head.type, message->bytes, message->size,
 		       NULL, 0) < 0
 		       ? qb_error_set(err, EPIPE, "the client is gone")

@@ -4,12 +4,19 @@
 #include "monitor_internal.h"
 #include "place.h"
 #include "recover.h"
+#include "share.h"
 #include <base/macros.h>
 #include <base/text.h>
 #include <errno.h>
 #include <host/caller.h>
 #include <levers/services.h>
 #include <time.h>
+
+/* HELLO that finds the lock taken: beside other shared runs, if those let us. */
+static bool hand_over(void *data, const struct qb_journal_owner *holder)
+{
+	return qb_share_hand_over(data, holder);
+}
 
 static void tell_waiting(void *data, const char *holder)
 {
@@ -38,17 +45,27 @@ static int recover(struct qb_monitor *m, bool *ret_recovered, struct qb_error *e
 int qb_request_hello(struct qb_monitor *m, struct qb_error *err)
 {
 	struct qb_done done = {.of = QB_MSG_HELLO};
+	const struct qb_lock_wait wait = {.ns = m->message.hello.lock_wait_ns,
+		.peer = &m->helper->peer,
+		.told = tell_waiting,
+		.admitted = m->message.hello.shared ? hand_over : NULL,
+		.data = m};
 	bool recovered = false;
 	int r;
 
 	m->hello = m->message.hello;
 	qb_text_printable(m->hello.command);
+	if (m->hello.shared && m->hello.purpose != QB_PURPOSE_RUN)
+		return qb_error_set(err, EPROTO, "only runs are shared");
 	r = m->hello.purpose == QB_PURPOSE_LEASE
 		    ? qb_lease_make(&m->lease, &m->hello, &m->helper->peer, err)
 		    : 0;
 	if (r == 0)
-		r = qb_lock_take(m->helper->lock, m->hello.lock_wait_ns, &m->helper->peer,
-			tell_waiting, m, err);
+		r = qb_lock_take(m->helper->lock, &wait, err);
+	if (r == 1) { /* the session is another monitor's now */
+		m->state = QB_STATE_END;
+		return 0;
+	}
 	if (r == 0)
 		r = recover(m, &recovered, err);
 	if (r < 0)
@@ -64,6 +81,8 @@ int qb_request_hello(struct qb_monitor *m, struct qb_error *err)
 		m->state = QB_STATE_PLAN;
 	}
 	done.recovered = recovered;
+	done.joined = done.shared = m->hello.shared;
+	m->claims = m->hello.shared != 0;
 	return qb_message_send(m->helper->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
 }
 
@@ -91,13 +110,24 @@ static int plan_within(struct qb_monitor *m, struct qb_error *err)
 		     : 0;
 }
 
+/* The first of shared runs plans for all, and then, as all of them, for itself. */
+static int plan_shared(struct qb_monitor *m, struct qb_error *err)
+{
+	int r = m->host ? qb_join_keep(&m->message, &m->wanted, err) : qb_share_found(m, err);
+
+	return r < 0 ? r : qb_share_plan(m, err);
+}
+
 int qb_request_plan(struct qb_monitor *m, struct qb_error *err)
 {
 	int r;
 
 	if (m->message.request.chroot || m->message.request.mode != QB_REQUEST_PLAN)
 		return qb_error_set(err, EPERM, "this request is for one's own planner only");
-	r = m->host ? plan_within(m, err) : plan_freely(m, err);
+	if (m->claims)
+		r = plan_shared(m, err);
+	else
+		r = m->host ? plan_within(m, err) : plan_freely(m, err);
 	if (r < 0)
 		return r;
 	m->session.steps = m->planned.steps;
@@ -120,7 +150,8 @@ static int owner_of(const struct qb_monitor *m, struct qb_journal_owner *ret, st
 	ret->guardian = getppid();
 	ret->monitor = getpid();
 	ret->uid = m->helper->peer.uid;
-	ret->lease = m->hello.purpose == QB_PURPOSE_LEASE;
+	ret->lease = m->hello.purpose == QB_PURPOSE_LEASE || m->share;
+	ret->shared = m->share != NULL;
 	qb_text_copy(ret->profile, sizeof(ret->profile), m->planned.profile.name);
 	qb_text_copy(ret->command, sizeof(ret->command), m->hello.command);
 	if (qb_cpus_format_list(&m->planned.selection.bench, ret->cpus, sizeof(ret->cpus)) < 0)
@@ -128,32 +159,18 @@ static int owner_of(const struct qb_monitor *m, struct qb_journal_owner *ret, st
 	return 0;
 }
 
-int qb_request_apply(struct qb_monitor *m, struct qb_error *err)
+int qb_monitor_condition(struct qb_monitor *m, struct qb_error *err)
 {
-	struct qb_selection_message selection;
 	struct qb_journal_owner owner = {0};
-	int r = 0;
+	int r = owner_of(m, &owner, err);
 
-	if (!m->host) {
-		r = owner_of(m, &owner, err);
-		if (r == 0)
-			r = qb_conduct_apply(&m->session, &owner, &m->planned.selection,
-				&m->planned.profile, err);
-		if (r == 0)
-			r = qb_door_open(&m->door, err);
-	}
-	if (r < 0)
-		return r;
-	selection.selection = m->planned.selection; /* the way of isolating may have changed */
-	if (qb_message_send(m->helper->session, QB_MSG_SELECTION, &selection, sizeof(selection),
-		    NULL, 0) < 0 ||
-		qb_message_send_steps(m->helper->session, &m->session.steps) < 0)
-		return qb_error_set(err, EPIPE, "the client is gone");
-	m->state = owner.lease ? QB_STATE_OFFER : QB_STATE_RUN;
-	return qb_message_send_done(m->helper->session, QB_MSG_APPLY);
+	if (r == 0)
+		r = qb_conduct_apply(
+			&m->session, &owner, &m->planned.selection, &m->planned.profile, err);
+	return r < 0 ? r : qb_door_open(&m->door, err);
 }
 
-int qb_request_lease(struct qb_monitor *m, struct qb_error *err)
+int qb_monitor_stay(struct qb_monitor *m, struct qb_error *err)
 {
 	struct qb_journal_bench origin = {0};
 	int r = qb_isolation_origin(m->helper->peer.pid, &origin, err);
@@ -162,9 +179,41 @@ int qb_request_lease(struct qb_monitor *m, struct qb_error *err)
 		r = qb_journal_placed(&m->session.journal, &origin, err);
 	if (r == 0)
 		r = qb_lease_start(&m->lease, &m->session.journal.owner, &m->session.steps, err);
+	if (r == 0)
+		m->state = QB_STATE_LEASE;
+	return r;
+}
+
+int qb_monitor_applied(struct qb_monitor *m, struct qb_error *err)
+{
+	struct qb_selection_message selection;
+
+	selection.selection = m->planned.selection; /* the way of isolating may have changed */
+	if (qb_message_send(m->helper->session, QB_MSG_SELECTION, &selection, sizeof(selection),
+		    NULL, 0) < 0 ||
+		qb_message_send_steps(m->helper->session, &m->session.steps) < 0)
+		return qb_error_set(err, EPIPE, "the client is gone");
+	m->state = m->hello.purpose == QB_PURPOSE_LEASE ? QB_STATE_OFFER : QB_STATE_RUN;
+	return qb_message_send_done(m->helper->session, QB_MSG_APPLY);
+}
+
+int qb_request_apply(struct qb_monitor *m, struct qb_error *err)
+{
+	int r = 0;
+
+	if (m->hello.shared && m->host)
+		return qb_share_open(m, err);
+	if (!m->host)
+		r = qb_monitor_condition(m, err);
+	return r < 0 ? r : qb_monitor_applied(m, err);
+}
+
+int qb_request_lease(struct qb_monitor *m, struct qb_error *err)
+{
+	int r = qb_monitor_stay(m, err);
+
 	if (r < 0)
 		return r;
-	m->state = QB_STATE_LEASE;
 	qb_message_send_done(m->helper->session, QB_MSG_LEASE);
 	close(m->helper->session);
 	close(m->helper->peer.pidfd);
@@ -188,6 +237,11 @@ int qb_request_restore(struct qb_monitor *m, struct qb_error *err)
 	if (r < 0)
 		return r;
 	m->state = QB_STATE_RESTORE;
+	if (m->host && m->host->share && qb_share_leave(m)) {
+		m->left = true;
+		m->state = QB_STATE_END;
+		return 0;
+	}
 	if (m->host)
 		return qb_message_send(
 			m->helper->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);

@@ -13,6 +13,12 @@
  */
 int qb_caller_cpus(pid_t pid, struct qb_cpus *ret, struct qb_error *err);
 /*
+ * What they would grant on a host that nobody has conditioned: the effective mask lacks the CPUs
+ * of a partition of ours, so this is what his groups are set to, each within the one above. `ours`
+ * is the v1 group into which we moved everybody: its setting is none of his.
+ */
+int qb_caller_cpus_set(pid_t pid, const char *ours, struct qb_cpus *ret, struct qb_error *err);
+/*
  * Moves this process to the root of the unified hierarchy and of v1's cpuset, so that ending the
  * caller's group (a cancelled CI job) does not end the one who restores.
  */

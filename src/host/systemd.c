@@ -284,6 +284,8 @@ int qb_systemd_start_scope(const char *name, const char *slice, pid_t pid,
 	if (r >= 0 && limits->cpu_usec != UINT64_MAX)
 		r = sd_bus_message_append(
 			message, "(sv)", "CPUQuotaPerSecUSec", "t", limits->cpu_usec);
+	if (r >= 0 && limits->cpus)
+		r = append_cpus(message, limits->cpus);
 	if (r < 0)
 		return qb_bus_fail(err, r, NULL, "prepare", name);
 	return finish_start(bus, message, name, err);

@@ -32,6 +32,10 @@
 #include <quietbench/step.h>
 #include <quietbench/topology.h>
 
+/* v1: where everybody else is moved to. */
+#define QB_UNIT_HOUSE  "quietbench.house"
+#define QB_GROUP_HOUSE "/" QB_UNIT_HOUSE
+
 /* Rows of the table. A group that is absent reads as a fresh one would: "" or "member" or "0". */
 extern const struct qb_lever_ops qb_isolation_slice_ops;      /* "absent" | the CPUs as a list */
 extern const struct qb_lever_ops qb_isolation_controller_ops; /* "off" | "on" */

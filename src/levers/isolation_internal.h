@@ -6,14 +6,13 @@
 #include <host/cgroups.h>
 #include <host/systemd.h>
 #include <host/tasks.h>
+#include <levers/isolation.h>
 #include <quietbench/step.h>
 #include <quietbench/value.h>
 
 /* Below the hierarchies' roots. The names are ours alone: what bears them is a session's. */
-#define QB_UNIT_RUN    "quietbench"	  /* the benchmark's, in v2 and in v1's cpuset */
-#define QB_UNIT_HOUSE  "quietbench.house" /* v1: everybody else's */
+#define QB_UNIT_RUN    "quietbench" /* the benchmark's, in v2 and in v1's cpuset */
 #define QB_GROUP_RUN   "/" QB_UNIT_RUN
-#define QB_GROUP_HOUSE "/" QB_UNIT_HOUSE
 #define QB_SLICE_NAME  "quietbench.slice"
 #define QB_GROUP_SLICE "/" QB_SLICE_NAME
 

@@ -95,7 +95,7 @@ int qb_isolation_limits_of(const struct qb_cgroups *cgroups, const char *group,
 	struct qb_systemd_limits *ret, struct qb_error *err)
 {
 	struct qb_systemd_limits limits = {
-		UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+		UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, NULL};
 	char path[QB_GROUP_MAX];
 	char *slash;
 

@@ -115,12 +115,36 @@ static bool has_swap_limit(const struct qb_cgroups *cgroups, const char *group)
 	       qb_file_exists(path);
 }
 
+/* Writes a file of a group. */
+static int write_to(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
+	const char *group, const char *file, const char *text, struct qb_error *err)
+{
+	char path[GROUP_PATH];
+	int r = qb_cgroups_path(cgroups, hierarchy, group, file, path, sizeof(path), err);
+
+	return r < 0 ? r : qb_file_write(path, text, err);
+}
+
+/* A shared run's group below ours: the CPUs of the others are not its to use, whatever it does. */
+static int confine_v2(const struct qb_cgroups *cgroups, const char *group,
+	const struct qb_cpus *cpus, struct qb_error *err)
+{
+	char list[QB_CPUS_TEXT];
+	int r = qb_cpus_format_list(cpus, list, sizeof(list));
+
+	if (r < 0)
+		return qb_error_errno(err, -r, "name the CPUs of the run");
+	r = write_to(
+		cgroups, QB_HIERARCHY_V2, QB_GROUP_RUN, "cgroup.subtree_control", "+cpuset", err);
+	return r < 0 ? r : write_to(cgroups, QB_HIERARCHY_V2, group, "cpuset.cpus", list, err);
+}
+
 /*
  * A run that joined from inside stays below the groups whose limits hold for it already. One from
  * outside (a lease) brings its own, which a group below ours takes over where systemd makes it.
  */
-static int place_v2(const struct qb_cgroups *cgroups, bool lock,
-	const struct qb_journal_bench *bench, struct qb_error *err)
+static int place_v2(const struct qb_cgroups *cgroups, const struct qb_selection *selection,
+	bool lock, const struct qb_journal_bench *bench, struct qb_error *err)
 {
 	const char *origin = bench->origin[QB_HIERARCHY_V2];
 	bool systemd = qb_systemd_booted();
@@ -134,6 +158,8 @@ static int place_v2(const struct qb_cgroups *cgroups, bool lock,
 	if (r < 0)
 		return r;
 	scope_of(bench, scope, sizeof(scope));
+	if (bench->confined)
+		limits.cpus = &selection->bench;
 	if (lock && systemd)
 		limits.swap_max = 0;
 	if (systemd)
@@ -144,33 +170,35 @@ static int place_v2(const struct qb_cgroups *cgroups, bool lock,
 		limits.swap_max = 0;
 	if (r == 0 && !below(origin, QB_GROUP_RUN))
 		r = qb_isolation_limits_impose(cgroups, group, &limits, err);
+	if (r == 0 && bench->confined && selection->isolation == QB_ISOLATION_PARTITION)
+		r = confine_v2(cgroups, group, &selection->bench, err);
 	return r < 0 ? r : qb_cgroups_move(cgroups, QB_HIERARCHY_V2, group, bench->pid, err);
 }
 
-/* A cpuset takes nobody before it has CPUs and memory nodes: those of the one above. */
-static int fill_cpuset(const struct qb_cgroups *cgroups, const char *group, struct qb_error *err)
+/* A cpuset takes nobody before it has CPUs and memory nodes: those of the one above, or `cpus`. */
+static int fill_cpuset(const struct qb_cgroups *cgroups, const char *group,
+	const struct qb_cpus *cpus, struct qb_error *err)
 {
 	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < QB_ARRAY_SIZE(files); i++) {
-		char from[GROUP_PATH], to[GROUP_PATH], text[QB_CPUS_TEXT];
+		char from[GROUP_PATH], text[QB_CPUS_TEXT];
 
 		r = qb_cgroups_path(cgroups, QB_HIERARCHY_CPUSET, QB_GROUP_RUN, files[i], from,
 			sizeof(from), err);
 		if (r == 0)
-			r = qb_cgroups_path(
-				cgroups, QB_HIERARCHY_CPUSET, group, files[i], to, sizeof(to), err);
-		if (r == 0)
 			r = (int)qb_file_read(from, text, sizeof(text), err);
+		if (r >= 0 && i == 0 && cpus)
+			r = qb_cpus_format_list(cpus, text, sizeof(text));
 		if (r >= 0)
-			r = qb_file_write(to, text, err);
+			r = write_to(cgroups, QB_HIERARCHY_CPUSET, group, files[i], text, err);
 	}
 	return r;
 }
 
-static int place_v1(const struct qb_cgroups *cgroups, const struct qb_journal_bench *bench,
-	struct qb_error *err)
+static int place_v1(const struct qb_cgroups *cgroups, const struct qb_selection *selection,
+	const struct qb_journal_bench *bench, struct qb_error *err)
 {
 	char group[QB_GROUP_MAX];
 	int r = 0;
@@ -180,7 +208,8 @@ static int place_v1(const struct qb_cgroups *cgroups, const struct qb_journal_be
 	if (!group_of(cgroups, QB_HIERARCHY_CPUSET, bench, group, sizeof(group))) {
 		r = qb_cgroups_create(cgroups, QB_HIERARCHY_CPUSET, group, err);
 		if (r == 0)
-			r = fill_cpuset(cgroups, group, err);
+			r = fill_cpuset(
+				cgroups, group, bench->confined ? &selection->bench : NULL, err);
 	}
 	return r < 0 ? r : qb_cgroups_move(cgroups, QB_HIERARCHY_CPUSET, group, bench->pid, err);
 }
@@ -210,9 +239,9 @@ int qb_isolation_place(const struct qb_selection *selection, bool lock,
 	if (is_dead(pidfd))
 		return qb_error_set(
 			err, ESRCH, "place the benchmark: process %d is gone", bench->pid);
-	r = place_v2(&cgroups, lock, bench, err);
+	r = place_v2(&cgroups, selection, lock, bench, err);
 	if (r == 0)
-		r = place_v1(&cgroups, bench, err);
+		r = place_v1(&cgroups, selection, bench, err);
 	if (r == 0 && selection->isolation == QB_ISOLATION_AFFINITY)
 		r = bind_bench(bench->pid, &selection->bench, err);
 	if (r == 0 && is_dead(pidfd))

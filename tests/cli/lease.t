@@ -75,6 +75,7 @@ say impatient $qb run --no-lock-wait -- true
 say hurried $qb run --lock-wait 200ms -- true
 kill -9 \$run_2
 kill -STOP \$run_3
+until grep -q '^State:.T' /proc/\$run_3/status; do sleep 0.05; done
 until_waiting $((runs - 1))
 touch $tmp/go
 for i in \$(seq $runs); do

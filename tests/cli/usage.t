@@ -57,7 +57,6 @@ wrong 125 'run: -s turbo: expected KEY=VALUE, e.g. -s frequency.turbo=false' run
 wrong 125 'run: -s: no such key: frequency.turo; did you mean frequency.turbo?' run -s frequency.turo=1 -- true
 wrong 125 'run: --require: no such key: frequency.turo; did you mean frequency.turbo?' \
 	run --require cpus.isolation,frequency.turo -- true
-wrong 125 'run: --shared is not in this version' run --shared -- true
 wrong 125 'run: --fail-noisy is not in this version' run --fail-noisy -- true
 wrong 125 'run: no command given: quietbench run [OPTION...] [--] COMMAND [ARG...]' run
 wrong 125 'run: no command given: quietbench run [OPTION...] [--] COMMAND [ARG...]' run -q --

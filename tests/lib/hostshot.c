@@ -136,7 +136,8 @@ static void walk_tree(const struct walk *walk, const char *path)
 }
 
 static char *const nothing[] = {NULL};
-static char *const sysfs_skip[] = {"uevent", "autosuspend_delay_ms", NULL};
+/* (The kernel leaves a clock source by itself when it mistrusts it: tsc-early, hpet.) */
+static char *const sysfs_skip[] = {"uevent", "autosuspend_delay_ms", "current_clocksource", NULL};
 /*
  * These change by themselves (a slow guest has soft lockups; the scheduler of Linux before 5.13
  * shows its measurements), or are actions.

@@ -2,28 +2,6 @@
 # A lease of tester's: who joins it, who may not, what ends it. The host comes back exactly, whatever did.
 . /qb/guest-lib.sh
 
-# by USER COMMAND...: as that user; qb WANTED TEXT USER ARG...: quietbench as that user ends so
-by() { user=$1 && shift && su "$user" -c "$*"; }
-qb() {
-	wanted=$1 text=$2 user=$3
-	shift 3
-	by "$user" "/qb/build/quietbench $*" >/tmp/qb.out 2>&1
-	got=$?
-	is "$text: status" "$got" "$wanted"
-	[ "$got" = "$wanted" ] || sed 's/^/# /' /tmp/qb.out
-}
-tells() { ok "$1: says $2" says "$2" /tmp/qb.out; }
-sudo_works() { chmod 4755 /bin/sudo; }
-sudo_refuses() { chmod 755 /bin/sudo; }
-monitor() { quietbench status --json | jq -r .session.monitor; }
-parent() { sed -n 's/^PPid:\t//p' "/proc/$1/status"; }
-group() { sed -n 's/^0:://p; s/^[0-9]*:cpuset:\(.*\)$/\1/p' "/proc/$1/cgroup" | head -n 1; }
-list() { sed -n 's/^Cpus_allowed_list:\t//p' "/proc/$1/status"; }
-quiet_again() {
-	ok "$1: the host is as before" within 20 as_before
-	quietbench status >/tmp/status.out 2>&1
-	is "$1: status afterwards" "$?" 3
-}
 # begin USER OPTION...: a lease
 begin() {
 	begin_user=$1
