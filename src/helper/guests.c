@@ -88,6 +88,9 @@ static void restore_after(struct qb_monitor *host, const struct qb_guest *last, 
 {
 	struct qb_error err = {0};
 
+	/* The guardian has the session of the first run and no other's. */
+	if (asked && last->peer.pid == host->session.journal.owner.client)
+		*host->helper->pending = QB_MSG_RESTORE;
 	host->helper->session = last->session;
 	host->helper->peer = last->peer;
 	if (qb_monitor_restore(host, false, &err) < 0) {
@@ -97,6 +100,7 @@ static void restore_after(struct qb_monitor *host, const struct qb_guest *last, 
 	host->state = asked ? QB_STATE_RESTORE : QB_STATE_END;
 	if (asked) /* who does not hear it is seen to be gone */
 		qb_recover_report(last->session, &host->session.steps, &host->summary, false);
+	*host->helper->pending = 0;
 }
 
 static void depart(struct qb_monitor *host, struct qb_guest *seat, bool asked)

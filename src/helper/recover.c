@@ -81,8 +81,8 @@ int qb_recover_run(struct qb_helper *helper)
 		summary.failures++;
 		summary.first = err;
 	}
-	/* A shared run has a guest's process of its own to speak to. */
-	if (!s.journal.owner.shared && !qb_peer_dead(&helper->peer))
+	/* A shared run has a guest's process of its own to speak to, until that one has left. */
+	if ((!s.journal.owner.shared || *helper->pending) && !qb_peer_dead(&helper->peer))
 		serve_rest(helper, &s.steps, &summary);
 	return summary.failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }

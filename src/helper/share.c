@@ -224,6 +224,7 @@ int qb_share_open(struct qb_monitor *m, struct qb_error *err)
 		r = qb_monitor_stay(m, err);
 	if (r < 0)
 		return r;
+	*m->helper->pending = 0; /* the answer is the guest's to give */
 	pid = qb_guests_fork(m, first.seat, &helper);
 	if (pid < 0)
 		return qb_error_errno(err, errno, "serve the first of the shared runs");

@@ -27,9 +27,9 @@ struct qb_share {
 	_Atomic int32_t holder[QB_CPUS_MAX]; /* the guest that has the CPU; 0: nobody */
 	struct {
 		_Atomic bool claimed, placed;
-		struct qb_cpus cpus;		/* valid once claimed */
+		struct qb_cpus cpus;	       /* valid once claimed */
 		struct qb_journal_bench bench; /* valid once placed */
-	} runs[QB_GUESTS_MAX];			/* by seat */
+	} runs[QB_GUESTS_MAX];		       /* by seat */
 };
 
 /* HELLO, while another holds the lock: hands the session over. True: it is no longer ours. */

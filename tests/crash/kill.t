@@ -3,7 +3,7 @@
 # The kill matrix on substituted hosts: SIGKILL for each process, and for all, at each change that one of them makes,
 # also in the midst of a restore and of a recovery. Whoever lives on, or the next quietbench, puts all back.
 # kill.t [HOST...]. With QB_FULL set (make check-full) every row takes every N; otherwise each has its stride, and a
-# host its own on top of it.
+# host its own on top of it. QB_ROW=NAME: only the rows of that name.
 use strict;
 use warnings;
 use FindBin;
@@ -18,6 +18,8 @@ my @RUN = ('--', Crash::run_command('true'));
 my @DESERTED = ('--', Crash::run_command('sh', '-c', 'kill -9 $PPID; exec sleep 2'));
 # It ends by itself, with nobody waiting for it.
 my @LEASE = ('--', $Crash::QUIETBENCH, 'apply', '-c', Crash::last_cpu(), '-s', 'cpus.isolation=none', '--for', '100ms');
+# (A guest serves it, which changes nothing of the host's: the monitor is the one to kill.)
+my @SHARED = ('--', $Crash::QUIETBENCH, 'run', '--shared', @RUN[3 .. $#RUN]);
 my @RESTORE = ('--', $Crash::QUIETBENCH, 'restore');
 
 Crash::on_hosts(\&matrix, @ARGV ? @ARGV : ('small-hwp', 'small-boost'));
@@ -43,9 +45,11 @@ sub matrix {
 
 	my $lease = $host->count(@LEASE);
 	$host->judge;
+	my $shared = $host->count(@SHARED);
+	$host->judge;
 
 	# name, victims, role whose changes are counted, calls, stride without QB_FULL, strikes before it, command, first
-	my @rows = (
+	my @rows = grep { !$ENV{QB_ROW} || $_->[0] eq $ENV{QB_ROW} } (
 		['run', 'monitor', 'monitor', $run, 1],
 		['run', 'client', 'monitor', $run, 3],
 		['run', 'guardian', 'monitor', $run, 3],
@@ -59,6 +63,8 @@ sub matrix {
 		['lease', 'monitor', 'monitor', $lease, 3, [], \@LEASE],
 		['lease', 'guardian+monitor', 'monitor', $lease, 3, [], \@LEASE],
 		['lease', 'client', 'client', $lease, 2, [], \@LEASE],
+		['shared run', 'monitor', 'monitor', $shared, 8, [], \@SHARED],
+		['shared run', 'guardian+monitor', 'monitor', $shared, 8, [], \@SHARED],
 		['recovery', 'recovery', 'recovery', $recovery, 2, [$dead]],
 		['recovery', 'recovery+guardian', 'recovery', $recovery, 3, [$dead]],
 		['recovery', 'recovery+guardian+client', 'recovery', $recovery, 3, [$dead]],

@@ -28,6 +28,7 @@ struct process {
 	enum role role;
 	bool known;		/* its parent's fork has been seen: the role is set */
 	bool held;		/* stopped until it is known */
+	pid_t parent;		/* of one that is held: its parent then */
 	bool had_monitor;	/* of a guardian: the next child is a recovery */
 	struct strike *pending; /* strikes when the call returns */
 };
@@ -148,6 +149,36 @@ static void executed(struct process *process)
 	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
 		if (strcmp(name, programs[i].name) == 0)
 			process->role = programs[i].role;
+}
+
+static pid_t parent_of(pid_t pid)
+{
+	char path[64], line[256];
+	pid_t parent = -1;
+	FILE *status;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	status = fopen(path, "re");
+	if (!status)
+		return -1; /* killed meanwhile */
+	while (parent < 0 && fgets(line, sizeof(line), status))
+		(void)sscanf(line, "PPid: %d", &parent);
+	(void)fclose(status);
+	return parent;
+}
+
+/* A parent that was killed before its fork was seen will not tell of it any more. */
+static void adopt_children(struct process *dead)
+{
+	for (size_t i = 0; i < n_processes; i++) {
+		struct process *child = &processes[i];
+
+		if (!child->held || (child->parent != dead->tid && child->parent != getpid()))
+			continue;
+		set_role(child, dead, false);
+		child->held = false;
+		go_on(child, 0);
+	}
 }
 
 static void forked(struct process *parent, bool thread)
@@ -297,12 +328,14 @@ static void stopped(struct process *process, int status)
 	switch (event) {
 	case 0: go_on(process, signal); return; /* a signal that is due to it */
 	case PTRACE_EVENT_STOP:
-		if (!process->known)
+		if (!process->known) {
 			process->held = true;
-		else if (signal != SIGTRAP)
+			process->parent = parent_of(process->tid);
+		} else if (signal != SIGTRAP) {
 			(void)ptrace(PTRACE_LISTEN, process->tid, NULL, 0); /* stopped, stays so */
-		else
+		} else {
 			go_on(process, 0);
+		}
 		return;
 	case PTRACE_EVENT_EXEC: executed(process); break;
 	case PTRACE_EVENT_CLONE: forked(process, true); break;
@@ -317,6 +350,7 @@ static void ended(struct process *process, int status)
 		fprintf(log_file, "end %s %s %d\n", role_names[process->role],
 			WIFSIGNALED(status) ? "signal" : "status",
 			WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	adopt_children(process);
 	forget(process);
 }
 
