@@ -58,12 +58,14 @@ with() {
 	# shellcheck disable=SC2086 # a list of options
 	quietbench run -v -o /tmp/record $options -- observe sh -c 'until [ -e /tmp/go ]; do sleep 0.1; done; exit 3' >/tmp/run.out 2>/tmp/run.err &
 	client=$!
-	within 120 [ -e /tmp/during ] || { fail "the benchmark started" /tmp/run.err; done_testing; }
+	within 300 [ -e /tmp/during ] || { fail "the benchmark started" /tmp/run.err; done_testing; }
 	"$@"
 	touch /tmp/go
 	wait "$client"
 	ended=$?
 }
+# as USER SCRIPT: a shell's script from a login of USER, which is a session of systemd's
+as() { su -l "$1" -c "PATH=/qb/build:\$PATH; $2"; }
 # of LEVER UNIT: what the record says became of it
 of() { jq -r --arg lever "$1" --arg unit "$2" '.levers[] | select(.lever == $lever and .unit == $unit) | .status' /tmp/record; }
 restored() { jq -c '.restore | [.complete, .conflicts, .failures]' /tmp/record; }
