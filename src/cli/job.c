@@ -4,6 +4,8 @@
 #include <base/macros.h>
 #include <cli/job.h>
 #include <errno.h>
+#include <host/cgroups.h>
+#include <host/tasks.h>
 #include <limits.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -170,6 +172,18 @@ static bool sent_to_group(struct qb_job *job, uint32_t signal)
 	return true;
 }
 
+/* systemd signals every process of a control group, one by one; a placed benchmark's is another. */
+static bool sent_to_our_cgroup(pid_t sender, pid_t pid)
+{
+	char ours[QB_GROUP_MAX], its[QB_GROUP_MAX];
+	struct qb_task task;
+
+	return qb_task_read(sender, &task, NULL) == 0 && strcmp(task.comm, "systemd") == 0 &&
+	       qb_cgroups_of(getpid(), QB_HIERARCHY_V2, ours, sizeof(ours), NULL) == 0 &&
+	       qb_cgroups_of(pid, QB_HIERARCHY_V2, its, sizeof(its), NULL) == 0 &&
+	       strcmp(ours, its) != 0;
+}
+
 static bool is_for_us(struct qb_job *job, const struct signalfd_siginfo *info, pid_t pid)
 {
 	int signal = (int)info->ssi_signo;
@@ -184,7 +198,9 @@ static bool is_for_us(struct qb_job *job, const struct signalfd_siginfo *info, p
 		return true; /* it left the group: nothing of the group's reaches it */
 	if (info->ssi_code == SI_KERNEL)
 		return signal == SIGALRM;
-	return !sent_to_group(job, info->ssi_signo);
+	/* Asked in any case: what the sentinel got was this signal. */
+	bool group = sent_to_group(job, info->ssi_signo);
+	return !group || sent_to_our_cgroup((pid_t)info->ssi_pid, pid);
 }
 
 void qb_job_relay(struct qb_job *job, pid_t pid)

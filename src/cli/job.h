@@ -11,7 +11,9 @@
  *
  * A sentinel tells the two kinds of kill apart: a process in our group that blocks everything and
  * sleeps. What was sent to the group is pending there; the kernel signals a group's newest members
- * first, so it is pending there before we read it.
+ * first, so it is pending there before we read it. systemd ends a service or session by signalling
+ * each process of its control group, the sentinel as well as us; a benchmark that was placed is in
+ * another and gets nothing, so that is relayed.
  */
 #ifndef QB_CLI_JOB_H
 #define QB_CLI_JOB_H
