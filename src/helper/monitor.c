@@ -10,7 +10,7 @@
  *  5. `before` is what it has read itself.
  *  6. It places only a child of the client's with the client's uid, known by the kernel's word.
  *  7. Whenever a session ends - request, end of file, the client's death, SIGTERM, an error - the
- *     host is restored before the lock is left.
+ *     host is restored before the lock is left. A benchmark does not outlive its client.
  *     Only a lease, once granted, outlives its client; it ends as lease.h says.
  *  8. A session that cannot be settled ends with QB_MONITOR_UNSETTLED, and the guardian tries.
  *  9. A run that joins conditions nothing and restores nothing. A child of the monitor's serves it,
@@ -34,8 +34,9 @@ int qb_monitor_restore(struct qb_monitor *m, bool end, struct qb_error *err)
 		.seen = qb_recover_leftover, .data = &m->helper->session};
 	int r;
 
+	/* The client of a run that was restored early has died before the benchmark: see 7. */
 	if (m->restored)
-		return 0;
+		return end ? qb_restore_bench(&m->session.journal.bench, true, NULL, err) : 0;
 	if (m->host) {
 		r = qb_restore_bench(&m->session.journal.bench, end, &seen, err);
 	} else {
@@ -44,6 +45,9 @@ int qb_monitor_restore(struct qb_monitor *m, bool end, struct qb_error *err)
 	}
 	if (r < 0)
 		return r;
+	if (m->door >= 0)
+		close(m->door);
+	m->door = -1;
 	m->restored = true;
 	return 0;
 }
@@ -103,6 +107,8 @@ static void terminated(struct qb_monitor *m)
 {
 	struct qb_error err = {0};
 
+	if (m->early)
+		return; /* the host is restored; we stay to tell the client, or to see him die */
 	if (m->state == QB_STATE_LEASE) {
 		qb_door_expire(m, NULL);
 		return;
@@ -150,7 +156,7 @@ void qb_monitor_loop(struct qb_monitor *m)
 			{.fd = m->place, .events = POLLIN},
 			{.fd = leased ? m->lease.timer : -1, .events = POLLIN},
 			{.fd = leased ? m->lease.pidfd : -1, .events = POLLIN},
-			{.fd = m->restored ? -1 : m->door, .events = POLLIN},
+			{.fd = m->door, .events = POLLIN},
 		};
 		struct qb_error err = {0};
 
@@ -171,7 +177,7 @@ void qb_monitor_loop(struct qb_monitor *m)
 			take_signal(m);
 		else if (fds[4].revents || fds[5].revents)
 			qb_door_expire(m, NULL);
-		else if (fds[6].revents && !m->restored)
+		else if (fds[6].revents)
 			qb_door_serve(m);
 	}
 }

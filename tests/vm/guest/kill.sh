@@ -70,11 +70,25 @@ quiet_again "monitor stopped"
 begin "helper asked to end"
 kill -TERM "$guardian"
 ok "helper asked to end: the host is restored" within 20 as_before 'process/*'
-kill -TERM "$benchmark" 2>/dev/null
+ok "helper asked to end: the benchmark goes on" kill -0 "$benchmark"
+kill -TERM "$benchmark"
 ok "helper asked to end: the client ends" within 20 gone "$client"
 wait "$client"
-sed 's/^/# /' /tmp/run.err
+is "helper asked to end: the status is the benchmark's" "$?" 143
+ok "helper asked to end: the run says so" says "the host was restored meanwhile" /tmp/run.err
+sed "s/^/# /" /tmp/run.err
 quiet_again "helper asked to end"
+
+begin "helper asked to end, client killed"
+kill -TERM "$guardian"
+sleep 1
+kill -TERM "$guardian"
+ok "helper asked to end, client killed: the host is restored" within 20 as_before 'process/*'
+ok "helper asked to end, client killed: the benchmark goes on" kill -0 "$benchmark"
+kill -KILL "$client"
+ok "helper asked to end, client killed: the benchmark ends" within 20 gone "$benchmark"
+wait "$client"
+quiet_again "helper asked to end, client killed"
 
 begin "all killed"
 kill -KILL "$client" "$guardian" "$monitor"
