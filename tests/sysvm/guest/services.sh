@@ -7,7 +7,7 @@ judge() {
 	[ "$ended" = 3 ] || sed 's/^/# /' /tmp/run.err
 	is "$1: status" "$ended" 3
 	is "$1: restored" "$(restored)" '[true,[],[]]'
-	ok "$1: the host and every unit are as before" within 60 host_as_before
+	ok "$1: the host and every unit are as before" within 120 host_as_before
 }
 look() {
 	cron=$(states cron.service) timer=$(states fstrim.timer) irqbalance=$(states irqbalance.service)
@@ -72,5 +72,5 @@ is "a rival's stop: not in the way of the next run" "$?" 0
 quietbench restore --force >/tmp/restore.out 2>&1
 is "a rival's stop: restore --force has nothing to do" "$? $(states cron.service)" "0 inactive running"
 systemctl start cron.service
-ok "rivals: the host and every unit are as before" within 60 host_as_before
+ok "rivals: the host and every unit are as before" within 120 host_as_before
 done_testing
