@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <quietbench/step.h>
 #include <quietbench/value.h>
+#include <sys/mman.h>
 
 static ssize_t read_full(int fd, char *buf, size_t size)
 {
@@ -201,4 +202,36 @@ int qb_dir_numbers(
 	*ret_n = n;
 	list = NULL;
 	return 0;
+}
+
+static int copy(int from, int to, size_t most)
+{
+	char buf[4096];
+
+	for (size_t total = 0;;) {
+		ssize_t n = read(from, buf, sizeof(buf));
+
+		if (n <= 0)
+			return n < 0 ? -errno : 0;
+		total += (size_t)n;
+		if (total > most)
+			return -EFBIG;
+		if (write(to, buf, (size_t)n) != n)
+			return -EIO;
+	}
+}
+
+int qb_file_seal(int fd, const char *name, size_t most)
+{
+	int memfd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int r = memfd < 0 ? -errno : copy(fd, memfd, most);
+
+	if (r == 0 && fcntl(memfd, F_ADD_SEALS,
+			      F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+		r = -errno;
+	if (r == 0)
+		return memfd;
+	if (memfd >= 0)
+		close(memfd);
+	return r;
 }

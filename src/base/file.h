@@ -27,6 +27,11 @@ ssize_t qb_file_read_all(const char *path, char **ret, struct qb_error *err);
 int qb_file_read_number(const char *path, long long *ret, struct qb_error *err);
 /* Exactly one write(2) of text and a newline (as echo does), into a file that is there. */
 int qb_file_write(const char *path, const char *text, struct qb_error *err);
+/*
+ * A sealed copy of an open file, for others to read: a memfd (CLOEXEC), called `name` where people
+ * see it. -EFBIG when the file has more than `most` bytes.
+ */
+int qb_file_seal(int fd, const char *name, size_t most);
 bool qb_file_exists(const char *path);
 /* May this process write it? For plan and doctor: a hint, never a promise. */
 bool qb_file_writable(const char *path);

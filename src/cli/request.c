@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Options to request (request.h). */
+#include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
 #include <cli/request.h>
@@ -8,11 +9,9 @@
 #include <fcntl.h>
 #include <host/caller.h>
 #include <limits.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #define PROFILE_MAX (64 * 1024)
-#define SEALS	    (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 void qb_asked_free(struct qb_asked *asked)
 {
@@ -48,43 +47,16 @@ static int open_profile(const char *path, struct qb_error *err)
 	return fd;
 }
 
-/* Copies at most `size` bytes; a file that grows meanwhile is cut there by the caller's check. */
-static int copy(int from, int to, size_t size)
-{
-	char buf[4096];
-	size_t total = 0;
-
-	while (total < size) {
-		ssize_t n = read(from, buf, sizeof(buf));
-
-		if (n <= 0)
-			return n < 0 ? -errno : 0;
-		if (write(to, buf, (size_t)n) != n)
-			return -EIO;
-		total += (size_t)n;
-	}
-	return -EFBIG;
-}
-
 /* A sealed copy of the file, so that nobody changes it between judging and using. */
 static int seal_profile(const char *path, struct qb_error *err)
 {
 	_cleanup_close_ int fd = open_profile(path, err);
-	int memfd, r;
+	int memfd;
 
 	if (fd < 0)
 		return fd;
-	memfd = memfd_create("profile", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (memfd < 0)
-		return qb_error_errno(err, errno, "copy profile %s", path);
-	r = copy(fd, memfd, PROFILE_MAX + 1);
-	if (r == 0 && fcntl(memfd, F_ADD_SEALS, SEALS) < 0)
-		r = -errno;
-	if (r < 0) {
-		close(memfd);
-		return qb_error_errno(err, -r, "copy profile %s", path);
-	}
-	return memfd;
+	memfd = qb_file_seal(fd, "profile", PROFILE_MAX);
+	return memfd < 0 ? qb_error_errno(err, -memfd, "copy profile %s", path) : memfd;
 }
 
 static int attach(struct qb_asked *asked, const char *path, struct qb_error *err)

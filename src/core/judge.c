@@ -70,7 +70,8 @@ static int reject_kind(enum qb_key key, const struct qb_yaml_entry *value, struc
 
 	qb_key_describe(key, expected, sizeof(expected));
 	return qb_error_set(err, EINVAL, "%s: expected %s, found %s", qb_keys[key].name, expected,
-		value->kind == QB_YAML_LIST ? "a list" : "a mapping");
+		value->kind == QB_YAML_LIST || value->kind == QB_YAML_SERIES ? "a list"
+									     : "a mapping");
 }
 
 /* In bounds? -EINVAL when it is no quantity at all, -ERANGE when it is outside. */

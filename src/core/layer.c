@@ -2,13 +2,12 @@
 /* layer.h */
 #include <base/macros.h>
 #include <base/text.h>
+#include <core/entry.h>
 #include <core/judge.h>
 #include <core/layer.h>
 #include <core/nearest.h>
 #include <core/profile.h>
 #include <errno.h>
-
-#define VERSION "1"
 
 /* The keys beside the settings. */
 static const char head_keys[] = "version name description extends";
@@ -21,20 +20,6 @@ static bool is_section(const char *name)
 		if (strncmp(qb_keys[key].name, name, len) == 0 && qb_keys[key].name[len] == '.')
 			return true;
 	return false;
-}
-
-/* `entry` is not what it must be. */
-static int reject(const struct qb_yaml_entry *entry, const char *expected, struct qb_error *err)
-{
-	char shown[64];
-
-	if (entry->kind != QB_YAML_SCALAR)
-		return qb_error_set(err, EINVAL, "%s: expected %s, found %s", entry->name, expected,
-			entry->kind == QB_YAML_LIST ? "a list" : "a section");
-	qb_text_copy(shown, sizeof(shown), entry->items[0].text);
-	qb_text_printable(shown);
-	return qb_error_set(
-		err, EINVAL, "%s: expected %s, found '%s'", entry->name, expected, shown);
 }
 
 static int reject_key(const struct qb_yaml_entry *entry, struct qb_error *err)
@@ -55,23 +40,15 @@ static int reject_key(const struct qb_yaml_entry *entry, struct qb_error *err)
 	}
 	if (!near)
 		near = qb_key_nearest(entry->name);
-	return qb_error_set(err, EINVAL, "%s: expected a key of a profile, found '%s'%s%s%s",
-		entry->name, entry->name, near ? "; did you mean '" : "", near ? near : "",
-		near ? "'?" : "");
-}
-
-static int judge_version(const struct qb_yaml_entry *entry, struct qb_error *err)
-{
-	if (entry->kind == QB_YAML_SCALAR && strcmp(entry->items[0].text, VERSION) == 0)
-		return 0;
-	return reject(entry, VERSION " (the only version of the format)", err);
+	return qb_entry_reject_text(entry, "a key of a profile", entry->name, near, err);
 }
 
 static int judge_name(
 	const struct qb_yaml_entry *entry, char ret[QB_PROFILE_NAME], struct qb_error *err)
 {
 	if (entry->kind != QB_YAML_SCALAR || !qb_profile_is_name(entry->items[0].text))
-		return reject(entry, "the name of one profile (letters, digits, _ and -)", err);
+		return qb_entry_reject(
+			entry, "the name of one profile (letters, digits, _ and -)", err);
 	qb_text_copy(ret, QB_PROFILE_NAME, entry->items[0].text);
 	return 0;
 }
@@ -87,7 +64,7 @@ static int judge_description(
 	for (const unsigned char *c = (const unsigned char *)entry->items[0].text; good && *c; c++)
 		good = *c >= ' ' && *c != 0x7f && !(c[0] == 0xc2 && c[1] < 0xa0);
 	if (!good)
-		return reject(entry, "one line of at most 255 bytes", err);
+		return qb_entry_reject(entry, "one line of at most 255 bytes", err);
 	qb_text_copy(ret, QB_PROFILE_DESCRIPTION, entry->items[0].text);
 	return 0;
 }
@@ -98,7 +75,7 @@ static int judge_setting(const struct qb_yaml_entry *entry, struct qb_layer *lay
 	int key = qb_key_find(entry->name), r;
 
 	if (!entry->section[0] && is_section(entry->key))
-		return reject(entry, "a section of keys", err);
+		return qb_entry_reject(entry, "a section of keys", err);
 	*at = entry->key_at;
 	if (key >= 0 && !entry->section[0] && strchr(entry->key, '.'))
 		return qb_error_set(err, EINVAL, "%s: expected a section (%.*s: {%s: ...})",
@@ -119,7 +96,7 @@ static int judge_entry(const struct qb_yaml_entry *entry, struct qb_layer *layer
 		return judge_setting(entry, layer, at, err);
 	if (strcmp(entry->key, "version") == 0) {
 		*version = true;
-		return judge_version(entry, err);
+		return qb_entry_version(entry, err);
 	}
 	if (strcmp(entry->key, "name") == 0)
 		return judge_name(entry, layer->name, err);
@@ -153,10 +130,7 @@ int qb_layer_read(const char *label, const void *bytes, size_t size, struct qb_l
 	if (r < 0)
 		return r;
 	if (!version)
-		return qb_error_set(err, EINVAL,
-			"%s:1:1: version: expected " VERSION " (the version of the format), found "
-			"nothing",
-			label);
+		return qb_entry_no_version(label, err);
 	*ret = layer;
 	return 0;
 }

@@ -15,6 +15,8 @@ struct qb_yaml {
 	yaml_parser_t parser;
 	bool inside;		   /* the top mapping has begun */
 	char section[QB_YAML_KEY]; /* the one we are in; "" at the top */
+	char series[QB_YAML_KEY];  /* the list it is of, as which one from 1; "": of none */
+	unsigned number;
 	struct qb_yaml_entry entry;
 	/* Every key so far, with its section: what a duplicate is a duplicate of. */
 	struct {
@@ -97,8 +99,7 @@ static const char *decoration(const yaml_event_t *event)
 	}
 	if (event->type == YAML_ALIAS_EVENT || anchor)
 		return "anchors and aliases (& and *) are not allowed: write the value out, or "
-		       "quote "
-		       "it if it is a text";
+		       "quote it if it is a text";
 	return tag ? "tags (!) are not allowed: write the value alone, or quote it if it is a text"
 		   : NULL;
 }
@@ -231,63 +232,59 @@ static int add_text(struct qb_yaml *yaml, struct qb_yaml_item *item, const yaml_
 	return 0;
 }
 
-static int read_list(struct qb_yaml *yaml, struct qb_error *err)
+/* The next section of a list of them begins. */
+static void enter_series(struct qb_yaml *yaml)
 {
-	for (;;) {
-		_cleanup_event_ yaml_event_t event = {0};
-		struct qb_yaml_item *item;
-		int r = take(yaml, &event, err);
-
-		if (r < 0)
-			return r;
-		if (event.type == YAML_SEQUENCE_END_EVENT)
-			return 0;
-		item = add_item(yaml, mark_of(event.start_mark), err);
-		if (!item)
-			return -EINVAL;
-		r = add_text(yaml, item, &event, err);
-		if (r < 0)
-			return r;
-	}
+	qb_text_format(
+		yaml->section, sizeof(yaml->section), "%s[%u]", yaml->series, ++yaml->number);
 }
 
-static int read_item_key(struct qb_yaml *yaml, const yaml_event_t *event, struct qb_error *err)
+static int read_item_key(struct qb_yaml *yaml, struct qb_yaml_item *item, const yaml_event_t *event,
+	struct qb_error *err)
 {
-	struct qb_yaml_entry *entry = &yaml->entry;
-	struct qb_yaml_item *item = add_item(yaml, mark_of(event->start_mark), err);
-
-	if (!item)
-		return -EINVAL;
 	if (!copy_key(event, item->key))
 		return fail(yaml, item->at, err, "expected a plain word as key");
-	for (size_t i = 0; i + 1 < entry->n; i++)
-		if (strcmp(entry->items[i].key, item->key) == 0)
+	for (const struct qb_yaml_item *i = yaml->entry.items; i < item; i++)
+		if (strcmp(i->key, item->key) == 0)
 			return fail(yaml, item->at, err, "the same key twice");
 	return 0;
 }
 
-static int read_map(struct qb_yaml *yaml, struct qb_error *err)
+/*
+ * The items of a list or a mapping, to its end. At the top the first of a list may be a mapping:
+ * then all are, and they are sections.
+ */
+static int read_items(struct qb_yaml *yaml, bool top, struct qb_error *err)
 {
-	for (;;) {
-		_cleanup_event_ yaml_event_t key = {0}, text = {0};
-		int r = take(yaml, &key, err);
+	const bool map = yaml->entry.kind == QB_YAML_MAP;
 
-		if (r < 0)
+	for (;;) {
+		_cleanup_event_ yaml_event_t event = {0}, text = {0};
+		struct qb_yaml_item *item;
+		int r = take(yaml, &event, err);
+
+		if (r < 0 || event.type == (map ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT))
 			return r;
-		if (key.type == YAML_MAPPING_END_EVENT)
+		if (top && yaml->entry.n == 0 && event.type == YAML_MAPPING_START_EVENT) {
+			yaml->entry.kind = QB_YAML_SERIES;
+			yaml->number = 0;
+			qb_text_copy(yaml->series, sizeof(yaml->series), yaml->entry.key);
+			enter_series(yaml);
 			return 0;
-		r = read_item_key(yaml, &key, err);
-		if (r >= 0)
+		}
+		item = add_item(yaml, mark_of(event.start_mark), err);
+		r = !item ? -EINVAL : map ? read_item_key(yaml, item, &event, err) : 0;
+		if (r >= 0 && map)
 			r = take(yaml, &text, err);
 		if (r >= 0)
-			r = add_text(yaml, &yaml->entry.items[yaml->entry.n - 1], &text, err);
+			r = add_text(yaml, item, map ? &text : &event, err);
 		if (r < 0)
 			return r;
 	}
 }
 
-/* The value of the entry. At the top a mapping is a section: `sections` says so. */
-static int read_value(struct qb_yaml *yaml, bool sections, struct qb_error *err)
+/* The value of the entry. At the top a mapping is a section. */
+static int read_value(struct qb_yaml *yaml, bool top, struct qb_error *err)
 {
 	_cleanup_event_ yaml_event_t event = {0};
 	struct qb_yaml_entry *entry = &yaml->entry;
@@ -299,11 +296,11 @@ static int read_value(struct qb_yaml *yaml, bool sections, struct qb_error *err)
 	entry->n = 0;
 	if (event.type == YAML_SEQUENCE_START_EVENT) {
 		entry->kind = QB_YAML_LIST;
-		return read_list(yaml, err);
+		return read_items(yaml, top, err);
 	}
-	if (event.type == YAML_MAPPING_START_EVENT && !sections) {
+	if (event.type == YAML_MAPPING_START_EVENT && !top) {
 		entry->kind = QB_YAML_MAP;
-		return read_map(yaml, err);
+		return read_items(yaml, false, err);
 	}
 	if (event.type == YAML_MAPPING_START_EVENT) {
 		entry->kind = QB_YAML_SECTION;
@@ -337,6 +334,23 @@ static int read_key(struct qb_yaml *yaml, const yaml_event_t *event, struct qb_e
 	return 0;
 }
 
+/* A section has ended; in a list of them the next one may begin. */
+static int leave_section(struct qb_yaml *yaml, struct qb_error *err)
+{
+	_cleanup_event_ yaml_event_t event = {0};
+	int r = yaml->series[0] ? take(yaml, &event, err) : 0;
+
+	yaml->section[0] = '\0';
+	if (event.type == YAML_MAPPING_START_EVENT)
+		enter_series(yaml);
+	else if (event.type == YAML_SEQUENCE_END_EVENT)
+		yaml->series[0] = '\0';
+	else if (r == 0 && yaml->series[0])
+		r = fail(
+			yaml, mark_of(event.start_mark), err, "expected a section, like the first");
+	return r;
+}
+
 int qb_yaml_next(struct qb_yaml *yaml, const struct qb_yaml_entry **ret, struct qb_error *err)
 {
 	for (;;) {
@@ -357,11 +371,12 @@ int qb_yaml_next(struct qb_yaml *yaml, const struct qb_yaml_entry **ret, struct 
 		}
 		if (event.type == YAML_MAPPING_END_EVENT && top)
 			return close_document(yaml, err);
-		if (event.type == YAML_MAPPING_END_EVENT) {
-			yaml->section[0] = '\0';
+		if (event.type == YAML_MAPPING_END_EVENT)
+			r = leave_section(yaml, err);
+		else
+			r = read_key(yaml, &event, err);
+		if (r >= 0 && event.type == YAML_MAPPING_END_EVENT)
 			continue;
-		}
-		r = read_key(yaml, &event, err);
 		if (r >= 0)
 			r = read_value(yaml, top, err);
 		if (r < 0)

@@ -3,9 +3,10 @@
  * The YAML that quietbench reads: much less than YAML.
  *
  * One document of at most QB_YAML_SIZE bytes of UTF-8: a mapping whose values are scalars, lists
- * of scalars, or sections; in a section, a value is a scalar, a list of scalars or a mapping of
- * scalars. Nothing deeper. No anchors, aliases or tags (so no bombs and no types), no key twice,
- * no NUL byte, plain words as keys. Scalars are texts here; what they mean is judged elsewhere.
+ * of scalars, sections, or lists of sections; in a section, a value is a scalar, a list of scalars
+ * or a mapping of scalars. Nothing deeper. No anchors, aliases or tags (so no bombs and no types),
+ * no key twice, no NUL byte, plain words as keys. Scalars are texts here; what they mean is judged
+ * elsewhere.
  *
  *	_cleanup_(qb_yaml_freep) struct qb_yaml *yaml = NULL;
  *	const struct qb_yaml_entry *entry;
@@ -25,7 +26,7 @@
 #define QB_YAML_KEY   64  /* longest key, with its NUL */
 #define QB_YAML_TEXT  512 /* longest scalar, with its NUL */
 #define QB_YAML_ITEMS 128 /* longest list */
-#define QB_YAML_KEYS  256 /* most keys in a document */
+#define QB_YAML_KEYS  512 /* most keys in a document */
 
 /* Where in the text: both from 1, columns in characters. */
 struct qb_yaml_mark {
@@ -34,6 +35,7 @@ struct qb_yaml_mark {
 
 enum qb_yaml_kind {
 	QB_YAML_SECTION, /* its entries follow; no items */
+	QB_YAML_SERIES,	 /* the entries of several sections follow, KEY[1], KEY[2], …; no items */
 	QB_YAML_SCALAR,	 /* items[0].text */
 	QB_YAML_LIST,
 	QB_YAML_MAP, /* items with keys */
