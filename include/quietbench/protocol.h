@@ -36,13 +36,15 @@
  *	RESTORE  by the owner of a lease, or root: it has ended; RESTORE and BYE follow
  *
  * The planner has the same transport on its fd 0: it reads one PLAN (with its memfds) and answers
- * PROFILE HOST PU… SELECTION STEP… and DONE, or ERROR. `quietbench plan`, `doctor`, `topology`
+ * PROFILE HOST PU… SELECTION STEP… and DONE, or ERROR; asked for the policy, POLICY and DONE.
+ * `quietbench plan`, `doctor`, `topology`
  * and `profile` speak to it directly.
  */
 #ifndef QUIETBENCH_PROTOCOL_H
 #define QUIETBENCH_PROTOCOL_H
 
 #include <quietbench/error.h>
+#include <quietbench/policy.h>
 #include <quietbench/profile.h>
 #include <quietbench/step.h>
 #include <quietbench/topology.h>
@@ -72,6 +74,7 @@ enum qb_message_type {
 	QB_MSG_LEFTOVER,
 	QB_MSG_DONE,
 	QB_MSG_ERROR,
+	QB_MSG_POLICY, /* an answer as well */
 };
 
 struct qb_message_head {
@@ -103,6 +106,7 @@ enum qb_request_mode {
 	QB_REQUEST_DOCTOR,   /* every lever asked for, whatever the profile says */
 	QB_REQUEST_TOPOLOGY, /* HOST, PU…, SELECTION */
 	QB_REQUEST_PROFILE,  /* PROFILE alone: is it valid, what does it amount to */
+	QB_REQUEST_POLICY,   /* POLICY alone: files[0] is the policy, and there is nothing else */
 };
 
 #define QB_REQUEST_SETS	    32
@@ -122,6 +126,8 @@ struct qb_request {
 	char require[QB_REQUEST_REQUIRES][QB_NAME_MAX];
 	char files[QB_REQUEST_FILES][QB_PROFILE_FILE]; /* labels of the memfds, in order */
 	struct qb_cpus allowed; /* the CPUs the caller may use; empty: all that are online */
+	/* What the policy refuses, whatever the profile says of cpus.isolation and cpus.smt. */
+	uint8_t without_isolation, without_offline;
 };
 
 struct qb_note {
@@ -142,6 +148,11 @@ struct qb_host {
 	char cpu_model[96];
 	char cpufreq_driver[32];   /* "" without cpufreq */
 	int64_t max_khz, base_khz; /* of the benchmark's policy; 0 when unknown */
+};
+
+struct qb_policy_message {
+	struct qb_message_head head;
+	struct qb_policy policy;
 };
 
 #define QB_PUS_PER_MESSAGE 256
@@ -172,7 +183,8 @@ struct qb_done {
 	uint8_t joined;	   /* HELLO: this is a session of somebody's at the door;
 			       RESTORE of a shared run: others go on, so the host stays as it is */
 	uint8_t shared;	   /* HELLO: the session is that of shared runs */
-	uint8_t over;	   /* RESTORE of a joined run: what it had joined has ended before it */
+	uint8_t over;	   /* RESTORE: the host was restored before: what it had joined has
+			       ended, or the policy's time for a run is over */
 	uint32_t conflicts, failures;
 };
 
@@ -189,7 +201,8 @@ struct qb_error_message {
 };
 
 _Static_assert(sizeof(struct qb_profile_message) <= QB_MESSAGE_MAX &&
-		       sizeof(struct qb_request) <= QB_MESSAGE_MAX,
+		       sizeof(struct qb_request) <= QB_MESSAGE_MAX &&
+		       sizeof(struct qb_policy_message) <= QB_MESSAGE_MAX,
 	"every message fits a packet");
 
 /* One received packet. fds are CLOEXEC and owned by the receiver (qb_message_close). */
@@ -205,6 +218,7 @@ struct qb_message {
 		struct qb_request request;
 		struct qb_note note;
 		struct qb_profile_message profile;
+		struct qb_policy_message policy;
 		struct qb_host host;
 		struct qb_pus pus;
 		struct qb_selection_message selection;

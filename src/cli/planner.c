@@ -81,6 +81,7 @@ int qb_answer_take(struct qb_answer *answer, const struct qb_message *message, b
 	case QB_MSG_ERROR:
 		return qb_error_set(err, message->error.code > 0 ? message->error.code : EIO, "%s",
 			message->error.text);
+	case QB_MSG_POLICY: answer->policy = message->policy.policy; return 0;
 	case QB_MSG_HELLO:
 	case QB_MSG_PLAN:
 	case QB_MSG_APPLY:

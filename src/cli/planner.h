@@ -19,6 +19,7 @@
 
 struct qb_answer {
 	struct qb_profile profile;
+	struct qb_policy policy;
 	struct qb_host host;
 	struct qb_pu *pus; /* owned */
 	size_t n_pus;

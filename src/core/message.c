@@ -26,6 +26,7 @@ static const size_t sizes[] = {
 	[QB_MSG_LEFTOVER] = sizeof(struct qb_leftover),
 	[QB_MSG_DONE] = sizeof(struct qb_done),
 	[QB_MSG_ERROR] = sizeof(struct qb_error_message),
+	[QB_MSG_POLICY] = sizeof(struct qb_policy_message),
 };
 
 int qb_message_send(int fd, enum qb_message_type type, void *message, size_t size, const int *fds,
@@ -195,7 +196,20 @@ static void end_request(struct qb_request *request)
 static bool fits(const struct qb_request *request)
 {
 	return request->n_set <= QB_REQUEST_SETS && request->n_require <= QB_REQUEST_REQUIRES &&
-	       request->n_files <= QB_REQUEST_FILES && request->mode <= QB_REQUEST_PROFILE;
+	       request->n_files <= QB_REQUEST_FILES && request->mode <= QB_REQUEST_POLICY;
+}
+
+static int check_policy(struct qb_policy *policy, struct qb_error *err)
+{
+	if (policy->n > QB_POLICY_RULES)
+		return qb_error_set(err, EBADMSG, "a policy of %u rules", policy->n);
+	for (unsigned i = 0; i < policy->n; i++) {
+		END(policy->rules[i].name);
+		if (policy->rules[i].n_who > QB_POLICY_WHO)
+			return qb_error_set(
+				err, EBADMSG, "a rule for %u names", policy->rules[i].n_who);
+	}
+	return 0;
 }
 
 /* Head, size and strings of what arrived. */
@@ -210,7 +224,7 @@ static int check(struct qb_message *message, struct qb_error *err)
 			"the peer speaks protocol %u, this program %u: install the three programs "
 			"of one version",
 			message->head.version, QB_PROTOCOL_VERSION);
-	if (type < QB_MSG_HELLO || type > QB_MSG_ERROR ||
+	if (type < QB_MSG_HELLO || type > QB_MSG_POLICY ||
 		(sizes[type] && message->size != sizes[type]))
 		return qb_error_set(
 			err, EBADMSG, "a message of type %u with %zu bytes", type, message->size);
@@ -238,6 +252,7 @@ static int check(struct qb_message *message, struct qb_error *err)
 		break;
 	case QB_MSG_LEFTOVER: END(message->leftover.comm); break;
 	case QB_MSG_ERROR: END(message->error.text); break;
+	case QB_MSG_POLICY: return check_policy(&message->policy.policy, err);
 	case QB_MSG_APPLY:
 	case QB_MSG_RUN:
 	case QB_MSG_PLACE:

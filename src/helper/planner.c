@@ -4,6 +4,7 @@
 #include "sandbox.h"
 #include <base/macros.h>
 #include <base/text.h>
+#include <core/policy.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -134,6 +135,7 @@ static int take(struct qb_helper *helper, struct qb_message *message, struct qb_
 	case QB_MSG_PROFILE: ret->profile = message->profile.profile; break;
 	case QB_MSG_SELECTION: ret->selection = message->selection.selection; break;
 	case QB_MSG_HOST: break;
+	case QB_MSG_POLICY: ret->policy = message->policy.policy; return 1;
 	case QB_MSG_STEP: return take_steps(message, &ret->steps, err);
 	case QB_MSG_DONE: return 0;
 	case QB_MSG_ERROR:
@@ -202,26 +204,53 @@ static int judge_selection(const struct qb_selection *s, struct qb_error *err)
 	return 0;
 }
 
-int qb_planner_ask(struct qb_helper *helper, struct qb_message *request, struct qb_planned *ret,
+/* One execution of the planner. */
+static int ask(struct qb_helper *helper, struct qb_message *request, struct qb_planned *planned,
 	struct qb_error *err)
 {
-	struct qb_planned planned = {0};
 	int socket = -1, status, r;
 	pid_t pid = start(&socket, err);
 
 	if (pid < 0)
 		return pid;
-	r = converse(helper, socket, request, &planned, err);
+	r = converse(helper, socket, request, planned, err);
 	close(socket);
 	kill(pid, SIGKILL); /* it has said what it had to say, or too little */
 	waitpid(pid, &status, 0);
 	if (r == -EPROTO && WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
 		qb_error_wrap(err, "the planner died of signal %d", WTERMSIG(status));
+	return r;
+}
+
+int qb_planner_ask(struct qb_helper *helper, struct qb_message *request, struct qb_planned *ret,
+	struct qb_error *err)
+{
+	struct qb_planned planned = {0};
+	int r = ask(helper, request, &planned, err);
+
 	if (r == 0)
 		r = judge_selection(&planned.selection, err);
 	if (r < 0)
 		qb_steps_free(&planned.steps);
 	else
 		*ret = planned;
+	return r;
+}
+
+int qb_planner_ask_policy(
+	struct qb_helper *helper, int file, struct qb_policy *ret, struct qb_error *err)
+{
+	static struct qb_message request;
+	struct qb_planned planned = {0};
+	int r;
+
+	qb_policy_ask(&request.request);
+	request.fds[0] = file;
+	request.n_fds = 1;
+	r = ask(helper, &request, &planned, err);
+	qb_message_close(&request);
+	qb_steps_free(&planned.steps);
+	if (r == 0)
+		*ret = planned.policy;
 	return r;
 }

@@ -9,7 +9,8 @@
 struct qb_planned {
 	struct qb_profile profile;
 	struct qb_selection selection;
-	struct qb_steps steps; /* judged; their `before`s are not the planner's to say */
+	struct qb_policy policy; /* asked for alone */
+	struct qb_steps steps;	 /* judged; their `before`s are not the planner's to say */
 };
 
 /*
@@ -19,5 +20,9 @@ struct qb_planned {
  */
 int qb_planner_ask(struct qb_helper *helper, struct qb_message *request, struct qb_planned *ret,
 	struct qb_error *err);
+
+/* Turns the policy's file (a sealed memfd, which is closed) into its table. */
+int qb_planner_ask_policy(
+	struct qb_helper *helper, int file, struct qb_policy *ret, struct qb_error *err);
 
 #endif

@@ -93,6 +93,18 @@ int qb_caller_cpus_set(pid_t pid, const char *ours, struct qb_cpus *ret, struct 
 	return 0;
 }
 
+int qb_caller_online(struct qb_cpus *ret, struct qb_error *err)
+{
+	static const char path[] = "/sys/devices/system/cpu/online";
+	char text[QB_CPUS_TEXT];
+
+	if (qb_file_read(path, text, sizeof(text), err) < 0)
+		return -err->code;
+	return qb_cpus_parse_list(text, ret) < 0
+		       ? qb_error_set(err, EBADMSG, "%s is no CPU list", path)
+		       : 0;
+}
+
 int qb_caller_leave(struct qb_error *err)
 {
 	struct qb_cgroups cgroups;

@@ -83,6 +83,15 @@ int qb_isolation_adopt(struct qb_steps *steps, struct qb_error *err);
  */
 int qb_isolation_settle(struct qb_steps *steps, struct qb_error *err);
 
+/* Is this step no more than a group for the benchmark to be found by? */
+bool qb_isolation_is_group(const struct qb_step *step);
+/*
+ * Does a planned step keep to the CPUs that the selection tells of? `taken` are those that others
+ * lose by it; a thread's step is never the planner's.
+ */
+bool qb_isolation_keeps_to(const struct qb_step *step, const struct qb_selection *selection,
+	const struct qb_cpus *taken);
+
 /* Where the benchmark comes from: fills pid, start and origin. Changes nothing. */
 int qb_isolation_origin(pid_t pid, struct qb_journal_bench *ret, struct qb_error *err);
 /*

@@ -199,3 +199,12 @@ int qb_lever_plan(struct qb_steps *steps, unsigned lever, struct qb_unit unit, c
 		step->status = QB_STATUS_UNCHANGED;
 	return 1;
 }
+
+enum qb_risk qb_lever_risk(unsigned lever, const char *wanted)
+{
+	if (lever == QB_LEVER_PROCESS_NICE && *wanted == '-')
+		return QB_RISK_DISRUPTIVE;
+	if (lever == QB_LEVER_PROCESS_POLICY && qb_text_has_word("fifo rr", wanted))
+		return QB_RISK_DISRUPTIVE;
+	return qb_levers[lever].risk;
+}

@@ -29,6 +29,11 @@ int qb_answer_profile(const struct qb_profile *profile, struct qb_error *err)
 	return send_it(QB_MSG_PROFILE, &message, sizeof(message), err);
 }
 
+int qb_answer_policy(struct qb_policy_message *policy, struct qb_error *err)
+{
+	return send_it(QB_MSG_POLICY, policy, sizeof(*policy), err);
+}
+
 /* The clock of the benchmark's first CPU; 0 where the host does not tell. */
 static int64_t khz_of(unsigned cpu, const char *file)
 {

@@ -12,8 +12,10 @@
 #include <base/macros.h>
 #include <base/text.h>
 #include <core/plan.h>
+#include <core/policy.h>
 #include <core/profile.h>
 #include <core/select.h>
+#include <core/yaml.h>
 #include <errno.h>
 #include <host/topology.h>
 #include <limits.h>
@@ -124,11 +126,18 @@ static int look(struct work *w, struct qb_error *err)
 	return 0;
 }
 
+static void leave_out(struct qb_setting *setting, const char *word)
+{
+	*setting = (struct qb_setting){.kind = QB_SETTING_WORD};
+	qb_text_copy(setting->text, sizeof(setting->text), word);
+}
+
 static int plan(struct work *w, struct qb_error *err)
 {
 	const struct qb_request *request = &w->message.request;
+	struct qb_profile profile;
 	const struct qb_wish wish = {
-		.profile = &w->profile, .topology = &w->topology, .selection = &w->selection};
+		.profile = &profile, .topology = &w->topology, .selection = &w->selection};
 	int r;
 
 	if (request->mode == QB_REQUEST_DOCTOR) {
@@ -136,11 +145,30 @@ static int plan(struct work *w, struct qb_error *err)
 		if (r < 0)
 			return r;
 	}
-	r = qb_select(&w->topology, &w->profile, &request->allowed, &w->selection, err);
+	/* The answer has the profile as it is: what is left out here the policy's judge refuses. */
+	profile = w->profile;
+	if (request->without_isolation)
+		leave_out(&profile.set[QB_KEY_CPUS_ISOLATION], "none");
+	if (request->without_offline && qb_setting_is(&profile.set[QB_KEY_CPUS_SMT], "offline"))
+		leave_out(&profile.set[QB_KEY_CPUS_SMT], "idle");
+	r = qb_select(&w->topology, &profile, &request->allowed, &w->selection, err);
 	if (r < 0)
 		return r;
 	/* The picture says how the CPUs will be kept free, so it takes a plan as well. */
 	return qb_plan_make(&wish, &w->steps, err);
+}
+
+/* The policy: a file that the helper opened, and nothing of anybody else's. */
+static int answer_policy(const struct work *w, struct qb_error *err)
+{
+	const char *label = w->message.request.files[0];
+	struct qb_policy_message answer = {0};
+	char bytes[QB_YAML_SIZE + 1];
+	ssize_t n = w->message.n_fds == 1 ? pread(w->message.fds[0], bytes, sizeof(bytes), 0) : -1;
+	int r = n < 0 ? qb_error_set(err, EPROTO, "expected a policy")
+		      : qb_policy_read(label, bytes, (size_t)n, &answer.policy, err);
+
+	return r < 0 ? r : qb_answer_policy(&answer, err);
 }
 
 static int work(struct work *w, struct qb_error *err)
@@ -151,6 +179,8 @@ static int work(struct work *w, struct qb_error *err)
 	if (w->message.head.type != QB_MSG_PLAN ||
 		w->message.n_fds != (unsigned)request->n_files + (request->chroot != 0))
 		return qb_error_set(err, EPROTO, "expected a request with its files");
+	if (request->mode == QB_REQUEST_POLICY)
+		return answer_policy(w, err);
 	if (request->mode == QB_REQUEST_PROFILE) {
 		r = load_profile(w, false, &w->profile, err);
 		return r < 0 ? r : qb_answer_profile(&w->profile, err);
