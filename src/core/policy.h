@@ -36,6 +36,9 @@ int qb_policy_wish(const struct qb_policy_rule *rule, const struct qb_cpus *onli
 int qb_policy_judge(const struct qb_policy_rule *rule, const struct qb_cpus *online,
 	const struct qb_profile *profile, const struct qb_selection *selection,
 	struct qb_steps *steps, struct qb_error *err);
+/* The CPUs alone: the benchmark's, and those that others lose by it. */
+int qb_policy_judge_cpus(const struct qb_policy_rule *rule, const struct qb_cpus *online,
+	const struct qb_cpus *bench, const struct qb_cpus *taken, struct qb_error *err);
 /* May he bring profiles of his own? -EPERM when not; a run that joins is asked nothing else. */
 int qb_policy_judge_profiles(
 	const struct qb_policy_rule *rule, unsigned n_files, struct qb_error *err);

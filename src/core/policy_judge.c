@@ -101,8 +101,8 @@ static struct qb_cpus taken_by(const struct qb_selection *selection, const struc
 	return taken;
 }
 
-static int judge_cpus(const struct qb_policy_rule *rule, const struct qb_cpus *online,
-	const struct qb_selection *selection, const struct qb_cpus *taken, struct qb_error *err)
+int qb_policy_judge_cpus(const struct qb_policy_rule *rule, const struct qb_cpus *online,
+	const struct qb_cpus *bench, const struct qb_cpus *taken, struct qb_error *err)
 {
 	unsigned n = qb_cpus_count(online), max = qb_policy_max(rule, n);
 	char name[NAME_TEXT], list[128] = "many", allowed[128] = "many";
@@ -115,8 +115,8 @@ static int judge_cpus(const struct qb_policy_rule *rule, const struct qb_cpus *o
 			"policy: %s lets %u of %u CPUs be taken away from others, not %u (%s): "
 			"choose fewer (-n, -c), or -s cpus.isolation=none",
 			name, max, n, qb_cpus_count(taken), list);
-	if (!qb_cpus_empty(&rule->cpus) && (!qb_cpus_subset(taken, &rule->cpus) ||
-						   !qb_cpus_subset(&selection->bench, &rule->cpus)))
+	if (!qb_cpus_empty(&rule->cpus) &&
+		(!qb_cpus_subset(taken, &rule->cpus) || !qb_cpus_subset(bench, &rule->cpus)))
 		return qb_error_set(err, EPERM,
 			"policy: %s leaves the CPUs %s, and this takes %s with their siblings",
 			name, allowed, list);
@@ -174,7 +174,7 @@ int qb_policy_judge(const struct qb_policy_rule *rule, const struct qb_cpus *onl
 	const struct qb_cpus taken = taken_by(selection, online);
 	bool sound = (permits_isolation(rule) || selection->isolation == QB_ISOLATION_NONE) &&
 		     (permits_offline(rule) || qb_cpus_empty(&selection->offline));
-	int r = judge_cpus(rule, online, selection, &taken, err);
+	int r = qb_policy_judge_cpus(rule, online, &selection->bench, &taken, err);
 
 	for (size_t i = 0; i < steps->n; i++)
 		sound &= !is_live(&steps->v[i]) ||

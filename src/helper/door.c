@@ -79,7 +79,7 @@ static void renew(struct qb_monitor *m, const struct qb_helper *guest)
 	struct qb_done done = {.of = QB_MSG_HELLO, .joined = 1};
 	struct qb_lease lease;
 	struct qb_error err = {0};
-	int r = qb_lease_make(&lease, &m->message.hello, &guest->peer, &err);
+	int r = qb_lease_make(&lease, &m->message.hello, &guest->peer, &m->limits, &err);
 
 	if (r == 0) {
 		qb_lease_close(&m->lease);

@@ -99,7 +99,8 @@ static void restore_after(struct qb_monitor *host, const struct qb_guest *last, 
 	}
 	host->state = asked ? QB_STATE_RESTORE : QB_STATE_END;
 	if (asked) /* who does not hear it is seen to be gone */
-		qb_recover_report(last->session, &host->session.steps, &host->summary, false);
+		qb_recover_report(
+			last->session, &host->session.steps, &host->summary, false, false);
 	*host->helper->pending = 0;
 }
 

@@ -3,6 +3,7 @@
 #include "lease.h"
 #include <base/macros.h>
 #include <base/text.h>
+#include <core/policy.h>
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -35,20 +36,25 @@ static int watch_process(
 }
 
 int qb_lease_make(struct qb_lease *ret, const struct qb_hello *hello, const struct qb_peer *peer,
-	struct qb_error *err)
+	const struct qb_limits *limits, struct qb_error *err)
 {
 	struct qb_lease lease = QB_LEASE_NONE;
 	int r = 0;
 
-	if (hello->lease_ns > 0) {
+	if (hello->lease_ns > 0)
 		lease.ns = hello->lease_ns;
+	else if (hello->lease_while > 0)
+		r = watch_process(&lease, hello->lease_while, peer, err);
+	else
+		r = qb_error_set(err, EPROTO, "a lease of no duration");
+	if (r == 0 && limits->limited && !lease.ns)
+		lease.ns = limits->rule.lease_ns;
+	else if (r == 0 && limits->limited)
+		r = qb_policy_judge_lease(&limits->rule, lease.ns, err);
+	if (r == 0 && lease.ns) {
 		lease.timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC);
 		if (lease.timer < 0)
 			r = qb_error_errno(err, errno, "make the timer of the lease");
-	} else if (hello->lease_while > 0) {
-		r = watch_process(&lease, hello->lease_while, peer, err);
-	} else {
-		r = qb_error_set(err, EPROTO, "a lease of no duration");
 	}
 	if (r < 0)
 		qb_lease_close(&lease);
@@ -146,8 +152,8 @@ void qb_lease_describe(const struct qb_journal_owner *owner, char *buf, size_t s
 		qb_text_format(
 			buf, size, "the shared runs that user %u began at %s", owner->uid, since);
 	else if (!owner->lease)
-		qb_text_format(buf, size, "the run of user %u (process %d), since %s: %s",
-			owner->uid, owner->client, since, command);
+		qb_text_format(buf, size, "the run of user %u (process %d), since %s%s%s",
+			owner->uid, owner->client, since, command[0] ? ": " : "", command);
 	else if (owner->until_pid)
 		qb_text_format(buf, size, "the apply of user %u, since %s, while process %d lives",
 			owner->uid, since, owner->until_pid);

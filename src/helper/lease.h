@@ -16,6 +16,7 @@
 #define QB_HELPER_LEASE_H
 
 #include "peer.h"
+#include "policy.h"
 #include <quietbench/journal.h>
 #include <quietbench/protocol.h>
 
@@ -28,9 +29,12 @@ struct qb_lease {
 };
 #define QB_LEASE_NONE ((struct qb_lease){.timer = -1, .pidfd = -1})
 
-/* What HELLO asks for, judged. A process must be one that the peer could end himself. */
+/*
+ * What HELLO asks for, judged. A process must be one that the peer could end himself. With limits
+ * it lasts no longer than their rule says, whatever lives.
+ */
 int qb_lease_make(struct qb_lease *ret, const struct qb_hello *hello, const struct qb_peer *peer,
-	struct qb_error *err);
+	const struct qb_limits *limits, struct qb_error *err);
 /* From now on it counts. The summary says until when. */
 int qb_lease_start(const struct qb_lease *lease, struct qb_journal_owner *owner,
 	const struct qb_steps *steps, struct qb_error *err);

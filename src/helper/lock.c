@@ -73,6 +73,11 @@ int qb_lock_try(int lock)
 	return flock(lock, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 }
 
+void qb_lock_leave(int lock)
+{
+	(void)flock(lock, LOCK_UN); /* nothing can go wrong with a lock that is ours */
+}
+
 static void ticket_path(unsigned number, char *buf, size_t size)
 {
 	qb_text_format(buf, size, QUEUE_DIR "/%u", number);
@@ -177,7 +182,8 @@ static int read_holder(struct qb_journal_owner *ret)
 }
 
 /* Whom we wait for. -EDEADLK: he waits for us to end. */
-static int name_holder(const struct qb_peer *peer, char *buf, size_t size, struct qb_error *err)
+static int name_holder(
+	const struct qb_lock_wait *wait, char *buf, size_t size, struct qb_error *err)
 {
 	struct qb_journal_owner holder;
 
@@ -185,8 +191,10 @@ static int name_holder(const struct qb_peer *peer, char *buf, size_t size, struc
 		qb_text_copy(buf, size, "another quietbench that is just starting or ending");
 		return 0;
 	}
+	if (!wait->names && holder.uid != wait->peer->uid)
+		holder.command[0] = '\0';
 	qb_lease_describe(&holder, buf, size);
-	if (!holder.lease && qb_task_descends(peer->pid, holder.client))
+	if (!holder.lease && qb_task_descends(wait->peer->pid, holder.client))
 		return qb_error_set(err, EDEADLK,
 			"this is inside what would have to end first: %s; a run inside it joins it",
 			buf);
@@ -256,7 +264,7 @@ int qb_lock_take(int lock, const struct qb_lock_wait *wait, struct qb_error *err
 		if (r >= 0)
 			return r;
 	}
-	r = name_holder(wait->peer, holder, sizeof(holder), err);
+	r = name_holder(wait, holder, sizeof(holder), err);
 	if (r < 0)
 		return r;
 	if (wait->ns == 0)

@@ -23,12 +23,15 @@ struct qb_lock_wait {
 	int64_t ns;		    /* 0: not to wait (-EWOULDBLOCK); -1: for ever */
 	const struct qb_peer *peer; /* whose death ends the wait (-ECANCELED) */
 	void (*told)(void *data, const char *holder); /* called once: whom we wait for */
+	bool names;				      /* what another user runs may be told */
 	/* Shared runs: may it go on beside this holder? NULL: it wants the lock itself. */
 	bool (*admitted)(void *data, const struct qb_journal_owner *holder);
 	void *data;
 };
 /* Waits for its turn. 0: the lock is ours; 1: it is not, but `admitted`. */
 int qb_lock_take(int lock, const struct qb_lock_wait *wait, struct qb_error *err);
+/* Leaves it, before this process ends. */
+void qb_lock_leave(int lock);
 /* Is it free, or ours? Never waits. */
 int qb_lock_try(int lock);
 

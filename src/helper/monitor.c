@@ -6,7 +6,8 @@
  *     only through steps that are in the journal.
  *  2. It accepts a request only in the states the table permits; anything else ends the session.
  *  3. It takes (lever, unit, value) triples, numbers and names; never a path.
- *  4. It judges every value by the lever's own specification, also the planner's.
+ *  4. It judges every value by the lever's own specification, also the planner's, and what is
+ *     done for anybody but root by the policy.
  *  5. `before` is what it has read itself.
  *  6. It places only a child of the client's with the client's uid, known by the kernel's word.
  *  7. Whenever a session ends - request, end of file, the client's death, SIGTERM, an error - the
@@ -18,6 +19,7 @@
  * 10. Shared runs get CPUs that no other of them has, and the host is restored with the last one.
  */
 #include "monitor.h"
+#include "lock.h"
 #include "monitor_internal.h"
 #include "place.h"
 #include "recover.h"
@@ -135,6 +137,31 @@ static void take_signal(struct qb_monitor *m)
 		terminated(m);
 }
 
+/*
+ * The policy's time for a run is over: as with SIGTERM the host is restored and the benchmark goes
+ * on, but the lock is left as well. Nothing of this session touches the host any more.
+ */
+static void overdue(struct qb_monitor *m)
+{
+	struct qb_error why = {0}, err = {0};
+
+	qb_limits_explain(&m->limits, &why);
+	qb_limits_stop(&m->limits);
+	if (m->state == QB_STATE_LEASE) { /* of shared runs: their own sessions tell them */
+		qb_door_expire(m, NULL);
+		return;
+	}
+	if (m->state != QB_STATE_RUN || qb_monitor_restore(m, false, &err) < 0) {
+		qb_monitor_end(m, err.code ? &err : &why);
+		return;
+	}
+	m->over = true;
+	m->state = QB_STATE_RESTORE;
+	qb_lock_leave(m->helper->lock);
+	qb_message_send_note(
+		m->helper->session, "%s: the host is restored, the command goes on", why.text);
+}
+
 static void place(struct qb_monitor *m)
 {
 	const bool confined = m->host && m->host->share;
@@ -157,6 +184,7 @@ void qb_monitor_loop(struct qb_monitor *m)
 			{.fd = leased ? m->lease.timer : -1, .events = POLLIN},
 			{.fd = leased ? m->lease.pidfd : -1, .events = POLLIN},
 			{.fd = m->door, .events = POLLIN},
+			{.fd = m->limits.timer, .events = POLLIN},
 		};
 		struct qb_error err = {0};
 
@@ -175,6 +203,8 @@ void qb_monitor_loop(struct qb_monitor *m)
 				m, &(struct qb_error){.code = EPIPE, .text = "the client is gone"});
 		else if (fds[1].revents)
 			take_signal(m);
+		else if (fds[7].revents)
+			overdue(m);
 		else if (fds[4].revents || fds[5].revents)
 			qb_door_expire(m, NULL);
 		else if (fds[6].revents)

@@ -7,6 +7,7 @@
 #include "guests.h"
 #include "join.h"
 #include "lease.h"
+#include "policy.h"
 #include "session.h"
 
 enum qb_state {
@@ -29,10 +30,12 @@ struct qb_monitor {
 	struct qb_wanted wanted;
 	struct qb_planned planned;
 	struct qb_conditioning session;
+	struct qb_limits limits;
 	struct qb_lease lease;
 	struct qb_undo_summary summary;
 	bool restored;			       /* summary tells of this session */
 	bool early;			       /* restored before the client asked (SIGTERM) */
+	bool over;			       /* the same: the policy's time for a run is over */
 	int place;			       /* our end of the throw-away socket, or -1 */
 	int door;			       /* -1: nobody can join yet */
 	struct qb_guest guests[QB_GUESTS_MAX]; /* by seat */
@@ -45,8 +48,11 @@ struct qb_monitor {
 };
 /* A place for no session yet. */
 #define QB_MONITOR_NONE                                                                            \
-	((struct qb_monitor){                                                                      \
-		.session.journal.fd = -1, .lease = QB_LEASE_NONE, .place = -1, .door = -1})
+	((struct qb_monitor){.session.journal.fd = -1,                                             \
+		.lease = QB_LEASE_NONE,                                                            \
+		.limits = QB_LIMITS_NONE,                                                          \
+		.place = -1,                                                                       \
+		.door = -1})
 
 /* APPLY: conditions the host, and opens the door. */
 int qb_monitor_condition(struct qb_monitor *m, struct qb_error *err);

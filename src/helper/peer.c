@@ -55,6 +55,28 @@ int qb_peer_identify(int session, const char *sudo_uid, struct qb_peer *ret, str
 	return 0;
 }
 
+int qb_peer_groups(int session, gid_t **ret, size_t *ret_n, struct qb_error *err)
+{
+	_cleanup_free_ gid_t *groups = NULL;
+	struct ucred cred;
+	socklen_t cred_size = sizeof(cred), size = 0;
+	int r = getsockopt(session, SOL_SOCKET, SO_PEERCRED, &cred, &cred_size);
+
+	/* The first question is how many there are. */
+	if (r == 0 && getsockopt(session, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) < 0 &&
+		errno != ERANGE)
+		r = -1;
+	groups = malloc(sizeof(*groups) + size);
+	if (!groups || r < 0 ||
+		(size && getsockopt(session, SOL_SOCKET, SO_PEERGROUPS, groups + 1, &size) < 0))
+		return qb_error_errno(err, errno, "ask for the client's groups");
+	groups[0] = cred.gid;
+	*ret = groups;
+	*ret_n = 1 + size / sizeof(*groups);
+	groups = NULL;
+	return 0;
+}
+
 bool qb_peer_dead(const struct qb_peer *peer)
 {
 	struct pollfd p = {.fd = peer->pidfd, .events = POLLIN};

@@ -20,6 +20,11 @@ int qb_peer_look(int session, struct qb_peer *ret, struct qb_error *err);
  * root must be the one whom sudo let through: `sudo_uid` is SUDO_UID of the helper's environment, NULL when sudo did not start it.
  */
 int qb_peer_identify(int session, const char *sudo_uid, struct qb_peer *ret, struct qb_error *err);
+/*
+ * The groups that he had when he connected, his effective one first (SO_PEERCRED, SO_PEERGROUPS).
+ * *ret is malloc'd.
+ */
+int qb_peer_groups(int session, gid_t **ret, size_t *ret_n, struct qb_error *err);
 /* Has the client ended? */
 bool qb_peer_dead(const struct qb_peer *peer);
 /* 0 in the first PID namespace; -QB_NOT_FROM_HERE in a container, whose /run and lock are its own. */

@@ -17,11 +17,12 @@ void qb_recover_leftover(void *data, pid_t pid, const char *comm)
 }
 
 int qb_recover_report(int session, const struct qb_steps *steps,
-	const struct qb_undo_summary *summary, bool recovered)
+	const struct qb_undo_summary *summary, bool recovered, bool over)
 {
 	struct qb_done done = {.of = QB_MSG_RESTORE,
 		.complete = summary->failures == 0,
 		.recovered = recovered,
+		.over = over,
 		.conflicts = (uint32_t)summary->conflicts,
 		.failures = (uint32_t)summary->failures};
 	int r;
@@ -39,7 +40,7 @@ static int answer(struct qb_helper *helper, uint16_t request, const struct qb_st
 		.code = EIO, .text = "the helper's monitor died; the host has been restored"};
 
 	if (request == QB_MSG_RESTORE)
-		return qb_recover_report(helper->session, steps, summary, true);
+		return qb_recover_report(helper->session, steps, summary, true, false);
 	return qb_message_send_error(helper->session, &lost);
 }
 

@@ -10,7 +10,7 @@
 void qb_recover_leftover(void *data, pid_t pid, const char *comm);
 /* Sends the steps and the DONE that answers RESTORE. */
 int qb_recover_report(int session, const struct qb_steps *steps,
-	const struct qb_undo_summary *summary, bool recovered);
+	const struct qb_undo_summary *summary, bool recovered, bool over);
 
 /*
  * The guardian's: heals, then serves what is left of the session (the client's RESTORE is answered

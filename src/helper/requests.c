@@ -7,6 +7,7 @@
 #include "share.h"
 #include <base/macros.h>
 #include <base/text.h>
+#include <core/policy.h>
 #include <errno.h>
 #include <host/caller.h>
 #include <levers/services.h>
@@ -45,7 +46,7 @@ static int recover(struct qb_monitor *m, bool *ret_recovered, struct qb_error *e
 int qb_request_hello(struct qb_monitor *m, struct qb_error *err)
 {
 	struct qb_done done = {.of = QB_MSG_HELLO};
-	const struct qb_lock_wait wait = {.ns = m->message.hello.lock_wait_ns,
+	struct qb_lock_wait wait = {.ns = m->message.hello.lock_wait_ns,
 		.peer = &m->helper->peer,
 		.told = tell_waiting,
 		.admitted = m->message.hello.shared ? hand_over : NULL,
@@ -57,15 +58,18 @@ int qb_request_hello(struct qb_monitor *m, struct qb_error *err)
 	qb_text_printable(m->hello.command);
 	if (m->hello.shared && m->hello.purpose != QB_PURPOSE_RUN)
 		return qb_error_set(err, EPROTO, "only runs are shared");
-	r = m->hello.purpose == QB_PURPOSE_LEASE
-		    ? qb_lease_make(&m->lease, &m->hello, &m->helper->peer, err)
-		    : 0;
+	r = qb_limits_find(m->helper, &m->limits, err);
+	wait.names = !m->limits.limited || m->limits.rule.process_names;
+	if (r == 0 && m->hello.purpose == QB_PURPOSE_LEASE)
+		r = qb_lease_make(&m->lease, &m->hello, &m->helper->peer, &m->limits, err);
 	if (r == 0)
 		r = qb_lock_take(m->helper->lock, &wait, err);
 	if (r == 1) { /* the session is another monitor's now */
 		m->state = QB_STATE_END;
 		return 0;
 	}
+	if (r == 0)
+		r = qb_limits_start(&m->limits, err);
 	if (r == 0)
 		r = recover(m, &recovered, err);
 	if (r < 0)
@@ -94,14 +98,24 @@ static int plan_freely(struct qb_monitor *m, struct qb_error *err)
 	r = qb_caller_cpus(m->helper->peer.pid, &m->message.request.allowed, err);
 	if (r == 0)
 		r = qb_join_keep(&m->message, &m->wanted, err);
-	return r < 0 ? r : qb_planner_ask(m->helper, &m->message, &m->planned, err);
+	if (r == 0)
+		r = qb_limits_wish(&m->limits, &m->message.request, err);
+	if (r == 0)
+		r = qb_planner_ask(m->helper, &m->message, &m->planned, err);
+	return r < 0 ? r
+		     : qb_limits_judge(&m->limits, &m->planned.profile, &m->planned.selection,
+			       &m->planned.steps, err);
 }
 
 static int plan_within(struct qb_monitor *m, struct qb_error *err)
 {
 	const struct qb_selection *quiet = &m->host->planned.selection;
-	int r = qb_join_ask(&m->message, &m->host->wanted, &quiet->bench, err);
+	int r = qb_limits_find(m->helper, &m->limits, err);
 
+	if (r == 0 && m->limits.limited)
+		r = qb_policy_judge_profiles(&m->limits.rule, m->message.request.n_files, err);
+	if (r == 0)
+		r = qb_join_ask(&m->message, &m->host->wanted, &quiet->bench, err);
 	if (r == 0)
 		r = qb_planner_ask(m->helper, &m->message, &m->planned, err);
 	if (r == 0)
@@ -113,8 +127,10 @@ static int plan_within(struct qb_monitor *m, struct qb_error *err)
 /* The first of shared runs plans for all, and then, as all of them, for itself. */
 static int plan_shared(struct qb_monitor *m, struct qb_error *err)
 {
-	int r = m->host ? qb_join_keep(&m->message, &m->wanted, err) : qb_share_found(m, err);
+	int r = m->host ? qb_limits_find(m->helper, &m->limits, err) : 0;
 
+	if (r == 0)
+		r = m->host ? qb_join_keep(&m->message, &m->wanted, err) : qb_share_found(m, err);
 	return r < 0 ? r : qb_share_plan(m, err);
 }
 
@@ -214,6 +230,7 @@ int qb_request_lease(struct qb_monitor *m, struct qb_error *err)
 
 	if (r < 0)
 		return r;
+	qb_limits_stop(&m->limits);
 	qb_message_send_done(m->helper->session, QB_MSG_LEASE);
 	close(m->helper->session);
 	close(m->helper->peer.pidfd);
@@ -245,7 +262,8 @@ int qb_request_restore(struct qb_monitor *m, struct qb_error *err)
 	if (m->host)
 		return qb_message_send(
 			m->helper->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
-	return qb_recover_report(m->helper->session, &m->session.steps, &m->summary, m->early);
+	return qb_recover_report(
+		m->helper->session, &m->session.steps, &m->summary, m->early, m->over);
 }
 
 int qb_request_bye(struct qb_monitor *m, struct qb_error *err)

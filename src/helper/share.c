@@ -40,9 +40,9 @@ bool qb_share_hand_over(struct qb_monitor *m, const struct qb_journal_owner *hol
 	return r > 0 && answer.head.type == QB_MSG_DONE;
 }
 
-/* The same request for all CPUs that can be had. */
-static int ask_for_pool(
-	const struct qb_wanted *wanted, struct qb_message *ret, struct qb_error *err)
+/* The same request for so many CPUs: for all that can be had when it is 0. */
+static int ask_for_pool(const struct qb_wanted *wanted, unsigned count, struct qb_message *ret,
+	struct qb_error *err)
 {
 	static const char *const own[] = {"cpus.count=", "cpus.list="};
 	struct qb_request *request = &ret->request;
@@ -62,9 +62,43 @@ static int ask_for_pool(
 	if (n == QB_REQUEST_SETS)
 		return qb_error_set(
 			err, E2BIG, "--shared: at most %d settings", QB_REQUEST_SETS - 1);
-	qb_text_copy(request->set[n++], sizeof(request->set[0]), "cpus.count=max");
+	if (count)
+		qb_text_format(request->set[n++], sizeof(request->set[0]), "cpus.count=%u", count);
+	else
+		qb_text_copy(request->set[n++], sizeof(request->set[0]), "cpus.count=max");
 	request->n_set = (uint8_t)n;
 	return 0;
+}
+
+static int plan_pool(
+	struct qb_helper *nobody, struct qb_monitor *pool, unsigned count, struct qb_error *err)
+{
+	int r = ask_for_pool(&pool->wanted, count, &pool->message, err);
+
+	if (r == 0)
+		r = qb_limits_wish(&pool->limits, &pool->message.request, err);
+	if (r == 0)
+		r = qb_planner_ask(nobody, &pool->message, &pool->planned, err);
+	if (r < 0)
+		return r;
+	r = qb_limits_judge(&pool->limits, &pool->planned.profile, &pool->planned.selection,
+		&pool->planned.steps, err);
+	if (r < 0)
+		qb_steps_free(&pool->planned.steps);
+	return r;
+}
+
+/* All CPUs; or as many as the policy leaves, fewer where their siblings count, too. */
+static int size_pool(struct qb_helper *nobody, struct qb_monitor *pool, struct qb_error *err)
+{
+	struct qb_error why = {0};
+	int r = plan_pool(nobody, pool, 0, &why);
+
+	for (unsigned n = qb_limits_cpus(&pool->limits); r < 0 && n > 0; n /= 2) {
+		why = (struct qb_error){0};
+		r = plan_pool(nobody, pool, n, &why);
+	}
+	return r < 0 ? qb_error_set(err, why.code, "%s", why.text) : 0;
 }
 
 int qb_share_found(struct qb_monitor *m, struct qb_error *err)
@@ -78,11 +112,10 @@ int qb_share_found(struct qb_monitor *m, struct qb_error *err)
 	pool.signals = m->signals;
 	pool.hello = m->hello;
 	pool.wanted = m->wanted;
+	pool.limits = m->limits;
 	nobody.session = -1;
 	if (r == 0)
-		r = ask_for_pool(&m->wanted, &pool.message, err);
-	if (r == 0)
-		r = qb_planner_ask(&nobody, &pool.message, &pool.planned, err);
+		r = size_pool(&nobody, &pool, err);
 	if (r < 0)
 		return qb_error_wrap(err, "choose CPUs for all shared runs");
 	pool.session.steps = pool.planned.steps;
@@ -178,7 +211,11 @@ static int plan_once(struct qb_monitor *m, const struct qb_cpus *allowed, struct
 		return r;
 	m->message.request.allowed = quiet.bench;
 	qb_steps_free(&m->planned.steps);
-	r = qb_planner_ask(m->helper, &m->message, &m->planned, err);
+	r = qb_limits_wish(&m->limits, &m->message.request, err);
+	if (r == 0)
+		r = qb_planner_ask(m->helper, &m->message, &m->planned, err);
+	if (r == 0)
+		r = qb_limits_claim(&m->limits, &m->planned.selection.bench, err);
 	claimed = m->planned.selection.bench;
 	if (r == 0)
 		r = qb_join_fit(&m->planned, &quiet, err);
@@ -213,6 +250,7 @@ int qb_share_open(struct qb_monitor *m, struct qb_error *err)
 	int r;
 
 	first = *m;
+	first.limits.timer = -1; /* the lock is the session's of all */
 	*m = *m->host;
 	first.host = m;
 	helper = *m->helper;
