@@ -108,10 +108,11 @@ static bool is_later(const struct finding *finding)
 	return finding->lever >= 0 && qb_levers[finding->lever].where == QB_LEVER_LATER;
 }
 
-/* The row that is planned stands for its key, or else the one that says why not. */
+/* A row that is refused stands for its key, else one that is planned, else the one that says why not. */
 static struct finding find(const struct qb_steps *steps, enum qb_key key)
 {
 	struct finding finding = {.lever = -1, .available = true};
+	bool planned = false;
 
 	for (unsigned lever = 0; lever < QB_LEVER_COUNT && finding.lever < 0; lever++)
 		if (qb_levers[lever].key == key)
@@ -120,13 +121,14 @@ static struct finding find(const struct qb_steps *steps, enum qb_key key)
 		const struct qb_step *step = &steps->v[i];
 		if (qb_levers[step->lever].key != key)
 			continue;
+		if (step->status == QB_STATUS_REFUSED)
+			return (struct finding){.lever = step->lever, .reason = step->reason};
+		if (planned)
+			continue;
+		planned = step->status == QB_STATUS_PLANNED || step->status == QB_STATUS_UNCHANGED;
 		finding.lever = step->lever;
-		if (step->status == QB_STATUS_PLANNED || step->status == QB_STATUS_UNCHANGED)
-			return (struct finding){.lever = step->lever,
-				.available = true,
-				.reason = step->wanted ? NULL : step->reason};
-		finding.available = false;
-		finding.reason = step->reason;
+		finding.available = planned;
+		finding.reason = planned && step->wanted ? NULL : step->reason;
 	}
 	if (is_later(&finding)) {
 		finding.available = false;
@@ -154,7 +156,8 @@ static void put_levers(struct qb_json *json, const struct qb_steps *steps)
 	qb_json_end(json);
 }
 
-static int print_json(const struct qb_answer *answer, const struct privilege *privilege)
+static int print_json(const struct qb_answer *answer, const struct privilege *privilege,
+	const struct qb_allowed *allowed)
 {
 	_cleanup_(qb_json_freep) struct qb_json *json = qb_json_new();
 
@@ -171,6 +174,7 @@ static int print_json(const struct qb_answer *answer, const struct privilege *pr
 	} else {
 		qb_json_null(json, "privilege");
 	}
+	qb_allowed_json(allowed, json);
 	put_levers(json, &answer->steps);
 	return qb_query_print(json, EXIT_SUCCESS);
 }
@@ -240,19 +244,22 @@ int qb_cmd_doctor(struct qb_cli *cli)
 {
 	_cleanup_(qb_asked_free) struct qb_asked asked = QB_ASKED_NONE;
 	_cleanup_(qb_answer_free) struct qb_answer answer = {0};
+	static struct qb_allowed allowed;
 	bool here = !qb_option_given(&cli->options, ROOT);
 	struct privilege privilege = {0};
 	struct qb_error err = {0};
 
-	if (qb_query_ask(cli, QB_REQUEST_DOCTOR, &asked, &answer, &err) < 0)
+	if (qb_query_ask(cli, QB_REQUEST_DOCTOR, &asked, &answer, &allowed, &err) < 0)
 		return qb_query_fail(&err);
 	if (here && find_privilege(&privilege, &err) < 0)
 		return qb_query_fail(&err);
 	if (qb_option_given(&cli->options, JSON))
-		return print_json(&answer, here ? &privilege : NULL);
+		return print_json(&answer, here ? &privilege : NULL, &allowed);
 	print_host(&answer.host);
 	if (here)
 		print_privilege(&privilege);
+	if (allowed.limited)
+		qb_lines_wrap(stdout, "policy     ", "           ", allowed.text);
 	print_levers("available", &answer.steps, true);
 	print_levers("not available", &answer.steps, false);
 	print_later(&answer.steps);

@@ -60,7 +60,7 @@ static void put_step(struct qb_json *json, const struct qb_step *step)
 }
 
 static int print_json(const struct qb_request *request, const struct qb_answer *answer,
-	const struct required *required, int status)
+	const struct qb_allowed *allowed, const struct required *required, int status)
 {
 	_cleanup_(qb_json_freep) struct qb_json *json = qb_json_new();
 
@@ -70,6 +70,7 @@ static int print_json(const struct qb_request *request, const struct qb_answer *
 	qb_json_end(json);
 	qb_json_profile(json, "profile", &answer->profile, request);
 	qb_json_selection(json, "selection", &answer->selection);
+	qb_allowed_json(allowed, json);
 	qb_json_array(json, "steps");
 	for (size_t i = 0; i < answer->steps.n; i++)
 		put_step(json, &answer->steps.v[i]);
@@ -117,7 +118,7 @@ static const char *isolation_text(enum qb_isolation isolation)
 	return "unknown";
 }
 
-static void print_head(const struct qb_answer *answer)
+static void print_head(const struct qb_answer *answer, const struct qb_allowed *allowed)
 {
 	const struct qb_selection *chosen = &answer->selection;
 	char head[512];
@@ -130,9 +131,12 @@ static void print_head(const struct qb_answer *answer)
 	printf("  isolation: %s\n", isolation_text((enum qb_isolation)chosen->isolation));
 	if (answer->profile.file[0])
 		printf("  profile: %s\n", answer->profile.file);
+	if (allowed->limited)
+		qb_lines_wrap(stdout, "  policy: ", "    ", allowed->text);
 }
 
-static int print_text(const struct qb_answer *answer, struct qb_error *err)
+static int print_text(
+	const struct qb_answer *answer, const struct qb_allowed *allowed, struct qb_error *err)
 {
 	static const struct {
 		enum qb_status status;
@@ -144,7 +148,7 @@ static int print_text(const struct qb_answer *answer, struct qb_error *err)
 	};
 	const struct qb_steps *steps = &answer->steps;
 
-	print_head(answer);
+	print_head(answer, allowed);
 	qb_query_section(
 		qb_lines_any(steps, QB_STATUS_PLANNED) ? "would change" : "nothing would change");
 	if (qb_lines_changes(stdout, steps, QB_STATUS_PLANNED, err) < 0)
@@ -179,16 +183,17 @@ int qb_cmd_plan(struct qb_cli *cli)
 {
 	_cleanup_(qb_asked_free) struct qb_asked asked = QB_ASKED_NONE;
 	_cleanup_(qb_answer_free) struct qb_answer answer = {0};
+	static struct qb_allowed allowed;
 	struct required required;
 	struct qb_error err = {0};
 
-	if (qb_query_ask(cli, QB_REQUEST_PLAN, &asked, &answer, &err) < 0)
+	if (qb_query_ask(cli, QB_REQUEST_PLAN, &asked, &answer, &allowed, &err) < 0)
 		return qb_query_fail(&err);
 	judge(&asked.request, &answer, &required);
 	int status = required.complete ? EXIT_SUCCESS : QB_EXIT_FAILURE;
 	if (qb_option_given(&cli->options, JSON))
-		return print_json(&asked.request, &answer, &required, status);
-	if (print_text(&answer, &err) < 0)
+		return print_json(&asked.request, &answer, &allowed, &required, status);
+	if (print_text(&answer, &allowed, &err) < 0)
 		return qb_query_fail(&err);
 	say_missing(&answer, &required);
 	return status;

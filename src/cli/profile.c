@@ -21,7 +21,7 @@ static int ask(const struct qb_cli *cli, const char *profile, struct qb_asked *a
 	struct qb_cli one = *cli;
 	if (profile)
 		one.options.value[QB_OPTION_PROFILE] = profile;
-	return qb_query_ask(&one, QB_REQUEST_PROFILE, asked, answer, err);
+	return qb_query_ask(&one, QB_REQUEST_PROFILE, asked, answer, NULL, err);
 }
 
 /* A profile as the list shows it: `text` is its description, or what is wrong with it. */

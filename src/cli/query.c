@@ -7,10 +7,18 @@
 #include <quietbench/lever.h>
 
 int qb_query_ask(const struct qb_cli *cli, enum qb_request_mode mode, struct qb_asked *asked,
-	struct qb_answer *answer, struct qb_error *err)
+	struct qb_answer *answer, struct qb_allowed *allowed, struct qb_error *err)
 {
 	int r = qb_request_build(&cli->options, mode, asked, err);
-	return r < 0 ? r : qb_planner_ask(asked, answer, err);
+	if (r == 0 && allowed) {
+		qb_allowed_find(!qb_option_given(&cli->options, ROOT), allowed);
+		qb_allowed_wish(allowed, &asked->request);
+	}
+	if (r == 0)
+		r = qb_planner_ask(asked, answer, err);
+	if (r == 0 && allowed)
+		r = qb_allowed_judge(allowed, answer, err);
+	return r;
 }
 
 int qb_query_fail(const struct qb_error *err)

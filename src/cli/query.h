@@ -11,11 +11,15 @@
 #include <cli/command.h>
 #include <cli/json.h>
 #include <cli/planner.h>
+#include <cli/policy.h>
 #include <cli/request.h>
 
-/* Asks the planner what the options say. A negative errno: err says why, for people. */
+/*
+ * Asks the planner what the options say, and `allowed` (may be NULL: it does not matter) what of it
+ * the policy leaves to the caller. A negative errno: err says why, for people.
+ */
 int qb_query_ask(const struct qb_cli *cli, enum qb_request_mode mode, struct qb_asked *asked,
-	struct qb_answer *answer, struct qb_error *err);
+	struct qb_answer *answer, struct qb_allowed *allowed, struct qb_error *err);
 
 /* Says the error; the exit status of a command that has no answer. */
 int qb_query_fail(const struct qb_error *err);

@@ -332,6 +332,9 @@ void qb_report_restored(const struct qb_answer *answer, const struct qb_session 
 			"the helper ended before the command did: %swhat was measured is worth "
 			"nothing",
 			done->complete ? "the host was restored meanwhile, and " : "");
+	if (done->over)
+		qb_say(QB_SAY_WARN, "the host was restored before the command ended: what was "
+				    "measured is worth nothing");
 	if (done->conflicts) {
 		name_steps(&answer->steps, QB_RESTORED_CONFLICT, names, sizeof(names));
 		qb_say(QB_SAY_WARN, "changed by somebody else meanwhile and left so: %s", names);

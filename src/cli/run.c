@@ -294,7 +294,7 @@ static int conclude(struct run *run)
 	restore(run);
 	if (run->applied && (run->answer.done.recovered || run->session.fd < 0))
 		reason = HELPER_ENDED;
-	else if (run->answer.joined && run->answer.done.over)
+	else if (run->applied && run->answer.done.over)
 		reason = LEASE_ENDED;
 	if (file && write_record(run, file, &result, &err) < 0) {
 		qb_say(QB_SAY_ERROR, "%s", err.text);

@@ -97,7 +97,7 @@ int qb_cmd_topology(struct qb_cli *cli)
 	_cleanup_(qb_answer_free) struct qb_answer answer = {0};
 	struct qb_error err = {0};
 
-	if (qb_query_ask(cli, QB_REQUEST_TOPOLOGY, &asked, &answer, &err) < 0)
+	if (qb_query_ask(cli, QB_REQUEST_TOPOLOGY, &asked, &answer, NULL, &err) < 0)
 		return qb_query_fail(&err);
 	return qb_option_given(&cli->options, JSON) ? print_json(&answer) : print_picture(&answer);
 }
