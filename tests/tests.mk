@@ -17,7 +17,7 @@ $(TESTS)/unit/%: $(BUILD)/obj/tests/unit/%.o $(filter-out %/main.o,$(call obj,$(
 unit: $(UNIT)
 
 # Small programs the tests use. They stand alone: libc only.
-TOOLS := $(TESTS)/with-host $(TESTS)/strike $(patsubst tests/lib/%.c,$(TESTS)/%,$(wildcard tests/lib/*.c))
+TOOLS := $(TESTS)/with-host $(TESTS)/strike $(TESTS)/sudo $(patsubst tests/lib/%.c,$(TESTS)/%,$(wildcard tests/lib/*.c))
 TOOL_CFLAGS := -std=c17 -O2 -g -D_GNU_SOURCE $(WARNINGS)
 $(TESTS)/with-host: tests/hosts/with-host.c tests/hosts/guard.c tests/hosts/guard.h
 	$(say) CC $@
@@ -27,6 +27,10 @@ $(TESTS)/strike: $(wildcard tests/crash/*.[ch])
 	$(say) CC $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(TOOL_CFLAGS) -o $@ $(filter %.c,$^)
+$(TESTS)/sudo: tests/vm/sudo.c
+	$(say) CC $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(TOOL_CFLAGS) -o $@ $<
 $(TESTS)/%: tests/lib/%.c
 	$(say) CC $@
 	$(Q)mkdir -p $(@D)

@@ -47,6 +47,18 @@ static int find_own(const struct qb_policy *policy, struct qb_allowed *ret, stru
 	return 0;
 }
 
+/* The helper would do nothing of it: people see why in the place of what the rule leaves. */
+static void refuse(struct qb_allowed *allowed, const struct qb_error *why)
+{
+	static const char policy[] = "policy: ";
+	const char *text = why->text;
+
+	qb_text_copy(allowed->refusal, sizeof(allowed->refusal), text);
+	if (strncmp(text, policy, strlen(policy)) == 0)
+		text += strlen(policy);
+	qb_text_copy(allowed->text, sizeof(allowed->text), text);
+}
+
 void qb_allowed_find(bool here, struct qb_allowed *ret)
 {
 	static struct qb_policy policy;
@@ -72,8 +84,8 @@ void qb_allowed_find(bool here, struct qb_allowed *ret)
 		qb_text_format(ret->text, sizeof(ret->text),
 			"%s is not yours to read, and the helper judges by it", QB_POLICY_PATH);
 	} else {
-		qb_text_format(ret->refusal, sizeof(ret->refusal), "policy: %s", err.text);
-		qb_text_format(ret->text, sizeof(ret->text), "only root is served: %s", err.text);
+		qb_error_wrap(&err, "policy: only root is served");
+		refuse(ret, &err);
 	}
 }
 
@@ -82,7 +94,7 @@ void qb_allowed_wish(struct qb_allowed *allowed, struct qb_request *request)
 	struct qb_error why = {0};
 
 	if (allowed->known && qb_policy_wish(&allowed->rule, &allowed->online, request, &why) < 0)
-		qb_text_copy(allowed->refusal, sizeof(allowed->refusal), why.text);
+		refuse(allowed, &why);
 }
 
 int qb_allowed_judge(struct qb_allowed *allowed, struct qb_answer *answer, struct qb_error *err)
@@ -95,7 +107,7 @@ int qb_allowed_judge(struct qb_allowed *allowed, struct qb_answer *answer, struc
 		r = qb_policy_judge(&allowed->rule, &allowed->online, &answer->profile,
 			&answer->selection, steps, &why);
 	if (r == -EPERM)
-		qb_text_copy(allowed->refusal, sizeof(allowed->refusal), why.text);
+		refuse(allowed, &why);
 	else if (r < 0)
 		return qb_error_set(err, why.code, "%s", why.text);
 	for (size_t i = 0; allowed->refusal[0] && i < steps->n; i++)

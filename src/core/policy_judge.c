@@ -85,8 +85,8 @@ int qb_policy_judge_lease(const struct qb_policy_rule *rule, int64_t lease_ns, s
 	qb_policy_name(rule, name, sizeof(name));
 	qb_quantity_format(QB_QUANTITY_DURATION, rule->lease_ns, limit, sizeof(limit));
 	qb_quantity_format(QB_QUANTITY_DURATION, lease_ns, wish, sizeof(wish));
-	return qb_error_set(err, EPERM, "policy: %s lets an apply last %s, not %s (--for %s)", name,
-		limit, wish, limit);
+	return qb_error_set(
+		err, EPERM, "policy: %s lets an apply last %s, not %s", name, limit, wish);
 }
 
 /* What a plan takes away from others: whatever is online and no longer theirs. */
