@@ -70,7 +70,8 @@ Q := @
 say = @printf '  %-7s %s\n'
 endif
 
-all: $(PROGRAMS) $(BUILD)/quietbench-levers.7
+MANUAL := $(BUILD)/quietbench-levers.7 $(BUILD)/quietbench-policy.5
+all: $(PROGRAMS) $(MANUAL)
 
 # Other flags build anew: `make && make install PREFIX=/usr` installs programs that look in /usr.
 ifneq ($(file <$(BUILD)/flags),$(CC) $(CFLAGS_ALL))
@@ -97,11 +98,11 @@ $(BUILD)/quietbench-planner: $(call obj,$(PLANNER_SRC) $(SANITIZED)) $(LIB)
 	$(say) LD $@
 	$(call link,$^,$(call pkg_libs,$(PKGS_PLANNER)) -lcpupower)
 
-# The manual's page of levers comes from the tables themselves.
+# The manual's pages of levers and of the policy come from the tables themselves.
 $(BUILD)/levers: $(call obj,contrib/man/levers.c) $(LIB)
 	$(say) LD $@
 	$(call link,$^,$(call pkg_libs,$(PKGS_PLANNER)) -lcpupower)
-$(BUILD)/quietbench-levers.7: contrib/man/quietbench-levers.7.in $(BUILD)/levers
+$(MANUAL): $(BUILD)/%: contrib/man/%.in $(BUILD)/levers
 	$(say) MAN $@
 	$(Q)$(BUILD)/levers <$< >$@
 
@@ -136,10 +137,13 @@ install: all
 	install -d $(DESTDIR)$(datadir)/profiles
 	install -m 0644 profiles/*.yaml $(DESTDIR)$(datadir)/profiles
 	install -D -m 0644 $(BUILD)/quietbench-levers.7 $(DESTDIR)$(mandir)/man7/quietbench-levers.7
+	install -D -m 0644 $(BUILD)/quietbench-policy.5 $(DESTDIR)$(mandir)/man5/quietbench-policy.5
+	install -D -m 0644 contrib/policy/policy.yaml $(DESTDIR)$(datadir)/policy.yaml
 	install -D -m 0644 contrib/schema/record.schema.json $(DESTDIR)$(datadir)/record.schema.json
 
 uninstall:
-	rm -f $(DESTDIR)$(bindir)/quietbench $(DESTDIR)$(mandir)/man7/quietbench-levers.7
+	rm -f $(DESTDIR)$(bindir)/quietbench $(DESTDIR)$(mandir)/man7/quietbench-levers.7 \
+		$(DESTDIR)$(mandir)/man5/quietbench-policy.5
 	rm -rf $(DESTDIR)$(libexecdir) $(DESTDIR)$(datadir)
 
 dist:

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The manual's page of levers, from the tables that the programs run on: copies stdin to stdout and
- * puts the levers where a line reads @LEVERS@. Makefile: $(BUILD)/quietbench-levers.7.
+ * The manual's pages of levers and of the policy, from the tables that the programs run on: copies
+ * stdin to stdout and puts the levers where a line reads @LEVERS@, the keys of a rule where one reads
+ * @RULE@. Makefile: $(MANUAL).
  */
 #include <base/macros.h>
 #include <core/describe.h>
 #include <quietbench/lever.h>
+#include <quietbench/policy.h>
 
 static const char *const risks[] = {
 	[QB_RISK_SAFE] = "S",
@@ -112,6 +114,24 @@ static void put_levers(void)
 	}
 }
 
+static void put_rule(void)
+{
+	for (int key = 0; key < QB_POLICY_KEY_COUNT; key++) {
+		const struct qb_policy_key_info *info = &qb_policy_keys[key];
+
+		printf(".TP\n.B ");
+		put(info->name);
+		printf("\n");
+		put(info->help);
+		printf(".\nValue: ");
+		put(info->expected);
+		printf("; ");
+		put(info->dflt[0] ? "default " : "must be written");
+		put(info->dflt);
+		printf(".\n");
+	}
+}
+
 int main(void)
 {
 	char line[1024];
@@ -119,6 +139,8 @@ int main(void)
 	while (fgets(line, sizeof(line), stdin))
 		if (strcmp(line, "@LEVERS@\n") == 0)
 			put_levers();
+		else if (strcmp(line, "@RULE@\n") == 0)
+			put_rule();
 		else
 			fputs(line, stdout);
 	return ferror(stdin) || fflush(stdout) != 0;

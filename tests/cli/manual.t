@@ -1,14 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The generated page of levers: well-formed, and every key that doctor reports is on it.
+# The generated pages: well-formed, and every lever that doctor reports, every key of a rule is there.
 . "$(dirname "$0")/lib.sh"
 page=$build/quietbench-levers.7
 
-is "mandoc has nothing to say" "$(mandoc -T lint -W warning "$page" 2>&1)" ""
+for name in levers.7 policy.5; do
+	is "mandoc has nothing to say of $name" "$(mandoc -T lint -W warning "$build/quietbench-$name" 2>&1)" ""
+done
 mandoc -T ascii "$page" | col -b >"$tmp/page"
 "$qb" doctor --json | jq -r '.levers[].lever' | sort -u >"$tmp/levers"
 ok "doctor reports levers" [ -s "$tmp/levers" ]
 while read -r lever; do
 	ok "$lever has a paragraph" grep -q "^  *$lever\$" "$tmp/page"
 done <"$tmp/levers"
+mandoc -T ascii "$build/quietbench-policy.5" | col -b >"$tmp/page"
+sed -n '/^#define QB_POLICY_KEYS/,/^$/s/.*X([A-Z_]*, "\([a-z_]*\)".*/\1/p' "$source/include/quietbench/policy.h" >"$tmp/keys"
+is "a rule has keys" "$(wc -l <"$tmp/keys")" 10
+while read -r key; do
+	ok "$key has a paragraph" grep -q "^  *$key\b" "$tmp/page"
+done <"$tmp/keys"
 finish

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
 #include <cmocka.h>
@@ -88,6 +89,27 @@ static void defaults_are_the_tables(void **state)
 	}
 	assert_parsed(text);
 	assert_memory_equal(&silent, &policy.rules[0], sizeof(silent));
+}
+
+/* The example that is installed ends with the rule that is built in. */
+static void the_shipped_example(void **state)
+{
+	struct qb_policy_rule rule;
+	char text[8192], *group;
+	ssize_t n = qb_file_read("contrib/policy/policy.yaml", text, sizeof(text), NULL);
+
+	(void)state;
+	assert_true(n > 0);
+	group = strstr(text, "group:quietbench"); /* which need not be here */
+	assert_non_null(group);
+	memcpy(group, "group:1234567890", strlen("group:1234567890"));
+	assert_parsed(text);
+	assert_int_equal(policy.n, 1);
+	rule = policy.rules[0];
+	rule.builtin = true;
+	rule.n_who = 0;
+	memset(rule.who, 0, sizeof(rule.who));
+	assert_memory_equal(&rule, &qb_policy_members, sizeof(rule));
 }
 
 static void nobody_is_named(void **state)
@@ -448,6 +470,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_whole_policy),
 		cmocka_unit_test(defaults_are_the_tables),
+		cmocka_unit_test(the_shipped_example),
 		cmocka_unit_test(nobody_is_named),
 		cmocka_unit_test(errors_name_the_place),
 		cmocka_unit_test(too_many_rules),
