@@ -27,6 +27,19 @@ start_odd
 before
 sudo_works
 
+# ---- what the policy leaves to a user without a file: half of the CPUs, siblings counted ----
+start member tester -p default
+begun member
+is "a member: the pool is half of the CPUs" "$(words "$(quietbench status --json | jq -r .session.cpus)" | wc -w)" 2
+end member
+quiet_again "a member"
+mkdir -p /etc/quietbench
+cat >/etc/quietbench/policy.yaml <<EOF
+version: 1
+rules:
+  - {name: all, who: [user:tester], classes: [S, D], cpus: {max: 100%}}
+EOF
+
 # ---- two, and a third inside of one of them ----
 start first tester -p default
 begun first
