@@ -109,7 +109,7 @@ static void terminated(struct qb_monitor *m)
 {
 	struct qb_error err = {0};
 
-	if (m->early)
+	if (m->early || m->over)
 		return; /* the host is restored; we stay to tell the client, or to see him die */
 	if (m->state == QB_STATE_LEASE) {
 		qb_door_expire(m, NULL);
@@ -157,6 +157,8 @@ static void overdue(struct qb_monitor *m)
 	}
 	m->over = true;
 	m->state = QB_STATE_RESTORE;
+	/* The run's group may soon be another's: should the client die, only what is its own ends. */
+	m->session.journal.bench.joined = true;
 	qb_lock_leave(m->helper->lock);
 	qb_message_send_note(
 		m->helper->session, "%s: the host is restored, the command goes on", why.text);

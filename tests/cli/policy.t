@@ -80,8 +80,14 @@ for i in \$(seq 100); do
 	sleep 0.1
 done
 say next $qb run --lock-wait 20s $alone -- true
-kill -KILL \$stopped \$(cat pid)
+bench=\$(cat pid)
+kill -KILL \$stopped
 wait \$stopped
+for i in \$(seq 100); do
+	kill -0 \$bench 2>/dev/null || break
+	sleep 0.1
+done
+say orphan kill -0 \$bench
 rule 'own_profiles: false' 'classes: []'
 say own $member $qb run -p ./mine.yaml -- touch $tmp/home/started
 say own-plan $member $qb plan -p ./mine.yaml
@@ -184,6 +190,7 @@ like "the lock's time: the report" "$(cat "$tmp/overdue")" 'the host was restore
 is "the lock's time: the record" "$(jq -c '[.runs[0].exit.code, .runs[0].reasons[0], .restore.complete]' "$tmp/home/overdue.json")" \
 	'[0,"the host was restored before the command ended",true]'
 tells next 0 '^quietbench: waiting for the run of user 4242'
+is "the lock's time: a client that dies takes its benchmark with it" "$(cat "$tmp/orphan.status")" 1
 tells own 125 "^quietbench: policy: no profiles of your own are read for $file"
 like "plan: an own profile" "$(oneline own-plan)" "policy: no profiles of your own are read for $file"
 tells shipped 0 '^quietbench: minimal'
