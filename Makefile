@@ -12,6 +12,8 @@ bindir     := $(PREFIX)/bin
 libexecdir := $(PREFIX)/libexec/quietbench
 mandir     := $(PREFIX)/share/man
 datadir    := $(PREFIX)/share/quietbench
+# Where systemd looks below any of its prefixes (/usr, /usr/local).
+systemddir := $(PREFIX)/lib
 
 # ---- what is linked where: the helper gets neither a parser nor a topology library ----
 PKGS_HELPER  := libcap
@@ -48,7 +50,7 @@ ifneq ($(wildcard .git),)
 WARNINGS += -Werror
 endif
 CPPFLAGS_ALL := -D_GNU_SOURCE -Iinclude -Isrc -DQB_VERSION='"$(VERSION)"' \
-	-DQB_LIBEXECDIR='"$(libexecdir)"' -DQB_DATADIR='"$(datadir)"' $(if $(HAVE_SYSTEMD),-DHAVE_SYSTEMD)
+	-DQB_LIBEXECDIR='"$(libexecdir)"' -DQB_DATADIR='"$(datadir)"' -DQB_UNITDIR='"$(systemddir)/systemd/system"' $(if $(HAVE_SYSTEMD),-DHAVE_SYSTEMD)
 CFLAGS_ALL    = -std=c17 $(HARDEN) $(WARNINGS) $(CPPFLAGS_ALL) $(call pkg_cflags,$(sort $(PKGS_HELPER) $(PKGS_PLANNER) $(PKGS_CLI))) $(CPPFLAGS) $(CFLAGS)
 CFLAGS_ALL   := $(CFLAGS_ALL)
 
@@ -71,7 +73,9 @@ say = @printf '  %-7s %s\n'
 endif
 
 MANUAL := $(BUILD)/quietbench-levers.7 $(BUILD)/quietbench-policy.5
-all: $(PROGRAMS) $(MANUAL)
+CONFIGURED := $(BUILD)/quietbench@.service $(BUILD)/sudoers
+
+all: $(PROGRAMS) $(MANUAL) $(CONFIGURED)
 
 # Other flags build anew: `make && make install PREFIX=/usr` installs programs that look in /usr.
 ifneq ($(file <$(BUILD)/flags),$(CC) $(CFLAGS_ALL))
@@ -105,6 +109,13 @@ $(BUILD)/levers: $(call obj,contrib/man/levers.c) $(LIB)
 $(MANUAL): $(BUILD)/%: contrib/man/%.in $(BUILD)/levers
 	$(say) MAN $@
 	$(Q)$(BUILD)/levers <$< >$@
+
+# What names the installed helper.
+$(BUILD)/quietbench@.service: contrib/systemd/quietbench@.service.in
+$(BUILD)/sudoers: contrib/sudoers/quietbench.in
+$(CONFIGURED): Makefile $(BUILD)/flags
+	$(say) SED $@
+	$(Q)sed 's|@libexecdir@|$(libexecdir)|' $(filter %.in,$^) >$@
 
 include tests/tests.mk
 
@@ -140,10 +151,17 @@ install: all
 	install -D -m 0644 $(BUILD)/quietbench-policy.5 $(DESTDIR)$(mandir)/man5/quietbench-policy.5
 	install -D -m 0644 contrib/policy/policy.yaml $(DESTDIR)$(datadir)/policy.yaml
 	install -D -m 0644 contrib/schema/record.schema.json $(DESTDIR)$(datadir)/record.schema.json
+	install -D -m 0644 $(BUILD)/sudoers $(DESTDIR)$(datadir)/sudoers
+	install -D -m 0644 contrib/systemd/quietbench.socket $(DESTDIR)$(systemddir)/systemd/system/quietbench.socket
+	install -m 0644 $(BUILD)/quietbench@.service $(DESTDIR)$(systemddir)/systemd/system
+	install -D -m 0644 contrib/systemd/sysusers.conf $(DESTDIR)$(systemddir)/sysusers.d/quietbench.conf
+	install -D -m 0644 contrib/systemd/tmpfiles.conf $(DESTDIR)$(systemddir)/tmpfiles.d/quietbench.conf
 
 uninstall:
 	rm -f $(DESTDIR)$(bindir)/quietbench $(DESTDIR)$(mandir)/man7/quietbench-levers.7 \
 		$(DESTDIR)$(mandir)/man5/quietbench-policy.5
+	rm -f $(DESTDIR)$(systemddir)/systemd/system/quietbench.socket $(DESTDIR)$(systemddir)/systemd/system/quietbench@.service \
+		$(DESTDIR)$(systemddir)/sysusers.d/quietbench.conf $(DESTDIR)$(systemddir)/tmpfiles.d/quietbench.conf
 	rm -rf $(DESTDIR)$(libexecdir) $(DESTDIR)$(datadir)
 
 dist:

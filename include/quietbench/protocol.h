@@ -25,6 +25,9 @@
  *
  * purpose RESTORE (`quietbench restore`): HELLO is followed by RESTORE and BYE alone.
  *
+ * The session's socket is fd 0 of the helper: one end of a socketpair, or a connection that systemd
+ * accepted at QB_SOCKET_PATH (contrib/systemd).
+ *
  * A conditioned host has a door, QB_DOOR_PATH: a socket on which its monitor listens. Whoever
  * connects sends HELLO, as above. It is answered with DONE and `joined`, or, when the caller has no
  * business there, by end of file; then he goes the ordinary way.
@@ -54,6 +57,10 @@
 #define QB_MESSAGE_MAGIC    0x51426d73u
 #define QB_MESSAGE_MAX	    (48 * 1024)
 #define QB_MESSAGE_FDS	    4
+
+/* Not in QB_STATE_DIR, which the helper makes and an administrator may remove: only root can bind
+ * in /run, so a socket of this name was given by root, to the group that its file has. */
+#define QB_SOCKET_PATH "/run/quietbench.socket"
 
 enum qb_message_type {
 	QB_MSG_HELLO = 1,

@@ -6,95 +6,9 @@
 #include <base/macros.h>
 #include <base/text.h>
 #include <cli/lines.h>
+#include <cli/privilege.h>
 #include <cli/query.h>
-#include <cli/spawn.h>
-#include <errno.h>
-#include <limits.h>
 #include <quietbench/lever.h>
-#include <sys/wait.h>
-
-#define EXIT_NO_PROGRAM 127
-
-/* Which way to the helper is open; if none, why, and the one command that opens one. */
-struct privilege {
-	const char *way; /* NULL: none */
-	char why[QB_ERROR_MAX];
-	char command[PATH_MAX + 128];
-};
-
-/*
- * Starts the helper and says BYE at once: it takes no lock and touches nothing. Returns its exit
- * status (or sudo's), with its own words, if any, in `why`.
- */
-static int knock(const struct qb_spawn *spawn, char *why, size_t size)
-{
-	static struct qb_message message;
-	struct qb_message_head bye;
-	int fd, r, status = 0;
-	pid_t pid;
-
-	if (qb_spawn_start(spawn, &fd, &pid, NULL) < 0)
-		return EXIT_FAILURE;
-	/* Nobody there to hear it: the exit status tells. */
-	(void)qb_message_send(fd, QB_MSG_BYE, &bye, sizeof(bye), NULL, 0);
-	/* A helper that refuses ends without having read BYE: the reset comes before its words. */
-	do {
-		r = qb_message_receive(fd, &message, NULL);
-		if (r > 0 && message.head.type == QB_MSG_ERROR)
-			qb_text_copy(why, size, message.error.text);
-		if (r > 0)
-			qb_message_close(&message);
-	} while (r > 0 || r == -ECONNRESET);
-	close(fd);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
-}
-
-static void advise(struct privilege *privilege, const char *helper, int status)
-{
-	const char *user = getenv("USER");
-
-	if (status == EXIT_NO_PROGRAM) {
-		qb_text_copy(privilege->why, sizeof(privilege->why), "not root, and no sudo here");
-		qb_text_copy(privilege->command, sizeof(privilege->command), "su");
-	} else if (isatty(STDIN_FILENO)) {
-		qb_text_copy(privilege->why, sizeof(privilege->why),
-			"not root, and sudo wants a password");
-		qb_text_copy(privilege->command, sizeof(privilege->command), "sudo -v");
-	} else {
-		qb_text_copy(privilege->why, sizeof(privilege->why),
-			"not root, sudo wants a password, and there is no terminal to type it in");
-		qb_text_format(privilege->command, sizeof(privilege->command),
-			"echo '%s ALL=(root) NOPASSWD: %s' | sudo tee /etc/sudoers.d/quietbench",
-			user ? user : "USER", helper);
-	}
-}
-
-static int find_privilege(struct privilege *ret, struct qb_error *err)
-{
-	char helper[PATH_MAX];
-	char *const direct[] = {helper, NULL};
-	char *const sudo[] = {"sudo", "-n", "--", helper, NULL};
-	bool root = geteuid() == 0;
-	int r = qb_spawn_find("quietbench-helper", helper, sizeof(helper), err);
-
-	if (r < 0)
-		return r;
-	*ret = (struct privilege){.way = root ? "root" : "sudo"};
-	const struct qb_spawn spawn = {
-		.argv = root ? direct : sudo, .background = !root, .silent = true};
-	int status = knock(&spawn, ret->why, sizeof(ret->why));
-	if (status == EXIT_SUCCESS)
-		return 0;
-	ret->way = NULL;
-	if (!ret->why[0] && root)
-		qb_text_format(
-			ret->why, sizeof(ret->why), "%s ended with status %d", helper, status);
-	else if (!ret->why[0])
-		advise(ret, helper, status);
-	return 0;
-}
 
 /* What is known of the levers of one key. */
 struct finding {
@@ -156,7 +70,7 @@ static void put_levers(struct qb_json *json, const struct qb_steps *steps)
 	qb_json_end(json);
 }
 
-static int print_json(const struct qb_answer *answer, const struct privilege *privilege,
+static int print_json(const struct qb_answer *answer, const struct qb_privilege *privilege,
 	const struct qb_allowed *allowed)
 {
 	_cleanup_(qb_json_freep) struct qb_json *json = qb_json_new();
@@ -168,6 +82,7 @@ static int print_json(const struct qb_answer *answer, const struct privilege *pr
 	if (privilege) {
 		qb_json_object(json, "privilege");
 		qb_json_text(json, "way", privilege->way);
+		qb_json_bool(json, "lease", privilege->lease);
 		qb_json_text(json, "reason", *privilege->why ? privilege->why : NULL);
 		qb_json_text(json, "command", *privilege->command ? privilege->command : NULL);
 		qb_json_end(json);
@@ -191,15 +106,17 @@ static void print_host(const struct qb_host *host)
 		host->cpufreq_driver[0] ? host->cpufreq_driver : "not this kernel's to set");
 }
 
-static void print_privilege(const struct privilege *privilege)
+static void print_privilege(const struct qb_privilege *privilege)
 {
-	if (privilege->way) {
-		printf("privilege  %s\n", privilege->way);
-		return;
-	}
-	qb_lines_wrap(stdout, "privilege  none: ", "           ", privilege->why);
+	if (privilege->way)
+		printf("privilege  %s\n", privilege->say);
+	else
+		qb_lines_wrap(stdout, "privilege  none: ", "           ", privilege->why);
+	if (privilege->lease)
+		printf("           none is needed to join your apply (quietbench status)\n");
 	if (privilege->command[0])
-		printf("           to open one: %s\n", privilege->command);
+		printf("           to open %s: %s\n", privilege->way ? "an easier one" : "one",
+			privilege->command);
 }
 
 static void print_levers(const char *heading, const struct qb_steps *steps, bool available)
@@ -246,12 +163,12 @@ int qb_cmd_doctor(struct qb_cli *cli)
 	_cleanup_(qb_answer_free) struct qb_answer answer = {0};
 	static struct qb_allowed allowed;
 	bool here = !qb_option_given(&cli->options, ROOT);
-	struct privilege privilege = {0};
+	struct qb_privilege privilege = {0};
 	struct qb_error err = {0};
 
 	if (qb_query_ask(cli, QB_REQUEST_DOCTOR, &asked, &answer, &allowed, &err) < 0)
 		return qb_query_fail(&err);
-	if (here && find_privilege(&privilege, &err) < 0)
+	if (here && qb_privilege_find(&privilege, &err) < 0)
 		return qb_query_fail(&err);
 	if (qb_option_given(&cli->options, JSON))
 		return print_json(&answer, here ? &privilege : NULL, &allowed);

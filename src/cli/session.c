@@ -11,7 +11,6 @@
 #include <poll.h>
 #include <quietbench/journal.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
 /* A helper that restores is waited for; one that hangs must not hang the caller's script. */
@@ -189,21 +188,8 @@ static void show_command(char *const *command, char *buf, size_t size)
 	qb_text_printable(buf);
 }
 
-/* A connection to the door of a conditioned host, or -1. */
-static int knock(void)
-{
-	const struct sockaddr_un door = {.sun_family = AF_UNIX, .sun_path = QB_DOOR_PATH};
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)&door, sizeof(door)) < 0) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
-
-/* Tries one way; NULL: the door. -ENOTCONN: it is closed. */
-static int try(const struct qb_spawn *spawn, const struct qb_session_hello *hello,
+/* Tries one way: a program that is started, or, without one, a socket. -ENOTCONN: it is closed. */
+static int try(const struct qb_spawn *spawn, const char *path, const struct qb_session_hello *hello,
 	struct qb_job *job, struct qb_session *ret, struct qb_error *err)
 {
 	struct qb_session session = QB_SESSION_NONE;
@@ -213,14 +199,16 @@ static int try(const struct qb_spawn *spawn, const struct qb_session_hello *hell
 		.lock_wait_ns = hello->lock_wait_ns,
 		.lease_ns = hello->lease_ns,
 		.lease_while = hello->lease_while};
-	int r = 0;
+	int r;
 
 	if (spawn)
 		r = qb_spawn_start(spawn, &session.fd, &session.pid, err);
 	else
-		session.fd = knock();
-	if (r < 0 || session.fd < 0)
-		return r < 0 ? r : -ENOTCONN;
+		r = session.fd = qb_spawn_connect(path, err);
+	if (r < 0 && !spawn && r != -ENOTCONN && r != -EACCES)
+		qb_say(QB_SAY_WARN, "%s", err->text);
+	if (r < 0)
+		return spawn ? r : -ENOTCONN;
 	show_command(hello->command, body.command, sizeof(body.command));
 	r = qb_message_send(session.fd, QB_MSG_HELLO, &body, sizeof(body), NULL, 0);
 	if (r < 0 && r != -EPIPE)
@@ -257,7 +245,7 @@ static int try_sudo(char *helper, const struct qb_session_hello *hello, struct q
 	char *const ask[] = {"sudo", "-v", NULL};
 	const struct qb_spawn spawn = {.argv = argv, .background = true, .silent = true};
 	const struct qb_spawn prompt = {.argv = ask};
-	int r = try(&spawn, hello, job, ret, err);
+	int r = try(&spawn, NULL, hello, job, ret, err);
 
 	if (r != -ENOTCONN || !can_prompt())
 		return r;
@@ -266,7 +254,7 @@ static int try_sudo(char *helper, const struct qb_session_hello *hello, struct q
 		return r;
 	if (qb_job_interrupted(job))
 		return qb_error_set(err, EINTR, "told to end");
-	return r == 0 ? try(&spawn, hello, job, ret, err) : -ENOTCONN;
+	return r == 0 ? try(&spawn, NULL, hello, job, ret, err) : -ENOTCONN;
 }
 
 int qb_session_open(struct qb_session *ret, const struct qb_session_hello *hello,
@@ -275,15 +263,18 @@ int qb_session_open(struct qb_session *ret, const struct qb_session_hello *hello
 	char helper[PATH_MAX];
 	char *const argv[] = {helper, NULL};
 	const struct qb_spawn direct = {.argv = argv, .clean = true, .silent = true};
-	int r = try(NULL, hello, job, ret, err);
+	int r = try(NULL, QB_DOOR_PATH, hello, job, ret, err);
 
+	/* A group of root's means nothing to root: he needs no unit, and leaves none behind. */
+	if (r == -ENOTCONN && geteuid() != 0)
+		r = try(NULL, QB_SOCKET_PATH, hello, job, ret, err);
 	if (r != -ENOTCONN)
 		return r;
 	r = qb_spawn_find("quietbench-helper", helper, sizeof(helper), err);
 	if (r < 0)
 		return r;
 	if (geteuid() == 0) {
-		r = try(&direct, hello, job, ret, err);
+		r = try(&direct, NULL, hello, job, ret, err);
 		return r == -ENOTCONN ? qb_error_set(err, EIO, "%s ended without a word", helper)
 				      : r;
 	}

@@ -3,8 +3,8 @@
  * A session with the helper: from nothing to HELLO, and the requests of protocol.h.
  *
  * First comes the door of a conditioned host (protocol.h), where a run joins and a lease is renewed
- * or ended. Then privilege is sought in this order: root; `sudo -n`; on a terminal `sudo` with its
- * prompt. What the helper tells without being asked (it waits, something was left running) is said or kept as
+ * or ended. Then privilege is sought in this order: root; the socket of systemd's (QB_SOCKET_PATH);
+ * `sudo -n`; on a terminal `sudo` with its prompt. What the helper tells without being asked (it waits, something was left running) is said or kept as
  * it comes.
  *
  * Every request returns 0, or a negative errno with the helper's own words in err; after an error
@@ -22,7 +22,7 @@
 
 struct qb_session {
 	int fd;		      /* -1: lost */
-	pid_t pid;	      /* the helper, or the sudo before it; 0: a session at the door */
+	pid_t pid;	      /* the helper, or the sudo before it; 0: it was reached by a socket */
 	bool joined;	      /* at the door; a renewed lease needs nothing more */
 	bool shared;	      /* and what was joined are shared runs: this is one of them */
 	unsigned n_leftovers; /* how many there are; only the first few are kept */

@@ -8,7 +8,11 @@
 #include <limits.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+
+/* Where more knock than are let in, the kernel would make us wait for ever. */
+#define CONNECT_S 2
 
 static char *const no_environment[] = {NULL};
 
@@ -89,6 +93,31 @@ int qb_spawn_start(const struct qb_spawn *spawn, int *ret_fd, pid_t *ret_pid, st
 	*ret_fd = pair[0];
 	*ret_pid = pid;
 	return 0;
+}
+
+int qb_spawn_connect(const char *path, struct qb_error *err)
+{
+	const struct timeval limit = {.tv_sec = CONNECT_S}, none = {0};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct ucred listener;
+	socklen_t size = sizeof(listener);
+	int connected;
+
+	if (fd < 0 || !qb_text_copy(address.sun_path, sizeof(address.sun_path), path))
+		return -ENOTCONN;
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return errno == EACCES ? -EACCES : -ENOTCONN;
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof(none));
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &listener, &size) < 0)
+		return -ENOTCONN;
+	if (listener.uid != 0)
+		return qb_error_set(
+			err, EPERM, "%s is user %u's, not root's: not used", path, listener.uid);
+	connected = fd;
+	fd = -1;
+	return connected;
 }
 
 int qb_spawn_wait(const struct qb_spawn *spawn, struct qb_error *err)

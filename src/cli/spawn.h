@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Starting the other two programs, and sudo.
+ * Starting the other two programs, and sudo; and reaching a helper that listens.
  *
  * They are found beside this program (build folder), else in QB_LIBEXECDIR. Each gets a socket as
  * its fd 0 and nothing else of the caller's: a pipe that somebody reads to its end must not be held
@@ -26,6 +26,11 @@ struct qb_spawn {
 
 /* Starts it with one end of a new SOCK_SEQPACKET pair as fd 0; the other is *ret_fd. */
 int qb_spawn_start(const struct qb_spawn *spawn, int *ret_fd, pid_t *ret_pid, struct qb_error *err);
+/*
+ * Connects to a socket of root's. Returns the fd; -ENOTCONN: nobody listens there; -EACCES: it is
+ * not for this user; -EPERM: who listens is not root (err says who).
+ */
+int qb_spawn_connect(const char *path, struct qb_error *err);
 /* Runs it in the caller's terminal to its end. Returns the wait status, or a negative errno. */
 int qb_spawn_wait(const struct qb_spawn *spawn, struct qb_error *err);
 

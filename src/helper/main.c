@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * quietbench-helper: root's part. Started by quietbench with the session's socket as its standard
- * input; takes no arguments and reads no configuration. It forks the monitor and guards it.
+ * quietbench-helper: root's part. Started by quietbench, or by systemd, with the session's socket as
+ * its standard input; it forks the monitor and guards it. It takes no arguments and reads no
+ * configuration; but `--recover`, without any client, restores what a session left of which nobody
+ * lives: the unit of systemd's ends with that.
  */
 #include "guardian.h"
 #include "lock.h"
+#include "recover.h"
 #include "sandbox.h"
 #include <base/file.h>
 #include <base/macros.h>
@@ -22,8 +25,9 @@ static int prepare(struct qb_helper *helper, const char *sudo_uid, struct qb_err
 	r = qb_peer_identify(helper->session, sudo_uid, &helper->peer, err);
 	if (r < 0)
 		return r;
-	r = qb_peer_host_namespace(err);
-	if (r == 0)
+	r = qb_peer_host_namespace(&helper->peer, err);
+	/* A unit's own group does not end with the client, and it bounds what a session may use. */
+	if (r == 0 && !helper->peer.activated)
 		r = qb_caller_leave(err);
 	if (r < 0)
 		return r;
@@ -37,6 +41,23 @@ static int prepare(struct qb_helper *helper, const char *sudo_uid, struct qb_err
 	return qb_sandbox_limit(err);
 }
 
+/* Whoever holds the lock lives, and has restored or will: then there is nothing to do here. */
+static int recover(void)
+{
+	_cleanup_(qb_conditioning_free) struct qb_conditioning dead = {.journal.fd = -1};
+	struct qb_undo_summary summary = {0};
+	struct qb_error err = {0};
+	int nothing, lock = -1, r = qb_sandbox_start(&nothing, &err);
+
+	if (r == 0)
+		r = lock = qb_lock_open(&err);
+	if (r >= 0)
+		r = qb_sandbox_limit(&err);
+	if (r == 0 && qb_lock_try(lock) == 0)
+		r = qb_recover_leftovers(&dead, &summary, &err);
+	return r < 0 || summary.failures ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	struct qb_helper helper = {.session = -1, .lock = -1};
@@ -44,6 +65,8 @@ int main(int argc, char **argv)
 	char sudo_uid[16] = "";
 	const char *from_sudo = getenv("SUDO_UID");
 
+	if (argc == 2 && strcmp(argv[1], "--recover") == 0)
+		return recover();
 	if (argc != 1) {
 		fprintf(stderr, "%s takes no arguments; it is started by quietbench\n", argv[0]);
 		return 2;

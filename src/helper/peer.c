@@ -2,6 +2,7 @@
 /* peer.h */
 #include "peer.h"
 #include <base/macros.h>
+#include <base/text.h>
 #include <errno.h>
 #include <poll.h>
 #include <quietbench/protocol.h>
@@ -9,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 
 /* The inode of the first PID namespace (include/linux/proc_ns.h, PROC_PID_INIT_INO). */
 #define FIRST_PID_NAMESPACE 0xEFFFFFFCu
@@ -36,23 +38,105 @@ int qb_peer_look(int session, struct qb_peer *ret, struct qb_error *err)
 	return 0;
 }
 
+/* Both ends of a socketpair are without a name; one end of a connection always has one. */
+static bool is_pair(int session)
+{
+	struct sockaddr_un own, other;
+	socklen_t own_size = sizeof(own), other_size = sizeof(other);
+
+	return getsockname(session, (struct sockaddr *)&own, &own_size) == 0 &&
+	       getpeername(session, (struct sockaddr *)&other, &other_size) == 0 &&
+	       own.sun_family == AF_UNIX && own_size == offsetof(struct sockaddr_un, sun_path) &&
+	       other_size == offsetof(struct sockaddr_un, sun_path);
+}
+
+/* Accepted at QB_SOCKET_PATH? A connection has the name of the socket that it was accepted at. */
+static bool is_activated(int session)
+{
+	struct sockaddr_un own = {0};
+	socklen_t size = sizeof(own);
+
+	return getsockname(session, (struct sockaddr *)&own, &size) == 0 &&
+	       own.sun_family == AF_UNIX &&
+	       size == offsetof(struct sockaddr_un, sun_path) + sizeof(QB_SOCKET_PATH) &&
+	       memcmp(own.sun_path, QB_SOCKET_PATH, sizeof(QB_SOCKET_PATH)) == 0;
+}
+
+/* Is the peer in this group, by the groups that he had when he connected? */
+static bool is_member(int session, gid_t group)
+{
+	_cleanup_free_ gid_t *groups = NULL;
+	struct ucred cred;
+	socklen_t size = sizeof(cred);
+
+	if (getsockopt(session, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
+		return false;
+	if (cred.gid == group)
+		return true;
+	size = 0;
+	if (getsockopt(session, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0 || errno != ERANGE)
+		return false;
+	groups = malloc(size);
+	if (!groups || getsockopt(session, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
+		return false;
+	for (size_t i = 0; i < size / sizeof(*groups); i++)
+		if (groups[i] == group)
+			return true;
+	return false;
+}
+
+static int judge_activated(int session, const struct qb_peer *peer, struct qb_error *err)
+{
+	struct stat st;
+
+	if (lstat(QB_SOCKET_PATH, &st) < 0 || !S_ISSOCK(st.st_mode) || st.st_uid != 0)
+		return qb_error_set(err, QB_NOT_FROM_HERE,
+			"%s is not (any more) the socket of root's that it was", QB_SOCKET_PATH);
+	if (peer->uid != 0 && !is_member(session, st.st_gid))
+		return qb_error_set(err, QB_NOT_FROM_HERE,
+			"user %u is not in group %u, whose %s is: usermod -aG quietbench USER, and "
+			"log in anew",
+			peer->uid, st.st_gid, QB_SOCKET_PATH);
+	return 0;
+}
+
+static int judge_sudo(
+	int session, const char *sudo_uid, const struct qb_peer *peer, struct qb_error *err)
+{
+	int64_t uid;
+
+	if (!is_pair(session))
+		return qb_error_set(err, QB_NOT_FROM_HERE,
+			"sudo's standard input is no socketpair: this program is started by "
+			"quietbench");
+	if (qb_number_parse(sudo_uid, &uid) < 0 || uid != peer->uid)
+		return qb_error_set(err, QB_NOT_FROM_HERE,
+			"user %u is not the one whom sudo let through (SUDO_UID %s)", peer->uid,
+			sudo_uid);
+	return 0;
+}
+
 int qb_peer_identify(int session, const char *sudo_uid, struct qb_peer *ret, struct qb_error *err)
 {
 	struct qb_peer peer;
-	int64_t uid;
 	int r = qb_peer_look(session, &peer, err);
 
 	if (r < 0)
 		return r;
-	if (peer.uid != 0 &&
-		(!sudo_uid || qb_number_parse(sudo_uid, &uid) < 0 || uid != peer.uid)) {
+	peer.activated = !sudo_uid && is_activated(session);
+	if (sudo_uid)
+		r = judge_sudo(session, sudo_uid, &peer, err);
+	else if (peer.activated)
+		r = judge_activated(session, &peer, err);
+	else if (peer.uid != 0 || !is_pair(session))
+		r = qb_error_set(err, QB_NOT_FROM_HERE,
+			"user %u came neither through sudo (SUDO_UID is not set) nor through %s",
+			peer.uid, QB_SOCKET_PATH);
+	if (r < 0)
 		close(peer.pidfd);
-		return qb_error_set(err, QB_NOT_FROM_HERE,
-			"user %u is not the one whom sudo let through (SUDO_UID %s)", peer.uid,
-			sudo_uid ? sudo_uid : "is not set");
-	}
-	*ret = peer;
-	return 0;
+	else
+		*ret = peer;
+	return r;
 }
 
 int qb_peer_groups(int session, gid_t **ret, size_t *ret_n, struct qb_error *err)
@@ -84,12 +168,16 @@ bool qb_peer_dead(const struct qb_peer *peer)
 	return poll(&p, 1, 0) == 1;
 }
 
-int qb_peer_host_namespace(struct qb_error *err)
+int qb_peer_host_namespace(const struct qb_peer *peer, struct qb_error *err)
 {
 	struct stat st;
+	char path[64];
 
-	if (stat("/proc/self/ns/pid", &st) < 0)
-		return qb_error_errno(err, errno, "look at this process' PID namespace");
+	qb_text_format(path, sizeof(path), "/proc/%d/ns/pid", peer->pid);
+	if (stat(path, &st) < 0)
+		return qb_error_errno(err, errno, "look at the client's PID namespace");
+	if (qb_peer_dead(peer))
+		return qb_error_set(err, ECANCELED, "the client is gone");
 	if (st.st_ino != FIRST_PID_NAMESPACE)
 		return qb_error_set(err, QB_NOT_FROM_HERE,
 			"this is a container: its lock and its /run are its own, so a host cannot be "

@@ -31,18 +31,26 @@ static const cap_value_t needed[] = {
 	CAP_SETPCAP,
 };
 
-static void ignore(int signal)
+/* Whatever the caller blocked or ignored (SIGCHLD would hide the monitor's end from the guardian). */
+static void reset_signals(void)
 {
-	const struct sigaction action = {.sa_handler = SIG_IGN};
+	/* A terminal's signals and a broken pipe are the client's; he tells us, or we see him die. */
+	static const int ignored[] = {
+		SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2};
+	struct sigaction action = {.sa_handler = SIG_DFL};
+	sigset_t none;
 
-	sigaction(signal, &action, NULL);
+	for (int signal = 1; signal < NSIG; signal++)
+		sigaction(signal, &action, NULL); /* SIGKILL and SIGSTOP are as they are */
+	action.sa_handler = SIG_IGN;
+	for (size_t i = 0; i < QB_ARRAY_SIZE(ignored); i++)
+		sigaction(ignored[i], &action, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 int qb_sandbox_start(int *ret_session, struct qb_error *err)
 {
-	/* A terminal's signals and a broken pipe are the client's; he tells us, or we see him die. */
-	static const int others[] = {
-		SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2};
 	int session, nowhere;
 
 	if (clearenv() != 0)
@@ -60,8 +68,7 @@ int qb_sandbox_start(int *ret_session, struct qb_error *err)
 		return qb_error_errno(err, errno, "close what was inherited");
 	if (session != 3 && fcntl(3, F_SETFD, FD_CLOEXEC) < 0)
 		return qb_error_errno(err, errno, "keep the session from being inherited");
-	for (size_t i = 0; i < QB_ARRAY_SIZE(others); i++)
-		ignore(others[i]);
+	reset_signals();
 	setsid(); /* fails for a session leader, who has what is wanted */
 	*ret_session = 3;
 	return 0;
