@@ -16,7 +16,7 @@ datadir    := $(PREFIX)/share/quietbench
 systemddir := $(PREFIX)/lib
 
 # ---- what is linked where: the helper gets neither a parser nor a topology library ----
-PKGS_HELPER  := libcap
+PKGS_HELPER  := libcap libseccomp
 PKGS_PLANNER := hwloc yaml-0.1 libmd libseccomp
 PKGS_CLI     := jansson
 ifneq ($(WITHOUT_SYSTEMD),1)

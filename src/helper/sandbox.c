@@ -2,14 +2,18 @@
 /* sandbox.h */
 #include "sandbox.h"
 #include <base/macros.h>
+#include <core/confine.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/capability.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -31,12 +35,83 @@ static const cap_value_t needed[] = {
 	CAP_SETPCAP,
 };
 
+#define NAMESPACES                                                                                 \
+	(CLONE_NEWCGROUP | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID |              \
+		CLONE_NEWUSER | CLONE_NEWUTS)
+
+/*
+ * What guardian, monitor and recovery do, and what the planner does before it confines itself. There
+ * is no execve here: the one program that is executed is an open file (fexecve).
+ *
+ * What else they try is refused, not the end of them: a forgotten call costs one lever, and its line
+ * is in the kernel's log; a killed monitor would cost a recovery that dies of the same call.
+ */
+static const struct qb_confine_rule allowed[] = {
+	/* files: the host's, the journal, the lock and its queue */
+	QB_CALL("open"), QB_CALL("openat"), QB_CALL("write"), QB_CALL("writev"),
+	QB_CALL("pwrite64"), QB_CALL("fallocate"), QB_CALL("ftruncate"), QB_CALL("fsync"),
+	QB_CALL("fdatasync"), QB_CALL("mkdir"), QB_CALL("mkdirat"), QB_CALL("rmdir"),
+	QB_CALL("unlink"), QB_CALL("unlinkat"), QB_CALL("rename"), QB_CALL("renameat"),
+	QB_CALL("renameat2"), QB_CALL("linkat"), QB_CALL("chmod"), QB_CALL("fchmod"),
+	QB_CALL("fchmodat"), QB_CALL("flock"), QB_CALL("dup"), QB_CALL("dup2"), QB_CALL("dup3"),
+	QB_CALL("close_range"), QB_CALL("umask"),
+	QB_CALL_IF("mount", 3, ~(uint64_t)0, MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME),
+	QB_CALL("umount2"),
+	/* processes: ours, and those that are moved, ended, waited for */
+	QB_CALL_IF("clone", 0, NAMESPACES, 0), {.call = "clone3", .refuse = ENOSYS},
+	QB_CALL("fork"), QB_CALL("wait4"), QB_CALL("waitid"), QB_CALL("kill"), QB_CALL("tgkill"),
+	QB_CALL("pidfd_open"), QB_CALL("pidfd_send_signal"), QB_CALL("getppid"),
+	QB_CALL("sched_setaffinity"), QB_CALL("rt_sigtimedwait"), QB_CALL("signalfd4"),
+	/* waiting */
+	QB_CALL("poll"), QB_CALL("ppoll"), QB_CALL("nanosleep"), QB_CALL("clock_nanosleep"),
+	QB_CALL("timerfd_create"), QB_CALL("timerfd_settime"),
+	/* sockets: the door, systemd, irqbalance, the log */
+	QB_CALL_IF("socket", 0, ~(uint64_t)0, AF_UNIX),
+	QB_CALL_IF("socketpair", 0, ~(uint64_t)0, AF_UNIX), QB_CALL("connect"), QB_CALL("bind"),
+	QB_CALL("listen"), QB_CALL("accept4"), QB_CALL("sendto"), QB_CALL("recvfrom"),
+	QB_CALL("getsockopt"), QB_CALL("setsockopt"), QB_CALL("getpeername"), QB_CALL("shutdown"),
+	/* the planner, until it is one */
+	QB_CALL_IF("execveat", 4, AT_EMPTY_PATH, AT_EMPTY_PATH), QB_CALL("setgroups"),
+	QB_CALL("setresgid"), QB_CALL("setresuid"), QB_CALL("capset"), QB_CALL("capget"),
+	QB_CALL("prctl"), QB_CALL("seccomp"), QB_CALL("setrlimit"), QB_CALL("arch_prctl"),
+	QB_CALL("set_tid_address"), QB_CALL("set_robust_list"), QB_CALL("rseq")};
+
+/*
+ * The caller's limits stay the caller's: through sudo they would be a handle on root's process
+ * (CPU time that runs out during the restore, files that may not grow). RLIMIT_NPROC does not count
+ * for root.
+ */
+static void reset_limits(void)
+{
+	static const struct {
+		int resource;
+		rlim_t most;
+	} limits[] = {
+		{RLIMIT_CPU, RLIM_INFINITY},
+		{RLIMIT_AS, RLIM_INFINITY},
+		{RLIMIT_DATA, RLIM_INFINITY},
+		{RLIMIT_STACK, 8 << 20},
+		{RLIMIT_CORE, 0},
+		{RLIMIT_NOFILE, 1024},
+		{RLIMIT_FSIZE, 1 << 30},
+	};
+
+	for (size_t i = 0; i < QB_ARRAY_SIZE(limits); i++) {
+		const struct rlimit limit = {
+			.rlim_cur = limits[i].most, .rlim_max = limits[i].most};
+
+		/* A root who may not raise them (a machine's limit) has to do with what there is. */
+		(void)setrlimit((__rlimit_resource_t)limits[i].resource, &limit);
+	}
+}
+
 /* Whatever the caller blocked or ignored (SIGCHLD would hide the monitor's end from the guardian). */
 static void reset_signals(void)
 {
-	/* A terminal's signals and a broken pipe are the client's; he tells us, or we see him die. */
-	static const int ignored[] = {
-		SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2};
+	/* A terminal's signals and a broken pipe are the client's; he tells us, or we see him die.
+	 * A timer of his survives his executing us. */
+	static const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU,
+		SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGXFSZ};
 	struct sigaction action = {.sa_handler = SIG_DFL};
 	sigset_t none;
 
@@ -53,6 +128,7 @@ int qb_sandbox_start(int *ret_session, struct qb_error *err)
 {
 	int session, nowhere;
 
+	reset_limits();
 	if (clearenv() != 0)
 		return qb_error_errno(err, ENOMEM, "clear the environment");
 	umask(077);
@@ -102,7 +178,9 @@ int qb_sandbox_limit(struct qb_error *err)
 		r = -errno;
 	cap_free(caps);
 	cap_free(had);
-	return r < 0 ? qb_error_errno(err, -r, "drop capabilities") : 0;
+	if (r < 0)
+		return qb_error_errno(err, -r, "drop capabilities");
+	return qb_confine(QB_CONFINE_REFUSE, allowed, QB_ARRAY_SIZE(allowed), err);
 }
 
 static int limit(int resource, rlim_t most)
