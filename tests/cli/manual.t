@@ -7,6 +7,7 @@ page=$build/quietbench-levers.7
 for name in levers.7 policy.5; do
 	is "mandoc has nothing to say of $name" "$(mandoc -T lint -W warning "$build/quietbench-$name" 2>&1)" ""
 done
+is "mandoc has nothing to say of security.7" "$(mandoc -T lint -W warning "$source/contrib/man/quietbench-security.7" 2>&1)" ""
 mandoc -T ascii "$page" | col -b >"$tmp/page"
 "$qb" doctor --json | jq -r '.levers[].lever' | sort -u >"$tmp/levers"
 ok "doctor reports levers" [ -s "$tmp/levers" ]
