@@ -35,7 +35,13 @@ $(TESTS)/%: tests/lib/%.c
 	$(say) CC $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(TOOL_CFLAGS) -o $@ $<
-tools: $(TOOLS)
+# These speak the protocol, so they are linked with our own library.
+ATTACK := $(TESTS)/attacker $(TESTS)/fake-planner
+$(ATTACK): $(TESTS)/%: $(BUILD)/obj/tests/attack/%.o $(LIB)
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(call link,$^,$(call pkg_libs,$(PKGS_HELPER)))
+tools: $(TOOLS) $(ATTACK)
 
 SCRIPTS = $(wildcard tests/cli/*.t tests/hosts/*.t tests/crash/*.t tests/vm/*.t) $(if $(QB_FULL),$(FULL_TESTS))
 check: deps-check

@@ -229,7 +229,11 @@ static int check(struct qb_message *message, struct qb_error *err)
 		return qb_error_set(
 			err, EBADMSG, "a message of type %u with %zu bytes", type, message->size);
 	switch (type) {
-	case QB_MSG_HELLO: END(message->hello.command); break;
+	case QB_MSG_HELLO:
+		END(message->hello.command);
+		if (message->hello.purpose > QB_PURPOSE_LEASE)
+			return qb_error_set(err, EBADMSG, "a session of no known purpose");
+		break;
 	case QB_MSG_PLAN:
 		end_request(&message->request);
 		if (!fits(&message->request))

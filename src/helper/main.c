@@ -5,6 +5,7 @@
  * configuration; but `--recover`, without any client, restores what a session left of which nobody
  * lives: the unit of systemd's ends with that.
  */
+#include "audit.h"
 #include "guardian.h"
 #include "lock.h"
 #include "recover.h"
@@ -55,6 +56,11 @@ static int recover(void)
 		r = qb_sandbox_limit(&err);
 	if (r == 0 && qb_lock_try(lock) == 0)
 		r = qb_recover_leftovers(&dead, &summary, &err);
+	if (r != 0)
+		qb_audit(&(struct qb_peer){.pid = getppid()},
+			"recovery of a dead session of user %u: %zu changes restored, %zu failures%s%s",
+			dead.journal.owner.uid, summary.restored, summary.failures,
+			r < 0 ? ": " : "", r < 0 ? err.text : "");
 	return r < 0 || summary.failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -77,6 +83,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	if (prepare(&helper, from_sudo ? sudo_uid : NULL, &err) < 0) {
 		qb_message_send_error(helper.session, &err);
+		qb_audit(&helper.peer, "refused: %s", err.text);
 		return EXIT_FAILURE;
 	}
 	return qb_guardian_run(&helper);

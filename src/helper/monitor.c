@@ -13,12 +13,15 @@
  *  7. Whenever a session ends - request, end of file, the client's death, SIGTERM, an error - the
  *     host is restored before the lock is left. A benchmark does not outlive its client.
  *     Only a lease, once granted, outlives its client; it ends as lease.h says.
- *  8. A session that cannot be settled ends with QB_MONITOR_UNSETTLED, and the guardian tries.
- *  9. A run that joins conditions nothing and restores nothing. A child of the monitor's serves it,
+ *  8. Who says nothing is sent away: HELLO comes within HELLO_MS.
+ *  9. What it did for whom, and why not, is in the host's log.
+ * 10. A session that cannot be settled ends with QB_MONITOR_UNSETTLED, and the guardian tries.
+ * 11. A run that joins conditions nothing and restores nothing. A child of the monitor's serves it,
  *     which has neither lock nor journal and changes nothing but a group below the run's.
- * 10. Shared runs get CPUs that no other of them has, and the host is restored with the last one.
+ * 12. Shared runs get CPUs that no other of them has, and the host is restored with the last one.
  */
 #include "monitor.h"
+#include "audit.h"
 #include "lock.h"
 #include "monitor_internal.h"
 #include "place.h"
@@ -29,6 +32,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
+
+/* Whoever comes says HELLO at once; a connection that says nothing keeps a process of root's. */
+#define HELLO_MS 10000
 
 int qb_monitor_restore(struct qb_monitor *m, bool end, struct qb_error *err)
 {
@@ -51,6 +57,13 @@ int qb_monitor_restore(struct qb_monitor *m, bool end, struct qb_error *err)
 		close(m->door);
 	m->door = -1;
 	m->restored = true;
+	if (m->begun)
+		qb_audit(&m->helper->peer,
+			"ended: %zu changes restored, %zu conflicts, %zu failures%s%s%s",
+			m->summary.restored, m->summary.conflicts, m->summary.failures,
+			m->summary.failures ? ": " : "",
+			m->summary.failures ? m->summary.first.text : "",
+			end ? "; its client did not end it" : "");
 	return 0;
 }
 
@@ -98,6 +111,9 @@ void qb_monitor_end(struct qb_monitor *m, const struct qb_error *why)
 	struct qb_error err = {0};
 
 	qb_message_send_error(m->helper->session, why);
+	if (m->begun || why->code != EPIPE)
+		qb_audit(
+			&m->helper->peer, "%s: %s", m->begun ? "broken off" : "refused", why->text);
 	if (qb_monitor_restore(m, true, &err) < 0) {
 		m->summary.failures++;
 		m->summary.first = err;
@@ -189,13 +205,17 @@ void qb_monitor_loop(struct qb_monitor *m)
 			{.fd = m->limits.timer, .events = POLLIN},
 		};
 		struct qb_error err = {0};
+		int r = poll(fds, QB_ARRAY_SIZE(fds), m->state == QB_STATE_HELLO ? HELLO_MS : -1);
 
-		if (poll(fds, QB_ARRAY_SIZE(fds), -1) < 0) {
-			if (errno != EINTR)
-				qb_monitor_end(m,
-					&(struct qb_error){.code = errno, .text = "poll failed"});
+		if (r < 0 && errno != EINTR)
+			qb_error_errno(&err, errno, "wait for the client");
+		if (r == 0)
+			qb_error_set(&err, ETIMEDOUT, "the client said nothing for %d s",
+				HELLO_MS / 1000);
+		if (err.code)
+			qb_monitor_end(m, &err);
+		if (r <= 0)
 			continue;
-		}
 		if (fds[3].revents)
 			place(m);
 		else if (fds[0].revents & POLLIN && serve(m, &err) < 0)

@@ -33,6 +33,7 @@ struct qb_monitor {
 	struct qb_limits limits;
 	struct qb_lease lease;
 	struct qb_undo_summary summary;
+	bool begun;			       /* the log has a line of its begin */
 	bool restored;			       /* summary tells of this session */
 	bool early;			       /* restored before the client asked (SIGTERM) */
 	bool over;			       /* the same: the policy's time for a run is over */

@@ -14,8 +14,14 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 
-#define ANSWER_MS 20000
+/* Of a planner that hangs, or is kept busy by its input; and of one that never ends to speak. */
+#define ANSWER_MS    20000
+#define MESSAGES_MAX 1024
+
+#define PROFILE_MAX (64 * 1024)
+#define SEALS	    (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 /* The folder of this very program: its own files lie there, in the build as installed. */
 static int open_beside(const char *name, int flags, struct qb_error *err)
@@ -163,22 +169,37 @@ static int take(struct qb_helper *helper, struct qb_message *message, struct qb_
 		       : 1;
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+}
+
 static int converse(struct qb_helper *helper, int socket, struct qb_message *message,
 	struct qb_planned *ret, struct qb_error *err)
 {
 	struct pollfd p = {.fd = socket, .events = POLLIN};
+	const int64_t until = now_ms() + ANSWER_MS;
+	unsigned heard = 0;
 	int r;
 
 	if (qb_message_send(socket, QB_MSG_PLAN, &message->request, sizeof(message->request),
 		    message->fds, message->n_fds) < 0)
 		return qb_error_set(err, EPIPE, "the planner ended before it was asked");
 	do {
-		r = poll(&p, 1, ANSWER_MS);
+		int64_t left = until - now_ms();
+
+		r = poll(&p, 1, left > 0 ? (int)left : 0);
 		if (r < 0 && errno == EINTR)
 			continue;
 		if (r == 0)
-			return qb_error_set(err, ETIMEDOUT, "the planner gave no answer for %d s",
-				ANSWER_MS / 1000);
+			return qb_error_set(err, ETIMEDOUT,
+				"the planner gave no answer within %d s", ANSWER_MS / 1000);
+		if (++heard > MESSAGES_MAX)
+			return qb_error_set(
+				err, E2BIG, "the planner sent more than %d messages", MESSAGES_MAX);
 		qb_message_close(message);
 		r = qb_message_receive(socket, message, err);
 		if (r == 0)
@@ -189,10 +210,34 @@ static int converse(struct qb_helper *helper, int socket, struct qb_message *mes
 	return r;
 }
 
-/* The CPUs of a plan must be CPUs, and the house must not be the benchmark's. */
-static int judge_selection(const struct qb_selection *s, struct qb_error *err)
+/*
+ * A profile is what cannot change or hang any more once it has come: nobody else's file, device, pipe.
+ * The seals are asked for first: other questions may go to a file system of the caller's own.
+ */
+static int judge_files(const struct qb_message *request, struct qb_error *err)
+{
+	for (unsigned i = 0; i < request->n_fds; i++) {
+		int seals = fcntl(request->fds[i], F_GET_SEALS);
+		struct stat st;
+
+		if (seals < 0 || (seals & SEALS) != SEALS || fstat(request->fds[i], &st) < 0 ||
+			st.st_size > PROFILE_MAX)
+			return qb_error_set(err, EPERM,
+				"a profile must come as a sealed memfd of at most %d KiB",
+				PROFILE_MAX / 1024);
+	}
+	return 0;
+}
+
+/* The CPUs of a plan must be CPUs, the caller's to use, and the house must not be the benchmark's. */
+static int judge_selection(
+	const struct qb_selection *s, const struct qb_cpus *granted, struct qb_error *err)
 {
 	struct qb_cpus quiet = s->bench;
+
+	if (!qb_cpus_empty(granted) && !qb_cpus_subset(&s->bench, granted))
+		return qb_error_set(
+			err, EPROTO, "the planner chose CPUs that the caller may not use");
 
 	qb_cpus_or(&quiet, &s->reserved);
 	if (qb_cpus_empty(&s->bench) || s->isolation > QB_ISOLATION_PARTITION ||
@@ -208,8 +253,8 @@ static int judge_selection(const struct qb_selection *s, struct qb_error *err)
 static int ask(struct qb_helper *helper, struct qb_message *request, struct qb_planned *planned,
 	struct qb_error *err)
 {
-	int socket = -1, status, r;
-	pid_t pid = start(&socket, err);
+	int socket = -1, status, r = judge_files(request, err);
+	pid_t pid = r < 0 ? r : start(&socket, err);
 
 	if (pid < 0)
 		return pid;
@@ -225,11 +270,12 @@ static int ask(struct qb_helper *helper, struct qb_message *request, struct qb_p
 int qb_planner_ask(struct qb_helper *helper, struct qb_message *request, struct qb_planned *ret,
 	struct qb_error *err)
 {
+	const struct qb_cpus granted = request->request.allowed; /* the message is used again */
 	struct qb_planned planned = {0};
 	int r = ask(helper, request, &planned, err);
 
 	if (r == 0)
-		r = judge_selection(&planned.selection, err);
+		r = judge_selection(&planned.selection, &granted, err);
 	if (r < 0)
 		qb_steps_free(&planned.steps);
 	else

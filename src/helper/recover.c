@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* recover.h */
 #include "recover.h"
+#include "audit.h"
 #include <base/macros.h>
 #include <base/text.h>
 #include <errno.h>
@@ -82,6 +83,10 @@ int qb_recover_run(struct qb_helper *helper)
 		summary.failures++;
 		summary.first = err;
 	}
+	qb_audit(&helper->peer,
+		"ended: the monitor died; %zu changes restored, %zu conflicts, %zu failures%s%s",
+		summary.restored, summary.conflicts, summary.failures, summary.failures ? ": " : "",
+		summary.failures ? summary.first.text : "");
 	/* A shared run has a guest's process of its own to speak to, until that one has left. */
 	if ((!s.journal.owner.shared || *helper->pending) && !qb_peer_dead(&helper->peer))
 		serve_rest(helper, &s.steps, &summary);

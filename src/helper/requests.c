@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* monitor_internal.h: what each request of the client's does. */
+#include "audit.h"
 #include "lock.h"
 #include "monitor_internal.h"
 #include "place.h"
@@ -36,6 +37,9 @@ static int recover(struct qb_monitor *m, bool *ret_recovered, struct qb_error *e
 	if (r <= 0)
 		return r;
 	*ret_recovered = true;
+	qb_audit(&m->helper->peer,
+		"restored what a killed session of user %u left: %zu changes, %zu conflicts, %zu failures",
+		dead.journal.owner.uid, sum.restored, sum.conflicts, sum.failures);
 	qb_message_send_note(m->helper->session,
 		"restored what a killed run of %s left: %zu changes, %zu conflicts, %zu failures%s%s",
 		dead.journal.owner.profile, sum.restored, sum.conflicts, sum.failures,
@@ -175,6 +179,18 @@ static int owner_of(const struct qb_monitor *m, struct qb_journal_owner *ret, st
 	return 0;
 }
 
+static void audit_begin(struct qb_monitor *m)
+{
+	char cpus[QB_CPUS_TEXT] = "";
+	const char *what = m->hello.purpose == QB_PURPOSE_LEASE ? "apply" : "run";
+
+	/* The list of CPUs always fits; an odd one would be of no use to a reader. */
+	(void)qb_cpus_format_list(&m->planned.selection.bench, cpus, sizeof(cpus));
+	m->begun = true;
+	qb_audit(&m->helper->peer, "%s%s of profile %s on CPU %.128s: %s", m->host ? "joined " : "",
+		what, m->planned.profile.name, cpus, m->hello.command);
+}
+
 int qb_monitor_condition(struct qb_monitor *m, struct qb_error *err)
 {
 	struct qb_journal_owner owner = {0};
@@ -209,6 +225,7 @@ int qb_monitor_applied(struct qb_monitor *m, struct qb_error *err)
 		    NULL, 0) < 0 ||
 		qb_message_send_steps(m->helper->session, &m->session.steps) < 0)
 		return qb_error_set(err, EPIPE, "the client is gone");
+	audit_begin(m);
 	m->state = m->hello.purpose == QB_PURPOSE_LEASE ? QB_STATE_OFFER : QB_STATE_RUN;
 	return qb_message_send_done(m->helper->session, QB_MSG_APPLY);
 }

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * attacker: speaks the protocol to the helper behind QB_SOCKET_PATH as no client of ours would, one attack each call, and
+ * prints what it got: the words of an ERROR, "done", or "closed".
+ */
+#include <base/macros.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <quietbench/journal.h>
+#include <quietbench/protocol.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+static struct qb_message got;
+
+static int reach(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	memcpy(address.sun_path, path, strlen(path));
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+		perror(path);
+		exit(1);
+	}
+	return fd;
+}
+
+/* The next answer that matters. True: it was DONE. */
+static bool hear(int fd)
+{
+	for (;;) {
+		struct qb_error err = {0};
+		int r = qb_message_receive(fd, &got, &err);
+
+		if (r == -ECONNRESET)
+			continue;
+		if (r <= 0) {
+			puts(r < 0 ? err.text : "closed");
+			return false;
+		}
+		qb_message_close(&got);
+		if (got.head.type == QB_MSG_DONE)
+			return true;
+		if (got.head.type == QB_MSG_ERROR) {
+			puts(got.error.text);
+			return false;
+		}
+	}
+}
+
+static void tell(int fd)
+{
+	if (hear(fd))
+		puts("done");
+}
+
+static bool simple(int fd, enum qb_message_type type, const int *fds, unsigned n)
+{
+	struct qb_message_head head;
+
+	qb_message_send(fd, type, &head, sizeof(head), fds, n);
+	return hear(fd);
+}
+
+static bool hello(int fd, struct qb_hello *body)
+{
+	qb_message_send(fd, QB_MSG_HELLO, body, sizeof(*body), NULL, 0);
+	return hear(fd);
+}
+
+static struct qb_request *request(void)
+{
+	static struct qb_request body = {
+		.n_set = 2, .set = {"cpus.isolation=none", "cpus.list=1"}, .profile = "minimal"};
+
+	return &body;
+}
+
+static bool plan(int fd, struct qb_request *body, const int *fds, unsigned n)
+{
+	qb_message_send(fd, QB_MSG_PLAN, body, sizeof(*body), fds, n);
+	return hear(fd);
+}
+
+static int greeted(void)
+{
+	struct qb_hello body = {.purpose = QB_PURPOSE_RUN, .lock_wait_ns = -1, .command = "attack"};
+	int fd = reach(QB_SOCKET_PATH);
+
+	if (!hello(fd, &body))
+		exit(0);
+	return fd;
+}
+
+/* A conditioned host, up to RUN. */
+static int conditioned(void)
+{
+	int fd = greeted();
+
+	if (!plan(fd, request(), NULL, 0) || !simple(fd, QB_MSG_APPLY, NULL, 0))
+		exit(0);
+	return fd;
+}
+
+/* ---- packets that are none ---- */
+static void send_raw(const void *bytes, size_t size)
+{
+	int fd = reach(QB_SOCKET_PATH);
+
+	if (send(fd, bytes, size, MSG_NOSIGNAL) < 0)
+		perror("send");
+	tell(fd);
+}
+
+static void half(void)
+{
+	send_raw("QB", 2);
+}
+
+static void huge(void)
+{
+	static char bytes[QB_MESSAGE_MAX + 4096];
+
+	send_raw(bytes, sizeof(bytes));
+}
+
+static void version(void)
+{
+	send_raw(&(struct qb_message_head){QB_MESSAGE_MAGIC, 99, QB_MSG_BYE},
+		sizeof(struct qb_message_head));
+}
+
+static void cut(void)
+{
+	send_raw(&(struct qb_message_head){QB_MESSAGE_MAGIC, QB_PROTOCOL_VERSION, QB_MSG_PLAN},
+		sizeof(struct qb_message_head));
+}
+
+static void unknown(void)
+{
+	send_raw(&(struct qb_message_head){QB_MESSAGE_MAGIC, QB_PROTOCOL_VERSION, 4711},
+		sizeof(struct qb_message_head));
+}
+
+static void silent(void)
+{
+	tell(reach(QB_SOCKET_PATH));
+}
+
+/* ---- requests where they do not belong ---- */
+static void early(void)
+{
+	static const enum qb_message_type types[] = {
+		QB_MSG_APPLY, QB_MSG_RUN, QB_MSG_RESTORE, QB_MSG_LEASE, QB_MSG_PLACE};
+
+	for (size_t i = 0; i < QB_ARRAY_SIZE(types); i++)
+		simple(reach(QB_SOCKET_PATH), types[i], NULL, 0);
+}
+
+static void unplanned(void)
+{
+	simple(greeted(), QB_MSG_APPLY, NULL, 0);
+}
+
+static void hello_twice(void)
+{
+	struct qb_hello body = {.purpose = QB_PURPOSE_RUN};
+
+	hello(greeted(), &body);
+}
+
+static void plan_twice(void)
+{
+	int fd = greeted();
+
+	if (plan(fd, request(), NULL, 0))
+		plan(fd, request(), NULL, 0);
+}
+
+static void steps_of_mine(void)
+{
+	int fd = greeted();
+	struct qb_steps steps = {0};
+
+	qb_steps_add(&steps, 0, qb_unit_none(), NULL, "1");
+	qb_message_send_steps(fd, &steps);
+	tell(fd);
+}
+
+static void leases_run(void)
+{
+	simple(conditioned(), QB_MSG_LEASE, NULL, 0);
+}
+
+static void purpose(void)
+{
+	struct qb_hello body = {.purpose = 77, .lock_wait_ns = -1};
+	int fd = reach(QB_SOCKET_PATH);
+
+	if (hello(fd, &body) && plan(fd, request(), NULL, 0) && simple(fd, QB_MSG_APPLY, NULL, 0))
+		puts("conditioned");
+}
+
+static void leases(void)
+{
+	struct qb_hello of_root = {.purpose = QB_PURPOSE_LEASE, .lease_while = getppid()},
+			never = {.purpose = QB_PURPOSE_LEASE, .lease_ns = -5};
+
+	hello(reach(QB_SOCKET_PATH), &of_root);
+	hello(reach(QB_SOCKET_PATH), &never);
+}
+
+/* ---- requests that ask for what is not theirs ---- */
+static void rooted(void)
+{
+	struct qb_request *body = request();
+
+	body->chroot = 1;
+	plan(greeted(), body, NULL, 0);
+	body->chroot = 0;
+	body->mode = QB_REQUEST_DOCTOR;
+	plan(greeted(), body, NULL, 0);
+}
+
+static void counts(void)
+{
+	struct qb_request *body = request();
+
+	body->n_set = 255;
+	plan(greeted(), body, NULL, 0);
+}
+
+static void endless(void)
+{
+	struct qb_request *body = request();
+
+	memset(body->profile, 'A', sizeof(body->profile));
+	plan(greeted(), body, NULL, 0);
+}
+
+static void path(void)
+{
+	struct qb_request *body = request();
+
+	memcpy(body->profile, "../../../etc/shadow", 20);
+	plan(greeted(), body, NULL, 0);
+}
+
+static void value(void)
+{
+	struct qb_request *body = request();
+
+	memcpy(body->set[body->n_set++], "frequency.governor=../../../etc", 32);
+	plan(greeted(), body, NULL, 0);
+}
+
+/* ---- descriptors ---- */
+static int memfd(size_t size, int seals)
+{
+	int fd = memfd_create("profile", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0 || ftruncate(fd, (off_t)size) < 0 || fcntl(fd, F_ADD_SEALS, seals) < 0)
+		perror("memfd");
+	return fd;
+}
+
+static void offer(const char *name, int profile)
+{
+	struct qb_request *body = request();
+
+	body->n_files = 1;
+	memcpy(body->profile, "mine.yaml", 10);
+	memcpy(body->files[0], "mine.yaml", 10);
+	printf("%s: ", name);
+	(void)fflush(stdout);
+	plan(greeted(), body, &profile, 1);
+}
+
+static void profiles(void)
+{
+	int pipes[2];
+
+	if (pipe(pipes) < 0 || mkfifo("attack.fifo", 0600) < 0)
+		perror("pipe");
+	offer("pipe", pipes[0]);
+	offer("fifo", open("attack.fifo", O_RDWR));
+	offer("zero", open("/dev/zero", O_RDONLY));
+	offer("folder", open("/", O_RDONLY));
+	offer("file", open("/etc/passwd", O_RDONLY));
+	offer("socket", socket(AF_UNIX, SOCK_STREAM, 0));
+	offer("unsealed", memfd(10, 0));
+	offer("growing", memfd(10, ALL_SEALS & ~F_SEAL_GROW));
+	offer("large", memfd(64 * 1024 + 1, ALL_SEALS));
+	offer("sealed", memfd(10, ALL_SEALS));
+}
+
+static void missing(void)
+{
+	struct qb_request *body = request();
+
+	body->n_files = 3;
+	plan(greeted(), body, NULL, 0);
+}
+
+/* Is the other end of what was sent closed again, while the session lives? */
+static void keep(void)
+{
+	struct qb_hello body = {.purpose = QB_PURPOSE_RUN, .lock_wait_ns = -1};
+	int pipes[2], fd = reach(QB_SOCKET_PATH);
+	struct pollfd end;
+
+	if (pipe(pipes) < 0)
+		perror("pipe");
+	int four[] = {pipes[1], pipes[1], pipes[1], pipes[1]};
+	qb_message_send(fd, QB_MSG_HELLO, &body, sizeof(body), four, 4);
+	close(pipes[1]);
+	if (!hear(fd))
+		return;
+	end = (struct pollfd){.fd = pipes[0]};
+	puts(poll(&end, 1, 5000) == 1 && end.revents & POLLHUP ? "not kept" : "kept");
+}
+
+/* ---- placing ---- */
+static void run_twice(void)
+{
+	int pair[2], fd = conditioned();
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) < 0)
+		perror("socketpair");
+	if (simple(fd, QB_MSG_RUN, &pair[0], 1))
+		simple(fd, QB_MSG_RUN, &pair[0], 1);
+}
+
+static void run_bare(void)
+{
+	int pipes[2];
+
+	simple(conditioned(), QB_MSG_RUN, NULL, 0);
+	if (pipe(pipes) < 0)
+		perror("pipe");
+	simple(conditioned(), QB_MSG_RUN, &pipes[0], 1);
+}
+
+/* Sends PLACE with credentials that name `pid`, and tells what came of it. */
+static void place(int socket, pid_t pid)
+{
+	struct qb_message_head head = {QB_MESSAGE_MAGIC, QB_PROTOCOL_VERSION, QB_MSG_PLACE};
+	struct iovec iov = {&head, sizeof(head)};
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(struct ucred))];
+	} control = {0};
+	struct msghdr msg = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control)};
+	const struct ucred cred = {.pid = pid, .uid = getuid(), .gid = getgid()};
+
+	control.align = (struct cmsghdr){CMSG_LEN(sizeof(cred)), SOL_SOCKET, SCM_CREDENTIALS};
+	memcpy(CMSG_DATA(&control.align), &cred, sizeof(cred));
+	if (sendmsg(socket, &msg, MSG_NOSIGNAL) < 0)
+		perror("send");
+	else
+		tell(socket);
+}
+
+static int running(int *ret_session)
+{
+	int pair[2];
+
+	*ret_session = conditioned();
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) < 0)
+		perror("socketpair");
+	if (!simple(*ret_session, QB_MSG_RUN, &pair[0], 1))
+		exit(0);
+	close(pair[0]);
+	return pair[1];
+}
+
+static void place_self(void)
+{
+	int session, socket = running(&session);
+
+	place(socket, getpid());
+}
+
+static void place_other(void)
+{
+	int session, socket = running(&session);
+
+	place(socket, 1);
+}
+
+static void place_grandchild(void)
+{
+	int session, socket = running(&session);
+
+	if (fork() == 0) {
+		if (fork() == 0)
+			place(socket, getpid());
+		else
+			wait(NULL);
+		(void)fflush(stdout);
+		_exit(0);
+	}
+	wait(NULL);
+}
+
+static void place_nothing(void)
+{
+	int session, socket = running(&session);
+
+	if (send(socket, "x", 1, MSG_NOSIGNAL) < 0)
+		perror("send");
+	tell(socket);
+}
+
+/* ---- the door of somebody else's session ---- */
+static void door(void)
+{
+	static int fds[200];
+	struct qb_hello body = {.purpose = QB_PURPOSE_RESTORE};
+	int closed = 0;
+
+	for (size_t i = 0; i < QB_ARRAY_SIZE(fds); i++) {
+		fds[i] = reach(QB_DOOR_PATH);
+		qb_message_send(fds[i], QB_MSG_HELLO, &body, sizeof(body), NULL, 0);
+	}
+	for (size_t i = 0; i < QB_ARRAY_SIZE(fds); i++) {
+		int r;
+
+		do
+			r = qb_message_receive(fds[i], &got, NULL);
+		while (r == -ECONNRESET);
+		closed += r == 0;
+	}
+	printf("%d of %zu closed\n", closed, QB_ARRAY_SIZE(fds));
+}
+
+/* What other people read is not his to write. */
+static void command(void)
+{
+	struct qb_hello body = {.purpose = QB_PURPOSE_RUN, .lock_wait_ns = -1};
+	int fd = reach(QB_SOCKET_PATH);
+
+	memset(body.command, 'x', sizeof(body.command));
+	memcpy(body.command, "\033[2J\nroot: all is well\n", 23);
+	if (hello(fd, &body) && plan(fd, request(), NULL, 0) && simple(fd, QB_MSG_APPLY, NULL, 0))
+		puts("conditioned");
+}
+
+static const struct {
+	const char *name;
+	void (*attack)(void);
+} attacks[] = {{"half", half}, {"huge", huge}, {"version", version}, {"cut", cut},
+	{"unknown", unknown}, {"silent", silent}, {"early", early}, {"unplanned", unplanned},
+	{"hello-twice", hello_twice}, {"plan-twice", plan_twice}, {"steps", steps_of_mine},
+	{"lease-run", leases_run}, {"purpose", purpose}, {"leases", leases}, {"rooted", rooted},
+	{"counts", counts}, {"endless", endless}, {"path", path}, {"value", value},
+	{"profiles", profiles}, {"missing", missing}, {"keep", keep}, {"run-twice", run_twice},
+	{"run-bare", run_bare}, {"place-self", place_self}, {"place-other", place_other},
+	{"place-grandchild", place_grandchild}, {"place-nothing", place_nothing}, {"door", door},
+	{"command", command}};
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; i < QB_ARRAY_SIZE(attacks); i++)
+		if (argc == 2 && strcmp(argv[1], attacks[i].name) == 0) {
+			attacks[i].attack();
+			return 0;
+		}
+	return 2;
+}

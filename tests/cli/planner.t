@@ -1,0 +1,71 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A planner that hangs, crashes, floods and lies: the helper believes none of it, says so, and touches nothing. And what a planner
+# of the helper's is: nobody, with nothing.
+. "$(dirname "$0")/lib.sh"
+
+if [ "$(id -u)" != 0 ]; then
+	echo "1..0 # SKIP needs root"
+	exit 0
+fi
+"$source/tests/hosts/make-host" two-cpus "$tmp/host" || exit 1
+cp -a "$tmp/host" "$tmp/before"
+for fake in fake slow; do
+	mkdir "$tmp/$fake"
+	cp "$build/quietbench" "$build/quietbench-helper" "$tmp/$fake"
+	cp "$build/tests/fake-planner" "$tmp/$fake/quietbench-planner"
+done
+
+# NAME|status|what quietbench says (extended, in some line)
+cat >"$tmp/table" <<'EOF'
+report|125|Umask: 0077 Uid: 65534 65534 65534 65534 Gid: 65534 65534 65534 65534 Groups: +CapInh: 0{16} CapPrm: 0{16} CapEff: 0{16} CapBnd: [0-9a-f]+ CapAmb: 0{16} NoNewPrivs: 1 Seccomp: 2 environment 0 limits 0 0 1024 20 cwd / fds( 0| 1| 2| 3){4}$
+flood|125|the planner sent more than 1024 messages
+contradict|125|the planner's choice of CPUs contradicts itself
+unknown-lever|125|the planner sent a step that is none
+long-value|0|frequency.governor: .*
+value-path|0|frequency.governor: (the value|.*passwd)
+unit-path|0|kernel.workqueues: .*
+unit-number|0|frequency.governor: .*
+other-version|125|the peer speaks protocol 99
+oversized|125|a packet of more than 49152 bytes
+foreign-type|125|the planner sent a message of type 7
+crash|125|the planner died of signal 11
+nothing|125|the planner ended in mid-plan
+EOF
+
+cat >"$tmp/story" <<EOF
+cd $tmp/home
+(for act in hang drip; do
+	echo \$act >$tmp/slow/planner-does
+	timeout 100 $tmp/slow/quietbench run -- true >$tmp/got.\$act 2>&1
+	echo \$? >$tmp/got.\$act.status
+done) &
+slow=\$!
+for act in \$(sed -n 's/|.*//p' $tmp/table); do
+	echo \$act >$tmp/fake/planner-does
+	# The lock is with those that hang, in turns: this waits.
+	timeout 100 $tmp/fake/quietbench run -v -- true >$tmp/got.\$act 2>&1
+	echo \$? >$tmp/got.\$act.status
+done
+echo honest >$tmp/fake/planner-does
+$tmp/fake/quietbench apply -q
+echo trespass >$tmp/fake/planner-does
+timeout 100 $tmp/fake/quietbench run -- true >$tmp/got.trespass 2>&1
+echo \$? >$tmp/got.trespass.status
+$qb restore -q
+wait \$slow
+EOF
+"$build/tests/with-host" "$tmp/host" sh "$tmp/story" 2>"$tmp/story.err" || sed 's/^/# /' "$tmp/story.err"
+
+cat >>"$tmp/table" <<'EOF'
+hang|125|the planner gave no answer within 20 s
+drip|125|the planner gave no answer within 20 s
+trespass|125|the planner chose CPUs that the caller may not use
+EOF
+while IFS='|' read -r act wanted says; do
+	is "$act: status" "$(cat "$tmp/got.$act.status")" "$wanted"
+	like "$act: says" "$(cat "$tmp/got.$act")" "$says"
+done <"$tmp/table"
+values() { (cd "$1" && find . -type f -exec sha256sum {} + | sort -k2); }
+is "the host is as it was" "$(values "$tmp/host")" "$(values "$tmp/before")"
+finish
