@@ -9,5 +9,6 @@ sed 's|@libexecdir@|/qb/build|' "$vm_top/contrib/systemd/quietbench@.service.in"
 vm_file+=(-f "$units/quietbench@.service:/etc/systemd/system/quietbench@.service")
 vm_file+=(-f "$vm_top/contrib/systemd/quietbench.socket:/etc/systemd/system/quietbench.socket")
 vm_file+=(-f "$vm_top/contrib/systemd/tmpfiles.conf:/etc/tmpfiles.d/quietbench.conf")
+vm_file+=(-f "$vm_top/contrib/systemd/sysusers.conf:/etc/sysusers.d/quietbench.conf")
 guest "systemd" -s 1,2,2 -t 600 guest/socket.sh
 finish

@@ -3,6 +3,8 @@
 . /qb/debian-lib.sh
 chmod 0 "$(command -v sudo)"
 
+systemd-sysusers && usermod -aG quietbench tester
+
 as() { user=$1 && shift && su -s /bin/sh "$user" -c "$*"; }
 # begin: a run of tester's, whose command waits for /tmp/go
 begin() {
