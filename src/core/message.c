@@ -150,23 +150,36 @@ void qb_message_close(struct qb_message *message)
 	message->n_fds = 0;
 }
 
-/* Takes fds and credentials out of the control data; more fds than fit are closed by the kernel. */
-static void take_control(struct msghdr *msg, struct qb_message *ret)
+/*
+ * Takes fds and credentials out of the control data. The room for credentials holds fds where none
+ * come: more than a message may have are closed here. False: there were more.
+ */
+static bool take_control(struct msghdr *msg, struct qb_message *ret)
 {
+	bool fits = true;
+
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-		if (c->cmsg_level != SOL_SOCKET)
-			continue;
-		if (c->cmsg_type == SCM_RIGHTS) {
-			ret->n_fds = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-			memcpy(ret->fds, CMSG_DATA(c), ret->n_fds * sizeof(int));
-		} else if (c->cmsg_type == SCM_CREDENTIALS) {
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS) {
 			struct ucred cred;
 
 			memcpy(&cred, CMSG_DATA(c), sizeof(cred));
 			ret->pid = cred.pid;
 			ret->uid = cred.uid;
 		}
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = CMSG_LEN(0); at + sizeof(int) <= c->cmsg_len; at += sizeof(int)) {
+			int fd;
+
+			memcpy(&fd, (const char *)c + at, sizeof(fd));
+			fits = ret->n_fds < QB_MESSAGE_FDS;
+			if (fits)
+				ret->fds[ret->n_fds++] = fd;
+			else
+				close(fd);
+		}
 	}
+	return fits;
 }
 
 /* A string in a fixed array: whatever the peer sent, it ends. */
@@ -281,7 +294,7 @@ int qb_message_receive(int fd, struct qb_message *ret, struct qb_error *err)
 		.msg_iovlen = 1,
 		.msg_control = &control,
 		.msg_controllen = sizeof(control)};
-	bool again = true;
+	bool again = true, fits;
 	ssize_t n;
 	int r;
 
@@ -302,8 +315,8 @@ int qb_message_receive(int fd, struct qb_message *ret, struct qb_error *err)
 	if (n == 0)
 		return 0;
 	ret->size = (size_t)n;
-	take_control(&msg, ret);
-	if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+	fits = take_control(&msg, ret);
+	if (!fits || msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
 		r = qb_error_set(err, EBADMSG, "a packet of more than %d bytes or %d fds",
 			QB_MESSAGE_MAX, QB_MESSAGE_FDS);
 	else

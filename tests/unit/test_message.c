@@ -108,6 +108,38 @@ static void fds_and_credentials_arrive(void **state)
 	close(fd);
 }
 
+/* Without SCM_CREDENTIALS the room for them holds more fds than a message has places for. */
+static void too_many_fds_are_refused(void **state)
+{
+	struct qb_message_head head = {
+		.magic = QB_MESSAGE_MAGIC, .version = QB_PROTOCOL_VERSION, .type = QB_MSG_RUN};
+	struct iovec iov = {.iov_base = &head, .iov_len = sizeof(head)};
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(12 * sizeof(int))] = {0};
+	struct cmsghdr *cmsg = (struct cmsghdr *)control;
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control};
+
+	(void)state;
+	for (unsigned n = QB_MESSAGE_FDS + 1; n <= 12; n++) {
+		int before = dup(pair[0]), after, fds[12];
+
+		for (unsigned i = 0; i < n; i++)
+			fds[i] = pair[0];
+		msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(n * sizeof(int));
+		memcpy(CMSG_DATA(cmsg), fds, n * sizeof(int));
+		assert_int_equal(sendmsg(pair[0], &msg, 0), sizeof(head));
+		close(before);
+		assert_int_equal(qb_message_receive(pair[1], &message, NULL), -EBADMSG);
+		assert_int_equal(message.n_fds, 0);
+		assert_int_equal(message.pid, 0);
+		after = dup(pair[0]);
+		close(after);
+		assert_int_equal(before, after); /* the lowest that is free: none stayed open */
+	}
+}
+
 static void wrong_packets_are_refused(void **state)
 {
 	struct qb_message_head head = {.magic = QB_MESSAGE_MAGIC, .version = QB_PROTOCOL_VERSION};
@@ -177,6 +209,7 @@ int main(void)
 		TEST(many_steps_share_packets),
 		TEST(malformed_steps_are_refused),
 		TEST(fds_and_credentials_arrive),
+		TEST(too_many_fds_are_refused),
 		TEST(wrong_packets_are_refused),
 		TEST(strings_end_and_so_do_sessions),
 		TEST(equal_texts_are_shared),
