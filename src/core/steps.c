@@ -234,9 +234,24 @@ int qb_step_encode(const struct qb_step *step, void *buf, size_t size)
 	return (int)used;
 }
 
+static bool zero(const void *data, size_t size)
+{
+	const char *bytes = data;
+
+	for (size_t i = 0; i < size; i++)
+		if (bytes[i])
+			return false;
+	return true;
+}
+
+/* A step has one encoding: what no member uses is 0. */
 static bool well_formed(const struct packed_step *head)
 {
-	return head->lever < QB_LEVER_COUNT && head->status <= QB_STATUS_FAILED &&
+	const size_t name = strnlen(head->name, sizeof(head->name));
+
+	return zero(head->name + name, sizeof(head->name) - name) && !head->pad && !head->pad2 &&
+	       zero(head->lengths + TEXTS, sizeof(head->lengths) - TEXTS * sizeof(uint16_t)) &&
+	       head->lever < QB_LEVER_COUNT && head->status <= QB_STATUS_FAILED &&
 	       head->verdict <= QB_VERDICT_CONFLICT && head->restored <= QB_RESTORED_CONFLICT &&
 	       head->intent <= 1 && memchr(head->name, '\0', sizeof(head->name));
 }

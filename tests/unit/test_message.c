@@ -72,6 +72,8 @@ static void many_steps_share_packets(void **state)
 
 static void malformed_steps_are_refused(void **state)
 {
+	/* in steps.c's struct packed_step: pad, pad2, the end of name, the last of lengths */
+	static const size_t unused[] = {7, 12, 71, 82, 87};
 	_cleanup_(qb_steps_free) struct qb_steps steps = {0}, got = {0};
 	unsigned char buf[1024];
 	int n = qb_step_encode(
@@ -84,6 +86,12 @@ static void malformed_steps_are_refused(void **state)
 		assert_int_equal(qb_step_decode(&got, buf, (size_t)size), -EBADMSG);
 	buf[n] = 'y';
 	assert_int_equal(qb_step_decode(&got, buf, (size_t)n + 1), -EBADMSG);
+	/* what no member uses is 0: the padding, what is behind a name, the last lengths */
+	for (size_t i = 0; i < sizeof(unused) / sizeof(unused[0]); i++) {
+		buf[unused[i]] ^= 1;
+		assert_int_equal(qb_step_decode(&got, buf, (size_t)n), -EBADMSG);
+		buf[unused[i]] ^= 1;
+	}
 	buf[0] = QB_LEVER_COUNT;
 	assert_int_equal(qb_step_decode(&got, buf, (size_t)n), -EBADMSG);
 	assert_int_equal(got.n, 0);
