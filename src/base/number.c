@@ -111,38 +111,41 @@ int qb_quantity_parse(enum qb_quantity q, const char *text, int64_t *ret)
 	return 0;
 }
 
-void qb_quantity_format(enum qb_quantity q, int64_t value, char *buf, size_t size)
+/* The unit to write a value in: durations only whole (90 s, not 1.5 m), the others with decimals. */
+static const struct unit *choose_unit(enum qb_quantity q, int64_t value)
 {
-	const struct unit *best = NULL;
-	const char *gap = q == QB_QUANTITY_PERCENT ? "" : " ";
-	int64_t rest;
-	int digits = 0;
-
-	if (q == QB_QUANTITY_NONE || value <= 0) {
-		snprintf(buf, size, "%lld", (long long)value);
-		return;
-	}
-	/* Durations only in whole units (90 s, not 1.5 m); the others with up to three decimals. */
-	for (size_t i = 0; i < QB_ARRAY_SIZE(units) && !best; i++)
+	for (size_t i = 0; i < QB_ARRAY_SIZE(units); i++)
 		if (units[i].quantity == q &&
 			(value % units[i].factor == 0 ||
 				(q != QB_QUANTITY_DURATION && value >= units[i].factor &&
 					units[i].factor % 1000 == 0 &&
 					value % (units[i].factor / 1000) == 0)))
-			best = &units[i];
-	if (!best)
-		best = find_unit(q, q == QB_QUANTITY_PERCENT ? "%" : "B");
-	rest = value % best->factor;
-	for (int64_t place = best->factor; rest && digits < 6; digits++) {
-		place /= 10;
-		if (place == 0 || value % place == 0) {
-			digits++;
-			break;
-		}
+			return &units[i];
+	return find_unit(q, q == QB_QUANTITY_PERCENT ? "%" : "B");
+}
+
+void qb_quantity_format(enum qb_quantity q, int64_t value, char *buf, size_t size)
+{
+	const char *gap = q == QB_QUANTITY_PERCENT ? "" : " ";
+	const struct unit *unit;
+	char decimals[24] = "";
+	int64_t rest;
+
+	if (q == QB_QUANTITY_NONE || value <= 0) {
+		snprintf(buf, size, "%lld", (long long)value);
+		return;
 	}
-	if (rest)
-		snprintf(buf, size, "%.*f%s%s", digits, (double)value / (double)best->factor, gap,
-			best->name);
-	else
-		snprintf(buf, size, "%lld%s%s", (long long)(value / best->factor), gap, best->name);
+	unit = choose_unit(q, value);
+	rest = value % unit->factor;
+	/* In whole numbers: a double has not digits enough. Only units of tens have a rest. */
+	if (rest) {
+		size_t n = (size_t)snprintf(
+			decimals, sizeof(decimals), ".%lld", (long long)(unit->factor + rest));
+
+		decimals[1] = decimals[0]; /* the leading 1 kept the zeros */
+		while (decimals[n - 1] == '0')
+			decimals[--n] = '\0';
+	}
+	snprintf(buf, size, "%lld%s%s%s", (long long)(value / unit->factor),
+		rest ? decimals + 1 : "", gap, unit->name);
 }
