@@ -33,7 +33,7 @@ int qb_cache_block(
 	uint64_t low, high;
 
 	/* The ways of a cache are numbered from 0 without holes. */
-	if (total == 64 || ways->all != (UINT64_C(1) << total) - 1 || total < 2 * least)
+	if (total == 64 || ways->all != (UINT64_C(1) << total) - 1 || least > total / 2)
 		return qb_error_set(err, ENOSPC,
 			"an L3 cache of the ways %" PRIx64 ", at least %u to a group, cannot be "
 			"divided",

@@ -317,6 +317,7 @@ static void a_block_at_one_end(void **state)
 		{0x1, 0, 1, 500000, 0},
 		{0x7, 0, 2, 500000, 0},
 		{0x5, 0, 1, 500000, 0},
+		{0x7ff, 0, 0x80000000u, 250000, 0},
 	};
 
 	(void)state;
