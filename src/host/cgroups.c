@@ -5,6 +5,7 @@
 #include <base/text.h>
 #include <errno.h>
 #include <host/cgroups.h>
+#include <host/cgroups_text.h>
 #include <linux/magic.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -21,40 +22,21 @@ static const struct {
 	[QB_HIERARCHY_CPUSET] = {"cgroup", "cpuset", CGROUP_SUPER_MAGIC},
 };
 
-static bool has_option(const char *options, const char *option)
+static void take_mount(struct qb_cgroups *cgroups, const struct qb_mount *mount)
 {
-	size_t len = strlen(option);
-
-	for (const char *at = options; *at; at += *at == ',') {
-		size_t n = strcspn(at, ",");
-
-		if (n == len && strncmp(at, option, len) == 0)
-			return true;
-		at += n;
-	}
-	return false;
-}
-
-/*
- * One line of mountinfo (proc(5)): "31 23 0:28 ROOT POINT OPTIONS [TAG…] - TYPE SOURCE SUPER".
- * Mount points with blanks come escaped and are none of the usual places: they do not verify.
- */
-static void take_mount(struct qb_cgroups *cgroups, char *line)
-{
-	char root[QB_GROUP_MAX], point[QB_GROUP_MAX], type[32], super[512];
-	const char *tail = strstr(line, " - ");
 	struct statfs fs;
 
-	if (!tail || sscanf(line, "%*s %*s %*s %255s %255s", root, point) != 2 ||
-		sscanf(tail, " - %31s %*s %511s", type, super) != 2 || strcmp(root, "/") != 0)
+	if (strcmp(mount->root, "/") != 0)
 		return;
 	for (size_t i = 0; i < QB_HIERARCHY_COUNT; i++) {
-		if (strcmp(type, hierarchies[i].type) != 0 || cgroups->mount[i][0] ||
-			(hierarchies[i].option && !has_option(super, hierarchies[i].option)) ||
-			has_option(super, "noprefix") || statfs(point, &fs) < 0 ||
+		if (strcmp(mount->type, hierarchies[i].type) != 0 || cgroups->mount[i][0] ||
+			(hierarchies[i].option &&
+				!qb_option_listed(mount->super, hierarchies[i].option)) ||
+			qb_option_listed(mount->super, "noprefix") ||
+			statfs(mount->point, &fs) < 0 ||
 			(unsigned long)fs.f_type != hierarchies[i].magic)
 			continue;
-		qb_text_copy(cgroups->mount[i], sizeof(cgroups->mount[i]), point);
+		qb_text_copy(cgroups->mount[i], sizeof(cgroups->mount[i]), mount->point);
 	}
 }
 
@@ -63,13 +45,15 @@ int qb_cgroups_load(struct qb_cgroups *ret, struct qb_error *err)
 	struct qb_cgroups cgroups = {0};
 	_cleanup_free_ char *mounts = NULL;
 	char path[GROUP_PATH], controllers[512];
+	struct qb_mount mount;
 	ssize_t n = qb_file_read_all("/proc/self/mountinfo", &mounts, err);
 	char *save = NULL;
 
 	if (n < 0)
 		return (int)n;
 	for (char *line = strtok_r(mounts, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		take_mount(&cgroups, line);
+		if (qb_mount_parse(line, &mount) == 0)
+			take_mount(&cgroups, &mount);
 	if (cgroups.mount[QB_HIERARCHY_V2][0]) {
 		qb_text_format(path, sizeof(path), "%s/cgroup.controllers",
 			cgroups.mount[QB_HIERARCHY_V2]);
@@ -107,45 +91,25 @@ bool qb_cgroups_exists(
 	       qb_file_exists(path);
 }
 
-/* "0::/path" is v2's line, "7:cpu,cpuset:/path" a v1 one (cgroups(7)). Returns the path. */
-static char *line_of(char *line, enum qb_hierarchy hierarchy)
-{
-	char *controllers = strchr(line, ':'), *path;
-
-	if (!controllers)
-		return NULL;
-	controllers++;
-	path = strchr(controllers, ':');
-	if (!path)
-		return NULL;
-	*path++ = '\0';
-	if (hierarchy == QB_HIERARCHY_V2)
-		return strncmp(line, "0:", 2) == 0 && !*controllers ? path : NULL;
-	return has_option(controllers, hierarchies[hierarchy].option) ? path : NULL;
-}
-
 int qb_cgroups_of(
 	pid_t pid, enum qb_hierarchy hierarchy, char *buf, size_t size, struct qb_error *err)
 {
 	_cleanup_free_ char *text = NULL;
-	char path[64], *save = NULL;
+	const char *group;
+	char path[64];
 	ssize_t n;
 
 	qb_text_format(path, sizeof(path), "/proc/%d/cgroup", pid);
 	n = qb_file_read_all(path, &text, err);
 	if (n < 0)
 		return n == -ENOENT ? -ESRCH : (int)n;
-	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		const char *group = line_of(line, hierarchy);
-
-		if (!group)
-			continue;
-		if (!qb_text_copy(buf, size, group))
-			return qb_error_set(
-				err, ENAMETOOLONG, "read %s: '%s' is too long", path, group);
-		return 0;
-	}
-	return qb_error_set(err, ENOENT, "read %s: process %d is in no such hierarchy", path, pid);
+	group = qb_group_find(text, hierarchies[hierarchy].option);
+	if (!group)
+		return qb_error_set(
+			err, ENOENT, "read %s: process %d is in no such hierarchy", path, pid);
+	if (!qb_text_copy(buf, size, group))
+		return qb_error_set(err, ENAMETOOLONG, "read %s: '%s' is too long", path, group);
+	return 0;
 }
 
 static int move(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy, const char *group,

@@ -101,15 +101,12 @@ static void arm_model(char *cpuinfo, char *buf, size_t size)
 	}
 }
 
-void qb_identity_cpu_model(char *buf, size_t size)
+void qb_identity_parse_model(char *cpuinfo, char *buf, size_t size)
 {
 	/* x86, loongarch, riscv, power */
 	static const char *const keys[] = {"model name", "Model Name", "uarch", "cpu"};
-	_cleanup_free_ char *cpuinfo = NULL;
 
 	buf[0] = '\0';
-	if (qb_file_read_all(CPUINFO, &cpuinfo, NULL) < 0)
-		return;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(keys) && !buf[0]; i++) {
 		char *at = cpuinfo, *value = next_value(&at, keys[i]);
 
@@ -119,6 +116,15 @@ void qb_identity_cpu_model(char *buf, size_t size)
 	if (!buf[0])
 		arm_model(cpuinfo, buf, size);
 	qb_text_printable(buf);
+}
+
+void qb_identity_cpu_model(char *buf, size_t size)
+{
+	_cleanup_free_ char *cpuinfo = NULL;
+
+	buf[0] = '\0';
+	if (qb_file_read_all(CPUINFO, &cpuinfo, NULL) >= 0)
+		qb_identity_parse_model(cpuinfo, buf, size);
 }
 
 /* The flag by which a hypervisor makes itself known on x86. */

@@ -14,6 +14,8 @@
 
 /* "AMD EPYC 7451 24-Core Processor"; on arm "Cortex-A510 + Cortex-X3"; "" when unknown. */
 void qb_identity_cpu_model(char *buf, size_t size);
+/* The same from the text of /proc/cpuinfo, which is changed. */
+void qb_identity_parse_model(char *cpuinfo, char *buf, size_t size);
 /* Is a hypervisor below? Its name ("KVM", "Xen", …) goes to buf, "" when it does not say. */
 bool qb_identity_guest(char *buf, size_t size);
 

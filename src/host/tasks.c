@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <host/tasks.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <sched.h>
 
 /* include/linux/sched.h; part of what /proc/PID/stat has shown since 2.6 (field "flags"). */
@@ -32,32 +33,41 @@ static int read_file(pid_t tid, const char *file, char *buf, size_t size, struct
 	return n < 0 ? gone((int)n) : 0;
 }
 
-/* "812 (a (b) c) S 1 …": the name may hold anything, so count from the last parenthesis. */
-static int read_stat(pid_t tid, struct qb_task *task, struct qb_error *err)
+/* The name may hold anything, so count from the last parenthesis. */
+int qb_task_parse_stat(char *text, struct qb_task *task)
 {
-	char buf[1024], *name, *rest;
+	char *name = strchr(text, '('), *rest = strrchr(text, ')');
 	unsigned long flags;
+	uint64_t start;
 	char state;
-	int r = read_file(tid, "stat", buf, sizeof(buf), err);
+	pid_t ppid;
 
-	if (r < 0)
-		return r;
-	name = strchr(buf, '(');
-	rest = strrchr(buf, ')');
-	if (!name || !rest || rest < name)
-		return qb_error_set(err, EBADMSG, "read /proc/%d/stat: no name in it", tid);
+	if (!name || !rest || rest < name ||
+		sscanf(rest + 1,
+			" %c %d %*d %*d %*d %*d %lu %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d"
+			" %" SCNu64,
+			&state, &ppid, &flags, &start) != 4)
+		return -EBADMSG;
 	*rest = '\0';
 	qb_text_copy(task->comm, sizeof(task->comm), name + 1);
-	if (sscanf(rest + 1,
-		    " %c %d %*d %*d %*d %*d %lu %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d"
-		    " %" SCNu64,
-		    &state, &task->ppid, &flags, &task->start) != 4)
-		return qb_error_set(err, EBADMSG, "read /proc/%d/stat: too few fields", tid);
+	task->ppid = ppid;
+	task->start = start;
 	task->kernel = flags & PF_KTHREAD;
 	task->fixed = flags & PF_NO_SETAFFINITY;
 	task->ended = state == 'Z' || state == 'X';
 	task->stopped = state == 'T' || state == 't';
 	return 0;
+}
+
+static int read_stat(pid_t tid, struct qb_task *task, struct qb_error *err)
+{
+	char text[1024];
+	int r = read_file(tid, "stat", text, sizeof(text), err);
+
+	if (r == 0 && qb_task_parse_stat(text, task) < 0)
+		r = qb_error_set(
+			err, EBADMSG, "read /proc/%d/stat: not as the kernel writes it", tid);
+	return r;
 }
 
 /* The value of a line "Name:\tvalue", or NULL. The line is cut off in place. */
@@ -76,25 +86,34 @@ static char *status_line(char *status, const char *name)
 	return NULL;
 }
 
+int qb_task_parse_status(char *text, struct qb_task *task)
+{
+	char *tgid = status_line(text, "Tgid"), *allowed = status_line(text, "Cpus_allowed");
+	struct qb_cpus mask;
+	int64_t number;
+
+	if (!tgid || !allowed)
+		return -EBADMSG;
+	tgid[strcspn(tgid, "\n")] = '\0';
+	allowed[strcspn(allowed, "\n")] = '\0';
+	if (qb_number_parse(tgid, &number) < 0 || number < 1 || number > INT_MAX ||
+		strlen(allowed) >= sizeof(task->allowed) || qb_cpus_parse_hex(allowed, &mask) < 0)
+		return -EBADMSG;
+	task->tgid = (pid_t)number;
+	qb_text_copy(task->allowed, sizeof(task->allowed), allowed);
+	return 0;
+}
+
 static int read_status(pid_t tid, struct qb_task *task, struct qb_error *err)
 {
-	char buf[STATUS_MAX], *allowed;
-	const char *tgid;
-	int r = read_file(tid, "status", buf, sizeof(buf), err);
+	char text[STATUS_MAX];
+	int r = read_file(tid, "status", text, sizeof(text), err);
 
-	if (r < 0)
-		return r;
-	tgid = status_line(buf, "Tgid");
-	allowed = status_line(buf, "Cpus_allowed");
-	if (!tgid || !allowed)
-		return qb_error_set(
-			err, EBADMSG, "read /proc/%d/status: no Tgid or no Cpus_allowed", tid);
-	task->tgid = (pid_t)strtol(tgid, NULL, 10);
-	allowed[strcspn(allowed, "\n")] = '\0';
-	if (!qb_text_copy(task->allowed, sizeof(task->allowed), allowed))
-		return qb_error_set(err, EFBIG, "read /proc/%d/status: a mask of more than %d CPUs",
-			tid, QB_CPUS_MAX);
-	return 0;
+	if (r == 0 && qb_task_parse_status(text, task) < 0)
+		r = qb_error_set(err, EBADMSG,
+			"read /proc/%d/status: no Tgid, or no Cpus_allowed of at most %d CPUs", tid,
+			QB_CPUS_MAX);
+	return r;
 }
 
 int qb_task_read(pid_t tid, struct qb_task *ret, struct qb_error *err)

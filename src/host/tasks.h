@@ -38,6 +38,9 @@ struct qb_task {
 	char allowed[QB_TASK_MASK]; /* Cpus_allowed, verbatim: offline CPUs included */
 };
 
+/* The texts of /proc/TID/stat and status, each into its members of the task. 0 or -EBADMSG; `text` is changed. */
+int qb_task_parse_stat(char *text, struct qb_task *task);
+int qb_task_parse_status(char *text, struct qb_task *task);
 /* One thread by id. -ESRCH: there is none (any more). */
 int qb_task_read(pid_t tid, struct qb_task *ret, struct qb_error *err);
 /* Is `pid` the process `ancestor`, or one of its descendants? */

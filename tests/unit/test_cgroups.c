@@ -10,7 +10,7 @@
 #include <base/file.h>
 #include <base/macros.h>
 #include <cmocka.h>
-#include <host/cgroups.h>
+#include <host/cgroups_text.h>
 #include <levers/isolation.h>
 #include <levers/isolation_internal.h>
 #include <quietbench/lever.h>
@@ -62,6 +62,27 @@ static void paths_are_built(void **state)
 		qb_cgroups_path(&none, QB_HIERARCHY_CPUSET, "/", NULL, path, sizeof(path), &err),
 		-ENOENT);
 	assert_non_null(strstr(err.text, "not mounted"));
+}
+
+static void mounts_are_read(void **state)
+{
+	static const char line[] =
+		"31 23 0:28 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate";
+	struct qb_mount mount;
+	char cut[512];
+
+	(void)state;
+	assert_int_equal(qb_mount_parse(line, &mount), 0);
+	assert_string_equal(mount.root, "/");
+	assert_string_equal(mount.point, "/sys/fs/cgroup");
+	assert_string_equal(mount.type, "cgroup2");
+	assert_string_equal(mount.super, "rw,nsdelegate");
+	assert_int_equal(qb_mount_parse("", &mount), -EBADMSG);
+	assert_int_equal(qb_mount_parse("31 23 0:28 / - cgroup2 cgroup2 rw", &mount), -EBADMSG);
+	/* a word that does not fit its place is not cut to another one */
+	snprintf(cut, sizeof(cut), "31 23 0:28 / /%0300d rw - cgroup2 cgroup2 rw", 0);
+	assert_int_equal(qb_mount_parse(cut, &mount), -EBADMSG);
+	assert_string_equal(mount.point, "/sys/fs/cgroup");
 }
 
 /* Whatever this machine has: a hierarchy that is found is one of the kernel's. */
@@ -277,6 +298,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(paths_are_built),
+		cmocka_unit_test(mounts_are_read),
 		cmocka_unit_test(mounts_are_verified),
 		cmocka_unit_test(a_hidden_mount_is_not_found),
 		cmocka_unit_test(members_are_those_below_too),

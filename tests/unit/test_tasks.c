@@ -6,6 +6,7 @@
 #include <stdint.h>
 /* cmocka wants these first */
 #include <base/macros.h>
+#include <base/text.h>
 #include <cmocka.h>
 #include <errno.h>
 #include <host/tasks.h>
@@ -131,6 +132,31 @@ static void a_thread_is_read(void **state)
 	unit.key++;
 	assert_int_equal(qb_task_check(&unit, NULL), -ESRCH);
 	stop(&sleeper);
+}
+
+/* What is not as the kernel writes it is refused, and leaves the task as it was. */
+static void odd_texts_are_refused(void **state)
+{
+	static const char *const stats[] = {"", "7 (a", "7 a) S 1", "7 )a( S 1", "7 (a) S 1 2 3",
+		"7 (a) S x 2 3 4 5 6 1 1 1 1 1 1 1 1 20 0 1 0 5"};
+	static const char *const statuses[] = {"", "Tgid:\t7\n", "Cpus_allowed:\tf\n",
+		"Tgid:\t\nCpus_allowed:\tf\n", "Tgid:\t0\nCpus_allowed:\tf\n",
+		"Tgid:\t-7\nCpus_allowed:\tf\n", "Tgid:\t4294967303\nCpus_allowed:\tf\n",
+		"Tgid:\t7\nCpus_allowed:\t\n", "Tgid:\t7\nCpus_allowed:\tx\n"};
+	const struct qb_task before = {.tid = 7, .comm = "before", .allowed = "ff"};
+	struct qb_task task = before;
+	char text[256];
+
+	(void)state;
+	for (size_t i = 0; i < QB_ARRAY_SIZE(stats); i++) {
+		qb_text_copy(text, sizeof(text), stats[i]);
+		assert_int_equal(qb_task_parse_stat(text, &task), -EBADMSG);
+	}
+	for (size_t i = 0; i < QB_ARRAY_SIZE(statuses); i++) {
+		qb_text_copy(text, sizeof(text), statuses[i]);
+		assert_int_equal(qb_task_parse_status(text, &task), -EBADMSG);
+	}
+	assert_memory_equal(&task, &before, sizeof(task));
 }
 
 static void the_dead_are_gone(void **state)
@@ -428,6 +454,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_thread_is_read),
+		cmocka_unit_test(odd_texts_are_refused),
 		cmocka_unit_test(the_dead_are_gone),
 		cmocka_unit_test(a_zombie_has_ended),
 		cmocka_unit_test(every_thread_is_walked),
