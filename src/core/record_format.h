@@ -46,5 +46,11 @@ struct qb_mark_body {
 };
 
 uint32_t qb_journal_checksum(const void *data, size_t size);
+/*
+ * The bytes of a journal, into a journal (owner, bench, n_steps, end, settled) and its steps. `path` is for errors:
+ * -EBADMSG for what does not check. On an error both hold what came before it.
+ */
+int qb_journal_replay(struct qb_journal *journal, struct qb_steps *steps, const char *data,
+	size_t size, const char *path, struct qb_error *err);
 
 #endif

@@ -157,8 +157,8 @@ static enum record look(const char *data, size_t size, size_t at, struct qb_reco
 	return torn(data, size, at, head.length) ? RECORD_TORN : RECORD_BAD;
 }
 
-static int replay(struct qb_journal *journal, struct qb_steps *steps, const char *data, size_t size,
-	const char *path, struct qb_error *err)
+int qb_journal_replay(struct qb_journal *journal, struct qb_steps *steps, const char *data,
+	size_t size, const char *path, struct qb_error *err)
 {
 	size_t at = 0;
 
@@ -234,7 +234,7 @@ static int load(struct qb_journal *ret, const char *path, int flags, struct qb_s
 	n = pread(fd, data, (size_t)size, 0);
 	if (n != size)
 		return qb_error_errno(err, n < 0 ? errno : EIO, "read the journal %s", path);
-	r = replay(&journal, ret_steps, data, (size_t)size, path, err);
+	r = qb_journal_replay(&journal, ret_steps, data, (size_t)size, path, err);
 	if (r < 0)
 		return r;
 	journal.reserved = size;
