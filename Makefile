@@ -42,6 +42,9 @@ ifeq ($(SANITIZE),1)
 HARDEN    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 HARDEN_LD := -fsanitize=address,undefined
 SANITIZED := tests/crash/sanitized/options.c
+else ifeq ($(SANITIZE),fuzz)
+HARDEN    := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+HARDEN_LD := -fsanitize=fuzzer,address,undefined
 else
 HARDEN    += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 endif

@@ -3,8 +3,9 @@
 #
 # Unit tests (cmocka, TAP) run against a sanitized build in $(BUILD)/san; everything else drives the
 # release build as users get it: tests/cli (golden output, TAP), tests/hosts (substituted hosts),
-# tests/crash (a kill or a fault at every step), tests/vm (a real kernel under QEMU). `make
-# check-full` adds tests/full, and tests/sysvm (a whole Debian under QEMU).
+# tests/crash (a kill or a fault at every step), tests/fuzz (libFuzzer, a moment each), tests/vm (a
+# real kernel under QEMU). `make check-full` adds tests/full, and tests/sysvm (a whole Debian under
+# QEMU).
 
 TESTS := $(BUILD)/tests
 UNIT  := $(patsubst tests/unit/%.c,$(TESTS)/unit/%,$(wildcard tests/unit/test_*.c))
@@ -43,10 +44,11 @@ $(ATTACK): $(TESTS)/%: $(BUILD)/obj/tests/attack/%.o $(LIB)
 	$(call link,$^,$(call pkg_libs,$(PKGS_HELPER)))
 tools: $(TOOLS) $(ATTACK)
 
-SCRIPTS = $(wildcard tests/cli/*.t tests/hosts/*.t tests/crash/*.t tests/vm/*.t) $(if $(QB_FULL),$(FULL_TESTS))
+SCRIPTS = $(wildcard tests/cli/*.t tests/hosts/*.t tests/crash/*.t tests/fuzz/*.t tests/vm/*.t) $(if $(QB_FULL),$(FULL_TESTS))
 check: deps-check
 	$(Q)$(MAKE) --no-print-directory all tools
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/san SANITIZE=1 all unit
+	$(Q)$(MAKE) --no-print-directory $(FUZZ_BUILD) fuzzers
 	$(Q)QB_BUILD=$(abspath $(BUILD)) BUILD=$(BUILD) tests/run \
 		$(patsubst $(TESTS)/%,$(BUILD)/san/tests/%,$(UNIT)) $(SCRIPTS)
 
@@ -66,18 +68,19 @@ $(TESTS)/%: tests/bench/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(TOOL_CFLAGS) -o $@ $<
 
-# libFuzzer over every parser: `make fuzz SECONDS=600`; crashes and corpora stay in $(BUILD)/fuzz.
-SECONDS ?= 30
+# libFuzzer over every parser (tests/fuzz/README.md). A build of its own, as the sanitized one is; `fuzzers` is made in
+# it. `make fuzz SECONDS=600` runs long: what it finds, what it learnt and its logs stay in $(BUILD)/fuzz/found.
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+$(TESTS)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(call obj,src/cli/options.c) $(LIB)
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(call link,$^,$(call pkg_libs,$(TEST_PKGS)) -lcpupower)
+fuzzers: $(FUZZERS:%=$(TESTS)/fuzz/%)
+FUZZ_BUILD := BUILD=$(BUILD)/fuzz SANITIZE=fuzz CC=clang
+SECONDS ?= 30
 fuzz: deps-check
-	$(Q)mkdir -p $(BUILD)/fuzz
-	$(Q)set -e; for f in $(FUZZERS); do \
-		clang -std=c17 -g -O1 -fsanitize=fuzzer,address,undefined $(CPPFLAGS_ALL) \
-			tests/fuzz/$$f.c $(LIB_SRC) \
-			-o $(BUILD)/fuzz/$$f $(call pkg_libs,$(TEST_PKGS)) -lcpupower; \
-		mkdir -p $(BUILD)/fuzz/$$f.corpus; \
-		$(BUILD)/fuzz/$$f -max_total_time=$(SECONDS) -print_final_stats=1 \
-			-artifact_prefix=$(BUILD)/fuzz/$$f. $(BUILD)/fuzz/$$f.corpus; done
+	$(Q)$(MAKE) --no-print-directory $(FUZZ_BUILD) fuzzers
+	$(Q)tests/fuzz/long $(BUILD)/fuzz $(SECONDS) $(FUZZERS)
 
-.PHONY: check check-full bench fuzz unit tools
+.PHONY: check check-full bench fuzz fuzzers unit tools
 .SECONDARY:

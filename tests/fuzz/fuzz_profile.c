@@ -3,12 +3,8 @@
  * Any bytes as a profile, and as the value of any key: refused with an error that says where, or
  * understood, and then what is written out is understood as the same.
  */
+#include "fuzz.h"
 #include <core/layer.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_setting(enum qb_key key, const struct qb_setting *setting)
 {
@@ -16,19 +12,16 @@ static void check_setting(enum qb_key key, const struct qb_setting *setting)
 	struct qb_setting again;
 
 	qb_setting_format(key, setting, text, sizeof(text));
-	if (qb_setting_parse(key, text, &again, NULL) < 0)
-		abort();
+	must(qb_setting_parse(key, text, &again, NULL) == 0);
 	qb_setting_format(key, &again, again_text, sizeof(again_text));
-	if (again.kind != setting->kind || again.n != setting->n ||
-		again.number != setting->number || again.upper != setting->upper ||
-		strcmp(text, again_text) != 0)
-		abort();
+	must(again.kind == setting->kind && again.n == setting->n);
+	must(again.number == setting->number && again.upper == setting->upper);
+	must(strcmp(text, again_text) == 0);
 }
 
 static void check_error(int r, const struct qb_error *err, const char *start)
 {
-	if (err->code != -r || strncmp(err->text, start, strlen(start)) != 0)
-		abort();
+	must(err->code == -r && strncmp(err->text, start, strlen(start)) == 0);
 }
 
 static void fuzz_document(const uint8_t *data, size_t size)
@@ -52,19 +45,14 @@ static void fuzz_value(const uint8_t *data, size_t size)
 	enum qb_key key = (enum qb_key)(data[0] % QB_KEY_COUNT);
 	struct qb_setting setting;
 	struct qb_error err = {0};
-	char *text = malloc(size);
+	_cleanup_free_ char *text = text_of(data + 1, size - 1);
 	int r;
 
-	if (!text)
-		return;
-	memcpy(text, data + 1, size - 1);
-	text[size - 1] = '\0';
 	r = qb_setting_parse(key, text, &setting, &err);
 	if (r < 0)
 		check_error(r, &err, qb_keys[key].name);
 	else
 		check_setting(key, &setting);
-	free(text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
