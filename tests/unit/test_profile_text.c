@@ -25,6 +25,19 @@ static const struct {
 		"p:3:1: not valid YAML: while scanning a quoted scalar: found unexpected end of "
 		"stream"},
 	{"version: 1\nname: \xff\n", "p:2:7: not valid UTF-8 text: invalid leading UTF-8 octet"},
+	/* a byte order mark is not part of line 1 */
+	{"\xef\xbb\xbfversion: 1\nname: \xff\n",
+		"p:2:7: not valid UTF-8 text: invalid leading UTF-8 octet"},
+	{"\xef\xbb\xbfversion: 2\n",
+		"p:1:10: version: expected 1 (the only version of the format), found '2'"},
+	{"\xef\xbb\xbf", "p:1:1: empty document"},
+	{"version: 1\nname: \xed\xa0\x80\n",
+		"p:2:7: not valid UTF-8 text: invalid Unicode character"},
+	{"version: 1\nname: \xc0\xaf\n",
+		"p:2:7: not valid UTF-8 text: invalid length of a UTF-8 sequence"},
+	{"version: 1\r\nname: x\r\ncpus: {cout: 1}\r\n",
+		"p:3:8: cpus.cout: expected a key of a profile, found 'cpus.cout'; did you mean "
+		"'cpus.count'?"},
 	{"version: 1\nname: \x07\n",
 		"p:2:7: not valid UTF-8 text: control characters are not allowed"},
 	{"version: &v 1\nname: x\n",
@@ -165,13 +178,19 @@ static void test_documents(void **state)
 static void test_bytes(void **state)
 {
 	static const char nul[] = "version: 1\nname: a\0b\n";
-	_cleanup_ask_ struct ask ask = {0}, full = {0}, more = {0};
+	static const char marked[] = "\xef\xbb\xbfversion: 1\r\nname: marked\r\n";
+	_cleanup_ask_ struct ask ask = {0}, full = {0}, more = {0}, windows = {0};
 	char *text = malloc(QB_YAML_SIZE + 1);
 
 	(void)state;
 	attach_bytes(&ask, "p", nul, sizeof(nul) - 1);
 	load(&ask, "p");
 	assert_refused(&ask, "p:2:8: a NUL byte: not a text");
+
+	attach(&windows, "p", marked);
+	load(&windows, "p");
+	assert_loaded(&windows);
+	assert_string_equal(windows.profile.name, "marked");
 
 	memset(text, '#', QB_YAML_SIZE + 1);
 	memcpy(text, "version: 1\n", strlen("version: 1\n"));
