@@ -54,3 +54,15 @@ void qb_text_printable(char *text)
 		if (*text < ' ' || *text > '~')
 			*text = '?';
 }
+
+void qb_text_one_line(char *text)
+{
+	for (unsigned char *c = (unsigned char *)text; *c; c++) {
+		bool c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0;
+
+		if (*c < ' ' || *c == 0x7f || c1)
+			*c = '?';
+		if (c1)
+			*++c = '?';
+	}
+}

@@ -17,5 +17,7 @@ bool qb_text_has_word(const char *list, const char *word);
 bool qb_text_is_word(const char *text);
 /* Replaces everything that is not printable ASCII by '?': for texts shown or logged. */
 void qb_text_printable(char *text);
+/* Replaces control characters (a newline, an escape) by '?'; what else is UTF-8 stays as it is. */
+void qb_text_one_line(char *text);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Lines for people (say.h). */
 #include <base/macros.h>
+#include <base/text.h>
 #include <cli/say.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -60,6 +61,7 @@ void qb_say(enum qb_say kind, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	qb_text_one_line(text); /* names of files and processes may hold anything */
 	n = snprintf(line, sizeof(line), PREFIX "%s%s%s\n", start, text, *start ? "\033[0m" : "");
 	/* Nobody is left to hear that stderr is closed. */
 	if (out >= 0 && write(out, line, (size_t)n) < 0)
