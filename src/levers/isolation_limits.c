@@ -47,16 +47,30 @@ static int read_limit(const struct qb_cgroups *cgroups, const char *group, const
 	return qb_file_read_or(path, "", buf, size, err);
 }
 
+/* What cannot be read as a limit is none that could be taken over: -EBADMSG. */
+static int take_number(const char *text, uint64_t *limit)
+{
+	int64_t value;
+
+	if (!*text || strcmp(text, "max") == 0)
+		return 0;
+	if (qb_number_parse(text, &value) < 0 || value < 0)
+		return -EBADMSG;
+	tighten(limit, (uint64_t)value);
+	return 0;
+}
+
 /* "QUOTA PERIOD" or "max PERIOD", microseconds. */
 static int take_cpu(const char *text, struct qb_systemd_limits *limits)
 {
-	uint64_t quota, period;
+	uint64_t quota, period, usec;
 
-	if (!*text || strncmp(text, "max", 3) == 0)
+	if (!*text || strncmp(text, "max ", 4) == 0)
 		return 0;
-	if (sscanf(text, "%" SCNu64 " %" SCNu64, &quota, &period) != 2 || period == 0)
+	if (sscanf(text, "%" SCNu64 " %" SCNu64, &quota, &period) != 2 || period == 0 ||
+		__builtin_mul_overflow(quota, USEC_PER_SEC, &usec))
 		return -EBADMSG;
-	tighten(&limits->cpu_usec, quota * USEC_PER_SEC / period);
+	tighten(&limits->cpu_usec, usec / period);
 	return 0;
 }
 
@@ -64,15 +78,15 @@ static int take_group(const struct qb_cgroups *cgroups, const char *group,
 	struct qb_systemd_limits *limits, struct qb_error *err)
 {
 	char text[1024];
-	uint64_t value;
 	int r;
 
 	for (size_t i = 0; i < QB_ARRAY_SIZE(numbers); i++) {
 		r = read_limit(cgroups, group, numbers[i].file, text, sizeof(text), err);
 		if (r < 0)
 			return r;
-		if (*text && sscanf(text, "%" SCNu64, &value) == 1)
-			tighten(number_of(limits, i), value);
+		if (take_number(text, number_of(limits, i)) < 0)
+			return qb_error_set(err, EBADMSG, "%s of cgroup %s reads '%s'",
+				numbers[i].file, group, text);
 	}
 	r = read_limit(cgroups, group, "cpu.max", text, sizeof(text), err);
 	if (r < 0)

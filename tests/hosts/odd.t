@@ -4,12 +4,11 @@
 # unreadable, gone, or vanishes between two reads. Whatever it is: no crash (the sanitized programs look), no hang, and
 # either an answer in JSON or one line that says what is wrong. A run leaves every other file as it was.
 #
-# Of files that differ by their numbers alone (cpu3, policy3, irq33) one is taken, and of the oddities one each time, in turn;
-# with QB_FULL=1 the first and the last, and all of them.
+# Of files that differ by their numbers alone (cpu3, policy3, irq33) one is taken, and of the oddities one each time, in turn.
+# With QB_FULL=1, or a host's name as argument: all oddities of each, by all commands.
 use strict;
 use warnings;
 use Cwd qw(abs_path);
-use Errno;
 use File::Copy qw(copy);
 use File::Path qw(make_path remove_tree);
 use File::Temp qw(tempdir);
@@ -17,7 +16,7 @@ use FindBin;
 use JSON::PP;
 use Test::More;
 
-my $FULL = $ENV{QB_FULL};
+my $FULL = $ENV{QB_FULL} || @ARGV;
 my $PATIENCE = 60; # seconds; it takes a fraction of one
 my $SOURCE = abs_path("$FindBin::RealBin/../..");
 my $BUILD = abs_path($ENV{QB_BUILD} // "$SOURCE/build");
@@ -93,18 +92,18 @@ sub run
 	return $? & 127 ? 128 + ($? & 127) : $? >> 8;
 }
 
-# The files below $dir that these commands open there, relative to it; of each kind the first, in a full run also the last.
+# The files below $dir that these commands open there, relative to it; of each kind the first.
 sub files_read
 {
 	my ($dir) = @_;
-	my (%seen, %kinds);
+	my (%seen, %kind);
 	for my $command (sort keys %COMMANDS) {
 		run('strace', '-f', '-e', 'trace=openat,open', '-o', "$tmp/trace",
 			"$programs/quietbench", $command, '--json', '--root', $dir);
 		$seen{$_} = 1 for slurp("$tmp/trace") =~ m{"/?((?:sys|proc)/[^"]+)"}g;
 	}
-	push @{ $kinds{ s/\d+/N/gr } }, $_ for sort grep { -f "$dir/$_" } keys %seen;
-	return map { my @all = @{ $kinds{$_} }; $FULL && @all > 1 ? @all[0, -1] : $all[0] } sort keys %kinds;
+	$kind{ s/\d+/N/gr } //= $_ for sort grep { -f "$dir/$_" } keys %seen;
+	return sort values %kind;
 }
 
 # Makes the file odd; returns what to put before a command, and what undoes it.
@@ -176,7 +175,7 @@ sub try_odd
 	$undo->();
 }
 
-for my $host (@ARGV ? @ARGV : $FULL ? qw(small-hwp vm hybrid amd-boost arm64) : qw(small-hwp)) {
+for my $host (@ARGV ? @ARGV : $FULL ? qw(small-hwp vm small-boost arm64) : qw(small-hwp)) {
 	my $dir = "$tmp/$host";
 	system("$FindBin::RealBin/make-host", $host, $dir) == 0 or BAIL_OUT("make-host $host");
 	system('chmod', '-R', 'a+rX', $dir);
@@ -190,7 +189,7 @@ for my $host (@ARGV ? @ARGV : $FULL ? qw(small-hwp vm hybrid amd-boost arm64) : 
 			try_odd($dir, $file, $oddity, $FULL ? @commands : $commands[$turn % @commands]);
 			$tried++;
 		}
-		for my $oddity (grep { $TEXTS{$_} || /^(?:folder|gone)$/ } @oddities) {
+		for my $oddity (grep { exists $TEXTS{$_} } @oddities) {
 			try_run($dir, $file, $oddity) if $FULL || $turn % 4 == 0;
 		}
 		$turn++;

@@ -187,6 +187,25 @@ static void the_tightest_limit_counts(void **state)
 	assert_true(limits.tasks_max == UINT64_MAX);
 }
 
+/* A limit that cannot be read is not taken for none. */
+static void odd_limits_are_refused(void **state)
+{
+	static const char *const odd[][2] = {{"memory.max", "lots\n"}, {"memory.high", "-1\n"},
+		{"pids.max", "99999999999999999999\n"}, {"memory.swap.max", "1 2\n"},
+		{"cpu.max", "1\n"}, {"cpu.max", "100000 0\n"}, {"cpu.max", "maximum\n"},
+		{"cpu.max", "99999999999999999 100000\n"}};
+	struct qb_systemd_limits limits;
+	struct qb_error err;
+
+	(void)state;
+	for (size_t i = 0; i < QB_ARRAY_SIZE(odd); i++) {
+		need_tree();
+		put("/a", odd[i][0], odd[i][1]);
+		assert_int_equal(qb_isolation_limits_of(&cgroups, "/a", &limits, &err), -EBADMSG);
+		assert_non_null(strstr(err.text, odd[i][0]));
+	}
+}
+
 static void limits_are_imposed_or_refused(void **state)
 {
 	struct qb_systemd_limits limits;
@@ -306,6 +325,7 @@ int main(void)
 		cmocka_unit_test(nobody_is_killed_in_an_absent_group),
 		cmocka_unit_test(who_left_the_group_lives),
 		cmocka_unit_test(the_tightest_limit_counts),
+		cmocka_unit_test(odd_limits_are_refused),
 		cmocka_unit_test(limits_are_imposed_or_refused),
 		cmocka_unit_test(only_our_own_cpusets_have_names),
 		cmocka_unit_test(an_invalid_partition_is_still_ours),
