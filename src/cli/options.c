@@ -165,7 +165,9 @@ static int store(
 				shown(option, buf), text);
 		break;
 	case QB_OPTION_IS_COUNT:
-		if (strcmp(text, "max") != 0 && strcmp(text, "all") != 0)
+		if (strcmp(text, "max") == 0 || strcmp(text, "all") == 0)
+			ret->number[id] = 0; /* not that of an earlier -n */
+		else
 			r = judge_number(option, text, &ret->number[id], err);
 		break;
 	case QB_OPTION_IS_NUMBER: r = judge_number(option, text, &ret->number[id], err); break;
