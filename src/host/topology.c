@@ -7,7 +7,8 @@
 #include <host/topology.h>
 #include <hwloc.h>
 
-#define CPU_DIR "/sys/devices/system/cpu"
+#define CPU_DIR	     "/sys/devices/system/cpu"
+#define NODES_ONLINE "/sys/devices/system/node/online"
 
 /* Two kinds of core whose figures are closer than this are one: favoured cores, not small ones. */
 #define ALIKE_PERCENT 10
@@ -77,6 +78,25 @@ static int require_topology(struct qb_error *err)
 	return qb_error_set(err, ENODATA,
 		"read the topology: " CPU_DIR "/cpu*/topology is missing, so this host does not "
 		"tell its cores (is /sys mounted? was it captured completely?)");
+}
+
+/* hwloc aborts on a list of nodes that names none. One that is missing or empty it does without. */
+static int require_nodes(struct qb_error *err)
+{
+	char text[QB_CPUS_TEXT];
+	struct qb_cpus nodes;
+	ssize_t n = qb_file_read(NODES_ONLINE, text, sizeof(text), err);
+
+	if (n == 0 || n == -ENOENT)
+		return 0;
+	if (n < 0)
+		return qb_error_wrap(err, "read the topology");
+	if (qb_cpus_parse_list(text, &nodes) < 0 || qb_cpus_empty(&nodes))
+		return qb_error_set(err, EBADMSG,
+			"read the topology: " NODES_ONLINE
+			" reads '%.64s', which is no list of nodes",
+			text);
+	return 0;
 }
 
 static int load_hwloc(hwloc_topology_t *ret, struct qb_error *err)
@@ -327,6 +347,9 @@ int qb_topology_load(struct qb_topology *ret, struct qb_error *err)
 	if (r < 0)
 		return r;
 	r = require_topology(err);
+	if (r < 0)
+		return r;
+	r = require_nodes(err);
 	if (r < 0)
 		return r;
 	r = load_hwloc(&topology, err);

@@ -266,6 +266,25 @@ static void no_topology_is_an_error_that_says_so(void **state)
 	assert_non_null(strstr(text, "/sys/devices/system/cpu/cpu*/topology is missing"));
 }
 
+/* hwloc would end the process over these. */
+static void odd_nodes_are_an_error(void **state)
+{
+	static const char *const odd[] = {"-1\n", "x\n", "18446744073709551616\n"};
+	char text[4096];
+
+	(void)state;
+	for (size_t i = 0; i < QB_ARRAY_SIZE(odd); i++) {
+		tree_begin();
+		tree_put(CPU "online", "0\n");
+		tree_put(CPU "cpu0/topology/core_id", "0\n");
+		tree_put("sys/devices/system/node/online", odd[i]);
+		tree_run(tell, text, sizeof(text));
+		tree_end();
+		assert_memory_equal(text, "-74 ", 4);
+		assert_non_null(strstr(text, "which is no list of nodes"));
+	}
+}
+
 /* hwloc's variables name files and plugins to load: none of the caller's may get through. */
 static void tell_environment(FILE *out)
 {
@@ -319,6 +338,7 @@ int main(void)
 		cmocka_unit_test(guests_are_known_by_their_traces),
 		cmocka_unit_test(arm_names_every_kind_of_core),
 		cmocka_unit_test(no_topology_is_an_error_that_says_so),
+		cmocka_unit_test(odd_nodes_are_an_error),
 		cmocka_unit_test(the_callers_environment_does_not_matter),
 		cmocka_unit_test(this_machine_loads_and_is_freed),
 	};
