@@ -20,7 +20,7 @@
 static struct qb_message message;
 static unsigned char packet[QB_MESSAGE_MAX + 64];
 
-static const size_t sizes[QB_MSG_ERROR + 1] = {
+static const size_t sizes[QB_MSG_POLICY + 1] = {
 	[QB_MSG_HELLO] = sizeof(struct qb_hello),
 	[QB_MSG_PLAN] = sizeof(struct qb_request),
 	[QB_MSG_NOTE] = sizeof(struct qb_note),
@@ -31,6 +31,7 @@ static const size_t sizes[QB_MSG_ERROR + 1] = {
 	[QB_MSG_LEFTOVER] = sizeof(struct qb_leftover),
 	[QB_MSG_DONE] = sizeof(struct qb_done),
 	[QB_MSG_ERROR] = sizeof(struct qb_error_message),
+	[QB_MSG_POLICY] = sizeof(struct qb_policy_message),
 };
 
 /* The packet: type in the first byte, then what the body repeats. */
@@ -38,8 +39,8 @@ static size_t fill(const uint8_t *data, size_t size)
 {
 	struct qb_message_head head = {.magic = QB_MESSAGE_MAGIC,
 		.version = QB_PROTOCOL_VERSION,
-		.type = size ? data[0] % (QB_MSG_ERROR + 2) : 0};
-	size_t whole = head.type <= QB_MSG_ERROR ? sizes[head.type] : 0;
+		.type = size ? data[0] % (QB_MSG_POLICY + 2) : 0};
+	size_t whole = head.type <= QB_MSG_POLICY ? sizes[head.type] : 0;
 
 	memcpy(packet, &head, sizeof(head));
 	if (!whole) {
@@ -80,7 +81,7 @@ static void send_packet(int fd, size_t size, unsigned n_fds)
 static void check_request(const struct qb_request *request)
 {
 	must(request->n_set <= QB_REQUEST_SETS && request->n_require <= QB_REQUEST_REQUIRES);
-	must(request->n_files <= QB_REQUEST_FILES && request->mode <= QB_REQUEST_PROFILE);
+	must(request->n_files <= QB_REQUEST_FILES && request->mode <= QB_REQUEST_POLICY);
 	must(ends(request->profile));
 	for (unsigned i = 0; i < QB_REQUEST_SETS; i++)
 		must(ends(request->set[i]) && ends(request->require[i]));
@@ -110,6 +111,12 @@ static void check_strings(void)
 		break;
 	case QB_MSG_LEFTOVER: must(ends(message.leftover.comm)); break;
 	case QB_MSG_ERROR: must(ends(message.error.text)); break;
+	case QB_MSG_POLICY:
+		must(message.policy.policy.n <= QB_POLICY_RULES);
+		for (unsigned i = 0; i < message.policy.policy.n; i++)
+			must(ends(message.policy.policy.rules[i].name) &&
+				message.policy.policy.rules[i].n_who <= QB_POLICY_WHO);
+		break;
 	case QB_MSG_APPLY:
 	case QB_MSG_RUN:
 	case QB_MSG_PLACE:

@@ -3,12 +3,8 @@
  * Any bytes as a policy: refused with an error that says where, or understood, and then a table
  * within its bounds that can be searched and described.
  */
+#include "fuzz.h"
 #include <core/policy.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -19,19 +15,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int r = qb_policy_read("p", data, size, &policy, &err);
 
 	if (r < 0) {
-		if (err.code != -r || strncmp(err.text, "p:", 2) != 0)
-			abort();
+		must(err.code == -r && strncmp(err.text, "p:", 2) == 0);
 		return 0;
 	}
-	if (policy.n > QB_POLICY_RULES)
-		abort();
+	must(policy.n <= QB_POLICY_RULES);
 	(void)qb_policy_find(&policy, &caller);
 	for (unsigned i = 0; i < policy.n; i++) {
 		const struct qb_policy_rule *rule = &policy.rules[i];
 
-		if (!rule->name[0] || rule->n_who > QB_POLICY_WHO || rule->lease_ns <= 0 ||
-			rule->lock_ns <= 0 || rule->max_cpus <= 0 || rule->classes > 7)
-			abort();
+		must(rule->name[0] && rule->n_who <= QB_POLICY_WHO && rule->lease_ns > 0);
+		must(rule->lock_ns > 0 && rule->max_cpus > 0 && rule->classes <= 7);
 		qb_policy_describe(rule, 8, text, sizeof(text));
 	}
 	return 0;
