@@ -8,9 +8,6 @@
 #include <stdbool.h>
 #include <yaml.h>
 
-/* What some editors write before UTF-8; libyaml takes it for the first document's. */
-#define BYTE_ORDER_MARK "\xef\xbb\xbf"
-
 struct qb_yaml {
 	const char *label;
 	const unsigned char *bytes;
@@ -156,30 +153,25 @@ int qb_yaml_open(const char *label, const void *bytes, size_t size, struct qb_ya
 	struct qb_error *err)
 {
 	_cleanup_(qb_yaml_freep) struct qb_yaml *yaml = calloc(1, sizeof(*yaml));
+	/* A byte order mark, which some editors write; libyaml takes it for the first document's. */
+	const size_t mark = size >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 	const unsigned char *nul;
 	int r;
 
-	if (!yaml)
+	if (!yaml || !yaml_parser_initialize(&yaml->parser))
 		return qb_error_errno(err, ENOMEM, "read %s", label);
-	if (size >= strlen(BYTE_ORDER_MARK) &&
-		memcmp(bytes, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0) {
-		bytes = (const char *)bytes + strlen(BYTE_ORDER_MARK);
-		size -= strlen(BYTE_ORDER_MARK);
-	}
 	yaml->label = label;
-	yaml->bytes = bytes;
-	yaml->size = size;
-	if (!yaml_parser_initialize(&yaml->parser))
-		return qb_error_errno(err, ENOMEM, "read %s", label);
+	yaml->bytes = (const unsigned char *)bytes + mark;
+	yaml->size = size - mark;
 	if (size > QB_YAML_SIZE)
 		return qb_error_set(
 			err, EINVAL, "%s: longer than %d KiB", label, QB_YAML_SIZE / 1024);
-	nul = size ? memchr(yaml->bytes, '\0', size) : NULL;
+	nul = yaml->size ? memchr(yaml->bytes, '\0', yaml->size) : NULL;
 	if (nul)
 		return fail(yaml, mark_at(yaml, (size_t)(nul - yaml->bytes)), err,
 			"a NUL byte: not a text");
 	yaml_parser_set_encoding(&yaml->parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&yaml->parser, yaml->bytes, size);
+	yaml_parser_set_input_string(&yaml->parser, yaml->bytes, yaml->size);
 	r = open_document(yaml, err);
 	if (r < 0)
 		return r;

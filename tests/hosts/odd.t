@@ -191,7 +191,7 @@ for my $host (@ARGV ? @ARGV : $FULL ? qw(small-hwp vm small-boost arm64) : qw(sm
 			$tried++;
 		}
 		for my $oddity (grep { exists $TEXTS{$_} } @oddities) {
-			try_run($dir, $file, $oddity) if $FULL || $turn % 4 == 0;
+			try_run($dir, $file, $oddity) if $FULL || $turn % 8 == 0;
 		}
 		$turn++;
 	}
