@@ -92,7 +92,9 @@ static void check_request(const struct qb_request *request)
 static void check_strings(void)
 {
 	switch ((enum qb_message_type)message.head.type) {
-	case QB_MSG_HELLO: must(ends(message.hello.command)); break;
+	case QB_MSG_HELLO:
+		must(ends(message.hello.command) && message.hello.purpose <= QB_PURPOSE_LEASE);
+		break;
 	case QB_MSG_PLAN: check_request(&message.request); break;
 	case QB_MSG_NOTE: must(ends(message.note.text)); break;
 	case QB_MSG_PROFILE:

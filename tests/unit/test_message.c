@@ -183,6 +183,7 @@ static void strings_end_and_so_do_sessions(void **state)
 
 	(void)state;
 	memset(&hello, 'x', sizeof(hello));
+	hello.purpose = QB_PURPOSE_RUN;
 	assert_int_equal(qb_message_send(pair[0], QB_MSG_HELLO, &hello, sizeof(hello), NULL, 0), 0);
 	assert_int_equal(qb_message_receive(pair[1], &message, NULL), 1);
 	assert_int_equal(strlen(message.hello.command), sizeof(hello.command) - 1);
