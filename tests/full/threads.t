@@ -5,7 +5,7 @@
 tool=$(vm_tool storm "$vm_here/storm.c")
 rounds=${QB_FULL:+3} # a race that is lost now and then shows sooner
 storm=(-s 2,2,2 -t 400 -a "qb.rounds=${rounds:-1}" -f "$tool")
-guest "partition" "${storm[@]}" -a qb.way=partition guest/threads.sh
-guest "affinity" "${storm[@]}" -a qb.way=affinity guest/threads.sh
-v1_guest "shield" "${storm[@]}" -a qb.way=shield guest/threads.sh
+guest "partition" "${storm[@]}" -a qb.way=partition ../vm/guest/threads.sh
+guest "affinity" "${storm[@]}" -a qb.way=affinity ../vm/guest/threads.sh
+v1_guest "shield" "${storm[@]}" -a qb.way=shield ../vm/guest/threads.sh
 finish

@@ -35,7 +35,7 @@ restored() {
 killed() {
 	quietbench run -p default -s "cpus.isolation=$way" -- sleep 3600 2>/tmp/run.err &
 	client=$!
-	within 60 running || fail "$1: the benchmark started" /tmp/run.err
+	within 60 running || fail "$1: the benchmark started" /tmp/run.err /tmp/status.out
 	# shellcheck disable=SC2046
 	kill -KILL "$client" $(grep -ls '^quietbench-h' /proc/[0-9]*/comm | cut -d/ -f3)
 	wait "$client"
@@ -45,7 +45,11 @@ killed() {
 	sed 's/^/# /' /tmp/restore.out
 	judge "$1"
 }
-running() { pidof sleep | grep -q . && quietbench status >/dev/null 2>&1; }
+# Who binds itself anew is drift where masks are what isolates.
+running() {
+	quietbench status >/tmp/status.out 2>&1
+	pidof sleep | grep -q . && grep -q '^\(conditioned\|drifted\)' /tmp/status.out
+}
 
 stop_storm() {
 	kill "$storm"
