@@ -43,6 +43,17 @@ static struct qb_step *find_from(
 	return NULL;
 }
 
+/* A recovery has its steps from the journal, as they were before the writes: only the dead monitor's
+ * answer tells what came of these. */
+static void keep_outcome(struct qb_step *step, const struct qb_step *earlier)
+{
+	if (step->status != QB_STATUS_PLANNED)
+		return;
+	step->status = earlier->status;
+	if (!step->reason)
+		step->reason = earlier->reason;
+}
+
 static int take_steps(struct qb_answer *answer, const struct qb_message *message, bool known,
 	struct qb_error *err)
 {
@@ -54,12 +65,14 @@ static int take_steps(struct qb_answer *answer, const struct qb_message *message
 	if (r < 0)
 		return qb_error_errno(err, -r, "understand the steps");
 	for (size_t i = old; i < steps->n; i++) {
-		const struct qb_step added = steps->v[i];
+		struct qb_step added = steps->v[i];
 		struct qb_step *first = known ? find_from(steps, old, &added, &hint) : NULL;
 
 		/* What became of the benchmark's own process only we know. */
 		if (first && qb_levers[added.lever].where == QB_LEVER_CHILD)
 			continue;
+		if (first)
+			keep_outcome(&added, first);
 		*(first ? first : &steps->v[end++]) = added;
 	}
 	steps->n = end;

@@ -62,6 +62,7 @@ sub lies_of {
 	my ($lever, $host, $found) = @_;
 	my ($status, $wanted, $after) = @$lever{'status', 'wanted', 'after'};
 
+	return 'planned, and nothing came of it' if $status eq 'planned';
 	return 'no reason' if $status =~ /^(failed|unsupported|refused)$/ && !length($lever->{reason} // '');
 	return if $lever->{lever} =~ $FILELESS || !defined $after && $status ne 'applied';
 	my $path = ($FILES{ $lever->{lever} } // return 'Record.pm does not know its file')->($lever->{unit});
