@@ -27,6 +27,7 @@ static struct fake_file {
 static size_t fake_n;
 static char fake_log[2048];    /* "NAME=VALUE " of every write that a lever made */
 static int fake_answer;	       /* errno of the next write; 0: as the rules have it */
+static int fake_broken;	       /* errno of all writes; 0: of none */
 static const char *fake_crash; /* the writer dies before the write of this file */
 
 static inline struct fake_file *fake_file(const char *path)
@@ -130,7 +131,7 @@ ssize_t write(int fd, const void *buf, size_t size)
 	char link[64], path[128] = "", value[256];
 	struct fake_file *file;
 	size_t used = strlen(fake_log);
-	int r = fake_answer;
+	int r = fake_broken ? fake_broken : fake_answer;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	file = readlink(link, path, sizeof(path) - 1) > 0 ? fake_file(path) : NULL;
@@ -168,7 +169,7 @@ static inline int fake_begin(void **state)
 	(void)state;
 	fake_n = 0;
 	fake_log[0] = '\0';
-	fake_answer = 0;
+	fake_answer = fake_broken = 0;
 	fake_crash = NULL;
 	for (size_t i = 0; fake_sandboxed && i < sizeof(places) / sizeof(places[0]); i++)
 		if (!sandbox_empty(places[i]))
