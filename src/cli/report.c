@@ -100,31 +100,36 @@ static void report_clock(const struct qb_answer *answer)
 			clock_text(NULL, answer->host.max_khz, was));
 }
 
-/* Single interrupts that stay: how many, and why (without what is in brackets: that is `plan`'s).
- */
-static unsigned count_fixed(const struct qb_steps *steps, char *reason, size_t size)
+/* Single interrupts or threads that stay: "; 3 IRQs stay (why)", without what is in brackets there:
+ * that is `plan`'s. */
+static void add_staying(const struct qb_steps *steps, enum qb_unit_kind kind, const char *noun,
+	char *buf, size_t size)
 {
+	const size_t used = strlen(buf);
+	char reason[128] = "";
 	unsigned n = 0;
 
 	for (size_t i = 0; i < steps->n; i++) {
 		const struct qb_step *step = &steps->v[i];
 		const char *why = step->reason ? step->reason : "no reason given";
 
-		if (step->lever != QB_LEVER_IRQ || !step->wanted || took_effect(step))
+		if (qb_levers[step->lever].unit != kind || !step->wanted || took_effect(step))
 			continue;
-		qb_text_format(reason, size, "%.*s", (int)strcspn(why, "("), why);
+		qb_text_format(reason, sizeof(reason), "%.*s", (int)strcspn(why, "("), why);
 		n++;
 	}
 	while (n && *reason && reason[strlen(reason) - 1] == ' ')
 		reason[strlen(reason) - 1] = '\0';
-	return n;
+	if (n)
+		qb_text_format(buf + used, size - used, "; %u %s%s (%s)", n, noun,
+			n == 1 ? " stays" : "s stay", reason);
 }
 
 static void report_count(const struct qb_steps *steps)
 {
 	bool applied[QB_KEY_COUNT] = {0};
-	char reason[128], stay[160] = "";
-	unsigned n = 0, irqs = count_fixed(steps, reason, sizeof(reason));
+	char stay[320] = "";
+	unsigned n = 0;
 
 	for (size_t i = 0; i < steps->n; i++) {
 		enum qb_key key = qb_levers[steps->v[i].lever].key;
@@ -132,9 +137,8 @@ static void report_count(const struct qb_steps *steps)
 		n += took_effect(&steps->v[i]) && !applied[key];
 		applied[key] = applied[key] || took_effect(&steps->v[i]);
 	}
-	if (irqs)
-		qb_text_format(stay, sizeof(stay), "; %u IRQ%s (%s)", irqs,
-			irqs == 1 ? " stays" : "s stay", reason);
+	add_staying(steps, QB_UNIT_IRQ, "IRQ", stay, sizeof(stay));
+	add_staying(steps, QB_UNIT_TASK, "thread", stay, sizeof(stay));
 	qb_say(QB_SAY_NOTE, "%u lever%s applied%s", n, n == 1 ? "" : "s", stay);
 }
 

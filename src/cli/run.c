@@ -223,7 +223,8 @@ static enum qb_conditioned conditioned(const struct run *run)
 	for (size_t i = 0; i < run->answer.steps.n; i++) {
 		const struct qb_step *step = &run->answer.steps.v[i];
 
-		all = all && !qb_require_lacks(step);
+		/* One thread that stays is no lack of the lever, but not all that was asked for. */
+		all = all && !qb_require_lacks(step) && step->status != QB_STATUS_FAILED;
 		any = any || (qb_levers[step->lever].where == QB_LEVER_HOST &&
 				     (step->status == QB_STATUS_APPLIED ||
 					     step->status == QB_STATUS_UNCHANGED));
