@@ -4,7 +4,7 @@
 # seconds here: without QB_FULL (make check-full) one guest takes every 128th. With it fifty guests take every one, and
 # other cgroups and other levers get every 50th.
 . "$(dirname "$0")/lib.sh"
-vm_file+=(-f "$vm_build/tests/strike")
+vm_file+=(-f "$vm_build/tests/strike" -f "$vm_here/strike-lib.sh:/qb/strike-lib.sh")
 
 # part K OF CGROUP PROFILE
 part() {

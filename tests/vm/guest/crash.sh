@@ -4,7 +4,7 @@
 # numbered through, every OFth is made, from the Kth on.
 # shellcheck disable=SC2086 # $run, $lease and the strikes are words
 . /qb/guest-lib.sh
-argument() { sed -n "s|.*qb\.$1=\([^ ]*\).*|\1|p" /proc/cmdline; }
+. /qb/strike-lib.sh
 profile=$(argument profile)
 part=$(argument part)
 of=${part#*/} part=${part%/*}
@@ -22,39 +22,8 @@ exec sleep 2
 DESERT
 chmod +x /bin/desert
 
-struck() { strike -q -t 60 -l /tmp/log "$@" >/tmp/out 2>&1; }
-
-# count NAME STRIKES COMMAND...: watches a run. calls/NAME.ROLE then holds the changes a role made, a line each, and
-# NAME.ROLE.bench how many it had made when the benchmark began
-count() {
-	counted=$1
-	shift
-	: >/tmp/wrong
-	struck -w "$@"
-	awk -v calls="/tmp/calls/$counted." '
-		$1 == "call" && $2 !~ /look/ { role = $2; n[role]++; sub(/^call [^ ]* [0-9]* /, ""); print >(calls role) }
-		$1 == "executed" && $2 !~ /^quietbench/ { for (role in n) print n[role] >(calls role ".bench") }
-	' /tmp/log
-	grep '^said ' /tmp/log >>/tmp/wrong
-}
 # calls NAME ROLE: how many changes it makes
 calls() { wc -l <"/tmp/calls/$1.$2"; }
-
-# judge: is all as it was, and nobody left? The complaints are added to /tmp/wrong.
-judge() {
-	grep -E '^left |^end [a-z]+ signal ([1-8]|1[0-46-9]|[2-9][0-9])$' /tmp/log >>/tmp/wrong
-	quietbench status >/tmp/status 2>&1
-	status="$? $(cat /tmp/status)"
-	[ "$status" = "3 not conditioned" ] || echo "status says: $status" >>/tmp/wrong
-	as_before >>/tmp/wrong 2>&1 || echo "not as before" >>/tmp/wrong
-	[ -s /tmp/wrong ] || return 0
-	# What comes later is judged by itself.
-	quietbench restore --force >/dev/null 2>&1
-	before
-	return 1
-}
-# undisturbed NAME: the verdict on what was counted
-undisturbed() { if judge; then pass "$1"; else fail "$1" /tmp/log /tmp/out /tmp/wrong; fi; }
 
 number=0 kills=0 all_bad=0 missed=0
 # row NAME VICTIMS ROLE COUNTED FIRST STRIKES COMMAND...: kills at each change that ROLE makes, if it is of this part
@@ -101,7 +70,6 @@ policies=/sys/devices/system/cpu/cpufreq
 echo ondemand >$policies/policy2/scaling_governor
 echo 77 >$policies/ondemand/up_threshold
 start_odd 5 a c 9
-mkdir /tmp/calls
 before
 
 count run $run true
