@@ -98,8 +98,7 @@ none('no other library', @unknown);
 # ---- the host changes in one place ----
 my %code = map { $_ => $text{$_} =~ s{/\*.*?\*/}{}gsr } @sources;
 my @writers = grep { $code{$_} =~ m{(?<!int )\bqb_lever_write\b} } @sources;
-is("@writers", 'src/core/apply.c src/core/conflicts.c src/core/undo.c',
-	'qb_lever_write is called by apply, undo and conflicts alone');
+is("@writers", 'src/core/apply.c src/core/undo.c', 'qb_lever_write is called by apply and undo alone');
 
 # ---- the helper links no parser and no topology library ----
 my $parsers = qr{lib(?:yaml|hwloc|cpupower|jansson)[-.0-9]*so};
