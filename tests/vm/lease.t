@@ -4,5 +4,5 @@
 . "$(dirname "$0")/lib.sh"
 vm_file+=(-f "$(vm_tool sudo "$vm_here/sudo.c")")
 guest "v2" -s 2,2,2 -t 300 guest/lease.sh
-guest "v1" -s 2,2,2 -t 300 -a qb.cgroup=v1 guest/lease.sh
+v1_guest "v1" -s 2,2,2 -t 300 guest/lease.sh
 finish
