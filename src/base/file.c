@@ -131,9 +131,18 @@ int qb_file_write(const char *path, const char *text, struct qb_error *err)
 	return 0;
 }
 
+int qb_file_find(const char *path, struct qb_error *err)
+{
+	if (access(path, F_OK) == 0)
+		return 1;
+	return errno == ENOENT || errno == ENOTDIR
+		       ? 0
+		       : qb_error_errno(err, errno, "look for %s", path);
+}
+
 bool qb_file_exists(const char *path)
 {
-	return access(path, F_OK) == 0;
+	return qb_file_find(path, NULL) != 0;
 }
 
 bool qb_file_writable(const char *path)

@@ -32,6 +32,9 @@ int qb_file_write(const char *path, const char *text, struct qb_error *err);
  * see it. -EFBIG when the file has more than `most` bytes.
  */
 int qb_file_seal(int fd, const char *name, size_t most);
+/* 1: it is there; 0: it is certainly not; or a negative errno, where nobody could look. */
+int qb_file_find(const char *path, struct qb_error *err);
+/* The same for those whose next step tells why: what cannot be looked at counts as there. */
 bool qb_file_exists(const char *path);
 /* May this process write it? For plan and doctor: a hint, never a promise. */
 bool qb_file_writable(const char *path);

@@ -22,22 +22,30 @@ static const struct {
 	[QB_HIERARCHY_CPUSET] = {"cgroup", "cpuset", CGROUP_SUPER_MAGIC},
 };
 
-static void take_mount(struct qb_cgroups *cgroups, const struct qb_mount *mount)
+/* One that cannot be looked at is no missing one: whoever restores would take its groups for gone. */
+static int take_mount(
+	struct qb_cgroups *cgroups, const struct qb_mount *mount, struct qb_error *err)
 {
 	struct statfs fs;
 
 	if (strcmp(mount->root, "/") != 0)
-		return;
+		return 0;
 	for (size_t i = 0; i < QB_HIERARCHY_COUNT; i++) {
 		if (strcmp(mount->type, hierarchies[i].type) != 0 || cgroups->mount[i][0] ||
 			(hierarchies[i].option &&
 				!qb_option_listed(mount->super, hierarchies[i].option)) ||
-			qb_option_listed(mount->super, "noprefix") ||
-			statfs(mount->point, &fs) < 0 ||
-			(unsigned long)fs.f_type != hierarchies[i].magic)
+			qb_option_listed(mount->super, "noprefix"))
 			continue;
-		qb_text_copy(cgroups->mount[i], sizeof(cgroups->mount[i]), mount->point);
+		if (statfs(mount->point, &fs) < 0) {
+			if (errno == ENOENT || errno == EACCES)
+				continue;
+			return qb_error_errno(
+				err, errno, "look at the cgroups in %s", mount->point);
+		}
+		if ((unsigned long)fs.f_type == hierarchies[i].magic)
+			qb_text_copy(cgroups->mount[i], sizeof(cgroups->mount[i]), mount->point);
 	}
+	return 0;
 }
 
 int qb_cgroups_load(struct qb_cgroups *ret, struct qb_error *err)
@@ -48,12 +56,14 @@ int qb_cgroups_load(struct qb_cgroups *ret, struct qb_error *err)
 	struct qb_mount mount;
 	ssize_t n = qb_file_read_all("/proc/self/mountinfo", &mounts, err);
 	char *save = NULL;
+	int r = n < 0 ? (int)n : 0;
 
-	if (n < 0)
-		return (int)n;
-	for (char *line = strtok_r(mounts, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+	for (char *line = r == 0 ? strtok_r(mounts, "\n", &save) : NULL; line && r == 0;
+		line = strtok_r(NULL, "\n", &save))
 		if (qb_mount_parse(line, &mount) == 0)
-			take_mount(&cgroups, &mount);
+			r = take_mount(&cgroups, &mount, err);
+	if (r < 0)
+		return r;
 	if (cgroups.mount[QB_HIERARCHY_V2][0]) {
 		qb_text_format(path, sizeof(path), "%s/cgroup.controllers",
 			cgroups.mount[QB_HIERARCHY_V2]);

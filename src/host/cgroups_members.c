@@ -95,6 +95,23 @@ static int open_walk(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarc
 	return 0;
 }
 
+/* 1; 0 at the end. What cannot be listed is an error, but for a group that is removed meanwhile. */
+static int walk_next(FTS *fts, const FTSENT **ret, struct qb_error *err)
+{
+	const FTSENT *entry;
+
+	errno = 0;
+	entry = fts ? fts_read(fts) : NULL;
+	if (!entry)
+		return errno ? qb_error_errno(err, errno, "list the cgroups") : 0;
+	if ((entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR ||
+		    entry->fts_info == FTS_NS) &&
+		entry->fts_errno != ENOENT && entry->fts_errno != ENODEV)
+		return qb_error_errno(err, entry->fts_errno, "list the cgroup %s", entry->fts_path);
+	*ret = entry;
+	return 1;
+}
+
 int qb_cgroups_walk(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
 	const char *group, int (*visit)(void *data, const char *folder, uint64_t id), void *data,
 	struct qb_error *err)
@@ -103,9 +120,10 @@ int qb_cgroups_walk(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarch
 	const FTSENT *entry;
 	int r = open_walk(cgroups, hierarchy, group, &fts, err);
 
-	while (r == 0 && fts && (entry = fts_read(fts)))
-		if (entry->fts_info == FTS_D)
-			r = visit(data, entry->fts_path, entry->fts_statp->st_ino);
+	while (r == 0 && (r = walk_next(fts, &entry, err)) > 0)
+		r = entry->fts_info == FTS_D
+			    ? visit(data, entry->fts_path, entry->fts_statp->st_ino)
+			    : 0;
 	return r;
 }
 
@@ -117,9 +135,9 @@ int qb_cgroups_members(const struct qb_cgroups *cgroups, enum qb_hierarchy hiera
 	const FTSENT *entry;
 	int r = open_walk(cgroups, hierarchy, group, &fts, err);
 
-	while (r == 0 && fts && (entry = fts_read(fts)))
-		if (entry->fts_info == FTS_D)
-			r = read_ids(entry->fts_path, "cgroup.procs", &pids, err);
+	while (r == 0 && (r = walk_next(fts, &entry, err)) > 0)
+		r = entry->fts_info == FTS_D ? read_ids(entry->fts_path, "cgroup.procs", &pids, err)
+					     : 0;
 	if (r < 0)
 		return r;
 	*ret = pids.v;
@@ -153,7 +171,8 @@ static int try_remove(const struct qb_cgroups *cgroups, enum qb_hierarchy hierar
 	const FTSENT *entry;
 	int r = open_walk(cgroups, hierarchy, group, &fts, err);
 
-	while (r == 0 && fts && (entry = fts_read(fts))) {
+	while (r == 0 && (r = walk_next(fts, &entry, err)) > 0) {
+		r = 0;
 		if (entry->fts_info == FTS_D)
 			r = empty_folder(cgroups, hierarchy, entry->fts_path, err);
 		else if (entry->fts_info == FTS_DP && rmdir(entry->fts_path) < 0 && errno != ENOENT)

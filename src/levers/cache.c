@@ -92,10 +92,13 @@ const struct qb_lever_ops qb_cache_mount_ops = {.read = read_mount, .write = wri
 static int read_group(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
 	size_t size, struct qb_error *err)
 {
+	int r = qb_file_find(GROUP_DIR, err);
+
 	(void)lever;
 	(void)unit;
-	(void)err;
-	qb_text_copy(buf, size, qb_file_exists(GROUP_DIR) ? "present" : "absent");
+	if (r < 0)
+		return r;
+	qb_text_copy(buf, size, r ? "present" : "absent");
 	return 0;
 }
 

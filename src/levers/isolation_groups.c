@@ -164,15 +164,16 @@ const struct qb_lever_ops qb_isolation_controller_ops = {
 static int read_group(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
 	size_t size, struct qb_error *err)
 {
-	struct qb_cgroups cgroups;
-	int r = qb_cgroups_load(&cgroups, err);
+	char path[GROUP_PATH];
+	int r = path_of(QB_GROUP_RUN, NULL, path, sizeof(path), err);
 
 	(void)lever;
 	(void)unit;
+	if (r == 0)
+		r = qb_file_find(path, err);
 	if (r < 0)
 		return r;
-	qb_text_copy(buf, size,
-		qb_cgroups_exists(&cgroups, QB_HIERARCHY_V2, QB_GROUP_RUN) ? "present" : "absent");
+	qb_text_copy(buf, size, r ? "present" : "absent");
 	return 0;
 }
 
@@ -291,9 +292,11 @@ static int read_slice(const struct qb_lever *lever, const struct qb_unit *unit, 
 	(void)unit;
 	if (r == 0)
 		r = path_of(QB_GROUP_SLICE, NULL, path, sizeof(path), err);
+	if (r == 0)
+		r = qb_file_find(path, err);
 	if (r < 0)
 		return r;
-	if (!qb_file_exists(path)) {
+	if (r == 0) {
 		qb_text_copy(buf, size, "absent");
 		return 0;
 	}

@@ -63,9 +63,11 @@ static int read_shield(const struct qb_lever *lever, const struct qb_unit *unit,
 	int r = path_of(unit, NULL, path, sizeof(path), err);
 
 	(void)lever;
+	if (r == 0)
+		r = qb_file_find(path, err);
 	if (r < 0)
 		return r;
-	qb_text_copy(buf, size, qb_file_exists(path) ? "present" : "absent");
+	qb_text_copy(buf, size, r ? "present" : "absent");
 	return 0;
 }
 

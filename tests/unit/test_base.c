@@ -229,7 +229,7 @@ static void a_folder_that_fails_has_not_ended(void **state)
 static void what_is_missing_is_not_unreadable(void **state)
 {
 	struct qb_error err = {0};
-	char text[16];
+	char text[16], name[512];
 
 	(void)state;
 	assert_int_equal(qb_file_read_or("/proc/none", "all", text, sizeof(text), &err), 0);
@@ -237,6 +237,15 @@ static void what_is_missing_is_not_unreadable(void **state)
 	assert_string_equal(err.text, "");
 	assert_int_equal(qb_file_read_or("/proc", "all", text, sizeof(text), &err), -EISDIR);
 	assert_string_equal(err.text, "read /proc: Is a directory");
+
+	assert_int_equal(qb_file_find("/proc", &err), 1);
+	assert_int_equal(qb_file_find("/proc/none", &err), 0);
+	assert_false(qb_file_exists("/proc/none"));
+	/* Nobody can look there: that it is not there, nobody can say. */
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	assert_int_equal(qb_file_find(name, &err), -ENAMETOOLONG);
+	assert_true(qb_file_exists(name));
 }
 
 int main(void)
