@@ -65,21 +65,42 @@ static int journal_new(struct qb_conditioning *s, struct qb_error *err)
 	return r;
 }
 
-/* Threads born under our masks while we undid: each round finds fewer. */
+/*
+ * What comes before the undo. None of it stops the others. Survivors first: as long as they sit in the
+ * run's group it cannot be removed. The runs of a lease have clients of their own, alive perhaps:
+ * they are never ended with it.
+ */
+static int prepare(struct qb_conditioning *s, bool end, const struct qb_isolation_seen *seen,
+	struct qb_error *err)
+{
+	struct qb_error later;
+	int r = qb_restore_bench(&s->journal.bench, end && !s->journal.owner.lease, seen, err);
+	int adopted = qb_isolation_adopt(&s->steps, r < 0 ? &later : err), journaled;
+
+	r = r < 0 ? r : adopted;
+	journaled = journal_new(s, r < 0 ? &later : err);
+	return r < 0 ? r : journaled;
+}
+
+/* Threads born under our masks while we undid: each round finds fewer. One that fails halfway is made
+ * up for by the next. */
 static int settle_threads(
 	struct qb_conditioning *s, struct qb_undo_summary *sum, struct qb_error *err)
 {
-	for (int round = 0; round < QB_ISOLATION_ROUNDS; round++) {
-		int r = qb_isolation_settle(&s->steps, err);
+	int failed = 0;
 
-		if (r <= 0)
-			return r;
-		r = journal_new(s, err);
-		if (r < 0)
-			return r;
+	for (int round = 0; round < QB_ISOLATION_ROUNDS; round++) {
+		int r, found = qb_isolation_settle(&s->steps, err);
+
+		if (found == 0)
+			return 0;
+		r = journal_new(s, found < 0 ? NULL : err);
 		qb_undo(&s->journal, &s->steps, sum); /* sums up all steps, judged before or now */
+		if (r < 0 || (found < 0 && failed < 0))
+			return found < 0 ? found : r;
+		failed = found < 0 ? found : 0;
 	}
-	return 0;
+	return failed;
 }
 
 /*
@@ -117,24 +138,22 @@ static int finish(struct qb_conditioning *s, struct qb_error *err)
 int qb_restore_host(struct qb_conditioning *s, bool end, const struct qb_isolation_seen *seen,
 	struct qb_undo_summary *ret, struct qb_error *err)
 {
-	struct qb_error first = {0}, later = {0};
+	struct qb_error why = {0};
+	bool failed;
 
 	*ret = (struct qb_undo_summary){0};
 	if (s->journal.fd < 0)
 		return 0;
-	/*
-	 * None of these stops the undo: it is what the host needs most. Survivors first: as long as
-	 * they sit in the run's group it cannot be removed. The runs of a lease have clients of their
-	 * own, alive perhaps: they are never ended with it.
-	 */
-	if (qb_restore_bench(&s->journal.bench, end && !s->journal.owner.lease, seen, &first) < 0 ||
-		qb_isolation_adopt(&s->steps, &first) < 0 || journal_new(s, &first) < 0)
-		later = first;
+	/* Nothing of this stops the undo: it is what the host needs most. As there, what fails is tried
+	 * once more. */
+	failed = prepare(s, end, seen, &why) < 0 && prepare(s, end, seen, &why) < 0;
 	qb_undo(&s->journal, &s->steps, ret);
-	if (settle_threads(s, ret, &first) < 0 && !later.code)
-		later = first;
-	if (later.code && ret->failures++ == 0)
-		ret->first = later;
+	if (!failed)
+		why = (struct qb_error){0};
+	if (settle_threads(s, ret, failed ? NULL : &why) < 0)
+		failed = true;
+	if (failed && ret->failures++ == 0)
+		ret->first = why;
 	return finish(s, err);
 }
 

@@ -28,11 +28,13 @@ static void fail(struct undo *u, const struct qb_error *why)
 
 /*
  * A journal that cannot be written must not stop a restore, nor be its failure: what it lacks only
- * a recovery could miss, and whether it can be closed is seen at the end (restore.c, finish).
+ * a recovery could miss, and whether it can be closed is seen at the end (restore.c, finish). A mark
+ * on a step that it lacks would make all of it unreadable.
  */
 static void mark(struct undo *u, size_t i, enum qb_mark mark, int number, const char *text)
 {
-	(void)qb_journal_mark(u->journal, i, mark, number, text, NULL);
+	if (i < u->journal->n_steps)
+		(void)qb_journal_mark(u->journal, i, mark, number, text, NULL);
 }
 
 static enum qb_verdict judge(const struct qb_steps *steps, const struct qb_step *step)
