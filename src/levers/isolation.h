@@ -61,8 +61,8 @@ int qb_isolation_snapshot(const struct qb_selection *selection, const struct qb_
 	struct qb_steps *steps, struct qb_error *err);
 
 /*
- * After the steps are written: appends steps (before, wanted) for threads that were born meanwhile
- * and may still run on the benchmark's CPUs. The monitor writes and journals them like any other
+ * After the steps are written: appends steps (before, wanted) for threads that may still run on the
+ * benchmark's CPUs: born meanwhile, or not moved by the kernel. The monitor writes and journals them like any other
  * and calls again until nothing is appended (give up after QB_ISOLATION_ROUNDS: threads are born
  * faster than we look). Returns how many were appended.
  */

@@ -125,8 +125,9 @@ static int adopt_rival(const struct survey *survey, const struct qb_task *task,
 }
 
 /*
- * After the undo: did it change a mask that its step had found in place, or had put back? A mask
- * first seen under our cpuset (before is left) may be all that a later kernel showed of a wider
+ * After the undo: did it change a mask that its step had found in place, or had put back? One in place
+ * that lacks but offline CPUs is written once: kernels since 6.3 can hold them (and their own threads
+ * lose them whenever a CPU comes online). A mask first seen under our cpuset (before is left) may be all that a later kernel showed of a wider
  * choice: such a one is written only where the undo left nothing of it.
  */
 static int settle_known(const struct qb_task *task, struct qb_step *step)
@@ -134,7 +135,11 @@ static int settle_known(const struct qb_task *task, struct qb_step *step)
 	bool done = step->verdict == QB_VERDICT_ALREADY ||
 		    (step->verdict == QB_VERDICT_OURS && step->restored == QB_RESTORED_YES);
 
-	if (!done || same(step->before, task->allowed) ||
+	bool right = step->verdict == QB_VERDICT_ALREADY
+			     ? qb_masks_equal(step->before, task->allowed)
+			     : same(step->before, task->allowed);
+
+	if (!done || right ||
 		(step->intent && !step->wanted && step->before == step->left &&
 			!everywhere(task->allowed)))
 		return 0;

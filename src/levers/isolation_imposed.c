@@ -80,8 +80,7 @@ static int impose_groups(struct qb_imposed *imposed, struct qb_steps *steps,
 		       : 0;
 }
 
-/* As sets, offline CPUs and all: what was imposed may be that just an offline sibling is missing. */
-static bool equal(const char *a, const char *b)
+bool qb_masks_equal(const char *a, const char *b)
 {
 	struct qb_cpus x, y;
 
@@ -119,7 +118,7 @@ int qb_imposed_collect(struct qb_imposed *imposed, struct qb_steps *steps, struc
 			mask = step->wanted;
 		if (step->lever != QB_LEVER_TASK_AFFINITY)
 			r = impose_groups(imposed, steps, step, &online);
-		else if (mask && !equal(mask, step->before))
+		else if (mask && !qb_masks_equal(mask, step->before))
 			r = impose(imposed, mask);
 	}
 	return r == -ENOMEM ? qb_error_errno(err, ENOMEM, "sort the masks of the session") : r;

@@ -50,6 +50,8 @@ struct qb_imposed {
 	bool cpusets; /* groups of ours tell some of them */
 };
 int qb_imposed_collect(struct qb_imposed *imposed, struct qb_steps *steps, struct qb_error *err);
+/* As sets, offline CPUs and all: what was imposed may be that just an offline sibling is missing. */
+bool qb_masks_equal(const char *a, const char *b);
 bool qb_imposed_has(const struct qb_imposed *imposed, const char *mask);
 void qb_imposed_free(struct qb_imposed *imposed);
 /*

@@ -162,6 +162,7 @@ struct view {
 	const struct qb_selection *selection;
 	const struct qb_profile *profile;
 	struct qb_cpus quiet; /* the benchmark's and its siblings */
+	bool swept;	      /* the kernel has moved whom it moves */
 };
 
 static struct view view_of(const struct qb_selection *selection, const struct qb_profile *profile)
@@ -233,16 +234,16 @@ static int add_task(const struct view *view, const struct qb_task *task, const c
 {
 	char mask[QB_TASK_MASK];
 	const char *wanted = NULL;
+	bool bind = false;
 
 	switch ((enum qb_isolation)view->selection->isolation) {
-	case QB_ISOLATION_NONE: /* siblings go offline: masks change all the same */
-	case QB_ISOLATION_PARTITION: break;
+	case QB_ISOLATION_NONE: break; /* siblings go offline: masks change all the same */
+	case QB_ISOLATION_PARTITION: bind = view->swept; break;
 	case QB_ISOLATION_SHIELD: return add_shielded(view, task, before, steps, err);
-	case QB_ISOLATION_AFFINITY:
-		if (!exempt(view, task) && restrict_mask(view, task->allowed, mask, sizeof(mask)))
-			wanted = mask;
-		break;
+	case QB_ISOLATION_AFFINITY: bind = true; break;
 	}
+	if (bind && !exempt(view, task) && restrict_mask(view, task->allowed, mask, sizeof(mask)))
+		wanted = mask;
 	return add(steps, QB_LEVER_TASK_AFFINITY, task, before, wanted);
 }
 
@@ -280,18 +281,36 @@ static bool escaped(const struct view *view, const struct qb_task *task, const s
 	       qb_cpus_intersect(&mask, &view->quiet);
 }
 
+/*
+ * Who has to be moved by us. Out of a partition the kernel moves everybody, but (since 6.2) for a
+ * thread that asked for CPUs of which outside only offline ones are left: it stays where it was.
+ */
+static bool sweeps(const struct qb_selection *selection, const struct qb_steps *steps)
+{
+	const struct qb_step *partition;
+
+	switch ((enum qb_isolation)selection->isolation) {
+	case QB_ISOLATION_NONE: return false;
+	case QB_ISOLATION_AFFINITY:
+	case QB_ISOLATION_SHIELD: return true;
+	case QB_ISOLATION_PARTITION: break;
+	}
+	partition = qb_steps_find(steps, QB_LEVER_PARTITION, qb_unit_none());
+	return partition && partition->status == QB_STATUS_APPLIED;
+}
+
 int qb_isolation_sweep(const struct qb_selection *selection, const struct qb_profile *profile,
 	struct qb_steps *steps, struct qb_error *err)
 {
-	const struct view view = view_of(selection, profile);
+	struct view view = view_of(selection, profile);
 	_cleanup_(qb_task_index_free) struct qb_task_index masks = {0}, groups = {0};
 	_cleanup_(qb_tasks_close) struct qb_tasks walk = {0};
 	struct qb_task task;
 	int r, n = 0;
 
-	if (selection->isolation != QB_ISOLATION_AFFINITY &&
-		selection->isolation != QB_ISOLATION_SHIELD)
+	if (!sweeps(selection, steps))
 		return 0;
+	view.swept = true;
 	r = qb_task_index_make(&masks, steps, QB_LEVER_TASK_AFFINITY, err);
 	if (r == 0)
 		r = qb_task_index_make(&groups, steps, QB_LEVER_TASK_GROUP, err);
