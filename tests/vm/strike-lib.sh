@@ -7,17 +7,19 @@ mkdir /tmp/calls
 # argument NAME: of the kernel's command line, qb.NAME
 argument() { sed -n "s|.*qb\.$1=\([^ ]*\).*|\1|p" /proc/cmdline; }
 
-struck() { strike -q -t 60 -l /tmp/log "$@" >/tmp/out 2>&1; }
+quick=-q # empty: looks are seen, too
+# shellcheck disable=SC2086 # $quick may be no word
+struck() { strike $quick -t 60 -l /tmp/log "$@" >/tmp/out 2>&1; }
 
-# count NAME STRIKES COMMAND...: watches a run. calls/NAME.ROLE then holds the changes a role made, a line each, and
-# NAME.ROLE.bench how many it had made when the benchmark began
+# count NAME STRIKES COMMAND...: watches a run. calls/NAME.ROLE then holds the changes a role made, a line each,
+# NAME.ROLE-look its looks, and NAME.ROLE.bench how many it had made when the benchmark began
 count() {
 	counted=$1
 	shift
 	: >/tmp/wrong
 	struck -w "$@"
 	awk -v calls="/tmp/calls/$counted." '
-		$1 == "call" && $2 !~ /look/ { role = $2; n[role]++; sub(/^call [^ ]* [0-9]* /, ""); print >(calls role) }
+		$1 == "call" { role = $2; sub(/\//, "-", role); n[role]++; sub(/^call [^ ]* [0-9]* /, ""); print >(calls role) }
 		$1 == "executed" && $2 !~ /^quietbench/ { for (role in n) print n[role] >(calls role ".bench") }
 	' /tmp/log
 	grep '^said ' /tmp/log >>/tmp/wrong

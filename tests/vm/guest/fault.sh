@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Each call that changes a cgroup or a thread's affinity fails once with each errno of the levers' catalogue, in a run, a
 # recovery and a later restore; in a run some files also stay broken: the rows of tests/crash/fault.t that a substituted
-# host cannot have, and its verdicts. qb.way=WAY names the kind of isolation, and of all faults, numbered through,
-# qb.part=K/OF takes every OFth, from the Kth on.
+# host cannot have, and its verdicts. qb.way=WAY names the kind of isolation, qb.calls=looks takes a run's looks at
+# groups and threads instead, and of all faults, numbered through, qb.part=K/OF takes every OFth, from the Kth on.
 # shellcheck disable=SC2086 # $run and the strikes are words
 . /qb/guest-lib.sh
 . /qb/strike-lib.sh
 way=$(argument way)
 part=$(argument part)
 of=${part#*/} part=${part%/*}
+calls=$(argument calls)
 errnos="5 1 16 22 28 524" # EIO, EPERM, EBUSY, EINVAL, ENOSPC, and the kernel's own ENOTSUPP
 
 run="quietbench run -p base -s cpus.isolation=$way -o /tmp/record --"
@@ -208,8 +209,9 @@ row() {
 				fault "$name" "$strikes" "$role:$n:$action=$errno" "$call" "$@"
 		done
 	done <<EOT
-$(awk -v first="$first" -v action="$action" 'NR >= first && (/ \/sys\/fs\/cgroup\// ||
-	(/^sched_setaffinity/ && action == "fail")) { print NR, $0 }' "/tmp/calls/$counted.$role")
+$(awk -v first="$first" -v action="$action" -v look="${role#*/}" 'NR >= first && (/ \/sys\/fs\/cgroup/ ||
+	(/ \/proc\/[0-9]/ && look == "look") || (/^sched_setaffinity/ && action == "fail")) { print NR, $0 }' \
+	"/tmp/calls/$counted.$(echo "$role" | tr / -)")
 EOT
 	[ "$faults" != "$before_row" ] || return 0
 	text="$name: $((faults - before_row)) faults, $((bad - bad_row)) wrong"
@@ -226,17 +228,23 @@ mv /tmp/record /tmp/seen/0.record
 mv /tmp/facts /tmp/seen/0.facts
 back=$(($(cat /tmp/calls/run.monitor.bench) + 1))
 dead="-s monitor:$back:kill=monitor"
-count recovery $dead $run testify
-undisturbed "a recovery leaves nothing"
 leave="monitor:$back:kill=$all"
-struck -s "$leave" $run testify
-count later quietbench restore
-undisturbed "a later restore leaves nothing"
-
-row "run" monitor run 1 fail "" $run testify
-row "run, files broken for good" monitor run 1 bar "" $run testify
-row "recovery" recovery recovery 1 fail "$dead" $run testify
-row "later restore" monitor later 1 fail "" quietbench restore
+if [ "$calls" = looks ]; then
+	quick=
+	count looked $run testify
+	undisturbed "a run at which all looks leaves nothing"
+	row "run, looks" monitor/look looked 1 fail "" $run testify
+else
+	count recovery $dead $run testify
+	undisturbed "a recovery leaves nothing"
+	struck -s "$leave" $run testify
+	count later quietbench restore
+	undisturbed "a later restore leaves nothing"
+	row "run" monitor run 1 fail "" $run testify
+	row "run, files broken for good" monitor run 1 bar "" $run testify
+	row "recovery" recovery recovery 1 fail "$dead" $run testify
+	row "later restore" monitor later 1 fail "" quietbench restore
+fi
 
 lies /tmp/seen >/tmp/lies
 if [ -s /tmp/lies ]; then fail "records tell the truth" /tmp/lies; else pass "records tell the truth"; fi
