@@ -17,9 +17,19 @@
 #define PATIENCE_MS 5000
 #define PAUSE_MS    2
 
-static void pause_briefly(void)
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Pauses; false once the time is up. A round itself may take long, on a slow host. */
+static bool is_patient(int64_t since_ms)
 {
 	nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
+	return now_ms() - since_ms < PATIENCE_MS;
 }
 
 static void fts_cleanup(FTS **fts)
@@ -184,14 +194,12 @@ static int try_remove(const struct qb_cgroups *cgroups, enum qb_hierarchy hierar
 int qb_cgroups_remove(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
 	const char *group, struct qb_error *err)
 {
-	int r = 0;
+	const int64_t since = now_ms();
+	int r;
 
-	for (unsigned waited = 0; waited < PATIENCE_MS; waited += PAUSE_MS) {
+	do
 		r = try_remove(cgroups, hierarchy, group, err);
-		if (r != -EBUSY)
-			return r;
-		pause_briefly();
-	}
+	while (r == -EBUSY && is_patient(since));
 	return r;
 }
 
@@ -251,9 +259,10 @@ static int kill_round(const struct qb_cgroups *cgroups, enum qb_hierarchy hierar
 int qb_cgroups_kill(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
 	const char *group, struct qb_error *err)
 {
-	pid_t left = 0;
+	const int64_t since = now_ms();
+	pid_t left;
 
-	for (unsigned waited = 0; waited < PATIENCE_MS; waited += PAUSE_MS) {
+	do {
 		_cleanup_free_ pid_t *pids = NULL;
 		size_t n = 0;
 		int r = qb_cgroups_members(cgroups, hierarchy, group, &pids, &n, err);
@@ -264,8 +273,7 @@ int qb_cgroups_kill(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarch
 		if (r < 0)
 			return r;
 		left = pids[0];
-		pause_briefly();
-	}
+	} while (is_patient(since));
 	return qb_error_set(err, ETIMEDOUT,
 		"end the processes of cgroup %s: process %d is still there after SIGKILL and %d s",
 		group, left, PATIENCE_MS / 1000);
