@@ -240,7 +240,7 @@ static int load(struct qb_journal *ret, const char *path, int flags, struct qb_s
 	journal.reserved = size;
 	r = qb_journal_boot_id(boot_id, err);
 	if (r < 0)
-		return r;
+		return qb_error_wrap(err, "trust the journal %s", path);
 	if (strcmp(boot_id, journal.owner.boot_id) != 0)
 		return qb_error_set(err, ESTALE, "the journal %s is of another boot", path);
 	if (flags != O_RDONLY) {
