@@ -50,11 +50,11 @@ static const struct qb_confine_rule allowed[] = {
 	/* files: the host's, the journal, the lock and its queue */
 	QB_CALL("open"), QB_CALL("openat"), QB_CALL("write"), QB_CALL("writev"),
 	QB_CALL("pwrite64"), QB_CALL("fallocate"), QB_CALL("ftruncate"), QB_CALL("fsync"),
-	QB_CALL("fdatasync"), QB_CALL("mkdir"), QB_CALL("mkdirat"), QB_CALL("rmdir"),
-	QB_CALL("unlink"), QB_CALL("unlinkat"), QB_CALL("rename"), QB_CALL("renameat"),
-	QB_CALL("renameat2"), QB_CALL("linkat"), QB_CALL("chmod"), QB_CALL("fchmod"),
-	QB_CALL("fchmodat"), QB_CALL("flock"), QB_CALL("dup"), QB_CALL("dup2"), QB_CALL("dup3"),
-	QB_CALL("close_range"), QB_CALL("umask"), QB_CALL("memfd_create"),
+	QB_CALL("fdatasync"), QB_CALL("sync"), QB_CALL("mkdir"), QB_CALL("mkdirat"),
+	QB_CALL("rmdir"), QB_CALL("unlink"), QB_CALL("unlinkat"), QB_CALL("rename"),
+	QB_CALL("renameat"), QB_CALL("renameat2"), QB_CALL("linkat"), QB_CALL("chmod"),
+	QB_CALL("fchmod"), QB_CALL("fchmodat"), QB_CALL("flock"), QB_CALL("dup"), QB_CALL("dup2"),
+	QB_CALL("dup3"), QB_CALL("close_range"), QB_CALL("umask"), QB_CALL("memfd_create"),
 	QB_CALL_IF("mount", 3, ~(uint64_t)0, MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME),
 	QB_CALL("umount2"),
 	/* processes: ours, and those that are moved, ended, waited for */
