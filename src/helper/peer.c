@@ -38,74 +38,67 @@ int qb_peer_look(int session, struct qb_peer *ret, struct qb_error *err)
 	return 0;
 }
 
-/* Both ends of a socketpair are without a name; one end of a connection always has one. */
-static bool is_pair(int session)
+/* How the session came to be: by the kernel's names of its two ends. */
+enum origin {
+	ORIGIN_PAIR,	  /* a socketpair: both ends are without a name */
+	ORIGIN_ACTIVATED, /* accepted at QB_SOCKET_PATH: a connection has its name */
+	ORIGIN_OTHER,
+};
+
+static int find_origin(int session, enum origin *ret, struct qb_error *err)
 {
-	struct sockaddr_un own, other;
+	const socklen_t unnamed = offsetof(struct sockaddr_un, sun_path);
+	struct sockaddr_un own = {0}, other = {0};
 	socklen_t own_size = sizeof(own), other_size = sizeof(other);
 
-	return getsockname(session, (struct sockaddr *)&own, &own_size) == 0 &&
-	       getpeername(session, (struct sockaddr *)&other, &other_size) == 0 &&
-	       own.sun_family == AF_UNIX && own_size == offsetof(struct sockaddr_un, sun_path) &&
-	       other_size == offsetof(struct sockaddr_un, sun_path);
+	if (getsockname(session, (struct sockaddr *)&own, &own_size) < 0 ||
+		getpeername(session, (struct sockaddr *)&other, &other_size) < 0)
+		return qb_error_errno(err, errno, "find out where the session comes from");
+	*ret = ORIGIN_OTHER;
+	if (own.sun_family == AF_UNIX && own_size == unnamed && other_size == unnamed)
+		*ret = ORIGIN_PAIR;
+	else if (own.sun_family == AF_UNIX && own_size == unnamed + sizeof(QB_SOCKET_PATH) &&
+		 memcmp(own.sun_path, QB_SOCKET_PATH, sizeof(QB_SOCKET_PATH)) == 0)
+		*ret = ORIGIN_ACTIVATED;
+	return 0;
 }
 
-/* Accepted at QB_SOCKET_PATH? A connection has the name of the socket that it was accepted at. */
-static bool is_activated(int session)
-{
-	struct sockaddr_un own = {0};
-	socklen_t size = sizeof(own);
-
-	return getsockname(session, (struct sockaddr *)&own, &size) == 0 &&
-	       own.sun_family == AF_UNIX &&
-	       size == offsetof(struct sockaddr_un, sun_path) + sizeof(QB_SOCKET_PATH) &&
-	       memcmp(own.sun_path, QB_SOCKET_PATH, sizeof(QB_SOCKET_PATH)) == 0;
-}
-
-/* Is the peer in this group, by the groups that he had when he connected? */
-static bool is_member(int session, gid_t group)
+/* Is the peer in this group, by the groups that he had when he connected? 1, 0 or an error. */
+static int is_member(int session, gid_t group, struct qb_error *err)
 {
 	_cleanup_free_ gid_t *groups = NULL;
-	struct ucred cred;
-	socklen_t size = sizeof(cred);
+	size_t n;
+	int r = qb_peer_groups(session, &groups, &n, err);
 
-	if (getsockopt(session, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
-		return false;
-	if (cred.gid == group)
-		return true;
-	size = 0;
-	if (getsockopt(session, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0 || errno != ERANGE)
-		return false;
-	groups = malloc(size);
-	if (!groups || getsockopt(session, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
-		return false;
-	for (size_t i = 0; i < size / sizeof(*groups); i++)
+	for (size_t i = 0; r == 0 && i < n; i++)
 		if (groups[i] == group)
-			return true;
-	return false;
+			return 1;
+	return r;
 }
 
 static int judge_activated(int session, const struct qb_peer *peer, struct qb_error *err)
 {
 	struct stat st;
+	int member;
 
 	if (lstat(QB_SOCKET_PATH, &st) < 0 || !S_ISSOCK(st.st_mode) || st.st_uid != 0)
 		return qb_error_set(err, QB_NOT_FROM_HERE,
 			"%s is not (any more) the socket of root's that it was", QB_SOCKET_PATH);
-	if (peer->uid != 0 && !is_member(session, st.st_gid))
+	member = peer->uid == 0 ? 1 : is_member(session, st.st_gid, err);
+	if (member == 0)
 		return qb_error_set(err, QB_NOT_FROM_HERE,
 			"user %u is not in group %u, whose %s is: usermod -aG quietbench USER, and "
 			"log in anew",
 			peer->uid, st.st_gid, QB_SOCKET_PATH);
-	return 0;
+	return member < 0 ? member : 0;
 }
 
 static int judge_sudo(
-	int session, const char *sudo_uid, const struct qb_peer *peer, struct qb_error *err)
+	enum origin origin, const char *sudo_uid, const struct qb_peer *peer, struct qb_error *err)
 {
 	int64_t uid;
 
-	if (!is_pair(session))
+	if (origin != ORIGIN_PAIR)
 		return qb_error_set(err, QB_NOT_FROM_HERE,
 			"sudo's standard input is no socketpair: this program is started by "
 			"quietbench");
@@ -116,6 +109,25 @@ static int judge_sudo(
 	return 0;
 }
 
+static int judge(int session, const char *sudo_uid, struct qb_peer *peer, struct qb_error *err)
+{
+	enum origin origin;
+	int r = find_origin(session, &origin, err);
+
+	if (r < 0)
+		return r;
+	peer->activated = !sudo_uid && origin == ORIGIN_ACTIVATED;
+	if (sudo_uid)
+		return judge_sudo(origin, sudo_uid, peer, err);
+	if (peer->activated)
+		return judge_activated(session, peer, err);
+	if (peer->uid != 0 || origin != ORIGIN_PAIR)
+		return qb_error_set(err, QB_NOT_FROM_HERE,
+			"user %u came neither through sudo (SUDO_UID is not set) nor through %s",
+			peer->uid, QB_SOCKET_PATH);
+	return 0;
+}
+
 int qb_peer_identify(int session, const char *sudo_uid, struct qb_peer *ret, struct qb_error *err)
 {
 	struct qb_peer peer;
@@ -123,15 +135,7 @@ int qb_peer_identify(int session, const char *sudo_uid, struct qb_peer *ret, str
 
 	if (r < 0)
 		return r;
-	peer.activated = !sudo_uid && is_activated(session);
-	if (sudo_uid)
-		r = judge_sudo(session, sudo_uid, &peer, err);
-	else if (peer.activated)
-		r = judge_activated(session, &peer, err);
-	else if (peer.uid != 0 || !is_pair(session))
-		r = qb_error_set(err, QB_NOT_FROM_HERE,
-			"user %u came neither through sudo (SUDO_UID is not set) nor through %s",
-			peer.uid, QB_SOCKET_PATH);
+	r = judge(session, sudo_uid, &peer, err);
 	if (r < 0)
 		close(peer.pidfd);
 	else
