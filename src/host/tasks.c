@@ -39,19 +39,22 @@ int qb_task_parse_stat(char *text, struct qb_task *task)
 	char *name = strchr(text, '('), *rest = strrchr(text, ')');
 	unsigned long flags;
 	uint64_t start;
+	unsigned cpu = 0;
 	char state;
 	pid_t ppid;
 
 	if (!name || !rest || rest < name ||
 		sscanf(rest + 1,
 			" %c %d %*d %*d %*d %*d %lu %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d"
-			" %" SCNu64,
-			&state, &ppid, &flags, &start) != 4)
+			" %" SCNu64
+			" %*u %*d %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*d %u",
+			&state, &ppid, &flags, &start, &cpu) < 4)
 		return -EBADMSG;
 	*rest = '\0';
 	qb_text_copy(task->comm, sizeof(task->comm), name + 1);
 	task->ppid = ppid;
 	task->start = start;
+	task->cpu = cpu;
 	task->kernel = flags & PF_KTHREAD;
 	task->fixed = flags & PF_NO_SETAFFINITY;
 	task->ended = state == 'Z' || state == 'X';

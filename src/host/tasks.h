@@ -29,6 +29,7 @@
 struct qb_task {
 	pid_t tid, tgid, ppid;
 	uint64_t start;	  /* clock ticks since boot */
+	unsigned cpu;	  /* where it ran last */
 	bool kernel;	  /* a kernel thread */
 	bool fixed;	  /* the kernel lets nobody change its mask (PF_NO_SETAFFINITY) */
 	bool ended;	  /* a zombie: runs nowhere any more, other threads of its process may */

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who used CPU time meanwhile, by the kernel's accounts of each thread (schedstat): the second best
+ * after perf's switches, for callers who may not use that. It says how long a thread ran and where
+ * it ran last, so a thread that moved is told of only in one place.
+ */
+#ifndef QB_NOISE_ACCOUNTS_H
+#define QB_NOISE_ACCOUNTS_H
+
+#include <quietbench/error.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct qb_account {
+	pid_t pid, tid;
+	uint64_t start; /* of the thread: ids are recycled */
+	char comm[32];
+	unsigned cpu; /* where it ran last */
+	int64_t ns;   /* run so far; after qb_accounts_since: meanwhile */
+};
+
+struct qb_accounts {
+	struct qb_account *v; /* owned; by tid */
+	size_t n, room;
+};
+
+int qb_accounts_take(struct qb_accounts *ret, struct qb_error *err);
+/* Makes of `now` what was used since `before`; who used nothing is left out. */
+void qb_accounts_since(struct qb_accounts *now, const struct qb_accounts *before);
+void qb_accounts_free(struct qb_accounts *accounts);
+
+#endif

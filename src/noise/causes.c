@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* causes.h */
+#include "causes.h"
+#include <base/macros.h>
+#include <base/text.h>
+#include <ctype.h>
+#include <errno.h>
+
+/* Interrupts that came more seldom than this in a window explain nothing by themselves. */
+#define COLUMNS_MAX 24
+
+/* clang-format off */
+static const struct {
+	const char *name, *advice;
+} kinds[] = {
+	[QB_CAUSE_TASK] = {"task", "keep it off: quietbench run or apply isolates CPUs (cpus.isolation); or stop it (services.stop)"},
+	[QB_CAUSE_KERNEL_TASK] = {"kernel thread", "kernel.workqueues=housekeeping and irqs.move=true keep most of the kernel's own work off"},
+	[QB_CAUSE_UNKNOWN_TASK] = {"unknown task", "measure as root to see its name"},
+	[QB_CAUSE_TICK] = {"tick", "boot with nohz_full= for these CPUs"},
+	[QB_CAUSE_DEVICE] = {"device interrupt", "irqs.move=true moves it (quietbench run or apply)"},
+	[QB_CAUSE_IPI] = {"interrupt", "other CPUs' doing: end what runs there, or isolate these CPUs"},
+	[QB_CAUSE_STEAL] = {"steal", "a busy neighbour: repeat, or use dedicated vCPUs"},
+	[QB_CAUSE_UNEXPLAINED] = {"unexplained", "in a guest the hypervisor, on bare metal firmware (SMI): nothing the kernel counts moved"},
+	[QB_CAUSE_SPEED] = {"speed", "fix the clock (frequency.*), keep the sibling idle (cpus.smt); in a guest it is the neighbours"},
+	[QB_CAUSE_THROTTLED] = {"throttled", "cool the machine, or lower its clock (frequency.turbo=false)"},
+	[QB_CAUSE_QUOTA] = {"quota", "this control group has a CPU quota (cpu.max): measure outside of it"},
+	[QB_CAUSE_SWAP] = {"swap", "memory is short: free some, or process.lock=true"},
+};
+/* clang-format on */
+
+const char *qb_cause_advice(enum qb_cause_kind kind)
+{
+	return kinds[kind].advice;
+}
+
+const char *qb_cause_kind_name(enum qb_cause_kind kind)
+{
+	return kinds[kind].name;
+}
+
+const char *qb_evidence_name(enum qb_evidence evidence)
+{
+	static const char *const names[] = {"measured", "estimated", "counted"};
+
+	return names[evidence];
+}
+
+void qb_fit_nonnegative(const double *x, const double *y, size_t n, size_t p, double *ret)
+{
+	memset(ret, 0, p * sizeof(*ret));
+	for (int round = 0; round < 500; round++) {
+		double moved = 0;
+
+		for (size_t j = 0; j < p; j++) {
+			double with = 0, square = 0, best;
+
+			for (size_t i = 0; i < n; i++) {
+				double rest = y[i];
+
+				for (size_t k = 0; k < p; k++)
+					rest -= k == j ? 0 : x[i * p + k] * ret[k];
+				with += x[i * p + j] * rest;
+				square += x[i * p + j] * x[i * p + j];
+			}
+			best = square > 0 && with > 0 ? with / square : 0;
+			moved += (best - ret[j]) * (best - ret[j]) * square;
+			ret[j] = best;
+		}
+		if (moved < 1e-18)
+			break;
+	}
+}
+
+static void add(struct qb_causes *causes, const struct qb_cause *cause)
+{
+	size_t at = causes->n;
+
+	while (at > 0 && causes->v[at - 1].share < cause->share)
+		at--;
+	if (at == QB_CAUSES_MAX)
+		return;
+	if (causes->n < QB_CAUSES_MAX)
+		causes->n++;
+	memmove(&causes->v[at + 1], &causes->v[at],
+		(causes->n - 1 - at) * sizeof(causes->v[0]));
+	causes->v[at] = *cause;
+}
+
+/* ---- tasks ---- */
+
+static bool is_ours(const struct qb_measure *m, pid_t tid)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->of[i].tid == tid)
+			return true;
+	return false;
+}
+
+/* Kernel threads are children of kthreadd: no file of theirs is executed. */
+static bool is_kernel(pid_t pid)
+{
+	char path[64], buf[8];
+
+	qb_text_format(path, sizeof(path), "/proc/%d/exe", pid);
+	return readlink(path, buf, sizeof(buf)) < 0 && errno == ENOENT;
+}
+
+/* Tasks of one name, as people know them. */
+struct named {
+	char comm[32];
+	pid_t pid; /* of one of them */
+	size_t processes;
+	int64_t ns;
+	uint64_t times;
+};
+
+struct names {
+	struct named v[QB_RUNNERS_MAX];
+	size_t n;
+};
+
+static void note(struct names *names, const char *comm, pid_t pid, int64_t ns, uint64_t times)
+{
+	struct named *named = NULL;
+
+	for (size_t i = 0; i < names->n && !named; i++)
+		if (strcmp(names->v[i].comm, comm) == 0)
+			named = &names->v[i];
+	if (!named && names->n == QB_RUNNERS_MAX)
+		return; /* its time stays with "unknown task" */
+	if (!named) {
+		named = &names->v[names->n++];
+		*named = (struct named){.pid = pid, .processes = 1};
+		qb_text_copy(named->comm, sizeof(named->comm), comm);
+	}
+	named->processes += named->pid != pid;
+	named->pid = pid;
+	named->ns += ns;
+	named->times += times;
+}
+
+static void gather(
+	const struct qb_measure *m, const struct qb_measure_cpu *of, struct names *names)
+{
+	for (size_t i = 0; of->switches.fd >= 0 && i < of->switches.n; i++) {
+		const struct qb_runner *runner = &of->switches.v[i];
+
+		if (!is_ours(m, runner->tid) && runner->ns > 0)
+			note(names, runner->comm, runner->pid, runner->ns, runner->times);
+	}
+	for (size_t i = 0; of->switches.fd < 0 && i < m->accounts.n; i++) {
+		const struct qb_account *account = &m->accounts.v[i];
+
+		if (!is_ours(m, account->tid) && account->cpu == of->cpu)
+			note(names, account->comm, account->pid, account->ns, 0);
+	}
+}
+
+static void find_tasks(
+	const struct qb_measure *m, const struct qb_measure_cpu *of, struct qb_causes *causes)
+{
+	struct qb_cause unknown = {.kind = QB_CAUSE_UNKNOWN_TASK,
+		.evidence = QB_EVIDENCE_MEASURED,
+		.name = "unknown task",
+		.share = causes->preempted};
+	struct names names = {0};
+
+	gather(m, of, &names);
+	for (size_t i = 0; i < names.n; i++) {
+		const struct named *named = &names.v[i];
+		struct qb_cause cause = {
+			.kind = is_kernel(named->pid) ? QB_CAUSE_KERNEL_TASK : QB_CAUSE_TASK,
+			.evidence = QB_EVIDENCE_MEASURED,
+			.share = (double)named->ns / (double)m->ns,
+			.times = named->times};
+
+		if (named->processes == 1)
+			qb_text_format(cause.name, sizeof(cause.name), "%s (pid %d)", named->comm,
+				named->pid);
+		else
+			qb_text_format(cause.name, sizeof(cause.name), "%s (%zu processes)",
+				named->comm, named->processes);
+		add(causes, &cause);
+		unknown.share -= cause.share;
+	}
+	if (unknown.share > causes->preempted / 20 && unknown.share > 1e-6)
+		add(causes, &unknown);
+}
+
+/* ---- interrupts ---- */
+
+static uint64_t count_of(
+	const struct qb_measure *m, const struct qb_measure_cpu *of, size_t source, size_t window)
+{
+	const uint64_t *at = of->counts + window * m->sources.n + source;
+
+	return at[m->sources.n] - at[0];
+}
+
+static enum qb_cause_kind kind_of(const struct qb_source *source)
+{
+	if (isdigit((unsigned char)source->label[0]))
+		return QB_CAUSE_DEVICE;
+	return strcmp(source->label, "LOC") == 0 ? QB_CAUSE_TICK : QB_CAUSE_IPI;
+}
+
+/* The sources that interrupted this CPU most often. Returns how many. */
+static size_t choose_columns(const struct qb_measure *m, const struct qb_measure_cpu *of,
+	size_t columns[COLUMNS_MAX], uint64_t totals[COLUMNS_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->sources.n; i++) {
+		uint64_t total = of->counts[of->n * m->sources.n + i] - of->counts[i];
+		size_t at = n;
+
+		if (!total)
+			continue;
+		while (at > 0 && totals[at - 1] < total)
+			at--;
+		if (at == COLUMNS_MAX)
+			continue;
+		n += n < COLUMNS_MAX;
+		memmove(&totals[at + 1], &totals[at], (n - 1 - at) * sizeof(totals[0]));
+		memmove(&columns[at + 1], &columns[at], (n - 1 - at) * sizeof(columns[0]));
+		totals[at] = total;
+		columns[at] = i;
+	}
+	return n;
+}
+
+static int find_interrupts(const struct qb_measure *m, const struct qb_measure_cpu *of,
+	struct qb_causes *causes, struct qb_error *err)
+{
+	size_t columns[COLUMNS_MAX], p;
+	uint64_t totals[COLUMNS_MAX];
+	double costs[COLUMNS_MAX], explained = 0;
+	struct qb_cause rest = {.kind = QB_CAUSE_UNEXPLAINED,
+		.evidence = QB_EVIDENCE_ESTIMATED,
+		.name = "gaps that nothing explains"};
+	_cleanup_free_ double *x = NULL, *y = NULL;
+
+	p = choose_columns(m, of, columns, totals);
+	x = calloc(of->n * p + 1, sizeof(*x));
+	y = calloc(of->n + 1, sizeof(*y));
+	if (!x || !y)
+		return qb_error_errno(err, ENOMEM, "allot gaps to interrupts");
+	for (size_t i = 0; i < of->n; i++) {
+		y[i] = of->windows[i].gaps -
+		       (of->windows[i].preempted > 0 ? of->windows[i].preempted : 0);
+		for (size_t j = 0; j < p; j++)
+			x[i * p + j] = (double)count_of(m, of, columns[j], i);
+	}
+	qb_fit_nonnegative(x, y, of->n, p, costs);
+	for (size_t j = 0; j < p; j++) {
+		const struct qb_source *source = &m->sources.v[columns[j]];
+		struct qb_cause cause = {.kind = kind_of(source),
+			.evidence = QB_EVIDENCE_ESTIMATED,
+			.share = costs[j] * (double)totals[j] / (double)of->n,
+			.times = totals[j]};
+
+		qb_text_copy(cause.name, sizeof(cause.name), source->name);
+		if (cause.share <= 0) {
+			cause.evidence = QB_EVIDENCE_COUNTED;
+			cause.share = -1;
+		} else {
+			explained += cause.share;
+		}
+		add(causes, &cause);
+	}
+	rest.share = causes->interrupted - explained;
+	if (rest.share > causes->interrupted / 20 && rest.share > 1e-6)
+		add(causes, &rest);
+	return 0;
+}
+
+/* ---- what else there is ---- */
+
+static void add_counted(
+	struct qb_causes *causes, enum qb_cause_kind kind, const char *name, uint64_t times)
+{
+	struct qb_cause cause = {
+		.kind = kind, .evidence = QB_EVIDENCE_COUNTED, .share = -1, .times = times};
+
+	qb_text_copy(cause.name, sizeof(cause.name), name);
+	if (times)
+		add(causes, &cause);
+}
+
+static void find_others(
+	const struct qb_measure *m, const struct qb_measure_cpu *of, struct qb_causes *causes)
+{
+	struct qb_cause steal = {.kind = QB_CAUSE_STEAL,
+		.evidence = QB_EVIDENCE_MEASURED,
+		.name = "stolen by the hypervisor"};
+	struct qb_cause quota = {.kind = QB_CAUSE_QUOTA,
+		.evidence = QB_EVIDENCE_MEASURED,
+		.name = "kept off by a quota",
+		.share = (double)m->quota_us * 1e3 / (double)m->ns};
+
+	if (of->steal) {
+		steal.times = of->steal[of->n] - of->steal[0];
+		steal.share = (double)steal.times / (double)sysconf(_SC_CLK_TCK) * 1e9 /
+			      (double)m->ns;
+		if (steal.times)
+			add(causes, &steal);
+	}
+	if (m->quota_us)
+		add(causes, &quota);
+	add_counted(causes, QB_CAUSE_THROTTLED, "clock lowered because of heat", of->throttled);
+	add_counted(causes, QB_CAUSE_SWAP, "pages read back from swap", m->swapped_in);
+}
+
+int qb_causes_find(const struct qb_measure *m, const struct qb_measure_cpu *of,
+	struct qb_causes *ret, struct qb_error *err)
+{
+	struct qb_causes causes = {0};
+	int r;
+
+	for (size_t i = 0; i < of->n; i++) {
+		double preempted = of->windows[i].preempted > 0 ? of->windows[i].preempted : 0;
+
+		causes.preempted += preempted / (double)of->n;
+		causes.interrupted += (of->windows[i].gaps - preempted) / (double)of->n;
+	}
+	find_tasks(m, of, &causes);
+	r = find_interrupts(m, of, &causes, err);
+	if (r < 0)
+		return r;
+	find_others(m, of, &causes);
+	*ret = causes;
+	return 0;
+}

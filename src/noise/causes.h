@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who did it: the noise of a measurement, shared out among its causes.
+ *
+ * Shares are of the wall time of one CPU. They are never forced to sum up: what no evidence explains
+ * stays as "unexplained". Evidence is
+ *
+ *	measured   the kernel's record of switches, or its accounts of CPU time
+ *	estimated  interrupts are counted, not timed: the time of gaps in which nobody was switched in
+ *	           is allotted to the sources whose counts rise and fall with it (a non-negative
+ *	           least-squares fit over the windows; Lawson and Hanson 1974, by coordinate descent)
+ *	counted    it happened, and what it cost is not known
+ */
+#ifndef QB_NOISE_CAUSES_H
+#define QB_NOISE_CAUSES_H
+
+#include "measure.h"
+
+enum qb_cause_kind {
+	QB_CAUSE_TASK,		/* another task had the CPU */
+	QB_CAUSE_KERNEL_TASK,	/* a kernel thread had it */
+	QB_CAUSE_UNKNOWN_TASK,	/* somebody had it, and who is not known */
+	QB_CAUSE_TICK,
+	QB_CAUSE_DEVICE,	/* an interrupt of a device */
+	QB_CAUSE_IPI,		/* another CPU's wish, an NMI, … */
+	QB_CAUSE_STEAL,		/* the hypervisor said so */
+	QB_CAUSE_UNEXPLAINED,	/* nothing moved: the hypervisor, or firmware */
+	QB_CAUSE_SPEED,		/* the CPU's speed wandered */
+	QB_CAUSE_THROTTLED,	/* by heat */
+	QB_CAUSE_QUOTA,		/* of the own control group */
+	QB_CAUSE_SWAP,
+};
+
+enum qb_evidence { QB_EVIDENCE_MEASURED, QB_EVIDENCE_ESTIMATED, QB_EVIDENCE_COUNTED };
+
+struct qb_cause {
+	enum qb_cause_kind kind;
+	enum qb_evidence evidence;
+	char name[64];	/* "cron (pid 812)", "timer tick", "IRQ 33 virtio0-input.0" */
+	double share;	/* of the time; negative: only counted */
+	uint64_t times; /* so often */
+};
+
+#define QB_CAUSES_MAX 32
+
+struct qb_causes {
+	struct qb_cause v[QB_CAUSES_MAX]; /* the greatest share first */
+	size_t n;
+	double preempted, interrupted; /* shares: gaps with a switch, and without */
+};
+
+/* Of one CPU of a measurement. */
+int qb_causes_find(const struct qb_measure *measure, const struct qb_measure_cpu *of,
+	struct qb_causes *ret, struct qb_error *err);
+
+/* One line of what to do about it; never NULL. */
+const char *qb_cause_advice(enum qb_cause_kind kind);
+const char *qb_cause_kind_name(enum qb_cause_kind kind); /* "task", "tick", … */
+const char *qb_evidence_name(enum qb_evidence evidence);
+
+/*
+ * y ≈ Σ x[j] c[j], c ≥ 0, the least squares of n rows and p columns (row by row in `x`). `ret`
+ * holds p numbers.
+ */
+void qb_fit_nonnegative(const double *x, const double *y, size_t n, size_t p, double *ret);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The measurement loop: what one CPU gives a program that wants nothing but to compute.
+ *
+ * The thread repeats a chunk of dependent multiplications (about a quarter of a microsecond) and
+ * reads the clock after each. The median chunk of a window of 10 ms is the CPU's speed there; a
+ * chunk that takes much longer than the median has a gap in it, and what it took beyond the
+ * median is the gap's length. Gaps and speed are different noise: a guest's neighbour steals few
+ * gaps and slows everything down, a cron job does the opposite.
+ *
+ * It runs in the scheduling class of its caller: real-time classes would measure their own
+ * throttling. After a gap was handled the clock is read anew, so that the handling is not counted.
+ * The caller binds the thread to its CPU. Memory is the caller's, touched and locked beforehand.
+ */
+#ifndef QB_NOISE_LOOP_H
+#define QB_NOISE_LOOP_H
+
+#include "preempt.h"
+#include <stdatomic.h>
+#include <stddef.h>
+
+#define QB_LOOP_WINDOW_NS INT64_C(10000000)
+/* The longest gaps are kept one by one. */
+#define QB_LOOP_LONGEST 16
+/* Lengths of gaps, in powers of two: [i] is of 2^i ns and more. */
+#define QB_LOOP_LENGTHS 40
+
+struct qb_loop_window {
+	float chunk_ns;	   /* the median chunk; 0: too few, the CPU was hardly ours */
+	int64_t gap_ns;	   /* all gaps together */
+	int64_t preempted_ns; /* those in which the thread was switched out */
+	uint32_t gaps, preemptions;
+	int64_t longest_ns;
+	int64_t lost_ns; /* of our own bookkeeping, in no other number */
+};
+
+struct qb_loop_gap {
+	int64_t at_ns; /* since the start */
+	int64_t ns;
+	bool preempted;
+};
+
+struct qb_loop {
+	/* given */
+	struct qb_loop_window *windows;
+	size_t n_windows; /* how long: so many windows at most */
+	const _Atomic bool *stop;
+	/* found; `done` windows may be looked at while it runs */
+	_Atomic size_t done;
+	bool direct; /* the clock is the CPU's own counter */
+	struct qb_preempt preempt;
+	int64_t started_ns; /* CLOCK_MONOTONIC */
+	struct qb_loop_gap longest[QB_LOOP_LONGEST]; /* longest first */
+	uint64_t lengths[QB_LOOP_LENGTHS];
+	uint64_t chunks;
+};
+
+/* Spins so long before anything counts: clocks rise, caches and pages come. */
+#define QB_LOOP_WARM_UP_NS INT64_C(300000000)
+
+/* Measures until the windows are full or *stop is set. Only for a thread that is bound. */
+void qb_loop_run(struct qb_loop *loop);
+
+#endif

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* measure.h */
+#include "measure.h"
+#include "ticks.h"
+#include <base/file.h>
+#include <base/macros.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#define LOOP_WINDOWS ((size_t)(QB_VERDICT_WINDOW_NS / QB_LOOP_WINDOW_NS))
+/* A loop that does not begin within this, beyond its warm-up, has no CPU to begin on. */
+#define BEGIN_NS INT64_C(10000000000)
+
+static int set_affinity(const struct qb_cpus *cpus, struct qb_error *err)
+{
+	/* struct qb_cpus is laid out as the kernel's mask is: bit n of the whole is CPU n. */
+	if (syscall(SYS_sched_setaffinity, 0, sizeof(*cpus), cpus) < 0)
+		return qb_error_errno(err, errno, "bind a measuring thread to its CPU");
+	return 0;
+}
+
+/* ---- the loops ---- */
+
+struct start {
+	struct qb_measure_cpu *of;
+	struct qb_error err;
+	pthread_t thread;
+	_Atomic bool failed;
+};
+
+static void *run_loop(void *data)
+{
+	struct start *start = data;
+	struct qb_cpus own = {0};
+
+	qb_cpus_add(&own, start->of->cpu);
+	start->of->tid = (pid_t)syscall(SYS_gettid);
+	if (set_affinity(&own, &start->err) < 0)
+		start->failed = true;
+	else
+		qb_loop_run(&start->of->loop);
+	return NULL;
+}
+
+static void sleep_until(int64_t ns)
+{
+	const struct timespec t = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+		;
+}
+
+/* All have begun: their clocks run from about the same time on. */
+static int await_loops(const struct start *starts, size_t n, struct qb_error *err)
+{
+	int64_t end = qb_ns_now(CLOCK_MONOTONIC) + QB_LOOP_WARM_UP_NS + BEGIN_NS;
+
+	for (size_t i = 0; i < n; i++)
+		while (!*(volatile const int64_t *)&starts[i].of->loop.started_ns) {
+			if (starts[i].failed)
+				return qb_error_set(err, starts[i].err.code, "%s",
+					starts[i].err.text);
+			if (qb_ns_now(CLOCK_MONOTONIC) > end)
+				return qb_error_set(err, ETIMEDOUT,
+					"measure CPU %u: nothing of ours came to run there for "
+					"%d s",
+					starts[i].of->cpu, (int)(BEGIN_NS / 1000000000));
+			sleep_until(qb_ns_now(CLOCK_MONOTONIC) + 1000000);
+		}
+	return 0;
+}
+
+/* ---- the sampler ---- */
+
+/* Counters at the border before window `at`, of every CPU. */
+static int sample(struct qb_measure *m, size_t at, struct qb_error *err)
+{
+	_cleanup_free_ char *interrupts = NULL, *stat = NULL;
+	int r = 0;
+
+	if (qb_file_read_all("/proc/interrupts", &interrupts, err) < 0 ||
+		qb_file_read_all("/proc/stat", &stat, err) < 0)
+		return -err->code;
+	for (size_t i = 0; i < m->n && r >= 0; i++) {
+		struct qb_measure_cpu *of = &m->of[i];
+
+		r = qb_sources_take(&m->sources, interrupts, of->cpu,
+			of->counts + at * m->sources.n, err);
+		if (of->steal && qb_counters_steal(stat, of->cpu, &of->steal[at]) < 0) {
+			free(of->steal);
+			of->steal = NULL;
+		}
+		if (of->switches.fd >= 0)
+			qb_switches_drain(&of->switches);
+	}
+	return r;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The usual chunk of a CPU: the median of its windows'. */
+static double usual_chunk(const struct qb_loop_window *windows, size_t n)
+{
+	_cleanup_free_ double *chunks = calloc(n + 1, sizeof(*chunks));
+	size_t used = 0;
+
+	for (size_t i = 0; chunks && i < n; i++)
+		if (windows[i].chunk_ns > 0)
+			chunks[used++] = (double)windows[i].chunk_ns;
+	if (!used)
+		return 0;
+	qsort(chunks, used, sizeof(*chunks), compare_doubles);
+	return chunks[used / 2];
+}
+
+/* Ten windows of the loop's as one of the verdict's. */
+static struct qb_noise_window fold(const struct qb_measure_cpu *of, size_t at)
+{
+	const struct qb_loop_window *from = &of->loop.windows[at * LOOP_WINDOWS];
+	struct qb_noise_window window = {.steal = -1, .speed = -1};
+	double chunk = usual_chunk(from, LOOP_WINDOWS);
+
+	for (size_t i = 0; i < LOOP_WINDOWS; i++) {
+		window.gaps += (double)from[i].gap_ns / (double)QB_VERDICT_WINDOW_NS;
+		window.preempted += (double)from[i].preempted_ns / (double)QB_VERDICT_WINDOW_NS;
+		if (from[i].longest_ns > window.longest_ns)
+			window.longest_ns = from[i].longest_ns;
+	}
+	if (of->loop.preempt.by == QB_PREEMPT_NONE)
+		window.preempted = -1;
+	if (chunk > 0 && of->chunk_ns > 0)
+		window.speed = chunk > of->chunk_ns ? chunk / of->chunk_ns - 1
+						    : 1 - chunk / of->chunk_ns;
+	if (of->steal)
+		window.steal = (double)(of->steal[at + 1] - of->steal[at]) * 1e9 /
+			       (double)sysconf(_SC_CLK_TCK) / (double)QB_VERDICT_WINDOW_NS;
+	return window;
+}
+
+/* What is known after n windows. */
+static int judge(struct qb_measure *m, size_t n, struct qb_error *err)
+{
+	_cleanup_free_ struct qb_noise_window *all = calloc(n * m->n + 1, sizeof(*all));
+	unsigned looks = 0;
+
+	if (!all)
+		return qb_error_errno(err, ENOMEM, "judge the measurement");
+	for (size_t i = 0; i < m->n; i++) {
+		struct qb_measure_cpu *of = &m->of[i];
+
+		of->n = n;
+		of->chunk_ns = usual_chunk(of->loop.windows, n * LOOP_WINDOWS);
+		for (size_t w = 0; w < n; w++)
+			all[i * n + w] = of->windows[w] = fold(of, w);
+	}
+	while (looks < QB_MEASURE_LOOKS && m->looks[looks])
+		looks++;
+	qb_verdict_judge(all, n * m->n, &m->limits, looks, m->verdicts);
+	m->verdict = qb_verdict_of_all(m->verdicts);
+	m->looked++;
+	return 0;
+}
+
+/* Samples until a look decides. The loops go on for a window more than they are looked at. */
+static int watch(struct qb_measure *m, size_t windows, struct qb_error *err)
+{
+	const int64_t start = m->of[0].loop.started_ns;
+	const int64_t end = start + (int64_t)windows * QB_VERDICT_WINDOW_NS;
+	unsigned look = 0;
+	int r = sample(m, 0, err);
+
+	for (size_t at = 1; at <= windows && r >= 0; at++) {
+		int64_t now = start + (int64_t)at * QB_VERDICT_WINDOW_NS;
+
+		sleep_until(now + QB_LOOP_WINDOW_NS / 2); /* the loops close theirs */
+		r = sample(m, at, err);
+		if (m->progress)
+			m->progress(m->data, now - start, end - start);
+		if (r < 0 || (m->stop && *m->stop))
+			return r < 0 ? r : qb_error_set(err, EINTR, "told to end");
+		m->ns = now - start;
+		if (m->ns < m->looks[look])
+			continue;
+		r = judge(m, at, err);
+		if (r < 0 || m->verdict != QB_VERDICT_OF_UNDECIDED || at == windows)
+			return r;
+		look++;
+	}
+	return r;
+}
+
+/* ---- the whole ---- */
+
+static void open_switches(struct qb_measure *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (qb_switches_open(
+			    &m->of[i].switches, m->of[i].cpu, &m->of[i].no_switches) < 0)
+			m->of[i].switches.fd = -1;
+}
+
+static int prepare(struct qb_measure *m, size_t windows, const _Atomic bool *stop,
+	struct qb_error *err)
+{
+	int r = qb_sources_find(&m->sources, err);
+
+	m->of = calloc(qb_cpus_count(&m->cpus) + 1, sizeof(*m->of));
+	if (r < 0 || !m->of)
+		return r < 0 ? r : qb_error_errno(err, ENOMEM, "measure");
+	qb_cpus_foreach (cpu, &m->cpus) {
+		struct qb_measure_cpu *of = &m->of[m->n++];
+
+		of->cpu = cpu;
+		of->switches.fd = -1;
+		of->loop.stop = stop;
+		of->loop.n_windows = (windows + 1) * LOOP_WINDOWS;
+		of->loop.windows = calloc(of->loop.n_windows, sizeof(*of->loop.windows));
+		of->windows = calloc(windows + 1, sizeof(*of->windows));
+		of->counts = calloc((windows + 1) * (m->sources.n + 1), sizeof(*of->counts));
+		of->steal = calloc(windows + 1, sizeof(*of->steal));
+		if (!of->loop.windows || !of->windows || !of->counts || !of->steal)
+			return qb_error_errno(err, ENOMEM, "measure CPU %u", cpu);
+		/* Touched, so that the loop meets no page that is not there; locked if allowed. */
+		memset(of->loop.windows, 0, of->loop.n_windows * sizeof(*of->loop.windows));
+		(void)mlock(of->loop.windows, of->loop.n_windows * sizeof(*of->loop.windows));
+		of->can_throttle = qb_counters_throttled(cpu, &of->throttled);
+	}
+	return 0;
+}
+
+static void count_others(struct qb_measure *m, bool first)
+{
+	uint64_t now;
+
+	for (size_t i = 0; !first && i < m->n; i++)
+		if (m->of[i].can_throttle && qb_counters_throttled(m->of[i].cpu, &now))
+			m->of[i].throttled = now - m->of[i].throttled;
+	if (qb_counters_swapped_in(&now))
+		m->swapped_in = now - m->swapped_in;
+	if (qb_counters_quota(&now))
+		m->quota_us = now - m->quota_us;
+}
+
+static int run_loops(struct qb_measure *m, struct start *starts, size_t windows,
+	_Atomic bool *stop, struct qb_error *err)
+{
+	sigset_t all, mask;
+	size_t begun = 0;
+	int r = 0;
+
+	sigfillset(&all); /* signals are for the sampler: a handler in a loop would be a gap */
+	pthread_sigmask(SIG_SETMASK, &all, &mask);
+	while (begun < m->n && r == 0) {
+		starts[begun].of = &m->of[begun];
+		r = -pthread_create(&starts[begun].thread, NULL, run_loop, &starts[begun]);
+		if (r < 0)
+			qb_error_errno(err, -r, "start a measuring thread");
+		else
+			begun++;
+	}
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	if (r == 0)
+		r = await_loops(starts, m->n, err);
+	if (r == 0)
+		r = watch(m, windows, err);
+	*stop = true;
+	for (size_t i = 0; i < begun; i++)
+		pthread_join(starts[i].thread, NULL);
+	return r;
+}
+
+int qb_measure_run(struct qb_measure *m, struct qb_error *err)
+{
+	_cleanup_free_ struct start *starts = NULL;
+	struct qb_accounts before = {0};
+	struct qb_cpus mask = {0};
+	_Atomic bool stop = false;
+	size_t windows = 0;
+	int r;
+
+	for (int i = 0; i < QB_MEASURE_LOOKS && m->looks[i]; i++)
+		windows = (size_t)(m->looks[i] / QB_VERDICT_WINDOW_NS);
+	if (!windows || qb_cpus_empty(&m->cpus))
+		return qb_error_set(err, EINVAL, "measure: no time, or no CPU");
+	starts = calloc(qb_cpus_count(&m->cpus), sizeof(*starts));
+	if (!starts)
+		return qb_error_errno(err, ENOMEM, "measure");
+	r = prepare(m, windows, &stop, err);
+	if (r < 0)
+		return r;
+	if (syscall(SYS_sched_getaffinity, 0, sizeof(mask), &mask) < 0)
+		return qb_error_errno(err, errno, "look at this thread's CPUs");
+	if (!qb_cpus_empty(&m->house))
+		r = set_affinity(&m->house, err);
+	if (r == 0)
+		r = qb_accounts_take(&before, err);
+	if (r == 0) {
+		open_switches(m);
+		count_others(m, true);
+		r = run_loops(m, starts, windows, &stop, err);
+		count_others(m, false);
+	}
+	if (r == 0)
+		r = qb_accounts_take(&m->accounts, err);
+	if (r == 0)
+		qb_accounts_since(&m->accounts, &before);
+	qb_accounts_free(&before);
+	if (set_affinity(&mask, r < 0 ? NULL : err) < 0 && r == 0)
+		r = -err->code;
+	return r;
+}
+
+void qb_measure_free(struct qb_measure *m)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		free(m->of[i].loop.windows);
+		free(m->of[i].windows);
+		free(m->of[i].counts);
+		free(m->of[i].steal);
+		qb_switches_close(&m->of[i].switches);
+	}
+	free(m->of);
+	qb_sources_free(&m->sources);
+	qb_accounts_free(&m->accounts);
+	m->of = NULL;
+	m->n = 0;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* switches.h */
+#include "switches.h"
+#include <base/file.h>
+#include <base/macros.h>
+#include <base/text.h>
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#define RING_PAGES 256 /* a power of two: 1 MiB, some 20,000 switches */
+
+/* A record of PERF_RECORD_SWITCH_CPU_WIDE with the fields that sample_type asks for. */
+struct record {
+	struct perf_event_header head;
+	uint32_t other_pid, other_tid;
+	uint32_t pid, tid; /* of the thread that is switched in or out */
+	uint64_t time;
+	uint32_t cpu, reserved;
+};
+
+/* PERF_RECORD_COMM, up to the name. */
+struct named {
+	struct perf_event_header head;
+	uint32_t pid, tid;
+	char comm[16];
+};
+
+static size_t ring_size(void)
+{
+	return (size_t)(1 + RING_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+int qb_switches_open(struct qb_switches *ret, unsigned cpu, struct qb_error *err)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_DUMMY,
+		.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_CPU,
+		.sample_id_all = 1,
+		.context_switch = 1,
+		.comm = 1,
+		.use_clockid = 1,
+		.clockid = CLOCK_MONOTONIC,
+	};
+	struct qb_switches switches = {.fd = -1};
+
+	switches.fd = (int)syscall(
+		SYS_perf_event_open, &attr, -1, (int)cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	if (switches.fd < 0)
+		return qb_error_errno(err, errno, "watch who runs on CPU %u (perf)", cpu);
+	switches.ring = mmap(
+		NULL, ring_size(), PROT_READ | PROT_WRITE, MAP_SHARED, switches.fd, 0);
+	if (switches.ring == MAP_FAILED) {
+		int code = errno;
+
+		close(switches.fd);
+		return qb_error_errno(err, code, "make room for what perf tells of CPU %u", cpu);
+	}
+	*ret = switches;
+	return 0;
+}
+
+static void name_runner(struct qb_runner *runner)
+{
+	char path[64];
+
+	qb_text_format(path, sizeof(path), "/proc/%d/task/%d/comm", runner->pid, runner->tid);
+	if (qb_file_read(path, runner->comm, sizeof(runner->comm), NULL) < 0)
+		qb_text_copy(runner->comm, sizeof(runner->comm), "(ended)");
+	qb_text_printable(runner->comm);
+}
+
+static struct qb_runner *find_runner(struct qb_switches *switches, pid_t pid, pid_t tid)
+{
+	struct qb_runner *runner;
+
+	for (size_t i = 0; i < switches->n; i++)
+		if (switches->v[i].tid == tid)
+			return &switches->v[i];
+	if (switches->n == QB_RUNNERS_MAX) {
+		switches->lost++;
+		return NULL;
+	}
+	runner = &switches->v[switches->n++];
+	*runner = (struct qb_runner){.pid = pid, .tid = tid};
+	name_runner(runner);
+	return runner;
+}
+
+static void take_switch(struct qb_switches *switches, const struct record *record)
+{
+	struct qb_runner *runner;
+
+	if (record->tid == 0)
+		return; /* nobody: the CPU was idle */
+	runner = find_runner(switches, (pid_t)record->pid, (pid_t)record->tid);
+	if (!runner)
+		return;
+	if (!(record->head.misc & PERF_RECORD_MISC_SWITCH_OUT)) {
+		runner->since = (int64_t)record->time;
+		runner->times++;
+	} else if (runner->since) {
+		runner->ns += (int64_t)record->time - runner->since;
+		runner->since = 0;
+	}
+}
+
+/* A program was executed, so the thread has another name. */
+static void take_name(struct qb_switches *switches, const struct named *record)
+{
+	for (size_t i = 0; i < switches->n; i++)
+		if (switches->v[i].tid == (pid_t)record->tid) {
+			qb_text_format(switches->v[i].comm, sizeof(switches->v[i].comm), "%.*s",
+				(int)sizeof(record->comm), record->comm);
+			qb_text_printable(switches->v[i].comm);
+		}
+}
+
+/* Copies what lies around the ring's end, too. */
+static void copy_out(const char *data, uint64_t size, uint64_t at, void *to, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		((char *)to)[i] = data[(at + i) % size];
+}
+
+void qb_switches_drain(struct qb_switches *switches)
+{
+	struct perf_event_mmap_page *page = switches->ring;
+	const char *data = (const char *)switches->ring + page->data_offset;
+	uint64_t head = __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE);
+	uint64_t tail = page->data_tail;
+
+	while (tail < head) {
+		union {
+			struct perf_event_header head;
+			struct record record;
+			struct named named;
+		} any = {0};
+
+		copy_out(data, page->data_size, tail, &any.head, sizeof(any.head));
+		if (any.head.size < sizeof(any.head))
+			break; /* no kernel writes that */
+		copy_out(data, page->data_size, tail, &any,
+			any.head.size < sizeof(any) ? any.head.size : sizeof(any));
+		if (any.head.type == PERF_RECORD_SWITCH_CPU_WIDE)
+			take_switch(switches, &any.record);
+		else if (any.head.type == PERF_RECORD_COMM)
+			take_name(switches, &any.named);
+		else if (any.head.type == PERF_RECORD_LOST) /* after an id */
+			switches->lost += (uint64_t)any.record.pid |
+					  (uint64_t)any.record.tid << 32;
+		tail += any.head.size;
+	}
+	__atomic_store_n(&page->data_tail, tail, __ATOMIC_RELEASE);
+}
+
+void qb_switches_close(struct qb_switches *switches)
+{
+	if (switches->fd < 0)
+		return;
+	munmap(switches->ring, ring_size());
+	close(switches->fd);
+	switches->fd = -1;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who ran on a CPU, and for how long: perf's record of every context switch there.
+ *
+ * A software event of the kernel's (perf_event_open(2), PERF_COUNT_SW_DUMMY with context_switch):
+ * neither a PMU nor tracefs is needed, but CAP_PERFMON, or perf_event_paranoid below 1. The ring is
+ * read from another CPU; what did not fit in it is counted as lost, never guessed.
+ */
+#ifndef QB_NOISE_SWITCHES_H
+#define QB_NOISE_SWITCHES_H
+
+#include <quietbench/error.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define QB_RUNNERS_MAX 256
+
+struct qb_runner {
+	pid_t pid, tid;
+	char comm[16];
+	int64_t ns;	/* on this CPU */
+	uint64_t times; /* so often it came there */
+	int64_t since;	/* of one that is there: since when; else 0 */
+};
+
+struct qb_switches {
+	int fd;
+	void *ring; /* struct perf_event_mmap_page and the data behind it */
+	struct qb_runner v[QB_RUNNERS_MAX];
+	size_t n;
+	uint64_t lost; /* records that did not fit, and runners beyond QB_RUNNERS_MAX */
+};
+
+/* -EACCES, -EPERM: not allowed (perf_event_paranoid). -ENOENT, -EOPNOTSUPP: no such event here. */
+int qb_switches_open(struct qb_switches *ret, unsigned cpu, struct qb_error *err);
+/* Takes in what has been recorded since. */
+void qb_switches_drain(struct qb_switches *switches);
+void qb_switches_close(struct qb_switches *switches);
+
+#endif
