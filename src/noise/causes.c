@@ -88,14 +88,6 @@ static void add(struct qb_causes *causes, const struct qb_cause *cause)
 
 /* ---- tasks ---- */
 
-static bool is_ours(const struct qb_measure *m, pid_t tid)
-{
-	for (size_t i = 0; i < m->n; i++)
-		if (m->of[i].tid == tid)
-			return true;
-	return false;
-}
-
 /* Kernel threads are children of kthreadd: no file of theirs is executed. */
 static bool is_kernel(pid_t pid)
 {
@@ -145,13 +137,13 @@ static void gather(
 	for (size_t i = 0; of->switches.fd >= 0 && i < of->switches.n; i++) {
 		const struct qb_runner *runner = &of->switches.v[i];
 
-		if (!is_ours(m, runner->tid) && runner->ns > 0)
+		if (!qb_measure_is_ours(m, runner->tid) && runner->ns > 0)
 			note(names, runner->comm, runner->pid, runner->ns, runner->times);
 	}
 	for (size_t i = 0; of->switches.fd < 0 && i < m->accounts.n; i++) {
 		const struct qb_account *account = &m->accounts.v[i];
 
-		if (!is_ours(m, account->tid) && account->cpu == of->cpu)
+		if (!qb_measure_is_ours(m, account->tid) && account->cpu == of->cpu)
 			note(names, account->comm, account->pid, account->ns, 0);
 	}
 }

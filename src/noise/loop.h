@@ -49,7 +49,7 @@ struct qb_loop {
 	_Atomic size_t done;
 	bool direct; /* the clock is the CPU's own counter */
 	struct qb_preempt preempt;
-	int64_t started_ns; /* CLOCK_MONOTONIC */
+	_Atomic int64_t started_ns; /* CLOCK_MONOTONIC; 0: not begun */
 	struct qb_loop_gap longest[QB_LOOP_LONGEST]; /* longest first */
 	uint64_t lengths[QB_LOOP_LENGTHS];
 	uint64_t chunks;

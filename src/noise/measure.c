@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #define LOOP_WINDOWS ((size_t)(QB_VERDICT_WINDOW_NS / QB_LOOP_WINDOW_NS))
 /* A loop that does not begin within this, beyond its warm-up, has no CPU to begin on. */
@@ -23,28 +24,76 @@ static int set_affinity(const struct qb_cpus *cpus, struct qb_error *err)
 	return 0;
 }
 
-/* ---- the loops ---- */
+/* What parent and child both see. */
+struct qb_measure_shared {
+	size_t size;
+	_Atomic bool stop;
+	_Atomic int failed; /* errno of a loop that could not begin */
+	struct {
+		struct qb_loop loop;
+		pid_t tid;
+		unsigned cpu;
+	} of[QB_MEASURE_CPUS];
+	struct qb_loop_window windows[];
+};
 
-struct start {
-	struct qb_measure_cpu *of;
-	struct qb_error err;
-	pthread_t thread;
-	_Atomic bool failed;
+/* ---- the loops: in the child ---- */
+
+struct thread {
+	struct qb_measure_shared *shared;
+	size_t i;
+	pthread_t id;
 };
 
 static void *run_loop(void *data)
 {
-	struct start *start = data;
+	const struct thread *thread = data;
+	struct qb_measure_shared *shared = thread->shared;
 	struct qb_cpus own = {0};
 
-	qb_cpus_add(&own, start->of->cpu);
-	start->of->tid = (pid_t)syscall(SYS_gettid);
-	if (set_affinity(&own, &start->err) < 0)
-		start->failed = true;
+	qb_cpus_add(&own, shared->of[thread->i].cpu);
+	shared->of[thread->i].tid = (pid_t)syscall(SYS_gettid);
+	if (set_affinity(&own, NULL) < 0)
+		shared->failed = errno;
 	else
-		qb_loop_run(&start->of->loop);
+		qb_loop_run(&shared->of[thread->i].loop);
 	return NULL;
 }
+
+int qb_measure_loops(struct qb_measure *m)
+{
+	struct thread threads[QB_MEASURE_CPUS];
+	sigset_t most;
+	size_t n = 0;
+	int r = 0;
+
+	sigfillset(&most); /* a handler in a loop would be a gap */
+	sigdelset(&most, SIGTERM);
+	sigdelset(&most, SIGINT);
+	pthread_sigmask(SIG_SETMASK, &most, NULL);
+	/* Kept from being paged out where that is allowed; all is touched already. */
+	(void)mlockall(MCL_CURRENT);
+	for (; n < m->n && r == 0; n += r == 0) {
+		threads[n] = (struct thread){.shared = m->shared, .i = n};
+		r = pthread_create(&threads[n].id, NULL, run_loop, &threads[n]);
+	}
+	if (r != 0)
+		m->shared->failed = r;
+	m->shared->stop = m->shared->stop || r != 0;
+	for (size_t i = 0; i < n; i++)
+		pthread_join(threads[i].id, NULL);
+	return m->shared->failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+bool qb_measure_is_ours(const struct qb_measure *m, pid_t tid)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->shared->of[i].tid == tid)
+			return true;
+	return false;
+}
+
+/* ---- waiting for them ---- */
 
 static void sleep_until(int64_t ns)
 {
@@ -54,21 +103,33 @@ static void sleep_until(int64_t ns)
 		;
 }
 
+static int check_child(const struct qb_measure *m, pid_t child, struct qb_error *err)
+{
+	siginfo_t info = {0};
+
+	if (m->shared->failed)
+		return qb_error_errno(err, m->shared->failed, "bind a measuring thread to its CPU");
+	if (waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0)
+		return 0;
+	return qb_error_set(err, ECHILD, "the measuring process has ended early");
+}
+
 /* All have begun: their clocks run from about the same time on. */
-static int await_loops(const struct start *starts, size_t n, struct qb_error *err)
+static int await_loops(const struct qb_measure *m, pid_t child, struct qb_error *err)
 {
 	int64_t end = qb_ns_now(CLOCK_MONOTONIC) + QB_LOOP_WARM_UP_NS + BEGIN_NS;
 
-	for (size_t i = 0; i < n; i++)
-		while (!*(volatile const int64_t *)&starts[i].of->loop.started_ns) {
-			if (starts[i].failed)
-				return qb_error_set(err, starts[i].err.code, "%s",
-					starts[i].err.text);
+	for (size_t i = 0; i < m->n; i++)
+		while (!m->of[i].loop->started_ns) {
+			int r = check_child(m, child, err);
+
+			if (r < 0)
+				return r;
 			if (qb_ns_now(CLOCK_MONOTONIC) > end)
 				return qb_error_set(err, ETIMEDOUT,
 					"measure CPU %u: nothing of ours came to run there for "
 					"%d s",
-					starts[i].of->cpu, (int)(BEGIN_NS / 1000000000));
+					m->of[i].cpu, (int)(BEGIN_NS / 1000000000));
 			sleep_until(qb_ns_now(CLOCK_MONOTONIC) + 1000000);
 		}
 	return 0;
@@ -125,7 +186,7 @@ static double usual_chunk(const struct qb_loop_window *windows, size_t n)
 /* Ten windows of the loop's as one of the verdict's. */
 static struct qb_noise_window fold(const struct qb_measure_cpu *of, size_t at)
 {
-	const struct qb_loop_window *from = &of->loop.windows[at * LOOP_WINDOWS];
+	const struct qb_loop_window *from = &of->loop->windows[at * LOOP_WINDOWS];
 	struct qb_noise_window window = {.steal = -1, .speed = -1};
 	double chunk = usual_chunk(from, LOOP_WINDOWS);
 
@@ -135,7 +196,7 @@ static struct qb_noise_window fold(const struct qb_measure_cpu *of, size_t at)
 		if (from[i].longest_ns > window.longest_ns)
 			window.longest_ns = from[i].longest_ns;
 	}
-	if (of->loop.preempt.by == QB_PREEMPT_NONE)
+	if (of->loop->preempt.by == QB_PREEMPT_NONE)
 		window.preempted = -1;
 	if (chunk > 0 && of->chunk_ns > 0)
 		window.speed = chunk > of->chunk_ns ? chunk / of->chunk_ns - 1
@@ -158,7 +219,7 @@ static int judge(struct qb_measure *m, size_t n, struct qb_error *err)
 		struct qb_measure_cpu *of = &m->of[i];
 
 		of->n = n;
-		of->chunk_ns = usual_chunk(of->loop.windows, n * LOOP_WINDOWS);
+		of->chunk_ns = usual_chunk(of->loop->windows, n * LOOP_WINDOWS);
 		for (size_t w = 0; w < n; w++)
 			all[i * n + w] = of->windows[w] = fold(of, w);
 	}
@@ -170,10 +231,10 @@ static int judge(struct qb_measure *m, size_t n, struct qb_error *err)
 	return 0;
 }
 
-/* Samples until a look decides. The loops go on for a window more than they are looked at. */
-static int watch(struct qb_measure *m, size_t windows, struct qb_error *err)
+/* Samples until a look decides. */
+static int watch(struct qb_measure *m, pid_t child, size_t windows, struct qb_error *err)
 {
-	const int64_t start = m->of[0].loop.started_ns;
+	const int64_t start = m->of[0].loop->started_ns;
 	const int64_t end = start + (int64_t)windows * QB_VERDICT_WINDOW_NS;
 	unsigned look = 0;
 	int r = sample(m, 0, err);
@@ -182,7 +243,9 @@ static int watch(struct qb_measure *m, size_t windows, struct qb_error *err)
 		int64_t now = start + (int64_t)at * QB_VERDICT_WINDOW_NS;
 
 		sleep_until(now + QB_LOOP_WINDOW_NS / 2); /* the loops close theirs */
-		r = sample(m, at, err);
+		r = check_child(m, child, err);
+		if (r == 0)
+			r = sample(m, at, err);
 		if (m->progress)
 			m->progress(m->data, now - start, end - start);
 		if (r < 0 || (m->stop && *m->stop))
@@ -208,31 +271,67 @@ static void open_switches(struct qb_measure *m)
 			m->of[i].switches.fd = -1;
 }
 
-static int prepare(struct qb_measure *m, size_t windows, const _Atomic bool *stop,
-	struct qb_error *err)
+/* How many windows of 100 ms the longest look takes. */
+static size_t count_windows(const struct qb_measure *m)
 {
-	int r = qb_sources_find(&m->sources, err);
+	size_t windows = 0;
 
-	m->of = calloc(qb_cpus_count(&m->cpus) + 1, sizeof(*m->of));
-	if (r < 0 || !m->of)
-		return r < 0 ? r : qb_error_errno(err, ENOMEM, "measure");
+	for (int i = 0; i < QB_MEASURE_LOOKS && m->looks[i]; i++)
+		windows = (size_t)(m->looks[i] / QB_VERDICT_WINDOW_NS);
+	return windows;
+}
+
+static int prepare_cpu(struct qb_measure *m, unsigned cpu, size_t windows, struct qb_error *err)
+{
+	struct qb_measure_cpu *of = &m->of[m->n];
+	struct qb_loop *loop = &m->shared->of[m->n].loop;
+
+	m->shared->of[m->n].cpu = of->cpu = cpu;
+	of->switches.fd = -1;
+	of->loop = loop;
+	/* The loops go on for a window more than they are looked at. */
+	loop->n_windows = (windows + 1) * LOOP_WINDOWS;
+	loop->windows = m->shared->windows + m->n * loop->n_windows;
+	loop->stop = &m->shared->stop;
+	m->n++;
+	of->windows = calloc(windows + 1, sizeof(*of->windows));
+	of->counts = calloc((windows + 1) * (m->sources.n + 1), sizeof(*of->counts));
+	of->steal = calloc(windows + 1, sizeof(*of->steal));
+	if (!of->windows || !of->counts || !of->steal)
+		return qb_error_errno(err, ENOMEM, "measure CPU %u", cpu);
+	of->can_throttle = qb_counters_throttled(cpu, &of->throttled);
+	return 0;
+}
+
+int qb_measure_prepare(struct qb_measure *m, struct qb_error *err)
+{
+	const size_t windows = count_windows(m), n = qb_cpus_count(&m->cpus);
+	const size_t size = sizeof(*m->shared) +
+			    n * (windows + 1) * LOOP_WINDOWS * sizeof(m->shared->windows[0]);
+	int r;
+
+	if (!windows || !n)
+		return qb_error_set(err, EINVAL, "measure: no time, or no CPU");
+	if (n > QB_MEASURE_CPUS)
+		return qb_error_set(err, E2BIG, "measure: at most %d CPUs at a time (-n, -c)",
+			QB_MEASURE_CPUS);
+	r = qb_sources_find(&m->sources, err);
+	if (r < 0)
+		return r;
+	m->of = calloc(n, sizeof(*m->of));
+	m->shared = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (m->shared == MAP_FAILED) {
+		m->shared = NULL;
+		return qb_error_errno(err, errno, "make memory for a measurement");
+	}
+	m->shared->size = size;
+	if (!m->of)
+		return qb_error_errno(err, ENOMEM, "measure");
 	qb_cpus_foreach (cpu, &m->cpus) {
-		struct qb_measure_cpu *of = &m->of[m->n++];
-
-		of->cpu = cpu;
-		of->switches.fd = -1;
-		of->loop.stop = stop;
-		of->loop.n_windows = (windows + 1) * LOOP_WINDOWS;
-		of->loop.windows = calloc(of->loop.n_windows, sizeof(*of->loop.windows));
-		of->windows = calloc(windows + 1, sizeof(*of->windows));
-		of->counts = calloc((windows + 1) * (m->sources.n + 1), sizeof(*of->counts));
-		of->steal = calloc(windows + 1, sizeof(*of->steal));
-		if (!of->loop.windows || !of->windows || !of->counts || !of->steal)
-			return qb_error_errno(err, ENOMEM, "measure CPU %u", cpu);
-		/* Touched, so that the loop meets no page that is not there; locked if allowed. */
-		memset(of->loop.windows, 0, of->loop.n_windows * sizeof(*of->loop.windows));
-		(void)mlock(of->loop.windows, of->loop.n_windows * sizeof(*of->loop.windows));
-		of->can_throttle = qb_counters_throttled(cpu, &of->throttled);
+		r = prepare_cpu(m, cpu, windows, err);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -250,65 +349,27 @@ static void count_others(struct qb_measure *m, bool first)
 		m->quota_us = now - m->quota_us;
 }
 
-static int run_loops(struct qb_measure *m, struct start *starts, size_t windows,
-	_Atomic bool *stop, struct qb_error *err)
+int qb_measure_watch(struct qb_measure *m, pid_t child, struct qb_error *err)
 {
-	sigset_t all, mask;
-	size_t begun = 0;
-	int r = 0;
-
-	sigfillset(&all); /* signals are for the sampler: a handler in a loop would be a gap */
-	pthread_sigmask(SIG_SETMASK, &all, &mask);
-	while (begun < m->n && r == 0) {
-		starts[begun].of = &m->of[begun];
-		r = -pthread_create(&starts[begun].thread, NULL, run_loop, &starts[begun]);
-		if (r < 0)
-			qb_error_errno(err, -r, "start a measuring thread");
-		else
-			begun++;
-	}
-	pthread_sigmask(SIG_SETMASK, &mask, NULL);
-	if (r == 0)
-		r = await_loops(starts, m->n, err);
-	if (r == 0)
-		r = watch(m, windows, err);
-	*stop = true;
-	for (size_t i = 0; i < begun; i++)
-		pthread_join(starts[i].thread, NULL);
-	return r;
-}
-
-int qb_measure_run(struct qb_measure *m, struct qb_error *err)
-{
-	_cleanup_free_ struct start *starts = NULL;
 	struct qb_accounts before = {0};
 	struct qb_cpus mask = {0};
-	_Atomic bool stop = false;
-	size_t windows = 0;
-	int r;
+	int r = 0;
 
-	for (int i = 0; i < QB_MEASURE_LOOKS && m->looks[i]; i++)
-		windows = (size_t)(m->looks[i] / QB_VERDICT_WINDOW_NS);
-	if (!windows || qb_cpus_empty(&m->cpus))
-		return qb_error_set(err, EINVAL, "measure: no time, or no CPU");
-	starts = calloc(qb_cpus_count(&m->cpus), sizeof(*starts));
-	if (!starts)
-		return qb_error_errno(err, ENOMEM, "measure");
-	r = prepare(m, windows, &stop, err);
-	if (r < 0)
-		return r;
 	if (syscall(SYS_sched_getaffinity, 0, sizeof(mask), &mask) < 0)
-		return qb_error_errno(err, errno, "look at this thread's CPUs");
-	if (!qb_cpus_empty(&m->house))
+		r = qb_error_errno(err, errno, "look at this thread's CPUs");
+	if (r == 0 && !qb_cpus_empty(&m->house))
 		r = set_affinity(&m->house, err);
 	if (r == 0)
 		r = qb_accounts_take(&before, err);
 	if (r == 0) {
 		open_switches(m);
+		r = await_loops(m, child, err);
 		count_others(m, true);
-		r = run_loops(m, starts, windows, &stop, err);
-		count_others(m, false);
 	}
+	if (r == 0)
+		r = watch(m, child, count_windows(m), err);
+	count_others(m, false);
+	m->shared->stop = true;
 	if (r == 0)
 		r = qb_accounts_take(&m->accounts, err);
 	if (r == 0)
@@ -322,15 +383,17 @@ int qb_measure_run(struct qb_measure *m, struct qb_error *err)
 void qb_measure_free(struct qb_measure *m)
 {
 	for (size_t i = 0; i < m->n; i++) {
-		free(m->of[i].loop.windows);
 		free(m->of[i].windows);
 		free(m->of[i].counts);
 		free(m->of[i].steal);
 		qb_switches_close(&m->of[i].switches);
 	}
 	free(m->of);
+	if (m->shared)
+		munmap(m->shared, m->shared->size);
 	qb_sources_free(&m->sources);
 	qb_accounts_free(&m->accounts);
 	m->of = NULL;
+	m->shared = NULL;
 	m->n = 0;
 }

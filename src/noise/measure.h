@@ -3,13 +3,17 @@
  * A measurement of some CPUs at once: a loop (loop.h) on each, and one sampler elsewhere.
  *
  *	struct qb_measure m = {.cpus = …, .house = …, .looks = …};
- *	r = qb_measure_run(&m, &err);     takes as long as the looks say
- *	… m.of[i] per CPU; qb_causes_find (causes.h) says what it was …
+ *	r = qb_measure_prepare(&m, &err);
+ *	pid = fork();                     or a child that a helper places, as benchmarks are
+ *		in the child: _exit(qb_measure_loops(&m));
+ *	r = qb_measure_watch(&m, pid, &err);   takes as long as the looks say
+ *	… reap the child; m.of[i] per CPU; qb_causes_find (causes.h) says what it was …
  *	qb_measure_free(&m);
  *
- * The sampler is the calling thread: it moves itself to the housekeeping CPUs for the time, wakes
- * every 100 ms, and reads the kernel's counters there. Nothing but the loop runs on the measured
- * CPUs for us. The host is changed in no way.
+ * The loops are threads of the child, which may be kept on CPUs that its parent cannot reach. The
+ * sampler is the parent: it moves itself to the housekeeping CPUs for the time, wakes every 100 ms,
+ * and reads the kernel's counters there. They share memory. Nothing but the loops runs on the
+ * measured CPUs for us. The host is changed in no way.
  *
  * One looks at 3, 6 and 12 s (or as asked) and stops at the first look that decides.
  */
@@ -29,7 +33,7 @@
 
 struct qb_measure_cpu {
 	unsigned cpu;
-	struct qb_loop loop;
+	struct qb_loop *loop;		 /* shared with the child */
 	struct qb_noise_window *windows; /* of 100 ms */
 	size_t n;
 	double chunk_ns;    /* the usual speed: the median of the windows' */
@@ -39,8 +43,9 @@ struct qb_measure_cpu {
 	bool can_throttle;  /* the host counts that */
 	struct qb_switches switches; /* fd -1: not allowed; why says the reason */
 	struct qb_error no_switches;
-	pid_t tid; /* of the loop */
 };
+
+struct qb_measure_shared;
 
 struct qb_measure {
 	/* given */
@@ -52,7 +57,8 @@ struct qb_measure {
 	const _Atomic bool *stop;				       /* may be NULL */
 	void *data;
 	/* found */
-	struct qb_measure_cpu *of; /* owned */
+	struct qb_measure_shared *shared; /* owned, and all that `of` points to */
+	struct qb_measure_cpu *of;
 	size_t n;
 	struct qb_sources sources;
 	struct qb_accounts accounts; /* who used CPU time meanwhile, for hosts without perf */
@@ -63,7 +69,13 @@ struct qb_measure {
 	enum qb_verdict_of verdict;
 };
 
-int qb_measure_run(struct qb_measure *measure, struct qb_error *err);
+int qb_measure_prepare(struct qb_measure *measure, struct qb_error *err);
+/* The child's: runs the loops until the parent has seen enough. Its exit status. */
+int qb_measure_loops(struct qb_measure *measure);
+/* The parent's. Ends the loops, also when it fails; -ECHILD: the child has ended. */
+int qb_measure_watch(struct qb_measure *measure, pid_t child, struct qb_error *err);
+/* Is this thread one of the loops? */
+bool qb_measure_is_ours(const struct qb_measure *measure, pid_t tid);
 void qb_measure_free(struct qb_measure *measure);
 
 #endif
