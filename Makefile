@@ -97,18 +97,18 @@ $(LIB): $(call obj,$(LIB_SRC))
 link = $(Q)$(CC) $(HARDEN) $(HARDEN_LD) $(LDFLAGS) $(1) -o $@ $(2)
 $(BUILD)/quietbench: $(call obj,$(CLI_SRC) $(SANITIZED)) $(LIB)
 	$(say) LD $@
-	$(call link,$^,$(call pkg_libs,$(PKGS_CLI)))
+	$(call link,$^,$(call pkg_libs,$(PKGS_CLI)) -lm)
 $(BUILD)/quietbench-helper: $(call obj,$(HELPER_SRC) $(SANITIZED)) $(LIB)
 	$(say) LD $@
 	$(call link,$^,$(call pkg_libs,$(PKGS_HELPER)))
 $(BUILD)/quietbench-planner: $(call obj,$(PLANNER_SRC) $(SANITIZED)) $(LIB)
 	$(say) LD $@
-	$(call link,$^,$(call pkg_libs,$(PKGS_PLANNER)) -lcpupower)
+	$(call link,$^,$(call pkg_libs,$(PKGS_PLANNER)) -lcpupower -lm)
 
 # The manual's pages of levers and of the policy come from the tables themselves.
 $(BUILD)/levers: $(call obj,contrib/man/levers.c) $(LIB)
 	$(say) LD $@
-	$(call link,$^,$(call pkg_libs,$(PKGS_PLANNER)) -lcpupower)
+	$(call link,$^,$(call pkg_libs,$(PKGS_PLANNER)) -lcpupower -lm)
 $(MANUAL): $(BUILD)/%: contrib/man/%.in $(BUILD)/levers
 	$(say) MAN $@
 	$(Q)$(BUILD)/levers <$< >$@

@@ -14,7 +14,7 @@ TEST_PKGS := $(sort $(PKGS_HELPER) $(PKGS_PLANNER) $(PKGS_CLI)) cmocka
 $(TESTS)/unit/%: $(BUILD)/obj/tests/unit/%.o $(filter-out %/main.o,$(call obj,$(CLI_SRC))) $(LIB)
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
-	$(call link,$^,$(call pkg_libs,$(TEST_PKGS)) -lcpupower)
+	$(call link,$^,$(call pkg_libs,$(TEST_PKGS)) -lcpupower -lm)
 unit: $(UNIT)
 
 # Small programs the tests use. They stand alone: libc only.
@@ -74,7 +74,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 $(TESTS)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(call obj,src/cli/options.c) $(LIB)
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
-	$(call link,$^,$(call pkg_libs,$(TEST_PKGS)) -lcpupower)
+	$(call link,$^,$(call pkg_libs,$(TEST_PKGS)) -lcpupower -lm)
 fuzzers: $(FUZZERS:%=$(TESTS)/fuzz/%)
 FUZZ_BUILD := BUILD=$(BUILD)/fuzz SANITIZE=fuzz CC=clang
 SECONDS ?= 30

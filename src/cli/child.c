@@ -116,6 +116,10 @@ static _Noreturn void held(int control, const struct qb_child_order *order)
 	tell(control, &report);
 	await(control);
 	qb_job_inherit(order->job);
+	if (order->run) {
+		close(control); /* the word that it has begun */
+		_exit(order->run(order->data));
+	}
 	execvp(order->path, order->argv); /* with a slash: no search, but scripts without #! */
 	report = (struct report){0};
 	qb_error_errno(&report.err, errno, "execute %s", order->path);

@@ -36,6 +36,9 @@ struct qb_child {
 struct qb_child_order {
 	const char *path;
 	char *const *argv;
+	/* Instead of a command: what the child does, and its exit status; NULL: it executes `path`. */
+	int (*run)(void *data);
+	void *data;
 	const struct qb_job *job;
 	const struct qb_answer *answer; /* steps and selection for the levers */
 	int place;	 /* the child's end of the throw-away socket; -1: not to be placed */

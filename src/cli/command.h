@@ -36,6 +36,7 @@ struct qb_command {
 
 int qb_cmd_run(struct qb_cli *cli);
 int qb_cmd_apply(struct qb_cli *cli);
+int qb_cmd_check(struct qb_cli *cli);
 int qb_cmd_plan(struct qb_cli *cli);
 int qb_cmd_doctor(struct qb_cli *cli);
 int qb_cmd_topology(struct qb_cli *cli);

@@ -110,6 +110,11 @@ void qb_json_number(struct qb_json *json, const char *key, int64_t number)
 	add(json, key, json_integer(number));
 }
 
+void qb_json_share(struct qb_json *json, const char *key, double share)
+{
+	add(json, key, share >= 0 ? json_real(share) : json_null());
+}
+
 void qb_json_bool(struct qb_json *json, const char *key, bool value)
 {
 	add(json, key, json_boolean(value));

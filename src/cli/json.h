@@ -38,6 +38,8 @@ void qb_json_end(struct qb_json *json); /* of the innermost object or array */
 
 void qb_json_text(struct qb_json *json, const char *key, const char *text); /* NULL: null */
 void qb_json_number(struct qb_json *json, const char *key, int64_t number);
+/* Negative or not a number: null. */
+void qb_json_share(struct qb_json *json, const char *key, double share);
 void qb_json_bool(struct qb_json *json, const char *key, bool value);
 void qb_json_null(struct qb_json *json, const char *key);
 

@@ -23,7 +23,10 @@ static const struct qb_command commands[] = {
 		QB_EXIT_REFUSED, qb_cmd_run},
 	{"plan", "", "what would change: lever, unit, from and to; and what cannot, and why",
 		ASKING | CHOOSING | BITS(REQUIRE) | LOUDNESS, QB_EXIT_USAGE, qb_cmd_plan},
-	{"check", "", "measure the host's noise", 0, QB_EXIT_USAGE, NULL},
+	{"check", "", "how quiet is the host, is that quiet enough, and who is to blame",
+		ALL | CHOOSING | BITS(LIMITS) | BITS(DURATION) | BITS(QUICK) | BITS(CONDITIONED) |
+			BITS(JSON) | WAITING | LOUDNESS,
+		QB_EXIT_USAGE, qb_cmd_check},
 	{"apply", "", "condition the host for many commands; they reach its quiet CPUs through run",
 		ALL | CHOOSING | BITS(REQUIRE) | BITS(FOR) | BITS(WHILE) | WAITING | LOUDNESS,
 		QB_EXIT_USAGE, qb_cmd_apply},

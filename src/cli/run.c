@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* quietbench run: condition the host, run the command, restore. */
 #include <base/macros.h>
-#include <cli/child.h>
 #include <cli/command.h>
 #include <cli/condition.h>
+#include <cli/placed.h>
 #include <cli/report.h>
 #include <cli/require.h>
 #include <cli/say.h>
@@ -11,7 +11,6 @@
 #include <limits.h>
 #include <quietbench/lever.h>
 #include <quietbench/record.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -114,48 +113,19 @@ static int condition(struct run *run, struct qb_error *err)
 		&run->session, &run->asked, &run->job, &run->answer, &run->applied, err);
 }
 
-/* A held child, placed by the helper if there is one. */
-static int hold(struct run *run, struct qb_child *ret, struct qb_error *err)
+/* Runs the command to its end. Negative: it was not started. */
+static int execute(struct run *run, struct qb_error *err)
 {
 	struct qb_child_order order = {.path = run->path,
 		.argv = run->cli->argv,
 		.job = &run->job,
-		.answer = &run->answer,
-		.place = -1};
-	const int on = 1;
-	int pair[2], ours[2], r;
-
-	if (!run->applied)
-		return qb_child_hold(ret, &order, err);
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return qb_error_errno(err, errno, "make the throw-away socket");
-	/* Set before PLACE is sent, it makes the kernel attach the child's credentials. */
-	setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
-	ours[0] = run->session.fd;
-	ours[1] = pair[0];
-	order.ours = ours;
-	order.n_ours = QB_ARRAY_SIZE(ours);
-	order.place = pair[1];
-	r = qb_child_hold(ret, &order, err);
-	close(pair[1]);
-	if (r == 0) {
-		r = qb_session_run(&run->session, pair[0], &run->answer, err);
-		if (r < 0)
-			qb_child_cancel(ret);
-	}
-	close(pair[0]);
-	return r;
-}
-
-/* Runs the command to its end. Negative: it was not started. */
-static int execute(struct run *run, struct qb_error *err)
-{
+		.answer = &run->answer};
 	struct qb_child child;
 	struct timespec ts;
 	int r;
 
 	qb_job_watch(&run->job);
-	r = hold(run, &child, err);
+	r = qb_placed_hold(&child, &order, run->applied ? &run->session : NULL, &run->answer, err);
 	if (r < 0)
 		return r;
 	r = qb_child_prepare(&child, &run->answer.steps, err);

@@ -5,6 +5,7 @@
 #include <base/text.h>
 #include <ctype.h>
 #include <errno.h>
+#include <host/tasks.h>
 
 /* Interrupts that came more seldom than this in a window explain nothing by themselves. */
 #define COLUMNS_MAX 24
@@ -81,20 +82,18 @@ static void add(struct qb_causes *causes, const struct qb_cause *cause)
 		return;
 	if (causes->n < QB_CAUSES_MAX)
 		causes->n++;
-	memmove(&causes->v[at + 1], &causes->v[at],
-		(causes->n - 1 - at) * sizeof(causes->v[0]));
+	memmove(&causes->v[at + 1], &causes->v[at], (causes->n - 1 - at) * sizeof(causes->v[0]));
 	causes->v[at] = *cause;
 }
 
 /* ---- tasks ---- */
 
-/* Kernel threads are children of kthreadd: no file of theirs is executed. */
+/* Kernel threads live long: one that has ended meanwhile is none. */
 static bool is_kernel(pid_t pid)
 {
-	char path[64], buf[8];
+	static struct qb_task task;
 
-	qb_text_format(path, sizeof(path), "/proc/%d/exe", pid);
-	return readlink(path, buf, sizeof(buf)) < 0 && errno == ENOENT;
+	return qb_task_read(pid, &task, NULL) == 0 && task.kernel;
 }
 
 /* Tasks of one name, as people know them. */
@@ -131,8 +130,7 @@ static void note(struct names *names, const char *comm, pid_t pid, int64_t ns, u
 	named->times += times;
 }
 
-static void gather(
-	const struct qb_measure *m, const struct qb_measure_cpu *of, struct names *names)
+static void gather(const struct qb_measure *m, const struct qb_measure_cpu *of, struct names *names)
 {
 	for (size_t i = 0; of->switches.fd >= 0 && i < of->switches.n; i++) {
 		const struct qb_runner *runner = &of->switches.v[i];
@@ -292,8 +290,8 @@ static void find_others(
 
 	if (of->steal) {
 		steal.times = of->steal[of->n] - of->steal[0];
-		steal.share = (double)steal.times / (double)sysconf(_SC_CLK_TCK) * 1e9 /
-			      (double)m->ns;
+		steal.share =
+			(double)steal.times / (double)sysconf(_SC_CLK_TCK) * 1e9 / (double)m->ns;
 		if (steal.times)
 			add(causes, &steal);
 	}

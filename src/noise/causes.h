@@ -17,17 +17,17 @@
 #include "measure.h"
 
 enum qb_cause_kind {
-	QB_CAUSE_TASK,		/* another task had the CPU */
-	QB_CAUSE_KERNEL_TASK,	/* a kernel thread had it */
-	QB_CAUSE_UNKNOWN_TASK,	/* somebody had it, and who is not known */
+	QB_CAUSE_TASK,	       /* another task had the CPU */
+	QB_CAUSE_KERNEL_TASK,  /* a kernel thread had it */
+	QB_CAUSE_UNKNOWN_TASK, /* somebody had it, and who is not known */
 	QB_CAUSE_TICK,
-	QB_CAUSE_DEVICE,	/* an interrupt of a device */
-	QB_CAUSE_IPI,		/* another CPU's wish, an NMI, … */
-	QB_CAUSE_STEAL,		/* the hypervisor said so */
-	QB_CAUSE_UNEXPLAINED,	/* nothing moved: the hypervisor, or firmware */
-	QB_CAUSE_SPEED,		/* the CPU's speed wandered */
-	QB_CAUSE_THROTTLED,	/* by heat */
-	QB_CAUSE_QUOTA,		/* of the own control group */
+	QB_CAUSE_DEVICE,      /* an interrupt of a device */
+	QB_CAUSE_IPI,	      /* another CPU's wish, an NMI, … */
+	QB_CAUSE_STEAL,	      /* the hypervisor said so */
+	QB_CAUSE_UNEXPLAINED, /* nothing moved: the hypervisor, or firmware */
+	QB_CAUSE_SPEED,	      /* the CPU's speed wandered */
+	QB_CAUSE_THROTTLED,   /* by heat */
+	QB_CAUSE_QUOTA,	      /* of the own control group */
 	QB_CAUSE_SWAP,
 };
 

@@ -202,8 +202,7 @@ int qb_counters_steal(const char *stat, unsigned cpu, uint64_t *ret)
 
 bool qb_counters_throttled(unsigned cpu, uint64_t *ret)
 {
-	static const char *const files[] = {
-		"core_throttle_count", "package_throttle_count"};
+	static const char *const files[] = {"core_throttle_count", "package_throttle_count"};
 	uint64_t sum = 0;
 	bool any = false;
 

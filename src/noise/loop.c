@@ -16,10 +16,10 @@
 
 struct state {
 	struct qb_loop *loop;
-	double tick_ns;	 /* what a tick is worth */
-	double median;	 /* the present idea of the chunk, in ticks */
-	uint64_t box;	 /* ticks of a box; never 0 */
-	uint64_t limit;	 /* a chunk above this has a gap */
+	double tick_ns; /* what a tick is worth */
+	double median;	/* the present idea of the chunk, in ticks */
+	uint64_t box;	/* ticks of a box; never 0 */
+	uint64_t limit; /* a chunk above this has a gap */
 	uint64_t start;
 	uint32_t boxes[BOXES];
 };

@@ -26,8 +26,8 @@
 #define QB_LOOP_LENGTHS 40
 
 struct qb_loop_window {
-	float chunk_ns;	   /* the median chunk; 0: too few, the CPU was hardly ours */
-	int64_t gap_ns;	   /* all gaps together */
+	float chunk_ns;	      /* the median chunk; 0: too few, the CPU was hardly ours */
+	int64_t gap_ns;	      /* all gaps together */
 	int64_t preempted_ns; /* those in which the thread was switched out */
 	uint32_t gaps, preemptions;
 	int64_t longest_ns;
@@ -49,7 +49,7 @@ struct qb_loop {
 	_Atomic size_t done;
 	bool direct; /* the clock is the CPU's own counter */
 	struct qb_preempt preempt;
-	_Atomic int64_t started_ns; /* CLOCK_MONOTONIC; 0: not begun */
+	_Atomic int64_t started_ns;		     /* CLOCK_MONOTONIC; 0: not begun */
 	struct qb_loop_gap longest[QB_LOOP_LONGEST]; /* longest first */
 	uint64_t lengths[QB_LOOP_LENGTHS];
 	uint64_t chunks;

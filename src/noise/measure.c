@@ -149,8 +149,8 @@ static int sample(struct qb_measure *m, size_t at, struct qb_error *err)
 	for (size_t i = 0; i < m->n && r >= 0; i++) {
 		struct qb_measure_cpu *of = &m->of[i];
 
-		r = qb_sources_take(&m->sources, interrupts, of->cpu,
-			of->counts + at * m->sources.n, err);
+		r = qb_sources_take(
+			&m->sources, interrupts, of->cpu, of->counts + at * m->sources.n, err);
 		if (of->steal && qb_counters_steal(stat, of->cpu, &of->steal[at]) < 0) {
 			free(of->steal);
 			of->steal = NULL;
@@ -199,8 +199,8 @@ static struct qb_noise_window fold(const struct qb_measure_cpu *of, size_t at)
 	if (of->loop->preempt.by == QB_PREEMPT_NONE)
 		window.preempted = -1;
 	if (chunk > 0 && of->chunk_ns > 0)
-		window.speed = chunk > of->chunk_ns ? chunk / of->chunk_ns - 1
-						    : 1 - chunk / of->chunk_ns;
+		window.speed =
+			chunk > of->chunk_ns ? chunk / of->chunk_ns - 1 : 1 - chunk / of->chunk_ns;
 	if (of->steal)
 		window.steal = (double)(of->steal[at + 1] - of->steal[at]) * 1e9 /
 			       (double)sysconf(_SC_CLK_TCK) / (double)QB_VERDICT_WINDOW_NS;
@@ -266,8 +266,7 @@ static int watch(struct qb_measure *m, pid_t child, size_t windows, struct qb_er
 static void open_switches(struct qb_measure *m)
 {
 	for (size_t i = 0; i < m->n; i++)
-		if (qb_switches_open(
-			    &m->of[i].switches, m->of[i].cpu, &m->of[i].no_switches) < 0)
+		if (qb_switches_open(&m->of[i].switches, m->of[i].cpu, &m->of[i].no_switches) < 0)
 			m->of[i].switches.fd = -1;
 }
 
@@ -313,8 +312,8 @@ int qb_measure_prepare(struct qb_measure *m, struct qb_error *err)
 	if (!windows || !n)
 		return qb_error_set(err, EINVAL, "measure: no time, or no CPU");
 	if (n > QB_MEASURE_CPUS)
-		return qb_error_set(err, E2BIG, "measure: at most %d CPUs at a time (-n, -c)",
-			QB_MEASURE_CPUS);
+		return qb_error_set(
+			err, E2BIG, "measure: at most %d CPUs at a time (-n, -c)", QB_MEASURE_CPUS);
 	r = qb_sources_find(&m->sources, err);
 	if (r < 0)
 		return r;

@@ -54,7 +54,7 @@ struct qb_measure {
 	struct qb_noise_limits limits;
 	int64_t looks[QB_MEASURE_LOOKS]; /* ns from the start, ascending; 0: no more */
 	void (*progress)(void *data, int64_t now_ns, int64_t end_ns); /* may be NULL */
-	const _Atomic bool *stop;				       /* may be NULL */
+	const _Atomic bool *stop;				      /* may be NULL */
 	void *data;
 	/* found */
 	struct qb_measure_shared *shared; /* owned, and all that `of` points to */

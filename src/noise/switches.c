@@ -29,6 +29,12 @@ struct named {
 	char comm[16];
 };
 
+/* PERF_RECORD_FORK. */
+struct family {
+	struct perf_event_header head;
+	uint32_t pid, ppid, tid, ptid;
+};
+
 static size_t ring_size(void)
 {
 	return (size_t)(1 + RING_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
@@ -44,17 +50,17 @@ int qb_switches_open(struct qb_switches *ret, unsigned cpu, struct qb_error *err
 		.sample_id_all = 1,
 		.context_switch = 1,
 		.comm = 1,
+		.task = 1,
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
 	};
 	struct qb_switches switches = {.fd = -1};
 
-	switches.fd = (int)syscall(
-		SYS_perf_event_open, &attr, -1, (int)cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	switches.fd =
+		(int)syscall(SYS_perf_event_open, &attr, -1, (int)cpu, -1, PERF_FLAG_FD_CLOEXEC);
 	if (switches.fd < 0)
 		return qb_error_errno(err, errno, "watch who runs on CPU %u (perf)", cpu);
-	switches.ring = mmap(
-		NULL, ring_size(), PROT_READ | PROT_WRITE, MAP_SHARED, switches.fd, 0);
+	switches.ring = mmap(NULL, ring_size(), PROT_READ | PROT_WRITE, MAP_SHARED, switches.fd, 0);
 	if (switches.ring == MAP_FAILED) {
 		int code = errno;
 
@@ -71,7 +77,7 @@ static void name_runner(struct qb_runner *runner)
 
 	qb_text_format(path, sizeof(path), "/proc/%d/task/%d/comm", runner->pid, runner->tid);
 	if (qb_file_read(path, runner->comm, sizeof(runner->comm), NULL) < 0)
-		qb_text_copy(runner->comm, sizeof(runner->comm), "(ended)");
+		qb_text_copy(runner->comm, sizeof(runner->comm), "short-lived");
 	qb_text_printable(runner->comm);
 }
 
@@ -110,6 +116,21 @@ static void take_switch(struct qb_switches *switches, const struct record *recor
 	}
 }
 
+/* A child has its parent's name until it executes something; it may be gone before we look. */
+static void take_fork(struct qb_switches *switches, const struct family *record)
+{
+	for (size_t i = 0; i < switches->n; i++)
+		if (switches->v[i].tid == (pid_t)record->ptid &&
+			switches->n < QB_RUNNERS_MAX) {
+			struct qb_runner *child = &switches->v[switches->n++];
+
+			*child = (struct qb_runner){
+				.pid = (pid_t)record->pid, .tid = (pid_t)record->tid};
+			qb_text_copy(child->comm, sizeof(child->comm), switches->v[i].comm);
+			return;
+		}
+}
+
 /* A program was executed, so the thread has another name. */
 static void take_name(struct qb_switches *switches, const struct named *record)
 {
@@ -140,6 +161,7 @@ void qb_switches_drain(struct qb_switches *switches)
 			struct perf_event_header head;
 			struct record record;
 			struct named named;
+			struct family family;
 		} any = {0};
 
 		copy_out(data, page->data_size, tail, &any.head, sizeof(any.head));
@@ -151,9 +173,10 @@ void qb_switches_drain(struct qb_switches *switches)
 			take_switch(switches, &any.record);
 		else if (any.head.type == PERF_RECORD_COMM)
 			take_name(switches, &any.named);
+		else if (any.head.type == PERF_RECORD_FORK)
+			take_fork(switches, &any.family);
 		else if (any.head.type == PERF_RECORD_LOST) /* after an id */
-			switches->lost += (uint64_t)any.record.pid |
-					  (uint64_t)any.record.tid << 32;
+			switches->lost += (uint64_t)any.record.pid | (uint64_t)any.record.tid << 32;
 		tail += any.head.size;
 	}
 	__atomic_store_n(&page->data_tail, tail, __ATOMIC_RELEASE);

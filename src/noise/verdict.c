@@ -15,8 +15,7 @@ static double beta_fraction(double a, double b, double x)
 	h = d;
 	for (int m = 1; m < 500; m++) {
 		const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
-		const double odd =
-			-(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
+		const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
 		double step;
 
 		d = 1 + even * d;
@@ -125,9 +124,8 @@ static struct qb_metric_verdict judge(const struct qb_noise_window *windows, siz
 	if (limit < 0)
 		return v;
 	v.correlation = correlate(above, v.windows);
-	v.effective = v.correlation > 0
-			      ? v.windows * (1 - v.correlation) / (1 + v.correlation)
-			      : v.windows;
+	v.effective = v.correlation > 0 ? v.windows * (1 - v.correlation) / (1 + v.correlation)
+					: v.windows;
 	/* The longest gap is no rate: one may happen, two are a habit. */
 	if (metric == QB_NOISE_LONGEST_METRIC)
 		v.verdict = v.exceeding > 1 ? QB_VERDICT_OF_FAIL : QB_VERDICT_OF_PASS;

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * quietbench check: how quiet is this host, is that quiet enough, and who is to blame?
+ *
+ * It measures the CPUs that a benchmark would get, as they are, or the quiet ones of a live apply of
+ * the caller's; with --conditioned it conditions for the time. Else the host is changed in no way.
+ */
+#include <base/macros.h>
+#include <base/text.h>
+#include <cli/command.h>
+#include <cli/condition.h>
+#include <cli/noise.h>
+#include <cli/query.h>
+#include <cli/say.h>
+#include <errno.h>
+
+#define EXIT_NOISY    1
+#define EXIT_NOTHING  3 /* could not measure */
+#define SECOND_NS     INT64_C(1000000000)
+
+struct check {
+	const struct qb_options *options;
+	struct qb_job job;
+	struct qb_asked asked;
+	struct qb_session session;
+	struct qb_answer answer;
+	struct qb_measure measure;
+	bool applied;
+};
+
+/* Looks at 3, 6 and 12 s; one at 3 s; or one at the end of a duration. */
+static void choose_looks(const struct qb_options *options, int64_t looks[QB_MEASURE_LOOKS])
+{
+	const int64_t usual[QB_MEASURE_LOOKS] = {3 * SECOND_NS, 6 * SECOND_NS, 12 * SECOND_NS};
+
+	if (qb_option_given(options, DURATION))
+		looks[0] = options->number[QB_OPTION_DURATION];
+	else if (qb_option_given(options, QUICK))
+		looks[0] = usual[0];
+	else
+		memcpy(looks, usual, sizeof(usual));
+}
+
+static void show_progress(void *data, int64_t now_ns, int64_t end_ns)
+{
+	(void)data;
+	if (now_ns < end_ns)
+		fprintf(stderr, "\rmeasuring: %2d of at most %d s ", (int)(now_ns / SECOND_NS),
+			(int)(end_ns / SECOND_NS));
+	else
+		fputs("\r\033[K", stderr);
+}
+
+/* With a session: conditioned for it, or joined. */
+static int open_session(struct check *check, struct qb_error *err)
+{
+	const struct qb_session_hello hello = {.purpose = QB_PURPOSE_RUN,
+		.lock_wait_ns = qb_condition_wait(check->options),
+		.command = (char *const[]){(char *)"quietbench", (char *)"check", NULL}};
+	int r = qb_session_open(&check->session, &hello, &check->job, err);
+
+	if (r == 0)
+		r = qb_condition_host(&check->session, &check->asked, &check->job, &check->answer,
+			&check->applied, err);
+	return r;
+}
+
+static int measure(struct check *check, struct qb_error *err)
+{
+	struct qb_measure *m = &check->measure;
+	const char *named = check->options->value[QB_OPTION_LIMITS];
+	int r = qb_option_given(check->options, CONDITIONED)
+			? open_session(check, err)
+			: qb_planner_ask(&check->asked, &check->answer, err);
+
+	if (r < 0)
+		return r;
+	qb_noise_limits_of(&check->answer.profile, &m->limits);
+	if (named)
+		(void)qb_noise_limits_named(named, &m->limits); /* judged with the options */
+	choose_looks(check->options, m->looks);
+	if (qb_say_on_terminal() && qb_say_shows(QB_SAY_NOTE))
+		m->progress = show_progress;
+	r = qb_noise_measure(m, &check->job, check->applied ? &check->session : NULL,
+		&check->answer, err);
+	if (check->applied) {
+		struct qb_error undone = {0};
+
+		if (qb_session_restore(&check->session, &check->answer, &undone) < 0)
+			qb_say(QB_SAY_ERROR, "check: whether the host is restored is not known: %s",
+				undone.text);
+	}
+	return r;
+}
+
+static int report(const struct check *check, struct qb_error *err)
+{
+	_cleanup_(qb_json_freep) struct qb_json *json = NULL;
+	int r;
+
+	if (!qb_option_given(check->options, JSON))
+		return qb_noise_print(
+			&check->measure, qb_option_given(check->options, VERBOSE), err);
+	json = qb_json_new();
+	qb_json_text(json, "schema", "quietbench/check/1");
+	qb_json_object(json, "host");
+	qb_json_host(json, &check->answer.host);
+	qb_json_end(json);
+	r = qb_noise_json(json, &check->measure, err);
+	return r < 0 ? r : qb_json_print(json, stdout, err);
+}
+
+static int conduct(struct check *check, struct qb_error *err)
+{
+	int r = qb_request_build(check->options, QB_REQUEST_PLAN, &check->asked, err);
+
+	if (r == 0)
+		r = qb_condition_complete(&check->asked, err);
+	if (r == 0)
+		r = qb_job_begin(&check->job, err);
+	if (r < 0)
+		return r;
+	r = measure(check, err);
+	if (r == 0)
+		r = report(check, err);
+	qb_session_close(&check->session);
+	qb_job_end(&check->job);
+	return r;
+}
+
+int qb_cmd_check(struct qb_cli *cli)
+{
+	static struct check check;
+	struct qb_noise_limits limits;
+	struct qb_error err = {0};
+	int status;
+
+	check = (struct check){.options = &cli->options, .session = QB_SESSION_NONE};
+	if (qb_option_given(&cli->options, LIMITS) &&
+		qb_noise_limits_named(cli->options.value[QB_OPTION_LIMITS], &limits) < 0) {
+		qb_say(QB_SAY_ERROR, "check: --limits: expected ci, bare or lab, not \"%s\"",
+			cli->options.value[QB_OPTION_LIMITS]);
+		return QB_EXIT_USAGE;
+	}
+	if (conduct(&check, &err) < 0) {
+		qb_say(QB_SAY_ERROR, "check: %s", err.text);
+		status = EXIT_NOTHING;
+	} else {
+		status = check.measure.verdict == QB_VERDICT_OF_PASS ? EXIT_SUCCESS : EXIT_NOISY;
+	}
+	qb_measure_free(&check.measure);
+	qb_answer_free(&check.answer);
+	qb_asked_free(&check.asked);
+	return status;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* noise.h: the measurement. */
+#include <base/macros.h>
+#include <cli/noise.h>
+#include <cli/placed.h>
+#include <errno.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+void qb_noise_limits_of(const struct qb_profile *profile, struct qb_noise_limits *ret)
+{
+#define X(id, name, key, ...) ret->of[QB_NOISE_##id##_METRIC] = profile->set[QB_KEY_##key].number;
+	QB_NOISE_METRICS(X)
+#undef X
+}
+
+int qb_noise_limits_named(const char *name, struct qb_noise_limits *ret)
+{
+	static const char *const names[] = {"ci", "bare", "lab"};
+	static const int64_t table[QB_NOISE_METRIC_COUNT][3] = {
+#define X(id, name, key, ci, bare, lab, text) {ci, bare, lab},
+		QB_NOISE_METRICS(X)
+#undef X
+	};
+
+	for (size_t i = 0; i < QB_ARRAY_SIZE(names); i++)
+		if (strcmp(name, names[i]) == 0) {
+			for (int m = 0; m < QB_NOISE_METRIC_COUNT; m++)
+				ret->of[m] = table[m][i];
+			return 0;
+		}
+	return -EINVAL;
+}
+
+struct loops {
+	struct qb_measure *measure;
+	pid_t parent;
+};
+
+/* The child's. Without its parent nobody would ever tell it to end. */
+static int run_loops(void *data)
+{
+	const struct loops *loops = data;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != loops->parent)
+		return EXIT_FAILURE;
+	return qb_measure_loops(loops->measure);
+}
+
+int qb_noise_measure(struct qb_measure *m, struct qb_job *job, struct qb_session *session,
+	struct qb_answer *answer, struct qb_error *err)
+{
+	struct loops loops = {.measure = m, .parent = getpid()};
+	struct qb_child_order order = {
+		.run = run_loops, .data = &loops, .job = job, .answer = answer};
+	struct qb_child child;
+	int r;
+
+	m->cpus = answer->selection.bench;
+	m->house = answer->selection.house;
+	r = qb_measure_prepare(m, err);
+	if (r == 0)
+		r = qb_placed_hold(&child, &order, session, answer, err);
+	if (r < 0)
+		return r;
+	r = qb_child_prepare(&child, &answer->steps, err);
+	if (r < 0) {
+		qb_child_cancel(&child);
+		return r;
+	}
+	r = qb_child_release(&child, err);
+	if (r == 0)
+		r = qb_measure_watch(m, child.pid, err);
+	while (waitpid(child.pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return r;
+}

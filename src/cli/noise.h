@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Measuring noise from the command line: which limits, on whose CPUs, and what is told of it.
+ * Shared by `check` and the preflight of `run`.
+ */
+#ifndef QB_CLI_NOISE_H
+#define QB_CLI_NOISE_H
+
+#include <cli/job.h>
+#include <cli/json.h>
+#include <cli/planner.h>
+#include <cli/session.h>
+#include <noise/causes.h>
+
+/* The limits of the profile (check.*), or those of a name (ci, bare, lab). -EINVAL: no such name. */
+void qb_noise_limits_of(const struct qb_profile *profile, struct qb_noise_limits *ret);
+int qb_noise_limits_named(const char *name, struct qb_noise_limits *ret);
+
+/*
+ * Measures the CPUs of the answer's selection with a child in the benchmark's own class, placed by
+ * the session if there is one. `m` has its limits, looks and progress; the rest is filled in.
+ */
+int qb_noise_measure(struct qb_measure *m, struct qb_job *job, struct qb_session *session,
+	struct qb_answer *answer, struct qb_error *err);
+
+/* "preempted 2.08 % (limit 0.05 %)" for a metric, in its unit. */
+void qb_noise_metric_text(const struct qb_measure *m, enum qb_noise_metric metric, char *buf,
+	size_t size);
+/* The line above all others: "noisy: CPU 2, 3 s: preempted 2.08 % (limit 0.05 %): qb-inject (pid 812)" */
+void qb_noise_verdict_text(const struct qb_measure *m, char *buf, size_t size);
+/* All of it for people, on stdout; and as members of the object that is open. */
+int qb_noise_print(const struct qb_measure *m, bool verbose, struct qb_error *err);
+int qb_noise_json(struct qb_json *json, const struct qb_measure *m, struct qb_error *err);
+
+#endif
