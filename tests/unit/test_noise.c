@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The numbers of noise: binomial tails, verdicts and their error, what is taken out of /proc, who gets the blame. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <base/macros.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <math.h>
+#include <noise/causes.h>
+#include <noise/counters.h>
+#include <noise/verdict.h>
+
+#define METRICS QB_NOISE_METRIC_COUNT
+
+/* A generator of its own, so that every machine sees the same numbers (xorshift64*, Vigna 2016). */
+static uint64_t state;
+
+static double uniform(void)
+{
+	state ^= state >> 12;
+	state ^= state << 25;
+	state ^= state >> 27;
+	return (double)((state * UINT64_C(2685821657736338717)) >> 11) / 9007199254740992.0;
+}
+
+/* Against sums of the probabilities themselves. */
+static double sum_at_most(int k, int n, double p)
+{
+	double sum = 0;
+
+	for (int i = 0; i <= k; i++)
+		sum += exp(lgamma(n + 1) - lgamma(i + 1) - lgamma(n - i + 1) + i * log(p) +
+			   (n - i) * log1p(-p));
+	return sum;
+}
+
+static void binomial_tails(void **unused)
+{
+	(void)unused;
+	for (int n = 1; n <= 120; n += 7)
+		for (int k = 0; k <= n; k++)
+			for (double p = 0.01; p < 1; p += 0.13) {
+				assert_true(fabs(qb_binomial_at_most(k, n, p) -
+						 sum_at_most(k, n, p)) < 1e-9);
+				assert_true(fabs(qb_binomial_at_least(k, n, p) -
+						 (k ? 1 - sum_at_most(k - 1, n, p) : 1)) < 1e-9);
+			}
+}
+
+static const struct qb_noise_limits limits = {{500, 5000, 5000, 0, 200000}};
+
+static enum qb_verdict_of judge(const struct qb_noise_window *windows, size_t n, unsigned looks,
+	struct qb_metric_verdict v[METRICS])
+{
+	qb_verdict_judge(windows, n, &limits, looks, v);
+	return qb_verdict_of_all(v);
+}
+
+static void clean_windows(void **unused)
+{
+	struct qb_noise_window windows[60] = {0};
+	struct qb_metric_verdict v[METRICS];
+
+	(void)unused;
+	/* noise.md: one look needs 0 of 30, three looks need 39 clean ones. */
+	assert_int_equal(judge(windows, 28, 1, v), QB_VERDICT_OF_UNDECIDED);
+	assert_int_equal(judge(windows, 29, 1, v), QB_VERDICT_OF_PASS);
+	assert_int_equal(judge(windows, 38, 3, v), QB_VERDICT_OF_UNDECIDED);
+	assert_int_equal(judge(windows, 39, 3, v), QB_VERDICT_OF_PASS);
+	windows[5].preempted = 0.01;
+	assert_int_equal(judge(windows, 30, 1, v), QB_VERDICT_OF_UNDECIDED);
+	assert_int_equal(v[QB_NOISE_PREEMPTED_METRIC].exceeding, 1);
+	for (int i = 0; i < 60; i += 2)
+		windows[i].preempted = 0.01;
+	assert_int_equal(judge(windows, 60, 1, v), QB_VERDICT_OF_FAIL);
+}
+
+static void not_measured(void **unused)
+{
+	struct qb_noise_window windows[60];
+	struct qb_metric_verdict v[METRICS];
+
+	(void)unused;
+	for (int i = 0; i < 60; i++)
+		windows[i] = (struct qb_noise_window){
+			.preempted = -1, .steal = -1, .speed = i % 2 ? -1 : 0};
+	assert_int_equal(judge(windows, 60, 1, v), QB_VERDICT_OF_PASS);
+	assert_false(v[QB_NOISE_STEAL_METRIC].measured);
+	assert_int_equal(v[QB_NOISE_SPEED_METRIC].windows, 30);
+}
+
+static void one_long_gap_may_happen(void **unused)
+{
+	struct qb_noise_window windows[60] = {0};
+	struct qb_metric_verdict v[METRICS];
+
+	(void)unused;
+	windows[7].longest_ns = 300000;
+	assert_int_equal(judge(windows, 60, 1, v), QB_VERDICT_OF_PASS);
+	windows[40].longest_ns = 300000;
+	assert_int_equal(judge(windows, 60, 1, v), QB_VERDICT_OF_FAIL);
+	assert_true(v[QB_NOISE_LONGEST_METRIC].worst > 299999);
+}
+
+static void bursts_count_less(void **unused)
+{
+	struct qb_noise_window windows[120] = {0};
+	struct qb_metric_verdict v[METRICS];
+
+	(void)unused;
+	for (int i = 40; i < 60; i++)
+		windows[i].gaps = 0.1;
+	judge(windows, 120, 1, v);
+	assert_true(v[QB_NOISE_GAPS_METRIC].correlation > 0.9);
+	assert_true(v[QB_NOISE_GAPS_METRIC].effective < 10);
+	/* 20 of 120 would be above a tenth; one burst may be chance. */
+	assert_int_equal(v[QB_NOISE_GAPS_METRIC].verdict, QB_VERDICT_OF_UNDECIDED);
+}
+
+/* How often three looks at windows of this rate fail, pass, and stay undecided, of `tries`. */
+static void simulate(double rate, unsigned tries, unsigned count[3])
+{
+	static const size_t looks[] = {30, 60, 120};
+
+	memset(count, 0, 3 * sizeof(*count));
+	for (unsigned t = 0; t < tries; t++) {
+		struct qb_noise_window windows[120] = {0};
+		struct qb_metric_verdict v[METRICS];
+		enum qb_verdict_of verdict = QB_VERDICT_OF_UNDECIDED;
+
+		for (int i = 0; i < 120; i++)
+			windows[i].gaps = uniform() < rate ? 0.1 : 0;
+		for (int i = 0; i < 3 && verdict == QB_VERDICT_OF_UNDECIDED; i++)
+			verdict = judge(windows, looks[i], 3, v);
+		count[verdict]++;
+	}
+}
+
+static void the_stated_error(void **unused)
+{
+	const unsigned tries = 2000, error = (unsigned)(QB_VERDICT_ALPHA * tries);
+	unsigned count[3];
+
+	(void)unused;
+	state = 20261126;
+	simulate(QB_VERDICT_RATE / 2, tries, count);
+	assert_true(count[QB_VERDICT_OF_FAIL] <= error);
+	simulate(QB_VERDICT_RATE * 2, tries, count);
+	assert_true(count[QB_VERDICT_OF_PASS] <= error);
+	/* At the limit itself neither answer may come oftener than stated. */
+	simulate(QB_VERDICT_RATE, tries, count);
+	assert_true(count[QB_VERDICT_OF_FAIL] <= error);
+	assert_true(count[QB_VERDICT_OF_PASS] <= error);
+	/* What is clean passes, and what is bad fails, soon. */
+	simulate(0, 10, count);
+	assert_int_equal(count[QB_VERDICT_OF_PASS], 10);
+	simulate(0.6, 10, count);
+	assert_int_equal(count[QB_VERDICT_OF_FAIL], 10);
+}
+
+static const char interrupts[] =
+	"           CPU0       CPU2       \n"
+	" 24:          1         7  IO-APIC   5-edge      ACPI:Ged\n"
+	" 36:          0    376750 PCI-MSIX-0000:00:02.0   1-edge      virtio1-req.0\n"
+	"NMI:          3          4   Non-maskable interrupts\n"
+	"LOC:    1711280    1634138   Local timer interrupts\n"
+	"ERR:          5\n";
+
+static void rows_of_interrupts(void **unused)
+{
+	static const char later[] = "           CPU0       CPU2       \n"
+				    " 36:          0    376760 x\n"
+				    " 99:          9         9 new\n"
+				    "LOC:    1711280    1634140   Local timer interrupts\n";
+	struct qb_sources sources = {0};
+	uint64_t counts[8];
+
+	(void)unused;
+	assert_int_equal(qb_sources_parse(interrupts, &sources, NULL), 0);
+	assert_int_equal(sources.n, 5);
+	assert_string_equal(sources.v[0].name, "IRQ 24 ACPI:Ged");
+	assert_string_equal(sources.v[1].name, "IRQ 36 virtio1-req.0");
+	assert_string_equal(sources.v[3].name, "timer tick");
+	assert_int_equal(qb_sources_take(&sources, interrupts, 2, counts, NULL), 0);
+	assert_int_equal(counts[0], 7);
+	assert_int_equal(counts[1], 376750);
+	assert_int_equal(counts[3], 1634138);
+	assert_int_equal(counts[4], 0); /* ERR counts for the host */
+	/* Rows that have gone count nothing, new ones are nobody's. */
+	assert_int_equal(qb_sources_take(&sources, later, 2, counts, NULL), 0);
+	assert_int_equal(counts[0], 0);
+	assert_int_equal(counts[1], 376760);
+	assert_int_equal(counts[3], 1634140);
+	assert_int_equal(qb_sources_take(&sources, interrupts, 1, counts, NULL), -ENOENT);
+	qb_sources_free(&sources);
+}
+
+static void odd_interrupts(void **unused)
+{
+	static const char *const texts[] = {"", "\n", "CPU0\n", ":", "CPU0\n:\n", " CPU0\nLOC:",
+		"CPU0 CPU1\nLOC: 99999999999999999999999 x\n", "CPUx\nLOC: 1\n"};
+
+	(void)unused;
+	for (size_t i = 0; i < QB_ARRAY_SIZE(texts); i++) {
+		struct qb_sources sources = {0};
+		uint64_t counts[8];
+
+		assert_int_equal(qb_sources_parse(texts[i], &sources, NULL), 0);
+		(void)qb_sources_take(&sources, texts[i], 0, counts, NULL);
+		qb_sources_free(&sources);
+	}
+}
+
+static void steal_of_a_cpu(void **unused)
+{
+	static const char stat[] = "cpu  1 2 3 4 5 6 7 8 9 10\ncpu1 1 2 3 4 5 6 7 77 9 10\n"
+				   "cpu10 1 2 3 4 5 6 7 5 9 10\ncpu3 1 2\n";
+	uint64_t steal = 0;
+
+	(void)unused;
+	assert_int_equal(qb_counters_steal(stat, 1, &steal), 0);
+	assert_int_equal(steal, 77);
+	assert_int_equal(qb_counters_steal(stat, 10, &steal), 0);
+	assert_int_equal(steal, 5);
+	assert_int_equal(qb_counters_steal(stat, 2, &steal), -ENOENT);
+	assert_int_equal(qb_counters_steal(stat, 3, &steal), -ENODATA);
+}
+
+/* Costs that made the data are found again; a source that only got in the way costs nothing. */
+static void costs_of_interrupts(void **unused)
+{
+	enum { N = 60, P = 3 };
+	double x[N * P], y[N], costs[P];
+
+	(void)unused;
+	state = 5;
+	for (int i = 0; i < N; i++) {
+		x[i * P] = 25;			   /* a tick, always the same */
+		x[i * P + 1] = floor(uniform() * 100); /* a device */
+		x[i * P + 2] = floor(uniform() * 10);  /* somebody innocent */
+		y[i] = 25 * 3e-5 + x[i * P + 1] * 1e-5 - x[i * P + 2] * 1e-7;
+	}
+	qb_fit_nonnegative(x, y, N, P, costs);
+	assert_true(fabs(costs[0] - 3e-5) < 1e-6);
+	assert_true(fabs(costs[1] - 1e-5) < 1e-7);
+	assert_true(costs[2] == 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(binomial_tails),
+		cmocka_unit_test(clean_windows),
+		cmocka_unit_test(not_measured),
+		cmocka_unit_test(one_long_gap_may_happen),
+		cmocka_unit_test(bursts_count_less),
+		cmocka_unit_test(the_stated_error),
+		cmocka_unit_test(rows_of_interrupts),
+		cmocka_unit_test(odd_interrupts),
+		cmocka_unit_test(steal_of_a_cpu),
+		cmocka_unit_test(costs_of_interrupts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
