@@ -14,9 +14,9 @@
 #include <cli/say.h>
 #include <errno.h>
 
-#define EXIT_NOISY    1
-#define EXIT_NOTHING  3 /* could not measure */
-#define SECOND_NS     INT64_C(1000000000)
+#define EXIT_NOISY   1
+#define EXIT_NOTHING 3 /* could not measure */
+#define SECOND_NS    INT64_C(1000000000)
 
 struct check {
 	const struct qb_options *options;
@@ -41,14 +41,18 @@ static void choose_looks(const struct qb_options *options, int64_t looks[QB_MEAS
 		memcpy(looks, usual, sizeof(usual));
 }
 
-static void show_progress(void *data, int64_t now_ns, int64_t end_ns)
+static bool show_progress(void *data, int64_t now_ns, int64_t end_ns)
 {
-	(void)data;
+	struct check *check = data;
+
+	if (!qb_say_on_terminal() || !qb_say_shows(QB_SAY_NOTE))
+		return !qb_job_interrupted(&check->job);
 	if (now_ns < end_ns)
 		fprintf(stderr, "\rmeasuring: %2d of at most %d s ", (int)(now_ns / SECOND_NS),
 			(int)(end_ns / SECOND_NS));
 	else
 		fputs("\r\033[K", stderr);
+	return !qb_job_interrupted(&check->job);
 }
 
 /* With a session: conditioned for it, or joined. */
@@ -79,10 +83,10 @@ static int measure(struct check *check, struct qb_error *err)
 	if (named)
 		(void)qb_noise_limits_named(named, &m->limits); /* judged with the options */
 	choose_looks(check->options, m->looks);
-	if (qb_say_on_terminal() && qb_say_shows(QB_SAY_NOTE))
-		m->progress = show_progress;
-	r = qb_noise_measure(m, &check->job, check->applied ? &check->session : NULL,
-		&check->answer, err);
+	m->progress = show_progress;
+	m->data = check;
+	r = qb_noise_measure(
+		m, &check->job, check->applied ? &check->session : NULL, &check->answer, err);
 	if (check->applied) {
 		struct qb_error undone = {0};
 
@@ -121,7 +125,9 @@ static int conduct(struct check *check, struct qb_error *err)
 	if (r < 0)
 		return r;
 	r = measure(check, err);
-	if (r == 0)
+	if (r < 0)
+		(void)qb_job_interrupted(&check->job); /* Ctrl-C ended the loops, too */
+	else
 		r = report(check, err);
 	qb_session_close(&check->session);
 	qb_job_end(&check->job);
@@ -143,7 +149,8 @@ int qb_cmd_check(struct qb_cli *cli)
 		return QB_EXIT_USAGE;
 	}
 	if (conduct(&check, &err) < 0) {
-		qb_say(QB_SAY_ERROR, "check: %s", err.text);
+		if (!check.job.signal)
+			qb_say(QB_SAY_ERROR, "check: %s", err.text);
 		status = EXIT_NOTHING;
 	} else {
 		status = check.measure.verdict == QB_VERDICT_OF_PASS ? EXIT_SUCCESS : EXIT_NOISY;
@@ -151,5 +158,7 @@ int qb_cmd_check(struct qb_cli *cli)
 	qb_measure_free(&check.measure);
 	qb_answer_free(&check.answer);
 	qb_asked_free(&check.asked);
+	if (check.job.signal)
+		qb_job_die(check.job.signal);
 	return status;
 }

@@ -24,8 +24,8 @@ int qb_noise_measure(struct qb_measure *m, struct qb_job *job, struct qb_session
 	struct qb_answer *answer, struct qb_error *err);
 
 /* "preempted 2.08 % (limit 0.05 %)" for a metric, in its unit. */
-void qb_noise_metric_text(const struct qb_measure *m, enum qb_noise_metric metric, char *buf,
-	size_t size);
+void qb_noise_metric_text(
+	const struct qb_measure *m, enum qb_noise_metric metric, char *buf, size_t size);
 /* The line above all others: "noisy: CPU 2, 3 s: preempted 2.08 % (limit 0.05 %): qb-inject (pid 812)" */
 void qb_noise_verdict_text(const struct qb_measure *m, char *buf, size_t size);
 /* All of it for people, on stdout; and as members of the object that is open. */

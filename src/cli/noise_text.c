@@ -46,8 +46,8 @@ static void format_ns(double ns, char *buf, size_t size)
 }
 
 /* What stands for the metric in a line: the mean of a share, the worst of the gaps. */
-static void format_value(const struct qb_measure *m, enum qb_noise_metric metric, char *buf,
-	size_t size)
+static void format_value(
+	const struct qb_measure *m, enum qb_noise_metric metric, char *buf, size_t size)
 {
 	const struct qb_metric_verdict *v = &m->verdicts[metric];
 
@@ -59,8 +59,8 @@ static void format_value(const struct qb_measure *m, enum qb_noise_metric metric
 		format_share(v->mean, buf, size);
 }
 
-static void format_limit(const struct qb_measure *m, enum qb_noise_metric metric, char *buf,
-	size_t size)
+static void format_limit(
+	const struct qb_measure *m, enum qb_noise_metric metric, char *buf, size_t size)
 {
 	double limit = (double)m->limits.of[metric];
 
@@ -70,8 +70,8 @@ static void format_limit(const struct qb_measure *m, enum qb_noise_metric metric
 		qb_quantity_format(QB_QUANTITY_PERCENT, m->limits.of[metric], buf, size);
 }
 
-void qb_noise_metric_text(const struct qb_measure *m, enum qb_noise_metric metric, char *buf,
-	size_t size)
+void qb_noise_metric_text(
+	const struct qb_measure *m, enum qb_noise_metric metric, char *buf, size_t size)
 {
 	char value[32], limit[32];
 
@@ -81,8 +81,8 @@ void qb_noise_metric_text(const struct qb_measure *m, enum qb_noise_metric metri
 }
 
 /* The metrics that keep it from being quiet. */
-static void name_metrics(const struct qb_measure *m, enum qb_verdict_of which, char *buf,
-	size_t size)
+static void name_metrics(
+	const struct qb_measure *m, enum qb_verdict_of which, char *buf, size_t size)
 {
 	buf[0] = '\0';
 	for (int i = 0; i < QB_NOISE_METRIC_COUNT; i++) {

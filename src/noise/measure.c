@@ -246,10 +246,10 @@ static int watch(struct qb_measure *m, pid_t child, size_t windows, struct qb_er
 		r = check_child(m, child, err);
 		if (r == 0)
 			r = sample(m, at, err);
-		if (m->progress)
-			m->progress(m->data, now - start, end - start);
-		if (r < 0 || (m->stop && *m->stop))
-			return r < 0 ? r : qb_error_set(err, EINTR, "told to end");
+		if (r < 0)
+			return r;
+		if (m->progress && !m->progress(m->data, now - start, end - start))
+			return qb_error_set(err, EINTR, "told to end");
 		m->ns = now - start;
 		if (m->ns < m->looks[look])
 			continue;

@@ -53,8 +53,8 @@ struct qb_measure {
 	struct qb_cpus house; /* where the sampler runs; empty: anywhere */
 	struct qb_noise_limits limits;
 	int64_t looks[QB_MEASURE_LOOKS]; /* ns from the start, ascending; 0: no more */
-	void (*progress)(void *data, int64_t now_ns, int64_t end_ns); /* may be NULL */
-	const _Atomic bool *stop;				      /* may be NULL */
+	/* Called after every window, may be NULL. False: enough of it (-EINTR). */
+	bool (*progress)(void *data, int64_t now_ns, int64_t end_ns);
 	void *data;
 	/* found */
 	struct qb_measure_shared *shared; /* owned, and all that `of` points to */

@@ -120,8 +120,7 @@ static void take_switch(struct qb_switches *switches, const struct record *recor
 static void take_fork(struct qb_switches *switches, const struct family *record)
 {
 	for (size_t i = 0; i < switches->n; i++)
-		if (switches->v[i].tid == (pid_t)record->ptid &&
-			switches->n < QB_RUNNERS_MAX) {
+		if (switches->v[i].tid == (pid_t)record->ptid && switches->n < QB_RUNNERS_MAX) {
 			struct qb_runner *child = &switches->v[switches->n++];
 
 			*child = (struct qb_runner){

@@ -44,9 +44,9 @@ static void binomial_tails(void **unused)
 		for (int k = 0; k <= n; k++)
 			for (double p = 0.01; p < 1; p += 0.13) {
 				assert_true(fabs(qb_binomial_at_most(k, n, p) -
-						 sum_at_most(k, n, p)) < 1e-9);
+						    sum_at_most(k, n, p)) < 1e-9);
 				assert_true(fabs(qb_binomial_at_least(k, n, p) -
-						 (k ? 1 - sum_at_most(k - 1, n, p) : 1)) < 1e-9);
+						    (k ? 1 - sum_at_most(k - 1, n, p) : 1)) < 1e-9);
 			}
 }
 
@@ -200,8 +200,8 @@ static void rows_of_interrupts(void **unused)
 
 static void odd_interrupts(void **unused)
 {
-	static const char *const texts[] = {"", "\n", "CPU0\n", ":", "CPU0\n:\n", " CPU0\nLOC:",
-		"CPU0 CPU1\nLOC: 99999999999999999999999 x\n", "CPUx\nLOC: 1\n"};
+	static const char *const texts[] = {"", "\n", "CPU0\n", ":", "CPU0\n:\n",
+		" CPU0\nLOC:", "CPU0 CPU1\nLOC: 99999999999999999999999 x\n", "CPUx\nLOC: 1\n"};
 
 	(void)unused;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(texts); i++) {
@@ -238,7 +238,7 @@ static void costs_of_interrupts(void **unused)
 	(void)unused;
 	state = 5;
 	for (int i = 0; i < N; i++) {
-		x[i * P] = 25;			   /* a tick, always the same */
+		x[i * P] = 25;			       /* a tick, always the same */
 		x[i * P + 1] = floor(uniform() * 100); /* a device */
 		x[i * P + 2] = floor(uniform() * 10);  /* somebody innocent */
 		y[i] = 25 * 3e-5 + x[i * P + 1] * 1e-5 - x[i * P + 2] * 1e-7;
