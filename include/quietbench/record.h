@@ -31,6 +31,8 @@ enum qb_conditioned {
 	QB_CONDITIONED_JOINED, /* somebody else conditioned the host; this run only used it */
 };
 
+struct qb_watched;
+
 enum qb_noise {
 	QB_NOISE_UNKNOWN, /* not measured, or the measurement is worth nothing */
 	QB_NOISE_QUIET,
@@ -45,9 +47,10 @@ struct qb_record_run {
 	int64_t wall_ns, user_ns, sys_ns;
 	int64_t max_rss_kib;
 	int64_t voluntary_switches, involuntary_switches, minor_faults, major_faults;
-	uint8_t noise;		    /* enum qb_noise */
-	const char *const *reasons; /* of the verdict, for people */
-	size_t n_reasons;
+	uint8_t noise;			  /* enum qb_noise */
+	unsigned cpus;			  /* that it had */
+	const struct qb_watched *watched; /* noise/watch.h: what disturbed it; NULL: not known */
+	const char *spoilt; /* why it is worth nothing all the same; NULL: it is not */
 };
 
 /* How the host was put back. Which levers are in conflict or failed is in the steps. */

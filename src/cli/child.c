@@ -203,8 +203,10 @@ int qb_child_release(struct qb_child *child, struct qb_error *err)
 }
 
 int qb_child_wait(struct qb_child *child, struct qb_job *job, struct qb_session *session,
-	struct qb_child_end *ret, struct qb_error *err)
+	struct qb_watch *watch, struct qb_child_end *ret, struct qb_error *err)
 {
+	const int tick = watch && watch->by_switches ? QB_WATCH_TICK_MS : -1;
+
 	while (true) {
 		struct pollfd fds[] = {{.fd = job->fd, .events = POLLIN},
 			{.fd = session ? session->fd : -1, .events = POLLIN}};
@@ -220,8 +222,10 @@ int qb_child_wait(struct qb_child *child, struct qb_job *job, struct qb_session 
 			*ret = end;
 			return 0;
 		}
-		if (poll(fds, QB_ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+		if (poll(fds, QB_ARRAY_SIZE(fds), tick) < 0 && errno != EINTR)
 			return qb_error_errno(err, errno, "wait for the command");
+		if (tick > 0)
+			qb_watch_tick(watch);
 		if (fds[0].revents)
 			qb_job_relay(job, child->pid);
 		if (fds[1].revents)

@@ -17,6 +17,7 @@
 #include <cli/job.h>
 #include <cli/planner.h>
 #include <cli/session.h>
+#include <noise/watch.h>
 #include <quietbench/error.h>
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -58,9 +59,10 @@ struct qb_child_end {
 	int64_t wall_ns;
 	struct rusage usage;
 };
-/* Relays signals, stops and continues with the child, listens to the session (may be NULL). */
+/* Relays signals, stops and continues with the child, listens to the session and takes in what is
+ * watched (either may be NULL). */
 int qb_child_wait(struct qb_child *child, struct qb_job *job, struct qb_session *session,
-	struct qb_child_end *ret, struct qb_error *err);
+	struct qb_watch *watch, struct qb_child_end *ret, struct qb_error *err);
 
 /* Ends a held child. */
 void qb_child_cancel(struct qb_child *child);

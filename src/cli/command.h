@@ -13,6 +13,7 @@
 /* Exit statuses that do not belong to one command alone. */
 #define QB_EXIT_FAILURE	       1
 #define QB_EXIT_USAGE	       2
+#define QB_EXIT_NOISY	       123 /* run --fail-noisy: it succeeded, disturbed */
 #define QB_EXIT_INCOMPLETE     124 /* run: the host is not as it was */
 #define QB_EXIT_REFUSED	       125 /* run: quietbench could not do what was asked */
 #define QB_EXIT_NOT_EXECUTABLE 126

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <noise/watch.h>
 #include <quietbench/journal.h>
 #include <quietbench/lever.h>
 #include <quietbench/record.h>
@@ -134,6 +135,14 @@ static void put_counters(struct qb_json *json, const struct qb_record_run *run)
 	qb_json_number(json, "involuntary_switches", run->involuntary_switches);
 	qb_json_number(json, "minor_faults", run->minor_faults);
 	qb_json_number(json, "major_faults", run->major_faults);
+	if (run->watched) {
+		qb_json_number(json, "others_ns", run->watched->others_ns);
+		qb_json_number(json, "others_uncertain_ns", run->watched->uncertain_ns);
+		qb_json_number(json, "steal_ns", run->watched->steal_ns);
+		qb_json_number(json, "throttled", (int64_t)run->watched->throttled);
+		qb_json_number(json, "swapped_in", (int64_t)run->watched->swapped);
+		qb_json_number(json, "own_waits_ns", run->watched->waited_ns);
+	}
 	qb_json_end(json);
 }
 
@@ -165,8 +174,10 @@ static void put_run(struct qb_json *json, const struct qb_record_run *run)
 	put_counters(json, run);
 	qb_json_text(json, "verdict", noise_name(run->noise));
 	qb_json_array(json, "reasons");
-	for (size_t i = 0; i < run->n_reasons; i++)
-		qb_json_text(json, NULL, run->reasons[i]);
+	if (run->spoilt)
+		qb_json_text(json, NULL, run->spoilt);
+	for (size_t i = 0; run->watched && i < run->watched->n_reasons; i++)
+		qb_json_text(json, NULL, run->watched->reasons[i]);
 	qb_json_end(json);
 	qb_json_end(json);
 }

@@ -7,6 +7,7 @@
 #include <cli/require.h>
 #include <cli/say.h>
 #include <errno.h>
+#include <noise/watch.h>
 #include <quietbench/lever.h>
 
 /* How many names of one reason are shown before "and N more". */
@@ -253,9 +254,23 @@ void qb_report_process(const struct qb_answer *answer)
 	}
 }
 
+/* Own threads that waited for each other: not noise, but worth a word. */
+static void report_waits(const struct qb_record_run *run)
+{
+	const struct qb_watched *w = run->watched;
+
+	if (w && w->threads > run->cpus && w->waited_ns - w->others_ns > run->wall_ns / 20)
+		qb_say(QB_SAY_NOTE, "%u threads shared %u CPU%s: try -n %u", w->threads, run->cpus,
+			run->cpus == 1 ? "" : "s", w->threads);
+}
+
 void qb_report_run(const struct qb_record_run *run)
 {
-	char took[48], ended[96] = "";
+	static const char *const words[] = {[QB_NOISE_UNKNOWN] = "unknown",
+		[QB_NOISE_QUIET] = "quiet",
+		[QB_NOISE_NOISY] = "NOISY"};
+	const struct qb_watched *w = run->watched;
+	char took[48], ended[96] = "", others[64] = "", why[512] = "";
 
 	if (run->wall_ns < 1000000000)
 		qb_text_format(took, sizeof(took), "%.2f ms", (double)run->wall_ns / 1e6);
@@ -266,8 +281,18 @@ void qb_report_run(const struct qb_record_run *run)
 			strsignal(run->signal));
 	else if (run->code)
 		qb_text_format(ended, sizeof(ended), ", status %d", run->code);
-	qb_say(QB_SAY_NOTE, "unknown: %s%s; %s", took, ended,
-		run->n_reasons ? run->reasons[0] : "no reason given");
+	if (w && run->noise != QB_NOISE_UNKNOWN)
+		qb_text_format(others, sizeof(others), ", preempted %.2f %%",
+			100.0 * (double)w->others_ns / ((double)run->wall_ns * run->cpus));
+	for (size_t i = 0; w && i < w->n_reasons && run->noise != QB_NOISE_QUIET; i++) {
+		size_t used = strlen(why);
+
+		qb_text_format(
+			why + used, sizeof(why) - used, "%s%s", i ? "; " : ": ", w->reasons[i]);
+	}
+	qb_say(run->noise == QB_NOISE_NOISY ? QB_SAY_WARN : QB_SAY_NOTE, "%s: %s%s%s%s",
+		words[run->noise], took, ended, others, w ? why : ": it was not watched");
+	report_waits(run);
 }
 
 /* "frequency.governor policy0, irqs.move irq33 and 7 more" of the steps that ended so. */

@@ -14,7 +14,6 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define NOT_MEASURED "noise is not measured in this version"
 #define HELPER_ENDED "the helper ended before the command did"
 #define LEASE_ENDED  "the host was restored before the command ended"
 
@@ -30,6 +29,9 @@ struct run {
 	bool complete; /* the host is as it was */
 	int64_t started_at;
 	struct qb_child_end end;
+	bool watches;
+	struct qb_watch watch;
+	struct qb_watched watched;
 };
 
 static int refuse(const struct qb_error *err)
@@ -113,6 +115,16 @@ static int condition(struct run *run, struct qb_error *err)
 		&run->session, &run->asked, &run->job, &run->answer, &run->applied, err);
 }
 
+/* A run that cannot be watched is run all the same. */
+static void watch(struct run *run, pid_t child)
+{
+	struct qb_error err = {0};
+
+	run->watches = qb_watch_begin(&run->watch, &run->answer.selection.bench, child, &err) == 0;
+	if (!run->watches)
+		qb_say(QB_SAY_DETAIL, "the run is not watched: %s", err.text);
+}
+
 /* Runs the command to its end. Negative: it was not started. */
 static int execute(struct run *run, struct qb_error *err)
 {
@@ -141,14 +153,18 @@ static int execute(struct run *run, struct qb_error *err)
 	}
 	if (geteuid() == 0 && getenv("SUDO_UID"))
 		qb_say(QB_SAY_NOTE, "under sudo the benchmark runs as root");
+	watch(run, child.pid);
 	clock_gettime(CLOCK_REALTIME, &ts);
 	run->started_at = (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 	run->released = true;
 	r = qb_child_release(&child, err);
 	if (r < 0)
 		return r;
-	return qb_child_wait(
-		&child, &run->job, run->applied ? &run->session : NULL, &run->end, err);
+	r = qb_child_wait(&child, &run->job, run->applied ? &run->session : NULL,
+		run->watches ? &run->watch : NULL, &run->end, err);
+	if (r == 0 && run->watches)
+		qb_watch_end(&run->watch, run->end.wall_ns);
+	return r;
 }
 
 /* Was it this run whose end brought the host back? It is the last one's of those that share. */
@@ -211,7 +227,17 @@ static int64_t ns(const struct timeval *tv)
 	return ((int64_t)tv->tv_sec * 1000000 + tv->tv_usec) * 1000;
 }
 
-static struct qb_record_run describe(const struct run *run, const char *const *reason)
+static void judge(struct run *run)
+{
+	const struct rusage *usage = &run->end.usage;
+
+	if (run->watches)
+		qb_watch_judge(&run->watch, ns(&usage->ru_utime) + ns(&usage->ru_stime),
+			run->answer.profile.set[QB_KEY_CHECK_MAX_PREEMPTED].number, &run->watched);
+	qb_watch_free(&run->watch);
+}
+
+static struct qb_record_run describe(const struct run *run)
 {
 	const struct rusage *usage = &run->end.usage;
 	bool killed = WIFSIGNALED(run->end.status);
@@ -227,9 +253,9 @@ static struct qb_record_run describe(const struct run *run, const char *const *r
 		.involuntary_switches = usage->ru_nivcsw,
 		.minor_faults = usage->ru_minflt,
 		.major_faults = usage->ru_majflt,
-		.noise = QB_NOISE_UNKNOWN,
-		.reasons = reason,
-		.n_reasons = 1};
+		.cpus = qb_cpus_count(&run->answer.selection.bench),
+		.watched = run->watches ? &run->watched : NULL,
+		.noise = run->watches ? (uint8_t)run->watched.noise : QB_NOISE_UNKNOWN};
 }
 
 static int write_record(const struct run *run, const char *file, const struct qb_record_run *result,
@@ -252,21 +278,35 @@ static int write_record(const struct run *run, const char *file, const struct qb
 	return qb_record_write(file, &record, err);
 }
 
+/* Of a run that succeeded and was noisy. */
+static int noisy_status(const struct qb_options *options)
+{
+	if (qb_option_given(options, NOISY_STATUS))
+		return (int)options->number[QB_OPTION_NOISY_STATUS];
+	return qb_option_given(options, FAIL_NOISY) ? QB_EXIT_NOISY : EXIT_SUCCESS;
+}
+
 /* Tells, restores and records. Returns the exit status. */
 static int conclude(struct run *run)
 {
 	const char *file = run->cli->options.value[QB_OPTION_RECORD];
-	const char *reason = NOT_MEASURED;
-	struct qb_record_run result = describe(run, &reason);
-	int status = result.signal ? 128 + result.signal : result.code;
+	struct qb_record_run result;
 	struct qb_error err = {0};
+	int status;
 
+	judge(run);
+	result = describe(run);
+	status = result.signal ? 128 + result.signal : result.code;
 	qb_report_run(&result);
 	restore(run);
 	if (run->applied && (run->answer.done.recovered || run->session.fd < 0))
-		reason = HELPER_ENDED;
+		result.spoilt = HELPER_ENDED;
 	else if (run->applied && run->answer.done.over)
-		reason = LEASE_ENDED;
+		result.spoilt = LEASE_ENDED;
+	if (result.spoilt)
+		result.noise = QB_NOISE_UNKNOWN;
+	if (status == 0 && result.noise == QB_NOISE_NOISY)
+		status = noisy_status(&run->cli->options);
 	if (file && write_record(run, file, &result, &err) < 0) {
 		qb_say(QB_SAY_ERROR, "%s", err.text);
 		if (status == 0)

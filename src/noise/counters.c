@@ -185,19 +185,38 @@ int qb_sources_take(const struct qb_sources *sources, const char *text, unsigned
 	return 0;
 }
 
-int qb_counters_steal(const char *stat, unsigned cpu, uint64_t *ret)
+/* The fields of a CPU's line in /proc/stat, or NULL. */
+static const char *find_cpu(const char *stat, unsigned cpu)
 {
 	char label[16];
 	const char *at;
 
 	qb_text_format(label, sizeof(label), "\ncpu%u ", cpu);
 	at = strstr(stat, label);
-	if (!at)
+	return at ? at + strlen(label) : NULL;
+}
+
+int qb_counters_steal(const char *stat, unsigned cpu, uint64_t *ret)
+{
+	const char *fields = find_cpu(stat, cpu);
+
+	if (!fields)
 		return -ENOENT;
 	/* user nice system idle iowait irq softirq steal (proc(5)) */
-	return sscanf(at + strlen(label), "%*u %*u %*u %*u %*u %*u %*u %" SCNu64, ret) == 1
-		       ? 0
-		       : -ENODATA;
+	return sscanf(fields, "%*u %*u %*u %*u %*u %*u %*u %" SCNu64, ret) == 1 ? 0 : -ENODATA;
+}
+
+int qb_counters_busy(const char *stat, unsigned cpu, uint64_t *ret)
+{
+	const char *fields = find_cpu(stat, cpu);
+	uint64_t user, nice, system;
+
+	if (!fields)
+		return -ENOENT;
+	if (sscanf(fields, "%" SCNu64 " %" SCNu64 " %" SCNu64, &user, &nice, &system) != 3)
+		return -ENODATA;
+	*ret = user + nice + system;
+	return 0;
 }
 
 bool qb_counters_throttled(unsigned cpu, uint64_t *ret)

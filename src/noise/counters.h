@@ -38,6 +38,9 @@ int qb_sources_take(const struct qb_sources *sources, const char *text, unsigned
 /* Hundredths of a second (USER_HZ) that a hypervisor took from this CPU, out of /proc/stat. */
 int qb_counters_steal(const char *stat, unsigned cpu, uint64_t *ret);
 
+/* The same unit: how long it was busy with tasks (user, nice, system), whoever's. */
+int qb_counters_busy(const char *stat, unsigned cpu, uint64_t *ret);
+
 /* How often this CPU's clock was lowered because of heat (its own and its package's); false: this
  * host does not count that. */
 bool qb_counters_throttled(unsigned cpu, uint64_t *ret);

@@ -108,12 +108,18 @@ static void take_switch(struct qb_switches *switches, const struct record *recor
 	if (!runner)
 		return;
 	if (!(record->head.misc & PERF_RECORD_MISC_SWITCH_OUT)) {
+		if (runner->waits)
+			runner->waited += (int64_t)record->time - runner->waits;
+		runner->waits = 0;
 		runner->since = (int64_t)record->time;
 		runner->times++;
-	} else if (runner->since) {
-		runner->ns += (int64_t)record->time - runner->since;
-		runner->since = 0;
+		return;
 	}
+	if (runner->since)
+		runner->ns += (int64_t)record->time - runner->since;
+	runner->since = 0;
+	if (record->head.misc & PERF_RECORD_MISC_SWITCH_OUT_PREEMPT)
+		runner->waits = (int64_t)record->time;
 }
 
 /* A child has its parent's name until it executes something; it may be gone before we look. */
@@ -123,8 +129,9 @@ static void take_fork(struct qb_switches *switches, const struct family *record)
 		if (switches->v[i].tid == (pid_t)record->ptid && switches->n < QB_RUNNERS_MAX) {
 			struct qb_runner *child = &switches->v[switches->n++];
 
-			*child = (struct qb_runner){
-				.pid = (pid_t)record->pid, .tid = (pid_t)record->tid};
+			*child = (struct qb_runner){.pid = (pid_t)record->pid,
+				.tid = (pid_t)record->tid,
+				.own = switches->v[i].own};
 			qb_text_copy(child->comm, sizeof(child->comm), switches->v[i].comm);
 			return;
 		}
@@ -146,6 +153,14 @@ static void copy_out(const char *data, uint64_t size, uint64_t at, void *to, siz
 {
 	for (size_t i = 0; i < n; i++)
 		((char *)to)[i] = data[(at + i) % size];
+}
+
+void qb_switches_follow(struct qb_switches *switches, pid_t pid)
+{
+	struct qb_runner *runner = find_runner(switches, pid, pid);
+
+	if (runner)
+		runner->own = true;
 }
 
 void qb_switches_drain(struct qb_switches *switches)

@@ -10,6 +10,7 @@
 #define QB_NOISE_SWITCHES_H
 
 #include <quietbench/error.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -22,6 +23,9 @@ struct qb_runner {
 	int64_t ns;	/* on this CPU */
 	uint64_t times; /* so often it came there */
 	int64_t since;	/* of one that is there: since when; else 0 */
+	int64_t waits;	/* of one that was put off and wants to go on: since when; else 0 */
+	int64_t waited; /* so long all together */
+	bool own;	/* the process that qb_switches_follow names, or a descendant */
 };
 
 struct qb_switches {
@@ -34,6 +38,8 @@ struct qb_switches {
 
 /* -EACCES, -EPERM: not allowed (perf_event_paranoid). -ENOENT, -EOPNOTSUPP: no such event here. */
 int qb_switches_open(struct qb_switches *ret, unsigned cpu, struct qb_error *err);
+/* This process and all that it forks on the CPU from now on are `own`. */
+void qb_switches_follow(struct qb_switches *switches, pid_t pid);
 /* Takes in what has been recorded since. */
 void qb_switches_drain(struct qb_switches *switches);
 void qb_switches_close(struct qb_switches *switches);

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A benchmark is watched: who else had its CPUs, and did that matter?
+ *
+ *	qb_watch_begin     before it is let go
+ *	qb_watch_tick      about once a second, from another CPU
+ *	qb_watch_end       when it has ended, with what it used
+ *	qb_watch_judge     quiet, noisy or unknown, and why
+ *
+ * Nothing of ours runs on its CPUs meanwhile. Where perf may be used (switches.h) every switch there
+ * is known, so others' time is measured and they have names. Elsewhere it is what the CPUs were
+ * busy beyond what the benchmark used (/proc/stat, in ticks of 10 ms: too coarse for a short run,
+ * which then is `unknown`), and names come from the accounts of threads that are still there.
+ *
+ * Threads of the benchmark that wait for each other are not noise; how long they did is told apart.
+ */
+#ifndef QB_NOISE_WATCH_H
+#define QB_NOISE_WATCH_H
+
+#include "accounts.h"
+#include "switches.h"
+#include <quietbench/record.h>
+#include <quietbench/value.h>
+
+#define QB_WATCH_TICK_MS 1000
+#define QB_WATCH_CPUS	 64
+
+struct qb_watch {
+	struct qb_cpus cpus;
+	pid_t child;
+	size_t n;
+	struct {
+		unsigned cpu;
+		struct qb_switches switches;
+		uint64_t busy[2], steal[2]; /* ticks, before and after */
+		uint64_t throttled[2];
+	} * of; /* owned */
+	bool by_switches, steal_known;
+	struct qb_accounts accounts;
+	uint64_t swapped[2];
+	int64_t wall_ns;
+};
+
+enum { QB_WATCH_REASONS = 8 };
+
+struct qb_watched {
+	enum qb_noise noise;
+	int64_t others_ns, uncertain_ns; /* others' time on the CPUs, and how well that is known */
+	int64_t waited_ns;		 /* own threads that could have run did not for so long */
+	int64_t steal_ns;
+	unsigned threads; /* of the benchmark's, at most as many as were seen; 0: not known */
+	uint64_t throttled, swapped;
+	char reasons[QB_WATCH_REASONS][160];
+	size_t n_reasons;
+};
+
+int qb_watch_begin(
+	struct qb_watch *ret, const struct qb_cpus *cpus, pid_t child, struct qb_error *err);
+void qb_watch_tick(struct qb_watch *watch);
+/* `used_ns`: CPU time of the benchmark and all its descendants. `limit`: the share of the wall time
+ * above which others are noise, in millionths. */
+void qb_watch_end(struct qb_watch *watch, int64_t wall_ns);
+void qb_watch_judge(
+	const struct qb_watch *watch, int64_t used_ns, int64_t limit, struct qb_watched *ret);
+void qb_watch_free(struct qb_watch *watch);
+
+#endif
