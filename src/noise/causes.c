@@ -173,6 +173,15 @@ static void find_tasks(
 		add(causes, &cause);
 		unknown.share -= cause.share;
 	}
+	if (of->switches.rest_ns > 0) {
+		struct qb_cause rest = {.kind = QB_CAUSE_TASK,
+			.evidence = QB_EVIDENCE_MEASURED,
+			.name = "many others, a little each",
+			.share = (double)of->switches.rest_ns / (double)m->ns};
+
+		add(causes, &rest);
+		unknown.share -= rest.share;
+	}
 	if (unknown.share > causes->preempted / 20 && unknown.share > 1e-6)
 		add(causes, &unknown);
 }

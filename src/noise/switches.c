@@ -81,6 +81,25 @@ static void name_runner(struct qb_runner *runner)
 	qb_text_printable(runner->comm);
 }
 
+/* A place for one more: of a stranger that ran least and does not run now, if need be. */
+static struct qb_runner *make_room(struct qb_switches *switches)
+{
+	struct qb_runner *least = NULL;
+
+	if (switches->n < QB_RUNNERS_MAX)
+		return &switches->v[switches->n++];
+	for (size_t i = 0; i < switches->n; i++) {
+		struct qb_runner *runner = &switches->v[i];
+
+		if (!runner->own && !runner->since && (!least || runner->ns < least->ns))
+			least = runner;
+	}
+	if (!least) /* hundreds of own threads: the last of them is forgotten */
+		least = &switches->v[QB_RUNNERS_MAX - 1];
+	switches->rest_ns += least->own ? 0 : least->ns;
+	return least;
+}
+
 static struct qb_runner *find_runner(struct qb_switches *switches, pid_t pid, pid_t tid)
 {
 	struct qb_runner *runner;
@@ -88,11 +107,7 @@ static struct qb_runner *find_runner(struct qb_switches *switches, pid_t pid, pi
 	for (size_t i = 0; i < switches->n; i++)
 		if (switches->v[i].tid == tid)
 			return &switches->v[i];
-	if (switches->n == QB_RUNNERS_MAX) {
-		switches->lost++;
-		return NULL;
-	}
-	runner = &switches->v[switches->n++];
+	runner = make_room(switches);
 	*runner = (struct qb_runner){.pid = pid, .tid = tid};
 	name_runner(runner);
 	return runner;
@@ -105,8 +120,6 @@ static void take_switch(struct qb_switches *switches, const struct record *recor
 	if (record->tid == 0)
 		return; /* nobody: the CPU was idle */
 	runner = find_runner(switches, (pid_t)record->pid, (pid_t)record->tid);
-	if (!runner)
-		return;
 	if (!(record->head.misc & PERF_RECORD_MISC_SWITCH_OUT)) {
 		if (runner->waits)
 			runner->waited += (int64_t)record->time - runner->waits;
@@ -125,16 +138,18 @@ static void take_switch(struct qb_switches *switches, const struct record *recor
 /* A child has its parent's name until it executes something; it may be gone before we look. */
 static void take_fork(struct qb_switches *switches, const struct family *record)
 {
-	for (size_t i = 0; i < switches->n; i++)
-		if (switches->v[i].tid == (pid_t)record->ptid && switches->n < QB_RUNNERS_MAX) {
-			struct qb_runner *child = &switches->v[switches->n++];
+	for (size_t i = 0; i < switches->n; i++) {
+		const struct qb_runner parent = switches->v[i];
+		struct qb_runner *child;
 
-			*child = (struct qb_runner){.pid = (pid_t)record->pid,
-				.tid = (pid_t)record->tid,
-				.own = switches->v[i].own};
-			qb_text_copy(child->comm, sizeof(child->comm), switches->v[i].comm);
-			return;
-		}
+		if (parent.tid != (pid_t)record->ptid)
+			continue;
+		child = make_room(switches);
+		*child = (struct qb_runner){
+			.pid = (pid_t)record->pid, .tid = (pid_t)record->tid, .own = parent.own};
+		qb_text_copy(child->comm, sizeof(child->comm), parent.comm);
+		return;
+	}
 }
 
 /* A program was executed, so the thread has another name. */
@@ -157,10 +172,7 @@ static void copy_out(const char *data, uint64_t size, uint64_t at, void *to, siz
 
 void qb_switches_follow(struct qb_switches *switches, pid_t pid)
 {
-	struct qb_runner *runner = find_runner(switches, pid, pid);
-
-	if (runner)
-		runner->own = true;
+	find_runner(switches, pid, pid)->own = true;
 }
 
 void qb_switches_drain(struct qb_switches *switches)

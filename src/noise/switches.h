@@ -33,7 +33,8 @@ struct qb_switches {
 	void *ring; /* struct perf_event_mmap_page and the data behind it */
 	struct qb_runner v[QB_RUNNERS_MAX];
 	size_t n;
-	uint64_t lost; /* records that did not fit, and runners beyond QB_RUNNERS_MAX */
+	int64_t rest_ns; /* of runners that had to make room for others: the least of them all */
+	uint64_t lost;	 /* records that did not fit into the ring */
 };
 
 /* -EACCES, -EPERM: not allowed (perf_event_paranoid). -ENOENT, -EOPNOTSUPP: no such event here. */

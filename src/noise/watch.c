@@ -137,7 +137,8 @@ static void sum_switches(
 			if (runner->ns > 0)
 				blame(worst, runner->comm, runner->pid, runner->ns, runner->times);
 		}
-		/* What was lost is not known to be nobody's. */
+		ret->others_ns += switches->rest_ns;
+		/* What was lost may be theirs, too. */
 		if (switches->lost)
 			ret->uncertain_ns = watch->wall_ns;
 	}
@@ -194,8 +195,9 @@ static enum qb_noise decide(const struct qb_watch *watch, const struct qb_watche
 	const double wall = (double)watch->wall_ns * (double)watch->n;
 	const double share = (double)limit / 1e6 > SHARE_MIN ? (double)limit / 1e6 : SHARE_MIN;
 	const double lost = (double)(w->others_ns + w->steal_ns);
+	const double least = watch->by_switches ? lost : lost - (double)w->uncertain_ns;
 
-	if (w->throttled || w->swapped || lost - (double)w->uncertain_ns > share * wall)
+	if (w->throttled || w->swapped || least > share * wall)
 		return QB_NOISE_NOISY;
 	if (lost + (double)w->uncertain_ns > share * wall || !watch->steal_known)
 		return QB_NOISE_UNKNOWN;
@@ -220,7 +222,8 @@ void qb_watch_judge(
 		ret->throttled += watch->of[i].throttled[1] - watch->of[i].throttled[0];
 	}
 	ret->noise = decide(watch, ret, limit);
-	if (ret->noise == QB_NOISE_NOISY || ret->others_ns > ret->uncertain_ns)
+	if (ret->noise == QB_NOISE_NOISY ||
+		(ret->noise == QB_NOISE_UNKNOWN && ret->others_ns > ret->uncertain_ns))
 		name_worst(ret, worst);
 	if (ret->noise == QB_NOISE_NOISY && ret->steal_ns > 0)
 		reason(ret, "steal %.2f %%: busy neighbour; repeat, or use dedicated vCPUs",

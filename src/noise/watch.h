@@ -45,8 +45,9 @@ enum { QB_WATCH_REASONS = 8 };
 
 struct qb_watched {
 	enum qb_noise noise;
-	int64_t others_ns, uncertain_ns; /* others' time on the CPUs, and how well that is known */
-	int64_t waited_ns;		 /* own threads that could have run did not for so long */
+	int64_t others_ns;    /* others' time on the CPUs */
+	int64_t uncertain_ns; /* it may be so much more; by the ticks, also less */
+	int64_t waited_ns;    /* own threads that could have run did not for so long */
 	int64_t steal_ns;
 	unsigned threads; /* of the benchmark's, at most as many as were seen; 0: not known */
 	uint64_t throttled, swapped;

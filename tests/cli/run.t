@@ -9,7 +9,7 @@ is "stdout is the command's" "$out" out
 like "the first line" "$(sed -n 1p "$tmp/err")" \
 	'^quietbench: NOT CONDITIONED: no privilege; this would change that: sudo .*quietbench run \.\.\.$'
 like "the profile and the CPU" "$err" '^quietbench: (vm|default).*: CPU [0-9]+ for the benchmark'
-like "the result" "$err" '^quietbench: unknown: [0-9.]+ m?s, status 3; noise is not measured'
+like "the result" "$err" '^quietbench: (quiet|NOISY|unknown): [0-9.]+ m?s, status 3'
 is "every other line is the command's" "$(grep -v '^quietbench: ' "$tmp/err")" err
 run run -q -- sh -c 'exit 3'
 is "-q says nothing" "$err" ""

@@ -49,7 +49,7 @@ send two\n
 expect two
 expect two
 send ^D
-expect unknown:
+expect quietbench: 
 expect ready> 
 send echo status=$?\n
 expect status=0

@@ -32,7 +32,6 @@ wrong() {
 }
 wrong 2 'unknown command: rnu; did you mean run?' rnu
 wrong 2 'unknown command: frobnicate; quietbench --help lists them' frobnicate
-wrong 2 'check: not in this version' check --limits ci
 wrong 2 'apply: --for: expected a duration such as 30s or 10m, not "1"' apply --for 1
 wrong 2 'apply: --for: expected a duration above 0' apply --for 0
 wrong 2 'apply: --while: expected a number from 2 to 2147483647, not "1"' apply --while 1
@@ -57,7 +56,8 @@ wrong 125 'run: -s turbo: expected KEY=VALUE, e.g. -s frequency.turbo=false' run
 wrong 125 'run: -s: no such key: frequency.turo; did you mean frequency.turbo?' run -s frequency.turo=1 -- true
 wrong 125 'run: --require: no such key: frequency.turo; did you mean frequency.turbo?' \
 	run --require cpus.isolation,frequency.turo -- true
-wrong 125 'run: --fail-noisy is not in this version' run --fail-noisy -- true
+wrong 125 'run: --noisy-status: expected a number from 1 to 255, not "0"' run --noisy-status 0 -- true
+wrong 2 'check: --limits: expected ci, bare or lab, not "loud"' check --limits loud
 wrong 125 'run: no command given: quietbench run [OPTION...] [--] COMMAND [ARG...]' run
 wrong 125 'run: no command given: quietbench run [OPTION...] [--] COMMAND [ARG...]' run -q --
 

@@ -5,6 +5,7 @@
 
 #include <base/text.h>
 #include <cmocka.h>
+#include <noise/watch.h>
 #include <quietbench/lever.h>
 #include <quietbench/record.h>
 #include <stdlib.h>
@@ -12,7 +13,8 @@
 
 static char *const argv_plain[] = {"make", "bench", NULL};
 static char *const argv_bytes[] = {"./b\xe4nch", "\xc3\xa4", "", NULL};
-static const char *const reasons[] = {"steal 1.8 % (limit 0.5 %)"};
+static const struct qb_watched watched = {
+	.others_ns = 41000000, .reasons = {"cron (pid 812) ran 3 times, 41 ms"}, .n_reasons = 1};
 
 /* What a session gathers; the record points into it. */
 struct session {
@@ -91,8 +93,8 @@ static void finish(struct session *s)
 		.max_rss_kib = 5120,
 		.involuntary_switches = 7,
 		.noise = QB_NOISE_NOISY,
-		.reasons = reasons,
-		.n_reasons = 1};
+		.cpus = 1,
+		.watched = &watched};
 	s->runs[1] = (struct qb_record_run){.argv = argv_bytes, .code = -1, .signal = 9};
 	s->restore = (struct qb_record_restore){.conflicts = 1, .failures = 1};
 	s->record = (struct qb_record){.started_at = 1763835611123456789,

@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# check on this machine: a document and a text, the statuses, and somebody who disturbs is named. Nothing of the
+# machine is changed. The bounds are wide: other tests run here at the same time.
+. "$(dirname "$0")/lib.sh"
+
+last=$(($(nproc) - 1))
+"$qb" check -c "$last" --duration 1s --json >"$tmp/check.json" 2>"$tmp/err"
+status=$?
+is "a document" "$(jq -c '[.schema, .duration_ns]' "$tmp/check.json")" '["quietbench/check/1",1000000000]'
+is "its status goes with its verdict" "$status" "$(jq 'if .verdict == "quiet" then 0 else 1 end' "$tmp/check.json")"
+is "every metric has a verdict" "$(jq -r '[.metrics[] | .verdict] | unique - ["quiet", "noisy", "undecided", "unknown"] | length' "$tmp/check.json")" 0
+is "the CPU that was asked for" "$(jq -r '[.cpus, (.of[0].cpu | tostring)] | unique | join(" ")' "$tmp/check.json")" "$last"
+is "the shares are shares" "$(jq '[.of[0].preempted, .of[0].interrupted] | all(. >= 0 and . <= 1)' "$tmp/check.json")" true
+is "windows of 100 ms" "$(jq .metrics.gaps.windows "$tmp/check.json")" 10
+
+cp /bin/sh "$tmp/disturber" && "$tmp/disturber" -c "echo \$\$ >$tmp/pid; while :; do :; done" &
+until [ -s "$tmp/pid" ]; do sleep 0.05; done
+taskset -cp "$last" "$(cat "$tmp/pid")" >/dev/null
+"$qb" check -c "$last" --duration 2s --limits ci --json >"$tmp/loud.json" 2>"$tmp/err"
+is "disturbed: noisy" "$?" 1
+is "disturbed: preemption is to blame" "$(jq -r .metrics.preempted.verdict "$tmp/loud.json")" noisy
+is "disturbed: who did it" \
+	"$(jq '[.of[0].causes[] | select(.name | startswith("disturber (pid ")) | .share] | length == 1 and .[0] > 0.05' "$tmp/loud.json")" true
+"$qb" check -c "$last" --quick >"$tmp/loud" 2>"$tmp/err"
+is "disturbed: in words, too: status" "$?" 1
+like "disturbed: in words, too" "$(cat "$tmp/loud")" '^noisy: CPU [0-9]+, 3.0 s: preempted [0-9.]+ % \(limit '
+like "disturbed: with a name" "$(cat "$tmp/loud")" 'disturber \(pid [0-9]+\)'
+"$qb" run -p base -s cpus.isolation=none -s process.pin=true -c "$last" --fail-noisy -o "$tmp/run.json" -- \
+	sh -c 'i=0; while [ $i -lt 400000 ]; do i=$((i + 1)); done' 2>"$tmp/err"
+is "a run beside it: --fail-noisy" "$?" 123
+is "a run beside it: the record says so" "$(jq -r '.runs[0].verdict' "$tmp/run.json")" noisy
+is "a run beside it: and who" "$(jq '[.runs[0].reasons[] | select(startswith("disturber (pid "))] | length' "$tmp/run.json")" 1
+kill "$(cat "$tmp/pid")"
+
+run check --limits loud
+is "limits that there are not: status" "$status" 2
+run check -c 8191
+is "a CPU that there is not: status" "$status" 3
+finish
