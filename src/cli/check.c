@@ -11,6 +11,7 @@
 #include <cli/condition.h>
 #include <cli/noise.h>
 #include <cli/query.h>
+#include <cli/report.h>
 #include <cli/say.h>
 #include <errno.h>
 
@@ -44,38 +45,65 @@ static void choose_looks(const struct qb_options *options, int64_t looks[QB_MEAS
 static bool show_progress(void *data, int64_t now_ns, int64_t end_ns)
 {
 	struct check *check = data;
+	const bool new_second = now_ns / SECOND_NS != (now_ns - QB_VERDICT_WINDOW_NS) / SECOND_NS;
 
-	if (!qb_say_on_terminal() || !qb_say_shows(QB_SAY_NOTE))
+	if (!qb_say_on_terminal() || !qb_say_shows(QB_SAY_NOTE) || !new_second)
 		return !qb_job_interrupted(&check->job);
 	if (now_ns < end_ns)
 		fprintf(stderr, "\rmeasuring: %2d of at most %d s ", (int)(now_ns / SECOND_NS),
 			(int)(end_ns / SECOND_NS));
-	else
-		fputs("\r\033[K", stderr);
 	return !qb_job_interrupted(&check->job);
 }
 
-/* With a session: conditioned for it, or joined. */
+/*
+ * The quiet CPUs of an apply of the caller's, or of the run that this is inside of, if there is one;
+ * else, with --conditioned, a session of our own. -EACCES: as the host is.
+ */
 static int open_session(struct check *check, struct qb_error *err)
 {
 	const struct qb_session_hello hello = {.purpose = QB_PURPOSE_RUN,
+		.join_only = !qb_option_given(check->options, CONDITIONED),
 		.lock_wait_ns = qb_condition_wait(check->options),
 		.command = (char *const[]){(char *)"quietbench", (char *)"check", NULL}};
 	int r = qb_session_open(&check->session, &hello, &check->job, err);
 
+	if (r == -EACCES && !hello.join_only)
+		return qb_error_set(err, EPERM, "--conditioned needs privilege: %s", err->text);
 	if (r == 0)
 		r = qb_condition_host(&check->session, &check->asked, &check->job, &check->answer,
 			&check->applied, err);
 	return r;
 }
 
+/* What is to be measured, and on what kind of host. */
+static int prepare(struct check *check, struct qb_error *err)
+{
+	struct qb_error why = {0};
+	int r = open_session(check, &why);
+
+	if (r == -EACCES && check->session.fd < 0)
+		return qb_planner_ask(&check->asked, &check->answer, err);
+	return r < 0 ? qb_error_set(err, why.code, "%s", why.text) : 0;
+}
+
+/* The loops have ended; a host that was conditioned for them comes back. */
+static void leave(struct check *check)
+{
+	struct qb_error err = {0};
+
+	if (qb_session_restore(&check->session, &check->answer, &err) < 0)
+		qb_say(QB_SAY_ERROR,
+			"whether the host is restored is not known: %s; see: quietbench status",
+			err.text);
+	else if (!check->answer.joined)
+		qb_report_restored(&check->answer, &check->session);
+}
+
 static int measure(struct check *check, struct qb_error *err)
 {
 	struct qb_measure *m = &check->measure;
 	const char *named = check->options->value[QB_OPTION_LIMITS];
-	int r = qb_option_given(check->options, CONDITIONED)
-			? open_session(check, err)
-			: qb_planner_ask(&check->asked, &check->answer, err);
+	int r = prepare(check, err);
 
 	if (r < 0)
 		return r;
@@ -87,13 +115,10 @@ static int measure(struct check *check, struct qb_error *err)
 	m->data = check;
 	r = qb_noise_measure(
 		m, &check->job, check->applied ? &check->session : NULL, &check->answer, err);
-	if (check->applied) {
-		struct qb_error undone = {0};
-
-		if (qb_session_restore(&check->session, &check->answer, &undone) < 0)
-			qb_say(QB_SAY_ERROR, "check: whether the host is restored is not known: %s",
-				undone.text);
-	}
+	if (m->progress && qb_say_on_terminal() && qb_say_shows(QB_SAY_NOTE))
+		fputs("\r\033[K", stderr);
+	if (check->applied)
+		leave(check);
 	return r;
 }
 

@@ -265,6 +265,8 @@ int qb_session_open(struct qb_session *ret, const struct qb_session_hello *hello
 	const struct qb_spawn direct = {.argv = argv, .clean = true, .silent = true};
 	int r = try(NULL, QB_DOOR_PATH, hello, job, ret, err);
 
+	if (r == -ENOTCONN && hello->join_only)
+		return qb_error_set(err, EACCES, "there is nothing to join");
 	/* A group of root's means nothing to root: he needs no unit, and leaves none behind. */
 	if (r == -ENOTCONN && geteuid() != 0)
 		r = try(NULL, QB_SOCKET_PATH, hello, job, ret, err);

@@ -34,6 +34,7 @@ struct qb_session_hello {
 	enum qb_purpose purpose;
 	bool force;
 	bool shared;	      /* RUN: beside others */
+	bool join_only;	      /* no way but the door of a host that is conditioned already */
 	int64_t lock_wait_ns; /* -1: for ever */
 	int64_t lease_ns;     /* LEASE: how long, or 0 and as long as this process lives */
 	pid_t lease_while;
