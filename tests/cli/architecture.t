@@ -87,7 +87,7 @@ for my $file (@sources) {
 		push @unknown, "$file includes <$name>" unless
 			$name =~ m{^(?:quietbench|sys|linux|asm|arpa|netinet|net)/} ||
 			$name =~ m{^(?:assert|cpuid|ctype|dirent|errno|fcntl|fnmatch|fts|getopt|glob|grp|
-				inttypes|langinfo|limits|locale|math|mntent|poll|pty|pwd|sched|search|
+				inttypes|langinfo|limits|locale|math|mntent|poll|pthread|pty|pwd|sched|search|
 				signal|spawn|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|
 				stdnoreturn|string|strings|syslog|termios|threads|time|ucontext|unistd|
 				wchar|wctype)\.h$}x;
