@@ -23,10 +23,10 @@ int qb_noise_limits_named(const char *name, struct qb_noise_limits *ret);
 int qb_noise_measure(struct qb_measure *m, struct qb_job *job, struct qb_session *session,
 	struct qb_answer *answer, struct qb_error *err);
 
-/* "preempted 2.08 % (limit 0.05 %)" for a metric, in its unit. */
+/* "preempted 2.08 % (above 0.05 % in 30 of 30 windows)", "longest 3.1 ms (limit 200 us)". */
 void qb_noise_metric_text(
 	const struct qb_measure *m, enum qb_noise_metric metric, char *buf, size_t size);
-/* The line above all others: "noisy: CPU 2, 3 s: preempted 2.08 % (limit 0.05 %): qb-inject (pid 812)" */
+/* The line above all others: "noisy: CPU 2, 3.0 s: " and the metrics that made it so. */
 void qb_noise_verdict_text(const struct qb_measure *m, char *buf, size_t size);
 /* All of it for people, on stdout; and as members of the object that is open. */
 int qb_noise_print(const struct qb_measure *m, bool verbose, struct qb_error *err);

@@ -67,7 +67,7 @@ static void format_limit(
 	if (metric == QB_NOISE_LONGEST_METRIC)
 		format_ns(limit, buf, size);
 	else
-		qb_quantity_format(QB_QUANTITY_PERCENT, m->limits.of[metric], buf, size);
+		qb_text_format(buf, size, "%g %%", limit / 1e4);
 }
 
 void qb_noise_metric_text(
@@ -77,7 +77,12 @@ void qb_noise_metric_text(
 
 	format_value(m, metric, value, sizeof(value));
 	format_limit(m, metric, limit, sizeof(limit));
-	qb_text_format(buf, size, "%s %s (limit %s)", metrics[metric].name, value, limit);
+	if (metric == QB_NOISE_LONGEST_METRIC)
+		qb_text_format(buf, size, "%s %s (limit %s)", metrics[metric].name, value, limit);
+	else
+		qb_text_format(buf, size, "%s %s (above %s in %u of %u windows)",
+			metrics[metric].name, value, limit, m->verdicts[metric].exceeding,
+			m->verdicts[metric].windows);
 }
 
 /* The metrics that keep it from being quiet. */
@@ -119,8 +124,6 @@ static void print_metrics(const struct qb_measure *m)
 		format_limit(m, (enum qb_noise_metric)i, limit, sizeof(limit));
 		printf("  %-10s %12s   limit %-8s  %-9s  %s", metrics[i].name, value, limit,
 			v->measured ? verdict_name(v->verdict) : "unknown", metrics[i].text);
-		if (v->exceeding)
-			printf("; above it in %u of %u windows", v->exceeding, v->windows);
 		putchar('\n');
 	}
 }

@@ -9,6 +9,8 @@
 
 /* Interrupts that came more seldom than this in a window explain nothing by themselves. */
 #define COLUMNS_MAX 24
+/* Less than that is no wander. */
+#define SPEED_MIN 0.001
 
 /* clang-format off */
 static const struct {
@@ -292,11 +294,19 @@ static void find_others(
 	struct qb_cause steal = {.kind = QB_CAUSE_STEAL,
 		.evidence = QB_EVIDENCE_MEASURED,
 		.name = "stolen by the hypervisor"};
+	struct qb_cause speed = {.kind = QB_CAUSE_SPEED,
+		.evidence = QB_EVIDENCE_MEASURED,
+		.name = "its speed wandered, so much on average"};
 	struct qb_cause quota = {.kind = QB_CAUSE_QUOTA,
 		.evidence = QB_EVIDENCE_MEASURED,
 		.name = "kept off by a quota",
 		.share = (double)m->quota_us * 1e3 / (double)m->ns};
 
+	for (size_t i = 0; i < of->n; i++)
+		if (of->windows[i].speed > 0)
+			speed.share += of->windows[i].speed / (double)of->n;
+	if (speed.share > SPEED_MIN)
+		add(causes, &speed);
 	if (of->steal) {
 		steal.times = of->steal[of->n] - of->steal[0];
 		steal.share =

@@ -73,11 +73,13 @@ int qb_switches_open(struct qb_switches *ret, unsigned cpu, struct qb_error *err
 
 static void name_runner(struct qb_runner *runner)
 {
-	char path[64];
+	char path[64], comm[128]; /* the kernel's workers have long names */
 
 	qb_text_format(path, sizeof(path), "/proc/%d/task/%d/comm", runner->pid, runner->tid);
-	if (qb_file_read(path, runner->comm, sizeof(runner->comm), NULL) < 0)
-		qb_text_copy(runner->comm, sizeof(runner->comm), "short-lived");
+	if (qb_file_read(path, comm, sizeof(comm), NULL) < 0)
+		qb_text_copy(comm, sizeof(comm), "short-lived");
+	qb_text_format(
+		runner->comm, sizeof(runner->comm), "%.*s", (int)sizeof(runner->comm) - 1, comm);
 	qb_text_printable(runner->comm);
 }
 

@@ -19,7 +19,7 @@
 
 struct qb_runner {
 	pid_t pid, tid;
-	char comm[16];
+	char comm[32];
 	int64_t ns;	/* on this CPU */
 	uint64_t times; /* so often it came there */
 	int64_t since;	/* of one that is there: since when; else 0 */

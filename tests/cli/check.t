@@ -24,7 +24,7 @@ is "disturbed: who did it" \
 	"$(jq '[.of[0].causes[] | select(.name | startswith("disturber (pid ")) | .share] | length == 1 and .[0] > 0.05' "$tmp/loud.json")" true
 "$qb" check -c "$last" --quick >"$tmp/loud" 2>"$tmp/err"
 is "disturbed: in words, too: status" "$?" 1
-like "disturbed: in words, too" "$(cat "$tmp/loud")" '^noisy: CPU [0-9]+, 3.0 s: preempted [0-9.]+ % \(limit '
+like "disturbed: in words, too" "$(cat "$tmp/loud")" '^noisy: CPU [0-9]+, 3.0 s: preempted [0-9.]+ % \(above '
 like "disturbed: with a name" "$(cat "$tmp/loud")" 'disturber \(pid [0-9]+\)'
 "$qb" run -p base -s cpus.isolation=none -s process.pin=true -c "$last" --fail-noisy -o "$tmp/run.json" -- \
 	sh -c 'i=0; while [ $i -lt 400000 ]; do i=$((i + 1)); done' 2>"$tmp/err"
