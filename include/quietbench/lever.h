@@ -199,7 +199,8 @@ int qb_lever_write(
 	unsigned lever, const struct qb_unit *unit, const char *text, struct qb_error *err);
 int qb_lever_judge(
 	unsigned lever, const struct qb_unit *unit, const char *text, struct qb_error *err);
-/* Its row's class; of the benchmark's own process, what puts it before all others is class D. */
+/* Its row's class; of the benchmark's own process, what puts it before all others is class D.
+ * `wanted` NULL: the row's. */
 enum qb_risk qb_lever_risk(unsigned lever, const char *wanted);
 bool qb_lever_same(unsigned lever, const char *a, const char *b);
 bool qb_lever_ours(const struct qb_steps *steps, const struct qb_step *step, const char *now);

@@ -58,7 +58,7 @@ static void put_levers(struct qb_json *json, const struct qb_steps *steps)
 		struct finding finding = find(steps, key);
 		if (finding.lever < 0)
 			continue;
-		char risk[2] = {qb_lines_risk((unsigned)finding.lever)};
+		char risk[2] = {qb_lines_risk((unsigned)finding.lever, NULL)};
 		qb_json_object(json, NULL);
 		qb_json_text(json, "lever", qb_keys[key].name);
 		qb_json_bool(json, "available", finding.available);
@@ -132,7 +132,7 @@ static void print_levers(const char *heading, const struct qb_steps *steps, bool
 			qb_query_section(heading);
 		any = true;
 		qb_text_format(first, sizeof(first), "  %-29s %c  ", qb_keys[key].name,
-			qb_lines_risk((unsigned)finding.lever));
+			qb_lines_risk((unsigned)finding.lever, NULL));
 		qb_text_format(text, sizeof(text), "%s%s%s", available ? qb_keys[key].help : "",
 			available && finding.reason ? "; " : "",
 			finding.reason ? finding.reason : "");

@@ -57,9 +57,9 @@ static void rows_free(struct rows *rows)
 	free(rows->v);
 }
 
-char qb_lines_risk(unsigned lever)
+char qb_lines_risk(unsigned lever, const char *wanted)
 {
-	switch (qb_levers[lever].risk) {
+	switch (qb_lever_risk(lever, wanted)) {
 	case QB_RISK_SAFE: return 'S';
 	case QB_RISK_DISRUPTIVE: return 'D';
 	case QB_RISK_EXPOSING: return 'X';
@@ -269,7 +269,7 @@ static void print_row(FILE *out, const struct row *row, const struct columns *co
 	fputs(shown(step->wanted), out);
 	if (step->status == QB_STATUS_PLANNED)
 		fprintf(out, "%*s%c", end < values ? values - end + 2 : 2, "",
-			qb_lines_risk(step->lever));
+			qb_lines_risk(step->lever, step->wanted));
 	fputc('\n', out);
 }
 

@@ -24,8 +24,8 @@
 void qb_lines_head(const struct qb_profile *profile, const struct qb_host *host,
 	const struct qb_selection *chosen, char *buf, size_t size);
 
-/* 'S', 'D' or 'X' of lever.h. */
-char qb_lines_risk(unsigned lever);
+/* 'S', 'D' or 'X' of lever.h, for this value (NULL: of the row). */
+char qb_lines_risk(unsigned lever, const char *wanted);
 
 /*
  * One line per lever and change of the steps with this status, indented by two, in the order in

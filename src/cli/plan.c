@@ -47,7 +47,7 @@ static void judge(
 
 static void put_step(struct qb_json *json, const struct qb_step *step)
 {
-	char risk[2] = {qb_lines_risk(step->lever)};
+	char risk[2] = {qb_lines_risk(step->lever, step->wanted)};
 
 	qb_json_object(json, NULL);
 	qb_json_step(json, step);

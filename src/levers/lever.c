@@ -202,6 +202,8 @@ int qb_lever_plan(struct qb_steps *steps, unsigned lever, struct qb_unit unit, c
 
 enum qb_risk qb_lever_risk(unsigned lever, const char *wanted)
 {
+	if (!wanted)
+		return qb_levers[lever].risk;
 	if (lever == QB_LEVER_PROCESS_NICE && *wanted == '-')
 		return QB_RISK_DISRUPTIVE;
 	if (lever == QB_LEVER_PROCESS_POLICY && qb_text_has_word("fifo rr", wanted))

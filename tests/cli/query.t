@@ -51,6 +51,9 @@ on hybrid plan -p "$tmp/quiet.yaml" -n 2 -s frequency.turbo=keep
 like "-n and -s arrive" "$out" '^quiet: CPUs 8,10 quiet \(siblings 9,11 idle\)'
 ok "keep leaves turbo alone" sh -c '! grep -q frequency.turbo "$1"' - "$tmp/out"
 
+on hybrid plan -p "$tmp/quiet.yaml" -s process.nice=-5
+like "what puts the benchmark before all others is class D" "$out" 'process.nice +benchmark +-5 +D$'
+
 on hybrid plan -p "$tmp/quiet.yaml" --json
 is "plan --json: schema" "$(json .schema)" quietbench/plan/1
 is "plan --json: a step" \
