@@ -163,7 +163,7 @@ static int execute(struct run *run, struct qb_error *err)
 	r = qb_child_wait(&child, &run->job, run->applied ? &run->session : NULL,
 		run->watches ? &run->watch : NULL, &run->end, err);
 	if (r == 0 && run->watches)
-		qb_watch_end(&run->watch, run->end.wall_ns);
+		qb_watch_end(&run->watch, child.started_ns, run->end.wall_ns);
 	return r;
 }
 

@@ -369,6 +369,9 @@ int qb_measure_watch(struct qb_measure *m, pid_t child, struct qb_error *err)
 	}
 	if (r == 0)
 		r = watch(m, child, count_windows(m), err);
+	for (size_t i = 0; r == 0 && i < m->n; i++)
+		if (m->of[i].switches.fd >= 0)
+			qb_switches_end(&m->of[i].switches, m->of[0].loop->started_ns + m->ns);
 	count_others(m, false);
 	m->shared->stop = true;
 	if (r == 0)

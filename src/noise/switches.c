@@ -119,8 +119,8 @@ static void take_switch(struct qb_switches *switches, const struct record *recor
 {
 	struct qb_runner *runner;
 
-	if (record->tid == 0)
-		return; /* nobody: the CPU was idle */
+	if (record->tid == 0 || (switches->until_ns && (int64_t)record->time > switches->until_ns))
+		return; /* nobody: the CPU was idle; or after the end */
 	runner = find_runner(switches, (pid_t)record->pid, (pid_t)record->tid);
 	if (!(record->head.misc & PERF_RECORD_MISC_SWITCH_OUT)) {
 		if (runner->waits)
@@ -208,6 +208,19 @@ void qb_switches_drain(struct qb_switches *switches)
 		tail += any.head.size;
 	}
 	__atomic_store_n(&page->data_tail, tail, __ATOMIC_RELEASE);
+}
+
+void qb_switches_end(struct qb_switches *switches, int64_t until_ns)
+{
+	switches->until_ns = until_ns;
+	qb_switches_drain(switches);
+	for (size_t i = 0; i < switches->n; i++) {
+		struct qb_runner *runner = &switches->v[i];
+
+		if (runner->since && runner->since < until_ns)
+			runner->ns += until_ns - runner->since;
+		runner->since = 0;
+	}
 }
 
 void qb_switches_close(struct qb_switches *switches)

@@ -35,6 +35,7 @@ struct qb_switches {
 	size_t n;
 	int64_t rest_ns; /* of runners that had to make room for others: the least of them all */
 	uint64_t lost;	 /* records that did not fit into the ring */
+	int64_t until_ns;
 };
 
 /* -EACCES, -EPERM: not allowed (perf_event_paranoid). -ENOENT, -EOPNOTSUPP: no such event here. */
@@ -43,6 +44,9 @@ int qb_switches_open(struct qb_switches *ret, unsigned cpu, struct qb_error *err
 void qb_switches_follow(struct qb_switches *switches, pid_t pid);
 /* Takes in what has been recorded since. */
 void qb_switches_drain(struct qb_switches *switches);
+/* The same for the last time: what came after `until_ns` (CLOCK_MONOTONIC) counts no more, and who
+ * is on the CPU has been there until then. */
+void qb_switches_end(struct qb_switches *switches, int64_t until_ns);
 void qb_switches_close(struct qb_switches *switches);
 
 #endif

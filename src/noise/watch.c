@@ -71,12 +71,14 @@ void qb_watch_tick(struct qb_watch *watch)
 			qb_switches_drain(&watch->of[i].switches);
 }
 
-void qb_watch_end(struct qb_watch *watch, int64_t wall_ns)
+void qb_watch_end(struct qb_watch *watch, int64_t started_ns, int64_t wall_ns)
 {
 	struct qb_accounts now = {0};
 
 	watch->wall_ns = wall_ns;
-	qb_watch_tick(watch);
+	for (size_t i = 0; i < watch->n; i++)
+		if (watch->of[i].switches.fd >= 0)
+			qb_switches_end(&watch->of[i].switches, started_ns + wall_ns);
 	look_at_clock(watch, 1);
 	if (watch->by_switches)
 		return;

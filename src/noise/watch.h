@@ -58,9 +58,10 @@ struct qb_watched {
 int qb_watch_begin(
 	struct qb_watch *ret, const struct qb_cpus *cpus, pid_t child, struct qb_error *err);
 void qb_watch_tick(struct qb_watch *watch);
+/* It ran from then on (CLOCK_MONOTONIC), for so long. */
+void qb_watch_end(struct qb_watch *watch, int64_t started_ns, int64_t wall_ns);
 /* `used_ns`: CPU time of the benchmark and all its descendants. `limit`: the share of the wall time
  * above which others are noise, in millionths. */
-void qb_watch_end(struct qb_watch *watch, int64_t wall_ns);
 void qb_watch_judge(
 	const struct qb_watch *watch, int64_t used_ns, int64_t limit, struct qb_watched *ret);
 void qb_watch_free(struct qb_watch *watch);

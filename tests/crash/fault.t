@@ -102,7 +102,8 @@ sub strike_all {
 			map({ "  $_" } @wrong), map { "    $_" } grep { !m{^(executed|/)} } @{ $row->{seen} });
 	}
 	$sum->{$_} += $row_sum{$_} for keys %row_sum;
-	$host->result(@faults && !$row_sum{wrong},
+	my $came = @faults && 2 * ($row_sum{'never came'} // 0) * $stride < @faults;
+	$host->result($came && !$row_sum{wrong},
 		"$row->{name}, the $row->{role}\'s " . ($kind ? 'looks' : 'changes') . ': ' . summary(\%row_sum));
 }
 
@@ -118,7 +119,11 @@ sub fault {
 	my ($status) = map { /^end client (.*)/ } @{ $host->{seen} };
 	my ($outcome, @wrong) = ($restore ? \&after_restore : \&after_run)->($host, $row, $status // 'never');
 
-	push @wrong, "$strike never came" unless $host->struck;
+	unless ($host->struck) {
+		# It reads the name of each stranger that it sees on the benchmark's CPU: now more, now fewer.
+		return ('never came', @wrong, $host->judge) if $strike =~ m{^client/look:};
+		push @wrong, "$strike never came";
+	}
 	return ($outcome, @wrong, $host->judge);
 }
 
