@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* measure.h */
-#include "measure.h"
+#include "measure_internal.h"
 #include "ticks.h"
 #include <base/file.h>
 #include <base/macros.h>
 #include <errno.h>
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
+#include <host/tasks.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -15,93 +13,6 @@
 #define LOOP_WINDOWS ((size_t)(QB_VERDICT_WINDOW_NS / QB_LOOP_WINDOW_NS))
 /* A loop that does not begin within this, beyond its warm-up, has no CPU to begin on. */
 #define BEGIN_NS INT64_C(10000000000)
-
-static int set_affinity(const struct qb_cpus *cpus, struct qb_error *err)
-{
-	/* struct qb_cpus is laid out as the kernel's mask is: bit n of the whole is CPU n. */
-	if (syscall(SYS_sched_setaffinity, 0, sizeof(*cpus), cpus) < 0)
-		return qb_error_errno(err, errno, "bind a measuring thread to its CPU");
-	return 0;
-}
-
-/* What parent and child both see. */
-struct qb_measure_shared {
-	size_t size;
-	_Atomic bool stop;
-	_Atomic int failed; /* errno of a loop that could not begin */
-	struct {
-		struct qb_loop loop;
-		pid_t tid;
-		unsigned cpu;
-	} of[QB_MEASURE_CPUS];
-	struct qb_loop_window windows[];
-};
-
-static void sleep_until(int64_t ns)
-{
-	const struct timespec t = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
-
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
-		;
-}
-
-/* ---- the loops: in the child ---- */
-
-struct thread {
-	struct qb_measure_shared *shared;
-	size_t i;
-	pthread_t id;
-};
-
-static void *run_loop(void *data)
-{
-	const struct thread *thread = data;
-	struct qb_measure_shared *shared = thread->shared;
-	struct qb_cpus own = {0};
-
-	qb_cpus_add(&own, shared->of[thread->i].cpu);
-	shared->of[thread->i].tid = (pid_t)syscall(SYS_gettid);
-	if (set_affinity(&own, NULL) < 0)
-		shared->failed = errno;
-	else
-		qb_loop_run(&shared->of[thread->i].loop);
-	return NULL;
-}
-
-int qb_measure_loops(struct qb_measure *m)
-{
-	struct thread threads[QB_MEASURE_CPUS];
-	sigset_t most;
-	size_t n = 0;
-	int r = 0;
-
-	sigfillset(&most); /* a handler in a loop would be a gap */
-	sigdelset(&most, SIGTERM);
-	sigdelset(&most, SIGINT);
-	pthread_sigmask(SIG_SETMASK, &most, NULL);
-	/* Kept from being paged out where that is allowed; all is touched already. */
-	(void)mlockall(MCL_CURRENT);
-	for (; n < m->n && r == 0; n += r == 0) {
-		threads[n] = (struct thread){.shared = m->shared, .i = n};
-		r = pthread_create(&threads[n].id, NULL, run_loop, &threads[n]);
-	}
-	if (r != 0)
-		m->shared->failed = r;
-	m->shared->stop = m->shared->stop || r != 0;
-	for (size_t i = 0; i < n; i++)
-		pthread_join(threads[i].id, NULL);
-	while (!m->shared->stop) /* a sampler that is late would take our end for a mishap */
-		sleep_until(qb_ns_now(CLOCK_MONOTONIC) + QB_LOOP_WINDOW_NS);
-	return m->shared->failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
-bool qb_measure_is_ours(const struct qb_measure *m, pid_t tid)
-{
-	for (size_t i = 0; i < m->n; i++)
-		if (m->shared->of[i].tid == tid)
-			return true;
-	return false;
-}
 
 /* ---- waiting for them ---- */
 
@@ -132,7 +43,7 @@ static int await_loops(const struct qb_measure *m, pid_t child, struct qb_error 
 					"measure CPU %u: nothing of ours came to run there for "
 					"%d s",
 					m->of[i].cpu, (int)(BEGIN_NS / 1000000000));
-			sleep_until(qb_ns_now(CLOCK_MONOTONIC) + 1000000);
+			qb_measure_sleep(qb_ns_now(CLOCK_MONOTONIC) + 1000000);
 		}
 	return 0;
 }
@@ -244,7 +155,7 @@ static int watch(struct qb_measure *m, pid_t child, size_t windows, struct qb_er
 	for (size_t at = 1; at <= windows && r >= 0; at++) {
 		int64_t now = start + (int64_t)at * QB_VERDICT_WINDOW_NS;
 
-		sleep_until(now + QB_LOOP_WINDOW_NS / 2); /* the loops close theirs */
+		qb_measure_sleep(now + QB_LOOP_WINDOW_NS / 2); /* the loops close theirs */
 		r = check_child(m, child, err);
 		if (r == 0)
 			r = sample(m, at, err);
@@ -359,7 +270,7 @@ int qb_measure_watch(struct qb_measure *m, pid_t child, struct qb_error *err)
 	if (syscall(SYS_sched_getaffinity, 0, sizeof(mask), &mask) < 0)
 		r = qb_error_errno(err, errno, "look at this thread's CPUs");
 	if (r == 0 && !qb_cpus_empty(&m->house))
-		r = set_affinity(&m->house, err);
+		r = qb_task_set_affinity(gettid(), &m->house, err);
 	if (r == 0)
 		r = qb_accounts_take(&before, err);
 	if (r == 0) {
@@ -379,7 +290,7 @@ int qb_measure_watch(struct qb_measure *m, pid_t child, struct qb_error *err)
 	if (r == 0)
 		qb_accounts_since(&m->accounts, &before);
 	qb_accounts_free(&before);
-	if (set_affinity(&mask, r < 0 ? NULL : err) < 0 && r == 0)
+	if (qb_task_set_affinity(gettid(), &mask, r < 0 ? NULL : err) < 0 && r == 0)
 		r = -err->code;
 	return r;
 }

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the sampler (measure.c) and the loops (measure_loops.c), parent and child, share. */
+#ifndef QB_NOISE_MEASURE_INTERNAL_H
+#define QB_NOISE_MEASURE_INTERNAL_H
+
+#include "measure.h"
+
+/* Memory of both. */
+struct qb_measure_shared {
+	size_t size;
+	_Atomic bool stop;
+	_Atomic int failed; /* errno of a loop that could not begin */
+	struct {
+		struct qb_loop loop;
+		pid_t tid;
+		unsigned cpu;
+	} of[QB_MEASURE_CPUS];
+	struct qb_loop_window windows[];
+};
+
+/* Sleeps until then (CLOCK_MONOTONIC). */
+void qb_measure_sleep(int64_t until_ns);
+
+#endif

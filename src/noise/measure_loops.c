@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* measure.h: the child, a thread on each CPU that is measured. */
+#include "measure_internal.h"
+#include "ticks.h"
+#include <base/macros.h>
+#include <errno.h>
+#include <host/tasks.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+
+void qb_measure_sleep(int64_t until_ns)
+{
+	const struct timespec t = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+		;
+}
+
+struct thread {
+	struct qb_measure_shared *shared;
+	size_t i;
+	pthread_t id;
+};
+
+static void *run_loop(void *data)
+{
+	const struct thread *thread = data;
+	struct qb_measure_shared *shared = thread->shared;
+	struct qb_cpus own = {0};
+	int r;
+
+	qb_cpus_add(&own, shared->of[thread->i].cpu);
+	shared->of[thread->i].tid = gettid();
+	r = qb_task_set_affinity(gettid(), &own, NULL);
+	if (r < 0)
+		shared->failed = -r;
+	else
+		qb_loop_run(&shared->of[thread->i].loop);
+	return NULL;
+}
+
+int qb_measure_loops(struct qb_measure *m)
+{
+	struct thread threads[QB_MEASURE_CPUS];
+	sigset_t most;
+	size_t n = 0;
+	int r = 0;
+
+	sigfillset(&most); /* a handler in a loop would be a gap */
+	sigdelset(&most, SIGTERM);
+	sigdelset(&most, SIGINT);
+	pthread_sigmask(SIG_SETMASK, &most, NULL);
+	/* Kept from being paged out where that is allowed; all is touched already. */
+	(void)mlockall(MCL_CURRENT);
+	for (; n < m->n && r == 0; n += r == 0) {
+		threads[n] = (struct thread){.shared = m->shared, .i = n};
+		r = pthread_create(&threads[n].id, NULL, run_loop, &threads[n]);
+	}
+	if (r != 0)
+		m->shared->failed = r;
+	m->shared->stop = m->shared->stop || r != 0;
+	for (size_t i = 0; i < n; i++)
+		pthread_join(threads[i].id, NULL);
+	while (!m->shared->stop) /* a sampler that is late would take our end for a mishap */
+		qb_measure_sleep(qb_ns_now(CLOCK_MONOTONIC) + QB_LOOP_WINDOW_NS);
+	return m->shared->failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+bool qb_measure_is_ours(const struct qb_measure *m, pid_t tid)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->shared->of[i].tid == tid)
+			return true;
+	return false;
+}
