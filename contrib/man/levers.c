@@ -90,10 +90,8 @@ static void put_key(enum qb_key key)
 	put(*qb_keys[key].dflt ? qb_keys[key].dflt : "unset");
 	printf(".\n.RS\n");
 	for (unsigned i = 0; i < QB_LEVER_COUNT; i++)
-		if (qb_levers[i].key == key && qb_levers[i].where != QB_LEVER_LATER)
+		if (qb_levers[i].key == key)
 			put_row(&qb_levers[i]);
-		else if (qb_levers[i].key == key)
-			printf(".IP \\(bu 3\nNot in this version.\n");
 	printf(".RE\n");
 }
 

@@ -113,7 +113,6 @@ enum qb_lever_id {
 	QB_LEVER_SMT_CPUSET, /* v1: a cpuset of somebody's, which loses an offline CPU for good */
 	QB_LEVER_CORE_SCHED,
 	/* the noise check is no lever, but is asked for and reported like one */
-	QB_LEVER_CHECK,
 	QB_LEVER_COUNT
 };
 
@@ -181,9 +180,8 @@ struct qb_lever {
 	const struct qb_lever_ops *ops; /* NULL: an attribute file */
 	enum {
 		QB_LEVER_HOST,
-		QB_LEVER_CHILD,
-		QB_LEVER_LATER
-	} where; /* LATER: not in this version */
+		QB_LEVER_CHILD, /* the benchmark's own process does it, before exec */
+	} where;
 };
 extern const struct qb_lever qb_levers[QB_LEVER_COUNT];
 

@@ -19,7 +19,8 @@
  *	LEASE    purpose LEASE only: it stays so when the client has gone   → DONE
  *	RUN      one fd (SCM_RIGHTS): the monitor's end of the throw-away socket   → DONE
  *	         the held child then sends PLACE on the other end, with SCM_CREDENTIALS of its own,
- *	         and is answered there by DONE or ERROR; it execs only after DONE
+ *	         and is answered there by DONE or ERROR; it execs only after DONE. When it has
+ *	         ended, another may follow (a preflight, then the benchmark)
  *	RESTORE      → LEFTOVER… STEP… DONE                     the host is as it was
  *	BYE      the end; end of file without it means that the client died
  *

@@ -42,19 +42,6 @@ static void choose_looks(const struct qb_options *options, int64_t looks[QB_MEAS
 		memcpy(looks, usual, sizeof(usual));
 }
 
-static bool show_progress(void *data, int64_t now_ns, int64_t end_ns)
-{
-	struct check *check = data;
-	const bool new_second = now_ns / SECOND_NS != (now_ns - QB_VERDICT_WINDOW_NS) / SECOND_NS;
-
-	if (!qb_say_on_terminal() || !qb_say_shows(QB_SAY_NOTE) || !new_second)
-		return !qb_job_interrupted(&check->job);
-	if (now_ns < end_ns)
-		fprintf(stderr, "\rmeasuring: %2d of at most %d s ", (int)(now_ns / SECOND_NS),
-			(int)(end_ns / SECOND_NS));
-	return !qb_job_interrupted(&check->job);
-}
-
 /*
  * The quiet CPUs of an apply of the caller's, or of the run that this is inside of, if there is one;
  * else, with --conditioned, a session of our own. -EACCES: as the host is.
@@ -111,12 +98,8 @@ static int measure(struct check *check, struct qb_error *err)
 	if (named)
 		(void)qb_noise_limits_named(named, &m->limits); /* judged with the options */
 	choose_looks(check->options, m->looks);
-	m->progress = show_progress;
-	m->data = check;
 	r = qb_noise_measure(
 		m, &check->job, check->applied ? &check->session : NULL, &check->answer, err);
-	if (m->progress && qb_say_on_terminal() && qb_say_shows(QB_SAY_NOTE))
-		fputs("\r\033[K", stderr);
 	if (check->applied)
 		leave(check);
 	return r;

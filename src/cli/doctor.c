@@ -17,11 +17,6 @@ struct finding {
 	const char *reason; /* why not, or what limits it; NULL: nothing to say */
 };
 
-static bool is_later(const struct finding *finding)
-{
-	return finding->lever >= 0 && qb_levers[finding->lever].where == QB_LEVER_LATER;
-}
-
 /* A row that is refused stands for its key, else one that is planned, else the one that says why not. */
 static struct finding find(const struct qb_steps *steps, enum qb_key key)
 {
@@ -43,10 +38,6 @@ static struct finding find(const struct qb_steps *steps, enum qb_key key)
 		finding.lever = step->lever;
 		finding.available = planned;
 		finding.reason = planned && step->wanted ? NULL : step->reason;
-	}
-	if (is_later(&finding)) {
-		finding.available = false;
-		finding.reason = "not in this version";
 	}
 	return finding;
 }
@@ -126,7 +117,7 @@ static void print_levers(const char *heading, const struct qb_steps *steps, bool
 
 	for (enum qb_key key = 0; key < QB_KEY_COUNT; key++) {
 		struct finding finding = find(steps, key);
-		if (finding.lever < 0 || finding.available != available || is_later(&finding))
+		if (finding.lever < 0 || finding.available != available)
 			continue;
 		if (!any)
 			qb_query_section(heading);
@@ -138,23 +129,6 @@ static void print_levers(const char *heading, const struct qb_steps *steps, bool
 			finding.reason ? finding.reason : "");
 		qb_lines_wrap(stdout, first, "                                   ", text);
 	}
-}
-
-static void print_later(const struct qb_steps *steps)
-{
-	char names[QB_KEY_COUNT * QB_NAME_MAX] = "";
-
-	for (enum qb_key key = 0; key < QB_KEY_COUNT; key++) {
-		struct finding finding = find(steps, key);
-		size_t used = strlen(names);
-		if (is_later(&finding))
-			qb_text_format(names + used, sizeof(names) - used, "%s%s", used ? ", " : "",
-				qb_keys[key].name);
-	}
-	if (!names[0])
-		return;
-	qb_query_section("not in this version");
-	qb_lines_wrap(stdout, "  ", "  ", names);
 }
 
 int qb_cmd_doctor(struct qb_cli *cli)
@@ -179,6 +153,5 @@ int qb_cmd_doctor(struct qb_cli *cli)
 		qb_lines_wrap(stdout, "policy     ", "           ", allowed.text);
 	print_levers("available", &answer.steps, true);
 	print_levers("not available", &answer.steps, false);
-	print_later(&answer.steps);
 	return EXIT_SUCCESS;
 }

@@ -3,9 +3,12 @@
 #include <base/macros.h>
 #include <cli/noise.h>
 #include <cli/placed.h>
+#include <cli/say.h>
 #include <errno.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+
+#define SECOND_NS INT64_C(1000000000)
 
 void qb_noise_limits_of(const struct qb_profile *profile, struct qb_noise_limits *ret)
 {
@@ -48,6 +51,22 @@ static int run_loops(void *data)
 	return qb_measure_loops(loops->measure);
 }
 
+static bool shows_progress(void)
+{
+	return qb_say_on_terminal() && qb_say_shows(QB_SAY_NOTE);
+}
+
+/* Once a second; a measurement that is over in two needs none. */
+static bool progress(void *data, int64_t now_ns, int64_t end_ns)
+{
+	const bool new_second = now_ns / SECOND_NS != (now_ns - QB_VERDICT_WINDOW_NS) / SECOND_NS;
+
+	if (new_second && now_ns < end_ns && end_ns > 2 * SECOND_NS && shows_progress())
+		fprintf(stderr, "\rmeasuring: %2d of at most %d s ", (int)(now_ns / SECOND_NS),
+			(int)(end_ns / SECOND_NS));
+	return !qb_job_interrupted(data);
+}
+
 int qb_noise_measure(struct qb_measure *m, struct qb_job *job, struct qb_session *session,
 	struct qb_answer *answer, struct qb_error *err)
 {
@@ -59,6 +78,8 @@ int qb_noise_measure(struct qb_measure *m, struct qb_job *job, struct qb_session
 
 	m->cpus = answer->selection.bench;
 	m->house = answer->selection.house;
+	m->progress = progress;
+	m->data = job;
 	r = qb_measure_prepare(m, err);
 	if (r == 0)
 		r = qb_placed_hold(&child, &order, session, answer, err);
@@ -74,5 +95,7 @@ int qb_noise_measure(struct qb_measure *m, struct qb_job *job, struct qb_session
 		r = qb_measure_watch(m, child.pid, err);
 	while (waitpid(child.pid, NULL, 0) < 0 && errno == EINTR)
 		;
+	if (shows_progress())
+		fputs("\r\033[K", stderr);
 	return r;
 }

@@ -85,19 +85,35 @@ void qb_noise_metric_text(
 			m->verdicts[metric].windows);
 }
 
-/* The metrics that keep it from being quiet. */
-static void name_metrics(
-	const struct qb_measure *m, enum qb_verdict_of which, char *buf, size_t size)
+void qb_noise_reasons(const struct qb_measure *m, char *buf, size_t size)
 {
 	buf[0] = '\0';
+	if (m->verdict == QB_VERDICT_OF_PASS)
+		return;
 	for (int i = 0; i < QB_NOISE_METRIC_COUNT; i++) {
 		size_t used = strlen(buf);
 		char text[96];
 
-		if (m->verdicts[i].verdict != which)
+		if (m->verdicts[i].verdict != m->verdict)
 			continue;
 		qb_noise_metric_text(m, (enum qb_noise_metric)i, text, sizeof(text));
 		qb_text_format(buf + used, size - used, "%s%s", used ? ", " : "", text);
+	}
+}
+
+void qb_noise_culprit(const struct qb_measure *m, char *buf, size_t size)
+{
+	double most = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < m->n; i++) {
+		struct qb_causes causes;
+
+		if (qb_causes_find(m, &m->of[i], &causes, NULL) < 0 || !causes.n ||
+			causes.v[0].share <= most)
+			continue;
+		most = causes.v[0].share;
+		qb_text_copy(buf, size, causes.v[0].name);
 	}
 }
 
@@ -107,11 +123,9 @@ void qb_noise_verdict_text(const struct qb_measure *m, char *buf, size_t size)
 
 	if (qb_cpus_format_list(&m->cpus, cpus, sizeof(cpus)) < 0)
 		qb_text_copy(cpus, sizeof(cpus), "many");
-	name_metrics(m, m->verdict, reasons, sizeof(reasons));
+	qb_noise_reasons(m, reasons, sizeof(reasons));
 	qb_text_format(buf, size, "%s: CPU%s %s, %.1f s%s%s", verdict_name(m->verdict),
-		m->n == 1 ? "" : "s", cpus, (double)m->ns / 1e9,
-		m->verdict == QB_VERDICT_OF_PASS ? "" : ": ",
-		m->verdict == QB_VERDICT_OF_PASS ? "" : reasons);
+		m->n == 1 ? "" : "s", cpus, (double)m->ns / 1e9, *reasons ? ": " : "", reasons);
 }
 
 static void print_metrics(const struct qb_measure *m)

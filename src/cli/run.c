@@ -4,6 +4,7 @@
 #include <cli/command.h>
 #include <cli/condition.h>
 #include <cli/placed.h>
+#include <cli/preflight.h>
 #include <cli/report.h>
 #include <cli/require.h>
 #include <cli/say.h>
@@ -24,7 +25,8 @@ struct run {
 	struct qb_asked asked;
 	struct qb_session session;
 	struct qb_answer answer;
-	bool applied;  /* the host is conditioned, or joined: RESTORE is owed */
+	bool applied; /* the host is conditioned, or joined: RESTORE is owed */
+	struct qb_measure preflight;
 	bool released; /* the held child was let go: from here on an error is one of exec */
 	bool complete; /* the host is as it was */
 	int64_t started_at;
@@ -123,6 +125,14 @@ static void watch(struct run *run, pid_t child)
 	run->watches = qb_watch_begin(&run->watch, &run->answer.selection.bench, child, &err) == 0;
 	if (!run->watches)
 		qb_say(QB_SAY_DETAIL, "the run is not watched: %s", err.text);
+}
+
+static int preflight(struct run *run, struct qb_error *err)
+{
+	if (qb_option_given(&run->cli->options, NO_CHECK))
+		return 0;
+	return qb_preflight_look(
+		&run->preflight, &run->job, run->applied ? &run->session : NULL, &run->answer, err);
 }
 
 /* Runs the command to its end. Negative: it was not started. */
@@ -322,6 +332,8 @@ static int conduct(struct run *run)
 	int status, r = condition(run, &err);
 
 	if (r == 0)
+		r = preflight(run, &err);
+	if (r == 0)
 		r = execute(run, &err);
 	if (r == 0) {
 		status = conclude(run);
@@ -348,6 +360,7 @@ int qb_cmd_run(struct qb_cli *cli)
 		qb_session_close(&run.session);
 		qb_job_end(&run.job);
 	}
+	qb_measure_free(&run.preflight);
 	qb_answer_free(&run.answer);
 	qb_asked_free(&run.asked);
 	if (run.job.signal && !run.released && status != QB_EXIT_INCOMPLETE)

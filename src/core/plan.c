@@ -70,39 +70,6 @@ int qb_plan_wish_everything(struct qb_profile *profile, struct qb_error *err)
 	return 0;
 }
 
-/* Was something asked of this key that differs from leaving the host alone? */
-static bool asked(const struct qb_setting *setting, const struct qb_key_info *key)
-{
-	if (qb_setting_is(setting, "keep"))
-		return false;
-	switch ((enum qb_setting_kind)setting->kind) {
-	case QB_SETTING_UNSET: return false;
-	case QB_SETTING_WORDS: return setting->n > 0;
-	case QB_SETTING_NUMBER:
-		return !(key->type == QB_KEY_BOOL && strcmp(key->dflt, "false") == 0 &&
-			       setting->number == 0) &&
-		       !(key->type == QB_KEY_DURATION && setting->number == 0);
-	case QB_SETTING_WORD:
-	case QB_SETTING_RANGE: return true;
-	}
-	return false;
-}
-
-/* Keys of the contract whose levers this version does not have: said, never pretended. */
-static int refuse_later(const struct qb_wish *wish, struct qb_steps *steps)
-{
-	for (unsigned lever = 0; lever < QB_LEVER_COUNT; lever++) {
-		enum qb_key key = qb_levers[lever].key;
-		const struct qb_setting *setting = &wish->profile->set[key];
-
-		if (qb_levers[lever].where == QB_LEVER_LATER && asked(setting, &qb_keys[key]) &&
-			qb_steps_refuse(
-				steps, lever, QB_STATUS_UNSUPPORTED, "not in this version") < 0)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
 static void topology_cleanup(struct qb_topology *topology)
 {
 	free(topology->pus);
@@ -122,7 +89,5 @@ int qb_plan_make(const struct qb_wish *wish, struct qb_steps *steps, struct qb_e
 		r = qb_smt_without(wish->topology, &wish->selection->offline, &left, err);
 	for (size_t i = 0; i < QB_ARRAY_SIZE(families) && r == 0; i++)
 		r = families[i](&rest, steps, err);
-	if (r < 0)
-		return r;
-	return refuse_later(wish, steps) < 0 ? qb_error_errno(err, ENOMEM, "plan") : 0;
+	return r;
 }

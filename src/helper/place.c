@@ -36,6 +36,21 @@ static bool wants_lock(const struct qb_steps *steps)
 	return step && step->status == QB_STATUS_PLANNED;
 }
 
+/* One process at a time: the one before (a preflight) has ended, and what is left of it goes. */
+static int end_former(const struct qb_journal_bench *former, struct qb_error *err)
+{
+	struct qb_task task;
+
+	if (!former->pid)
+		return 0;
+	if (qb_task_read(former->pid, &task, NULL) == 0 && task.start == former->start)
+		return qb_error_set(err, EBUSY,
+			"place the benchmark: the process %d was placed "
+			"before it and still runs",
+			former->pid);
+	return qb_isolation_evict(former, NULL, err);
+}
+
 static int place(const struct qb_message *message, const struct qb_peer *peer,
 	struct qb_conditioning *session, const struct qb_selection *selection, bool joined,
 	bool confined, struct qb_error *err)
@@ -47,6 +62,9 @@ static int place(const struct qb_message *message, const struct qb_peer *peer,
 
 	if (message->head.type != QB_MSG_PLACE || pid <= 0)
 		return qb_error_set(err, EPROTO, "the throw-away socket is for PLACE alone");
+	r = end_former(&session->journal.bench, err);
+	if (r < 0)
+		return r;
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pidfd < 0)
 		return qb_error_errno(err, errno, "watch the benchmark, process %d", pid);

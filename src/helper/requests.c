@@ -257,7 +257,7 @@ int qb_request_lease(struct qb_monitor *m, struct qb_error *err)
 
 int qb_request_run(struct qb_monitor *m, struct qb_error *err)
 {
-	int r = m->place >= 0 ? qb_error_set(err, EPROTO, "RUN comes once")
+	int r = m->place >= 0 ? qb_error_set(err, EPROTO, "RUN before the one before it was placed")
 			      : qb_place_take(&m->message, &m->place, err);
 
 	return r < 0 ? r : qb_message_send_done(m->helper->session, QB_MSG_RUN);

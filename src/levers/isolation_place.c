@@ -14,13 +14,11 @@
 /* In qb_journal_bench.origin, after the groups of both hierarchies: the mask it came with. */
 #define ORIGIN_MASK QB_HIERARCHY_COUNT
 
-/* The scope of a benchmark under systemd. */
+/* The scope of a benchmark under systemd; the one of a preflight before it may still be there. */
 static void scope_of(const struct qb_journal_bench *bench, char *buf, size_t size)
 {
-	if (bench->joined)
-		qb_text_format(buf, size, "quietbench-joined-%d.scope", bench->pid);
-	else
-		qb_text_copy(buf, size, "quietbench-run.scope");
+	qb_text_format(
+		buf, size, "quietbench-%s-%d.scope", bench->joined ? "joined" : "run", bench->pid);
 }
 
 /*

@@ -116,7 +116,7 @@ int qb_lever_read(
 		return row->ops->read(row, unit, buf, size, err);
 	if (!row->path)
 		return qb_error_set(
-			err, ENOTSUP, "%s is not in this version", qb_lever_name(lever));
+			err, ENOTSUP, "%s is no attribute of the host's", qb_lever_name(lever));
 	r = path_of(row, unit, path, sizeof(path), err);
 	if (r < 0)
 		return r;
@@ -135,7 +135,7 @@ int qb_lever_write(
 		return row->ops->write(row, unit, text, err);
 	if (!row->path)
 		return qb_error_set(
-			err, ENOTSUP, "%s is not in this version", qb_lever_name(lever));
+			err, ENOTSUP, "%s is no attribute of the host's", qb_lever_name(lever));
 	r = path_of(row, unit, path, sizeof(path), err);
 	return r < 0 ? r : qb_file_write(path, text, err);
 }

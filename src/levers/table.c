@@ -42,8 +42,6 @@
 #define SAFE .risk = QB_RISK_SAFE
 #define DISRUPTIVE .risk = QB_RISK_DISRUPTIVE
 #define EXPOSING .risk = QB_RISK_EXPOSING
-/* A key whose lever this version does not have. */
-#define LATER(id, words) {KEY(id), .part = "", .text = (words), .where = QB_LEVER_LATER}
 /* A lever that the benchmark's own process applies to itself before exec. */
 #define CHILD(id, words) {KEY(id), .part = "", .text = (words), .where = QB_LEVER_CHILD, .spec = TEXT}
 
@@ -367,6 +365,5 @@ const struct qb_lever qb_levers[QB_LEVER_COUNT] = {
 	.ops = &qb_smt_cpuset_ops},
 [QB_LEVER_CORE_SCHED] = CHILD(PROCESS_CORE_SCHED,
 	"nobody else runs on the benchmark's cores while it does (core scheduling)"),
-[QB_LEVER_CHECK] = LATER(CHECK_DURATION, "the noise check before the run"),
 };
 /* clang-format on */

@@ -26,7 +26,7 @@ is "disturbed: who did it" \
 is "disturbed: in words, too: status" "$?" 1
 like "disturbed: in words, too" "$(cat "$tmp/loud")" '^noisy: CPU [0-9]+, 3.0 s: preempted [0-9.]+ % \(above '
 like "disturbed: with a name" "$(cat "$tmp/loud")" 'disturber \(pid [0-9]+\)'
-"$qb" run -p base -s cpus.isolation=none -s process.pin=true -c "$last" --fail-noisy -o "$tmp/run.json" -- \
+"$qb" run --no-check -p base -s cpus.isolation=none -s process.pin=true -c "$last" --fail-noisy -o "$tmp/run.json" -- \
 	sh -c 'i=0; while [ $i -lt 400000 ]; do i=$((i + 1)); done' 2>"$tmp/err"
 is "a run beside it: --fail-noisy" "$?" 123
 is "a run beside it: the record says so" "$(jq -r '.runs[0].verdict' "$tmp/run.json")" noisy

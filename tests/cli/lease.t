@@ -36,15 +36,15 @@ until_waiting() {
 say unprivileged $user $qb apply
 say applied $qb apply $alone
 say status $qb status --json
-say joined $qb run -o $tmp/record.json -- grep ^Cpus_allowed_list /proc/self/status
-say nested $qb run -q -- $qb run -q -o $tmp/nested.json -- echo in
-say outside $qb run -c 0 -- touch $tmp/started
-say required $qb run --require idle.dma_latency -- touch $tmp/started
-say another $qb run -p minimal --require frequency.governor -- true
-say alone $qb run -p strict --require frequency.epb -- touch $tmp/started
-say unheeded $qb run -q -s frequency.turbo=true -s process.nice=3 -- nice
-say unheard $qb run -s frequency.turbo=true -- true
-say stranger $user $qb run -- true
+say joined $qb run --no-check -o $tmp/record.json -- grep ^Cpus_allowed_list /proc/self/status
+say nested $qb run --no-check -q -- $qb run --no-check -q -o $tmp/nested.json -- echo in
+say outside $qb run --no-check -c 0 -- touch $tmp/started
+say required $qb run --no-check --require idle.dma_latency -- touch $tmp/started
+say another $qb run --no-check -p minimal --require frequency.governor -- true
+say alone $qb run --no-check -p strict --require frequency.epb -- touch $tmp/started
+say unheeded $qb run --no-check -q -s frequency.turbo=true -s process.nice=3 -- nice
+say unheard $qb run --no-check -s frequency.turbo=true -- true
+say stranger $user $qb run --no-check -- true
 say refused $user $qb restore
 say renewed $qb apply --while \$\$
 cat $governor >$tmp/conditioned
@@ -56,23 +56,23 @@ say ended $qb restore
 say again $qb restore
 say clean $qb status
 say expired $qb apply $alone --for 1s
-say outlived $qb run -- sleep 2
+say outlived $qb run --no-check -- sleep 2
 say afterwards $qb status
-say insider $qb run $alone -- $qb apply
+say insider $qb run --no-check $alone -- $qb apply
 
 # the queue
-say long $qb run -q $alone -- sh -c "until [ -e $tmp/go ]; do sleep 0.1; done" &
+say long $qb run --no-check -q $alone -- sh -c "until [ -e $tmp/go ]; do sleep 0.1; done" &
 for i in \$(seq 100); do
 	$qb status >/dev/null && break
 	sleep 0.1
 done
 for i in \$(seq $runs); do
-	$qb run -s cpus.isolation=none -- sh -c "echo \$i >>$tmp/order" 2>$tmp/run.\$i &
+	$qb run --no-check -s cpus.isolation=none -- sh -c "echo \$i >>$tmp/order" 2>$tmp/run.\$i &
 	eval "run_\$i=\$!"
 	until_waiting \$i
 done
-say impatient $qb run --no-lock-wait -- true
-say hurried $qb run --lock-wait 200ms -- true
+say impatient $qb run --no-check --no-lock-wait -- true
+say hurried $qb run --no-check --lock-wait 200ms -- true
 kill -9 \$run_2
 kill -STOP \$run_3
 until grep -q '^State:.T' /proc/\$run_3/status; do sleep 0.05; done
@@ -86,7 +86,7 @@ kill -CONT \$run_3
 wait
 # and fifty at once
 for i in \$(seq $runs); do
-	$qb run -q -s cpus.isolation=none -- sh -c "mkdir $tmp/only && rmdir $tmp/only && echo \$i >>$tmp/at-once" &
+	$qb run --no-check -q -s cpus.isolation=none -- sh -c "mkdir $tmp/only && rmdir $tmp/only && echo \$i >>$tmp/at-once" &
 done
 wait
 EOF

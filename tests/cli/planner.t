@@ -37,20 +37,20 @@ cat >"$tmp/story" <<EOF
 cd $tmp/home
 (for act in hang drip; do
 	echo \$act >$tmp/slow/planner-does
-	timeout 100 $tmp/slow/quietbench run -- true >$tmp/got.\$act 2>&1
+	timeout 100 $tmp/slow/quietbench run --no-check -- true >$tmp/got.\$act 2>&1
 	echo \$? >$tmp/got.\$act.status
 done) &
 slow=\$!
 for act in \$(sed -n 's/|.*//p' $tmp/table); do
 	echo \$act >$tmp/fake/planner-does
 	# The lock is with those that hang, in turns: this waits.
-	timeout 100 $tmp/fake/quietbench run -v -- true >$tmp/got.\$act 2>&1
+	timeout 100 $tmp/fake/quietbench run --no-check -v -- true >$tmp/got.\$act 2>&1
 	echo \$? >$tmp/got.\$act.status
 done
 echo honest >$tmp/fake/planner-does
 $tmp/fake/quietbench apply -q
 echo trespass >$tmp/fake/planner-does
-timeout 100 $tmp/fake/quietbench run -- true >$tmp/got.trespass 2>&1
+timeout 100 $tmp/fake/quietbench run --no-check -- true >$tmp/got.trespass 2>&1
 echo \$? >$tmp/got.trespass.status
 $qb restore -q
 wait \$slow

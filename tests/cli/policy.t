@@ -44,15 +44,15 @@ rule() {
 }
 
 # no file
-say builtin $member $qb run -o $tmp/home/builtin.json $alone -s memory.drop_caches=true -s process.nice=-5 -- true
-say required $member $qb run $alone -s memory.drop_caches=true --require memory.drop_caches -- touch $tmp/home/started
-say many $member $qb run -n 3 -- touch $tmp/home/started
+say builtin $member $qb run --no-check -o $tmp/home/builtin.json $alone -s memory.drop_caches=true -s process.nice=-5 -- true
+say required $member $qb run --no-check $alone -s memory.drop_caches=true --require memory.drop_caches -- touch $tmp/home/started
+say many $member $qb run --no-check -n 3 -- touch $tmp/home/started
 say half $member $qb plan -n 2 --json
-say offline $member $qb run -s cpus.smt=offline --require cpus.smt -- touch $tmp/home/started
+say offline $member $qb run --no-check -s cpus.smt=offline --require cpus.smt -- touch $tmp/home/started
 say long $member $qb apply $alone --for 9h
 say lease $member $qb apply $alone --for 7h
 say renewed $member $qb apply --for 9h
-say joined $member $qb run -- true
+say joined $member $qb run --no-check -- true
 say ended $member $qb restore
 $member sleep 60 &
 sleeper=\$!
@@ -69,17 +69,17 @@ say plan-root $qb plan --json
 
 # a file
 rule 'classes: [S, D]' 'deny: [frequency.governor]' 'cpus: {max: 3, list: "0-2"}' 'lease: 1h' 'lock: 1s'
-say named $member $qb run -o $tmp/home/named.json $alone -s memory.drop_caches=true -s frequency.governor=powersave -- true
-say elsewhere $member $qb run $alone -c 3 -- touch $tmp/home/started
+say named $member $qb run --no-check -o $tmp/home/named.json $alone -s memory.drop_caches=true -s frequency.governor=powersave -- true
+say elsewhere $member $qb run --no-check $alone -c 3 -- touch $tmp/home/started
 say doctor-named $member $qb doctor
-say overdue $member $qb run -o $tmp/home/overdue.json $alone -- sh -c 'cat $governor; sleep 2; cat $governor'
-$member $qb run -q $alone -- sh -c 'echo \$\$ >pid; kill -STOP \$PPID; exec sleep 60' 2>$tmp/stopped &
+say overdue $member $qb run --no-check -o $tmp/home/overdue.json $alone -- sh -c 'cat $governor; sleep 2; cat $governor'
+$member $qb run --no-check -q $alone -- sh -c 'echo \$\$ >pid; kill -STOP \$PPID; exec sleep 60' 2>$tmp/stopped &
 stopped=\$!
 for i in \$(seq 100); do
 	$qb status >/dev/null && break
 	sleep 0.1
 done
-say next $qb run --lock-wait 20s $alone -- true
+say next $qb run --no-check --lock-wait 20s $alone -- true
 bench=\$(cat pid)
 kill -KILL \$stopped
 wait \$stopped
@@ -89,39 +89,39 @@ for i in \$(seq 100); do
 done
 say orphan kill -0 \$bench
 rule 'own_profiles: false' 'classes: []'
-say own $member $qb run -p ./mine.yaml -- touch $tmp/home/started
+say own $member $qb run --no-check -p ./mine.yaml -- touch $tmp/home/started
 say own-plan $member $qb plan -p ./mine.yaml
-say shipped $member $qb run -p minimal -- true
-say root $qb run -o $tmp/root.json $alone -s memory.drop_caches=true -- true
+say shipped $member $qb run --no-check -p minimal -- true
+say root $qb run --no-check -o $tmp/root.json $alone -s memory.drop_caches=true -- true
 say lease-root $qb apply $alone --for 30h
-say waiting $member $qb run --no-lock-wait $alone -- true
+say waiting $member $qb run --no-check --no-lock-wait $alone -- true
 say ended-root $qb restore
-$qb run -q $alone -- sh -c 'until [ -e $tmp/home/go ]; do sleep 0.05; done' &
+$qb run --no-check -q $alone -- sh -c 'until [ -e $tmp/home/go ]; do sleep 0.05; done' &
 for i in \$(seq 100); do
 	$qb status >/dev/null && break
 	sleep 0.1
 done
-say nameless $member $qb run --no-lock-wait $alone -- true
+say nameless $member $qb run --no-check --no-lock-wait $alone -- true
 touch go
 wait
 chmod 600 $policy
 say unread $member $qb plan $alone
-say unread-run $member $qb run $alone -- true
+say unread-run $member $qb run --no-check $alone -- true
 chmod 644 $policy
-say stranger $user $qb run -- touch $tmp/home/started
+say stranger $user $qb run --no-check -- touch $tmp/home/started
 say stranger-plan $user $qb plan
 
 # files that are no policy
 # bad NAME: nobody but root is served
 bad() {
-	say \$1 $member $qb run $alone -- touch $tmp/home/started
+	say \$1 $member $qb run --no-check $alone -- touch $tmp/home/started
 	say \$1-plan $member $qb plan $alone
 }
 echo 'rules: {' >$policy
 bad broken
 rule 'leese: 1h'
 bad misspelt
-say misspelt-root $qb run $alone -- true
+say misspelt-root $qb run --no-check $alone -- true
 truncate -s 100M $policy
 bad large
 rule
@@ -139,7 +139,7 @@ bad link
 rm $policy
 mkdir $policy
 bad folder
-say folder-root $qb run $alone -- true
+say folder-root $qb run --no-check $alone -- true
 EOF
 "$build/tests/with-host" "$tmp/host" sh "$tmp/story" 2>"$tmp/story.err"
 

@@ -3,7 +3,7 @@
 # run without privilege: it says so, and the command finds everything of the caller's as it was.
 . "$(dirname "$0")/lib.sh"
 
-run run -- sh -c 'echo out; echo err >&2; exit 3'
+run run --no-check -- sh -c 'echo out; echo err >&2; exit 3'
 is "the command's own status" "$status" 3
 is "stdout is the command's" "$out" out
 like "the first line" "$(sed -n 1p "$tmp/err")" \
@@ -11,41 +11,41 @@ like "the first line" "$(sed -n 1p "$tmp/err")" \
 like "the profile and the CPU" "$err" '^quietbench: (vm|default).*: CPU [0-9]+ for the benchmark'
 like "the result" "$err" '^quietbench: (quiet|NOISY|unknown): [0-9.]+ m?s, status 3'
 is "every other line is the command's" "$(grep -v '^quietbench: ' "$tmp/err")" err
-run run -q -- sh -c 'exit 3'
+run run --no-check -q -- sh -c 'exit 3'
 is "-q says nothing" "$err" ""
 is "-q keeps the status" "$status" 3
-run run -- sh -c 'kill -9 $$'
+run run --no-check -- sh -c 'kill -9 $$'
 is "128+N" "$status" 137
 like "the signal is named" "$err" 'ended by signal 9 \(Killed\)'
 
-run run -- no-such-command
+run run --no-check -- no-such-command
 is "not found: status" "$status" 127
 is "not found: says" "$err" "quietbench: no-such-command: command not found"
-run run -- ./no/such/command
+run run --no-check -- ./no/such/command
 is "no such path: status" "$status" 127
-run run -- "$tmp/home"
+run run --no-check -- "$tmp/home"
 is "a folder: status" "$status" 126
 echo '#!/bin/sh' >plain && chmod 644 plain
-run run -- ./plain
+run run --no-check -- ./plain
 is "not executable: status" "$status" 126
 is "not executable: says" "$err" "quietbench: ./plain: Permission denied"
 printf '#!/no/such/interpreter\n' >orphan && chmod 755 orphan
-run run -q -- ./orphan
+run run --no-check -q -- ./orphan
 is "no interpreter: status" "$status" 127
 printf 'echo "script $1"\n' >headless && chmod 755 headless
-run run -q -- ./headless x
+run run --no-check -q -- ./headless x
 is "a script without #!" "$out" "script x"
 
-run run --require all -- touch ran
+run run --no-check --require all -- touch ran
 is "--require: status" "$status" 125
 like "--require: says why" "$err" '^quietbench: levers are required, and the host cannot be conditioned'
-run run -s 'require=[cpus.isolation]' -- touch ran
+run run --no-check -s 'require=[cpus.isolation]' -- touch ran
 is "a profile's require: status" "$status" 125
-run run -p no-such-profile -- touch ran
+run run --no-check -p no-such-profile -- touch ran
 is "no such profile: status" "$status" 125
-run run -o no/such/folder/record -- touch ran
+run run --no-check -o no/such/folder/record -- touch ran
 is "no place for the record: status" "$status" 125
-run run -s frequency.turbo=perhaps -- touch ran
+run run --no-check -s frequency.turbo=perhaps -- touch ran
 is "a wrong value: status" "$status" 125
 ok "none of them ran the command" [ ! -e ran ]
 
@@ -54,15 +54,15 @@ mkdir -p .config/quietbench/profiles
 printf 'version: 1\nname: mine\ndescription: Mine.\nextends: parent\n' >.config/quietbench/profiles/mine.yaml
 printf 'version: 1\nname: parent\ndescription: Parent.\nextends: minimal\n' >.config/quietbench/profiles/parent.yaml
 cp .config/quietbench/profiles/mine.yaml file.yaml
-run run -p mine -- true
+run run --no-check -p mine -- true
 like "an own profile by name, with its parents" "$err" '^quietbench: mine.*: CPU'
-run run -p ./file.yaml -- true
+run run --no-check -p ./file.yaml -- true
 like "an own profile by path" "$err" '^quietbench: mine.*: CPU'
 mkfifo fifo
 head -c 70000 /dev/zero >large.yaml
 # bad FILE TEXT: not a profile, for this reason
 bad() {
-	run run -p "$1" -- true
+	run run --no-check -p "$1" -- true
 	is "-p $1: status" "$status" 125
 	like "-p $1: says" "$err" "^quietbench: .*$2"
 }
@@ -79,7 +79,7 @@ same() {
 	setup=$2
 	shift 2
 	$user perl -e "$setup; exec { \$ARGV[0] } @ARGV or die" "$@" >"$tmp/bare" 2>&1 </dev/null
-	$user perl -e "$setup; exec { \$ARGV[0] } @ARGV or die" "$qb" run -q -- "$@" >"$tmp/wrapped" 2>&1 </dev/null
+	$user perl -e "$setup; exec { \$ARGV[0] } @ARGV or die" "$qb" run --no-check -q -- "$@" >"$tmp/wrapped" 2>&1 </dev/null
 	ok "the same $name" cmp "$tmp/bare" "$tmp/wrapped"
 	ok "the same $name: there is something to compare" [ -s "$tmp/bare" ]
 }
@@ -104,23 +104,23 @@ same "descriptors when more are open" \
 	sh -c 'ls /proc/self/fd; readlink /proc/self/fd/7 /proc/self/fd/300'
 same "descriptors when standard input is closed" 'use POSIX; POSIX::close(0)' ls /proc/self/fd
 same "descriptors when standard error is closed" 'use POSIX; POSIX::close(2)' ls /proc/self/fd
-is "a closed standard output" "$($user "$qb" run -q -- true >&-; echo $?)" 0
-run run -q -- sh -c 'cat /proc/$PPID/comm'
+is "a closed standard output" "$($user "$qb" run --no-check -q -- true >&-; echo $?)" 0
+run run --no-check -q -- sh -c 'cat /proc/$PPID/comm'
 is "a child of quietbench's" "$out" quietbench
 
 # ---- what it does not: its CPU, and levers of its own process ----
-run run -q -c 0 -- grep '^Cpus_allowed_list' /proc/self/status
+run run --no-check -q -c 0 -- grep '^Cpus_allowed_list' /proc/self/status
 like "process.pin" "$out" '[[:space:]]0$'
-run run -q -s process.aslr=false -- cat /proc/self/personality
+run run --no-check -q -s process.aslr=false -- cat /proc/self/personality
 is "process.aslr" "$out" 00040000
-run run -q -s process.nice=5 -- nice
+run run --no-check -q -s process.nice=5 -- nice
 is "process.nice" "$out" 5
-run run -s process.nice=-5 -- nice
+run run --no-check -s process.nice=-5 -- nice
 is "a negative nice is the kernel's to refuse: the command runs" "$out" 0
 like "a negative nice is the kernel's to refuse: says" "$err" '^quietbench: process.nice: cannot be set to -5: '
 
 # ---- the record ----
-run run -q -o record.json -- sh -c 'exit 4'
+run run --no-check -q -o record.json -- sh -c 'exit 4'
 is "-o: the command's status" "$status" 4
 is "-o: it tells" "$(jq -c '[.schema, .conditioned, .runs[0].exit.code, .runs[0].exit.signal, .runs[0].verdict, .restore]' record.json)" \
 	'["quietbench/record/1","none",4,null,"unknown",null]'

@@ -25,7 +25,7 @@ has() { grep -q "$1" "$2" 2>/dev/null; }
 # begin COMMAND...: quietbench, the first of a session of its own, and so of its group: $qb_pid
 begin() {
 	: >got
-	$user setsid "$qb" run -q -- "$@" >got 2>&1 </dev/null &
+	$user setsid "$qb" run --no-check -q -- "$@" >got 2>&1 </dev/null &
 	qb_pid=$!
 	within has ready got
 }
@@ -77,11 +77,11 @@ kill -TERM "$qb_pid"
 wait "$qb_pid"
 is "SIGTERM ends a command that does not handle it" "$?" 143
 
-$user timeout 1 "$qb" run -q -- sleep 100
+$user timeout 1 "$qb" run --no-check -q -- sleep 100
 is "timeout(1) works" "$?" 124
-$user perl -e 'alarm 1; exec @ARGV' "$qb" run -q -- sleep 100
+$user perl -e 'alarm 1; exec @ARGV' "$qb" run --no-check -q -- sleep 100
 is "an alarm set by the caller works" "$?" 142
-$user setsid -w "$qb" run -q -- sh -c 'trap "exit 6" TERM; kill 0; sleep 5'
+$user setsid -w "$qb" run --no-check -q -- sh -c 'trap "exit 6" TERM; kill 0; sleep 5'
 is "a command that signals its own group" "$?" 6
 
 # ---- stopping without a terminal ----

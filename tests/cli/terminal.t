@@ -17,7 +17,7 @@ person() {
 }
 
 person "Ctrl-C ends the command, and the shell sees it" <<'END'
-send $qb run -- sh -c 'echo begin''ning; exec sleep 100'\n
+send $qb run --no-check -- sh -c 'echo begin''ning; exec sleep 100'\n
 expect beginning
 send ^C
 expect ended by signal 2
@@ -26,7 +26,7 @@ send echo status=$?\n
 expect status=130
 END
 person "Ctrl-C comes once" <<'END'
-send $qb run -- perl -e '$|=1; $SIG{INT}=sub{$n++}; print "begin","ning"; sleep 1 for 1..2; print "n=$n."'\n
+send $qb run --no-check -- perl -e '$|=1; $SIG{INT}=sub{$n++}; print "begin","ning"; sleep 1 for 1..2; print "n=$n."'\n
 expect beginning
 send ^C
 expect n=1.
@@ -35,7 +35,7 @@ send echo status=$?\n
 expect status=0
 END
 person "Ctrl-Z stops, fg continues, and the terminal is the command's again" <<'END'
-send $qb run -- sh -c 'echo begin''ning; exec cat'\n
+send $qb run --no-check -- sh -c 'echo begin''ning; exec cat'\n
 expect beginning
 send one\n
 expect one
@@ -55,7 +55,7 @@ send echo status=$?\n
 expect status=0
 END
 person "bg: it runs on; reading from the terminal stops it; fg" <<'END'
-send $qb run -- sh -c 'echo begin''ning; read line; echo got $line'\n
+send $qb run --no-check -- sh -c 'echo begin''ning; read line; echo got $line'\n
 expect beginning
 send ^Z
 expect ready> 
@@ -73,12 +73,12 @@ END
 person "background lines do not stop it, even with tostop" <<'END'
 send stty tostop\n
 expect ready> 
-send $qb run -- true & wait $!; echo status=$?\n
+send $qb run --no-check -- true & wait $!; echo status=$?\n
 expect status=0
 expect ready> 
 END
 person "a shell with job control of its own inside" <<'END'
-send $qb run -- sh -i\n
+send $qb run --no-check -- sh -i\n
 expect NOT CONDITIONED
 pause 500
 send PS1='inner> '\n
@@ -102,12 +102,12 @@ send echo status=$?\n
 expect status=9
 END
 person "colour for warnings" <<'END'
-send $qb run -- true | cat\n
+send $qb run --no-check -- true | cat\n
 expect [1;33mNOT CONDITIONED
 expect ready> 
 END
 person "NO_COLOR is honoured" <<'END'
-send NO_COLOR=1 $qb run -- true\n
+send NO_COLOR=1 $qb run --no-check -- true\n
 expect quietbench: NOT CONDITIONED
 expect ready> 
 END

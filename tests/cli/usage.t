@@ -63,9 +63,9 @@ wrong 125 'run: no command given: quietbench run [OPTION...] [--] COMMAND [ARG..
 
 run run -q -- sh -c 'echo "$1"' x --help
 is "options end at --" "$out" "--help"
-run run -q echo -q --version
+run run --no-check -q echo -q --version
 is "options end at the command" "$out" "-q --version"
-run run -qvq -c0 -- echo x
+run run --no-check -qvq -c0 -- echo x
 is "letters in one word" "$out" x
 $user "$qb" --version >/dev/full 2>"$tmp/err"
 is "a full disk is no success" "$?" 1

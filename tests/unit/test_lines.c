@@ -168,7 +168,7 @@ static void test_reasons_are_shared(void **state)
 	qb_steps_refuse(&steps, QB_LEVER_GOVERNOR, QB_STATUS_UNSUPPORTED, "no cpufreq");
 	qb_steps_refuse(&steps, QB_LEVER_BOOST, QB_STATUS_UNSUPPORTED, "no cpufreq");
 	qb_steps_refuse(&steps, QB_LEVER_NO_TURBO, QB_STATUS_UNSUPPORTED, "no cpufreq");
-	qb_steps_refuse(&steps, QB_LEVER_IDLE, QB_STATUS_UNSUPPORTED, "not in this version");
+	qb_steps_refuse(&steps, QB_LEVER_IDLE, QB_STATUS_UNSUPPORTED, "needs a kernel that has it");
 	qb_steps_refuse(&steps, QB_LEVER_PARTITION, QB_STATUS_REFUSED, "no cpufreq");
 	for (unsigned irq = 24; irq < 28; irq++) {
 		struct qb_step *step = add(QB_LEVER_IRQ, irq, "f", "5");
@@ -179,7 +179,7 @@ static void test_reasons_are_shared(void **state)
 	assert_int_equal(first->status, QB_STATUS_UNSUPPORTED);
 	assert_string_equal(missing(QB_STATUS_UNSUPPORTED),
 		"  frequency.governor, frequency.turbo: no cpufreq\n"
-		"  idle.max_latency: not in this version\n"
+		"  idle.max_latency: needs a kernel that has it\n"
 		"  irqs.move irq24-27: kernel-managed\n");
 }
 

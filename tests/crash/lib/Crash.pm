@@ -36,7 +36,7 @@ sub last_cpu {
 
 # A run without isolation, and one that does not ask for irqbalance: the machine's processes are none of this host's.
 sub run_command {
-	return ($QUIETBENCH, 'run', '-c', last_cpu(), '-s', 'cpus.isolation=none', '-s', 'irqs.irqbalance=keep', '--', @_);
+	return ($QUIETBENCH, 'run', '--no-check', '-c', last_cpu(), '-s', 'cpus.isolation=none', '-s', 'irqs.irqbalance=keep', '--', @_);
 }
 
 sub on_hosts {

@@ -9,7 +9,7 @@ as() { user=$1 && shift && su -s /bin/sh "$user" -c "$*"; }
 # begin: a run of tester's, whose command waits for /tmp/go
 begin() {
 	rm -f /tmp/during* /tmp/go /tmp/record
-	as tester "/qb/build/quietbench run -v -o /tmp/record -p default -- observe sh -c 'until [ -e /tmp/go ]; do sleep 0.1; done'" \
+	as tester "/qb/build/quietbench run --no-check -v -o /tmp/record -p default -- observe sh -c 'until [ -e /tmp/go ]; do sleep 0.1; done'" \
 		>/tmp/run.out 2>/tmp/run.err &
 	client=$!
 	within 120 [ -e /tmp/during ] || { fail "the benchmark started" /tmp/run.err; done_testing; }
@@ -38,7 +38,7 @@ as tester "/qb/build/quietbench doctor" >/tmp/doctor.out 2>&1
 ok "doctor, for a member" says '^privilege  /run/quietbench.socket$' /tmp/doctor.out
 as nobody "/qb/build/quietbench doctor" >/tmp/doctor.out 2>&1
 ok "doctor, for a stranger" says '^privilege  none: /run/quietbench.socket is for the group quietbench' /tmp/doctor.out
-as nobody "/qb/build/quietbench run -- true" >/tmp/run.err 2>&1
+as nobody "/qb/build/quietbench run --no-check -- true" >/tmp/run.err 2>&1
 ok "a stranger runs without" says 'NOT CONDITIONED' /tmp/run.err
 ok "no session stays" within 30 no_session
 

@@ -10,9 +10,9 @@ part=$(argument part)
 of=${part#*/} part=${part%/*}
 
 # The noise check only takes time.
-run="quietbench run -p $profile -s check.duration=0 --"
+run="quietbench run --no-check -p $profile --"
 # It ends by itself, with nobody waiting for it.
-lease="quietbench apply -p $profile -s check.duration=0 --for 100ms"
+lease="quietbench apply -p $profile --for 100ms"
 all=client+guardian+monitor
 # The benchmark ends its client: the monitor puts back without being asked.
 cat >/bin/desert <<'DESERT'

@@ -13,7 +13,7 @@ begin() {
 # sleeper USER NAME: a run in the background whose command sleeps; sets client and $NAME to its pid
 sleeper() {
 	rm -f "/tmp/$2"
-	su "$1" -c "/qb/build/quietbench run -- sh -c 'echo \$\$ >/tmp/$2; exec sleep 3600'" 2>"/tmp/$2.err" &
+	su "$1" -c "/qb/build/quietbench run --no-check -- sh -c 'echo \$\$ >/tmp/$2; exec sleep 3600'" 2>"/tmp/$2.err" &
 	client=$!
 	within 60 [ -s "/tmp/$2" ] || fail "$2: it started" "/tmp/$2.err"
 	pid=$(cat "/tmp/$2")
@@ -45,11 +45,11 @@ case $(cat /tmp/during.cgroup) in
 *:/quietbench/joined-*) pass "a run joins: in a group of its own" ;;
 *) fail "a run joins: in a group of its own" /tmp/during.cgroup ;;
 esac
-qb 0 "the owner's -n" tester run -n 1 -- true
-qb 125 "CPUs that are not the lease's" tester run -c 0 -- touch /tmp/started
+qb 0 "the owner's -n" tester run --no-check -n 1 -- true
+qb 125 "CPUs that are not the lease's" tester run --no-check -c 0 -- touch /tmp/started
 tells "CPUs that are not the lease's" "join on CPU $cpus"
 ok "CPUs that are not the lease's: nothing was started" [ ! -e /tmp/started ]
-qb 0 "a run in a run in a lease" tester run -- /qb/build/quietbench run -- /qb/build/quietbench run -- true
+qb 0 "a run in a run in a lease" tester run --no-check -- /qb/build/quietbench run --no-check -- /qb/build/quietbench run --no-check -- true
 
 # ---- strangers ----
 qb 125 "root does not join" root run --no-lock-wait -- true
@@ -65,7 +65,7 @@ qb 0 "the lease stands" root status
 # ---- what runs leave ----
 sleeper tester other
 other=$pid other_client=$client
-by tester "/qb/build/quietbench run -- sh -c 'setsid sleep 3599 >/dev/null 2>&1 & sleep 1'" >/tmp/qb.out 2>&1
+by tester "/qb/build/quietbench run --no-check -- sh -c 'setsid sleep 3599 >/dev/null 2>&1 & sleep 1'" >/tmp/qb.out 2>&1
 is "a survivor: status" "$?" 0
 tells "a survivor" "still running after the command, moved back: sleep"
 survivor=$(pidof sleep | tr ' ' '\n' | while read -r one; do tr '\0' ' ' <"/proc/$one/cmdline" | grep -q 3599 && echo "$one"; done)
@@ -147,7 +147,7 @@ quiet_again "helper asked to end"
 
 # ---- a run in a run ----
 rm -f /tmp/during*
-quietbench run -p default -- sh -c 'cat /proc/self/cgroup >/tmp/outer; quietbench run -o /tmp/record.json -- observe sh -c "setsid sleep 3597 & sleep 1";
+quietbench run --no-check -p default -- sh -c 'cat /proc/self/cgroup >/tmp/outer; quietbench run --no-check -o /tmp/record.json -- observe sh -c "setsid sleep 3597 & sleep 1";
 	cat /proc/self/cgroup >/tmp/outer.after; quietbench apply; echo "apply: $?"' >/tmp/qb.out 2>&1
 is "a run in a run: status" "$?" 0
 is "a run in a run: the record" "$(jq -r .conditioned /tmp/record.json)" joined

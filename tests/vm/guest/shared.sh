@@ -56,15 +56,15 @@ set_of "$(quietbench status --json | jq -r .session.cpus)"
 is "two: both of the pool" $(((a | b) & ~set)) 0
 taskset -p ff "$(of second)" >/dev/null 2>&1 # its cpuset is narrower
 is "two: the second cannot reach the first's CPU" "$(list "$(of second)")" "$own_second"
-qb 0 "more than are free: all that is left" tester run --shared -p default -n max -o /tmp/rest.json -- true
+qb 0 "more than are free: all that is left" tester run --no-check --shared -p default -n max -o /tmp/rest.json -- true
 set_of "$(jq -r .cpus.benchmark /tmp/rest.json)"
 is "more than are free: none of the others'" $((set & (a | b))) 0
-qb 125 "one more than there are" tester run --shared -p default -n 2 -- touch /tmp/started
+qb 125 "one more than there are" tester run --no-check --shared -p default -n 2 -- touch /tmp/started
 tells "one more than there are" "only 1 core .*to choose from"
-qb 125 "another's CPU" tester run --shared -p default -c "$own_first" -- touch /tmp/started
-qb 125 "other settings of the host" tester run --shared -p default -s frequency.turbo=true -- touch /tmp/started
+qb 125 "another's CPU" tester run --no-check --shared -p default -c "$own_first" -- touch /tmp/started
+qb 125 "other settings of the host" tester run --no-check --shared -p default -s frequency.turbo=true -- touch /tmp/started
 tells "other settings of the host" "frequency.turbo is false for the shared runs"
-qb 0 "other settings of one's own process" tester run --shared -p default -s process.nice=3 -- true
+qb 0 "other settings of one's own process" tester run --no-check --shared -p default -s process.nice=3 -- true
 ok "what was refused did not start" [ ! -e /tmp/started ]
 qb 125 "an exclusive run" root run --no-lock-wait -- true
 tells "an exclusive run" "in use by the shared runs that user 1000 began"
@@ -81,8 +81,8 @@ is "the first, and last: its record" "$(jq -c '.restore.complete' /tmp/first.jso
 quiet_again "two"
 
 # ---- a run in a shared run ----
-quietbench run --shared -p default -- sh -c 'sed -n "s/^Cpus_allowed_list:\t//p" /proc/self/status
-	quietbench run -q --shared -- sed -n "s/^Cpus_allowed_list:\t//p" /proc/self/status' >/tmp/nested 2>/tmp/nested.err
+quietbench run --no-check --shared -p default -- sh -c 'sed -n "s/^Cpus_allowed_list:\t//p" /proc/self/status
+	quietbench run --no-check -q --shared -- sed -n "s/^Cpus_allowed_list:\t//p" /proc/self/status' >/tmp/nested 2>/tmp/nested.err
 is "a run in a shared run: status" "$?" 0
 is "a run in a shared run: on its CPU" "$(sed -n 2p /tmp/nested)" "$(sed -n 1p /tmp/nested)"
 quiet_again "a run in a shared run"
@@ -94,7 +94,7 @@ for n in one two three; do
 done
 start four tester -p default
 ok "a full pool: the fourth waits" within 30 says "waiting for the shared runs" /tmp/four.err
-(quietbench run -q -p default -- sh -c 'ls /tmp/*.go | wc -l' >/tmp/alone 2>&1) &
+(quietbench run --no-check -q -p default -- sh -c 'ls /tmp/*.go | wc -l' >/tmp/alone 2>&1) &
 alone=$!
 within 30 sh -c 'ls /run/quietbench/queue | grep -c . | grep -qx 2'
 start five tester -p default

@@ -45,7 +45,7 @@ judge() {
 	name=$1 offline=$2
 	shift 2
 	rm -f /tmp/during*
-	quietbench run -p default -o /tmp/record -s cpus.smt=offline "$@" -- observe >/tmp/run.out 2>/tmp/run.err
+	quietbench run --no-check -p default -o /tmp/record -s cpus.smt=offline "$@" -- observe >/tmp/run.out 2>/tmp/run.err
 	is "$name: status" "$?" 0
 	sed 's/^/# /' /tmp/run.err
 	look_around
@@ -77,17 +77,17 @@ judge "nobody moved" 7 -s cpus.isolation=none -s irqs.move=false
 judge "nothing else" 7 -p minimal -c 6
 
 # who cannot go
-quietbench run -p default -s cpus.smt=offline -c 1 -s 'cpus.avoid=[]' -o /tmp/record -- true 2>/tmp/run.err
+quietbench run --no-check -p default -s cpus.smt=offline -c 1 -s 'cpus.avoid=[]' -o /tmp/record -- true 2>/tmp/run.err
 is "CPU 0 has no switch: status" "$?" 0
 is "CPU 0 has no switch: kept idle" "$(jq -r '.cpus | .reserved + "/" + .offline' /tmp/record)" 0/
-quietbench run -p default -s cpus.smt=offline -c 1 --require cpus.smt -- touch /tmp/started 2>/tmp/run.err
+quietbench run --no-check -p default -s cpus.smt=offline -c 1 --require cpus.smt -- touch /tmp/started 2>/tmp/run.err
 is "required, and CPU 0 keeps house: status" "$?" 125
 sed 's/^/# /' /tmp/run.err
 ok "required, and CPU 0 keeps house: nothing ran" [ ! -e /tmp/started ]
 if [ -d /sys/fs/cgroup/cpuset ]; then
 	echo 7 >$other/nested/cpuset.cpus
 	before
-	quietbench run -p default -s cpus.smt=offline -o /tmp/record -- true 2>/tmp/run.err
+	quietbench run --no-check -p default -s cpus.smt=offline -o /tmp/record -- true 2>/tmp/run.err
 	is "a cpuset of nothing but the sibling: status" "$?" 0
 	is "a cpuset of nothing but the sibling: kept idle" "$(jq -r '.cpus | .reserved + "/" + .offline' /tmp/record)" 7/
 	ok "a cpuset of nothing but the sibling: as before" within 10 as_before
@@ -97,7 +97,7 @@ fi
 
 # the monitor dies
 rm -f /tmp/benchmark
-quietbench run -p default -s cpus.smt=offline -- sh -c 'echo $$ >/tmp/benchmark; exec sleep 3600' 2>/tmp/run.err &
+quietbench run --no-check -p default -s cpus.smt=offline -- sh -c 'echo $$ >/tmp/benchmark; exec sleep 3600' 2>/tmp/run.err &
 client=$!
 ok "to be killed: it runs" within 60 [ -s /tmp/benchmark ]
 is "to be killed: CPU 7 is offline" "$(online)" 0-2,4-6
@@ -111,7 +111,7 @@ ok "monitor killed: the client ends" within 20 gone "$client"
 ok "monitor killed: the host is as before" within 20 as_before
 
 # A rival takes CPU 7 back while it runs: what driver and kernel make of masks then is not ours any more, unless asked.
-quietbench run -p default -s cpus.smt=offline -o /tmp/record -- sh -c "echo 1 >$sys/cpu7/online" 2>/tmp/run.err
+quietbench run --no-check -p default -s cpus.smt=offline -o /tmp/record -- sh -c "echo 1 >$sys/cpu7/online" 2>/tmp/run.err
 is "woken meanwhile: status" "$?" 0
 is "woken meanwhile: CPU 7 stays" "$(online)" 0-2,4-7
 is "woken meanwhile: nothing failed to come back" "$(jq -c '.restore.failures' /tmp/record)" '[]'
@@ -120,13 +120,13 @@ sed 's/^/# /' /tmp/restore.out
 ok "woken meanwhile, forced: the host is as before" within 10 as_before
 
 # the benchmark's own
-quietbench run -p default -s process.core_sched=true -o /tmp/record -- true 2>/tmp/run.err
+quietbench run --no-check -p default -s process.core_sched=true -o /tmp/record -- true 2>/tmp/run.err
 is "core scheduling: the cloud kernel has none, and the run goes on" "$? $(jq -r '.levers[] | select(.lever == "process.core_sched") | .status' /tmp/record)" "0 unsupported"
 ok "core scheduling: says what the kernel lacks" says CONFIG_SCHED_CORE /tmp/run.err
 if [ ! -d /sys/fs/cgroup/cpuset ]; then
 	locked() {
 		# shellcheck disable=SC2016 # the benchmark's own group
-		quietbench run -p default -s process.lock=true -o /tmp/record -- \
+		quietbench run --no-check -p default -s process.lock=true -o /tmp/record -- \
 			sh -c 'cat "/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)/memory.swap.max"' >/tmp/run.out 2>/tmp/run.err
 		jq -r '.levers[] | select(.lever == "process.lock") | .status' /tmp/record
 	}

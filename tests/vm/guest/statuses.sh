@@ -6,7 +6,7 @@
 ends() {
 	wanted=$1 text=$2
 	shift 2
-	quietbench run "$@" >/tmp/run.out 2>/tmp/run.err
+	quietbench run --no-check "$@" >/tmp/run.out 2>/tmp/run.err
 	got=$?
 	is "status $wanted: $text" "$got" "$wanted"
 	[ "$got" = "$wanted" ] || sed 's/^/# /' /tmp/run.err
@@ -34,7 +34,7 @@ ok "the host is as before, with nothing left in the journal" as_before
 
 # while it runs
 rm -f /tmp/during*
-quietbench run -- observe sh -c 'until [ -e /tmp/go ]; do usleep 100000; done' 2>/tmp/run.err &
+quietbench run --no-check -- observe sh -c 'until [ -e /tmp/go ]; do usleep 100000; done' 2>/tmp/run.err &
 client=$!
 within 60 [ -e /tmp/during ]
 quietbench status >/tmp/status.out 2>&1
@@ -53,16 +53,16 @@ same() {
 	same_text=$1
 	shift
 	"$@" 2>/dev/null | grep -av "$normal" >/tmp/wanted
-	/qb/build/quietbench run -- "$@" 2>/tmp/run.err | grep -av "$normal" >/tmp/got
+	/qb/build/quietbench run --no-check -- "$@" 2>/tmp/run.err | grep -av "$normal" >/tmp/got
 	ok "$same_text" diff /tmp/wanted /tmp/got
 }
 in_env() {
 	env -i B='x y' A= ODD="$(printf 'two\nlines')" PATH=/bin 'not a name=1' "$@"
 }
 in_env /bin/cat /proc/self/environ >/tmp/wanted
-in_env /qb/build/quietbench run -- /bin/cat /proc/self/environ >/tmp/got 2>/tmp/run.err
+in_env /qb/build/quietbench run --no-check -- /bin/cat /proc/self/environ >/tmp/got 2>/tmp/run.err
 ok "the environment, byte for byte" cmp /tmp/wanted /tmp/got
-env -i /qb/build/quietbench run -- /bin/cat /proc/self/environ >/tmp/got 2>/tmp/run.err
+env -i /qb/build/quietbench run --no-check -- /bin/cat /proc/self/environ >/tmp/got 2>/tmp/run.err
 is "an empty environment stays empty" "$(wc -c </tmp/got)" 0
 
 mkdir -p "/tmp/some where" && cd "/tmp/some where" || exit 1
@@ -81,14 +81,14 @@ same "limits; signals, umask, credentials, capabilities; OOM score, dump filter,
 same "process group and session" sh -c 'cut -d" " -f5,6,7 /proc/self/stat'
 trap - USR1 HUP
 umask 022
-is "the arguments" "$(quietbench run -- printf '[%s]' 'a b' '' '*' "$(printf 'x\ny')" 2>/dev/null)" "$(printf '[%s]' 'a b' '' '*' "$(printf 'x\ny')")"
-is "standard input" "$(echo through | quietbench run -- cat 2>/dev/null)" through
+is "the arguments" "$(quietbench run --no-check -- printf '[%s]' 'a b' '' '*' "$(printf 'x\ny')" 2>/dev/null)" "$(printf '[%s]' 'a b' '' '*' "$(printf 'x\ny')")"
+is "standard input" "$(echo through | quietbench run --no-check -- cat 2>/dev/null)" through
 # shellcheck disable=SC2016
-is "a child of quietbench" "$(quietbench run -- sh -c 'cat /proc/$PPID/comm' 2>/dev/null)" quietbench
+is "a child of quietbench" "$(quietbench run --no-check -- sh -c 'cat /proc/$PPID/comm' 2>/dev/null)" quietbench
 
 # signals sent to quietbench alone are relayed
 rm -f /tmp/during*
-quietbench run -- observe sh -c 'trap "exit 42" TERM; echo >/tmp/trapped; while :; do usleep 100000; done' 2>/tmp/run.err &
+quietbench run --no-check -- observe sh -c 'trap "exit 42" TERM; echo >/tmp/trapped; while :; do usleep 100000; done' 2>/tmp/run.err &
 client=$!
 within 60 [ -e /tmp/trapped ]
 kill -TERM "$client"
@@ -97,7 +97,7 @@ is "a relayed SIGTERM" "$?" 42
 
 # what survives the command
 before
-quietbench run -- sh -c 'setsid sleep 3599 >/dev/null 2>&1 & sleep 1; exit 3' 2>/tmp/run.err
+quietbench run --no-check -- sh -c 'setsid sleep 3599 >/dev/null 2>&1 & sleep 1; exit 3' 2>/tmp/run.err
 is "status with a survivor" "$?" 3
 survivor=$(pgrep -f 'sleep 3599' 2>/dev/null || pidof sleep)
 ok "the survivor is named" says sleep /tmp/run.err
@@ -108,10 +108,10 @@ ok "the host is as before, with a survivor" within 10 as_before
 kill "$survivor"
 
 # no way to privilege
-su tester -c '/qb/build/quietbench run -- sh -c "exit 5"' >/tmp/run.out 2>/tmp/run.err
+su tester -c '/qb/build/quietbench run --no-check -- sh -c "exit 5"' >/tmp/run.out 2>/tmp/run.err
 is "without privilege: the command's status" "$?" 5
 is "without privilege: the first line says so" "$(head -n 1 /tmp/run.err | grep -c 'NOT CONDITIONED')" 1
-su tester -c '/qb/build/quietbench run --require cpus.isolation -- touch /tmp/started' >/tmp/run.out 2>/tmp/run.err
+su tester -c '/qb/build/quietbench run --no-check --require cpus.isolation -- touch /tmp/started' >/tmp/run.out 2>/tmp/run.err
 is "without privilege: --require" "$?" 125
 ok "without privilege: --require starts nothing" [ ! -e /tmp/started ]
 su tester -c '/qb/build/quietbench plan' >/tmp/run.out 2>/tmp/run.err

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* preflight.h */
+#include <base/macros.h>
+#include <base/text.h>
+#include <cli/preflight.h>
+#include <cli/say.h>
+#include <errno.h>
+#include <noise/ticks.h>
+
+#define SECOND_NS INT64_C(1000000000)
+/* Where no line can be rewritten, the wait is told of this often. */
+#define TELL_NS (10 * SECOND_NS)
+
+struct wait {
+	int64_t since, until; /* CLOCK_MONOTONIC; 0: one does not wait */
+	int64_t told;
+	bool line; /* an unfinished one is on the terminal */
+};
+
+static bool is_noisy(const struct qb_measure *look)
+{
+	return look->verdict == QB_VERDICT_OF_FAIL;
+}
+
+static unsigned count_exceeding(const struct qb_measure *look)
+{
+	unsigned exceeding = 0;
+
+	for (int i = 0; i < QB_NOISE_METRIC_COUNT; i++)
+		exceeding += look->verdicts[i].exceeding;
+	return exceeding;
+}
+
+/* "preempted 2.08 % (above …): injector (pid 812)" */
+static void describe(const struct qb_measure *look, char *buf, size_t size)
+{
+	char culprit[96];
+	size_t used;
+
+	qb_noise_reasons(look, buf, size);
+	qb_noise_culprit(look, culprit, sizeof(culprit));
+	used = strlen(buf);
+	if (*culprit)
+		qb_text_format(buf + used, size - used, ": %s", culprit);
+}
+
+static void say_detail(const struct qb_measure *look)
+{
+	char text[512];
+
+	qb_noise_reasons(look, text, sizeof(text));
+	if (look->verdict == QB_VERDICT_OF_UNDECIDED && count_exceeding(look))
+		qb_say(QB_SAY_DETAIL, "before the command: %s", text);
+	else
+		qb_say(QB_SAY_DETAIL, "before the command: nothing seen in %g s",
+			(double)look->ns / 1e9);
+}
+
+/* A noisy look of a run that waits: how it stands. */
+static void tell(struct wait *wait, const struct qb_measure *look)
+{
+	const int64_t now = qb_ns_now(CLOCK_MONOTONIC);
+	char text[640];
+
+	describe(look, text, sizeof(text));
+	if (!wait->told) {
+		qb_say(QB_SAY_NOTE, "waiting for quiet, at most %d s: %s",
+			(int)((wait->until - wait->since) / SECOND_NS), text);
+		wait->told = now;
+	} else if (qb_say_on_terminal() && qb_say_shows(QB_SAY_NOTE)) {
+		fprintf(stderr, "\r\033[K%3d s: %.100s", (int)((now - wait->since) / SECOND_NS),
+			text);
+		wait->line = true;
+	} else if (now - wait->told >= TELL_NS) {
+		qb_say(QB_SAY_NOTE, "noisy for %d s: %s", (int)((now - wait->since) / SECOND_NS),
+			text);
+		wait->told = now;
+	}
+}
+
+static int measure(struct qb_measure *look, struct qb_job *job, struct qb_session *session,
+	struct qb_answer *answer, struct qb_error *err)
+{
+	qb_measure_free(look);
+	*look = (struct qb_measure){
+		.looks = {answer->profile.set[QB_KEY_CHECK_DURATION].number}};
+	qb_noise_limits_of(&answer->profile, &look->limits);
+	return qb_noise_measure(look, job, session, answer, err);
+}
+
+/* Looks until it is noisy no more, or the time is over. */
+static int look_and_wait(struct qb_measure *look, struct wait *wait, struct qb_job *job,
+	struct qb_session *session, struct qb_answer *answer, struct qb_error *err)
+{
+	int r;
+
+	while ((r = measure(look, job, session, answer, err)) == 0 && is_noisy(look) &&
+		qb_ns_now(CLOCK_MONOTONIC) < wait->until)
+		tell(wait, look);
+	if (wait->line)
+		fputs("\r\033[K", stderr);
+	return r;
+}
+
+static int conclude(const struct qb_measure *look, const struct wait *wait, bool fail,
+	struct qb_error *err)
+{
+	char text[640];
+
+	describe(look, text, sizeof(text));
+	if (is_noisy(look) && fail)
+		return qb_error_set(err, EAGAIN,
+			"noisy before the command, which was not started (check.on_noise=fail): %s",
+			text);
+	if (is_noisy(look) && wait->told)
+		qb_say(QB_SAY_WARN, "still noisy after %d s, so it runs all the same: %s",
+			(int)((qb_ns_now(CLOCK_MONOTONIC) - wait->since) / SECOND_NS), text);
+	else if (is_noisy(look))
+		qb_say(QB_SAY_WARN, "noisy before the command: %s", text);
+	else if (wait->told)
+		qb_say(QB_SAY_NOTE, "noisy no more after %d s",
+			(int)((qb_ns_now(CLOCK_MONOTONIC) - wait->since) / SECOND_NS));
+	else
+		say_detail(look);
+	return 0;
+}
+
+int qb_preflight_look(struct qb_measure *ret, struct qb_job *job, struct qb_session *session,
+	struct qb_answer *answer, struct qb_error *err)
+{
+	const struct qb_setting *set = answer->profile.set;
+	const struct qb_setting *on_noise = &set[QB_KEY_CHECK_ON_NOISE];
+	const bool fail = qb_setting_is(on_noise, "fail");
+	struct wait wait = {.since = qb_ns_now(CLOCK_MONOTONIC)};
+	struct qb_error why = {0};
+	int r;
+
+	if (!set[QB_KEY_CHECK_DURATION].number)
+		return 0;
+	if (qb_setting_is(on_noise, "wait"))
+		wait.until = wait.since + set[QB_KEY_CHECK_MAX_WAIT].number;
+	r = look_and_wait(ret, &wait, job, session, answer, &why);
+	if (r == 0)
+		return conclude(ret, &wait, fail, err);
+	qb_measure_free(ret);
+	if (r == -EINTR || fail)
+		return qb_error_set(err, why.code, "before the command: %s", why.text);
+	qb_say(QB_SAY_WARN, "the CPUs were not measured before the command: %s", why.text);
+	return 0;
+}
