@@ -44,7 +44,7 @@
 	X(LEASE, "lease", "8h", "a duration from 1s to 365d", "how long an apply lasts at most; it may be renewed") \
 	X(LOCK, "lock", "24h", "a duration from 1s to 365d", "how long a run may keep others waiting: then the host is restored, and the command goes on") \
 	X(OWN_PROFILES, "own_profiles", "true", "true or false", "may profiles of his own be read; those of the system may always") \
-	X(PROCESS_NAMES, "process_names", "false", "true or false", "may he see what others run when he waits for them")
+	X(PROCESS_NAMES, "process_names", "false", "true or false", "may he see what others run: when he waits for them, and on the CPUs of his benchmark")
 /* clang-format on */
 
 enum qb_policy_key {

@@ -21,6 +21,8 @@
  *	         the held child then sends PLACE on the other end, with SCM_CREDENTIALS of its own,
  *	         and is answered there by DONE or ERROR; it execs only after DONE. When it has
  *	         ended, another may follow (a preflight, then the benchmark)
+ *	WATCH        → DONE                                     who runs on its CPUs is seen from now on
+ *	             → SWITCHES… DONE                           the second: what was seen, for each CPU
  *	RESTORE      → LEFTOVER… STEP… DONE                     the host is as it was
  *	BYE      the end; end of file without it means that the client died
  *
@@ -54,7 +56,7 @@
 #include <quietbench/topology.h>
 #include <stdint.h>
 
-#define QB_PROTOCOL_VERSION 2
+#define QB_PROTOCOL_VERSION 3
 #define QB_MESSAGE_MAGIC    0x51426d73u
 #define QB_MESSAGE_MAX	    (48 * 1024)
 #define QB_MESSAGE_FDS	    4
@@ -72,6 +74,7 @@ enum qb_message_type {
 	QB_MSG_RESTORE,
 	QB_MSG_BYE,
 	QB_MSG_LEASE,
+	QB_MSG_WATCH,
 	/* answers */
 	QB_MSG_NOTE,
 	QB_MSG_PROFILE,
@@ -83,6 +86,7 @@ enum qb_message_type {
 	QB_MSG_DONE,
 	QB_MSG_ERROR,
 	QB_MSG_POLICY, /* an answer as well */
+	QB_MSG_SWITCHES,
 };
 
 struct qb_message_head {
@@ -175,6 +179,30 @@ struct qb_selection_message {
 	struct qb_selection selection;
 };
 
+/* With until_ns 0 the watch begins, else it ends then (CLOCK_MONOTONIC). Only for a process that was
+ * placed, on the CPUs of the session. */
+struct qb_watch_message {
+	struct qb_message_head head;
+	int64_t until_ns;
+};
+
+/* Who ran on a CPU (noise/switches.h). Others' names are the policy's to give. */
+#define QB_SWITCHES_SEEN 256
+struct qb_switches_message {
+	struct qb_message_head head;
+	uint32_t cpu, n;
+	int64_t rest_ns;
+	uint64_t lost;
+	struct qb_seen {
+		int32_t pid; /* 0: somebody else's, who is not to be named */
+		int32_t tid;
+		uint8_t own;
+		char comm[32];
+		int64_t ns, waited;
+		uint64_t times;
+	} seen[QB_SWITCHES_SEEN];
+};
+
 /* A descendant that outlived the command, moved back to where the caller is. */
 struct qb_leftover {
 	struct qb_message_head head;
@@ -193,6 +221,7 @@ struct qb_done {
 	uint8_t shared;	   /* HELLO: the session is that of shared runs */
 	uint8_t over;	   /* RESTORE: the host was restored before: what it had joined has
 			       ended, or the policy's time for a run is over */
+	uint8_t unseen;	   /* WATCH: this host does not let even root see that */
 	uint32_t conflicts, failures;
 };
 
@@ -210,7 +239,8 @@ struct qb_error_message {
 
 _Static_assert(sizeof(struct qb_profile_message) <= QB_MESSAGE_MAX &&
 		       sizeof(struct qb_request) <= QB_MESSAGE_MAX &&
-		       sizeof(struct qb_policy_message) <= QB_MESSAGE_MAX,
+		       sizeof(struct qb_policy_message) <= QB_MESSAGE_MAX &&
+		       sizeof(struct qb_switches_message) <= QB_MESSAGE_MAX,
 	"every message fits a packet");
 
 /* One received packet. fds are CLOEXEC and owned by the receiver (qb_message_close). */
@@ -231,6 +261,8 @@ struct qb_message {
 		struct qb_pus pus;
 		struct qb_selection_message selection;
 		struct qb_leftover leftover;
+		struct qb_watch_message watch;
+		struct qb_switches_message switches;
 		struct qb_done done;
 		struct qb_error_message error;
 		unsigned char bytes[QB_MESSAGE_MAX];

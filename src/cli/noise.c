@@ -38,6 +38,10 @@ int qb_noise_limits_named(const char *name, struct qb_noise_limits *ret)
 struct loops {
 	struct qb_measure *measure;
 	pid_t parent;
+	struct qb_job *job;
+	struct qb_session *session; /* NULL: none */
+	struct qb_answer *answer;
+	bool lent; /* the helper sees who runs on the CPUs */
 };
 
 /* The child's. Without its parent nobody would ever tell it to end. */
@@ -59,18 +63,43 @@ static bool shows_progress(void)
 /* Once a second; a measurement that is over in two needs none. */
 static bool progress(void *data, int64_t now_ns, int64_t end_ns)
 {
+	const struct loops *loops = data;
 	const bool new_second = now_ns / SECOND_NS != (now_ns - QB_VERDICT_WINDOW_NS) / SECOND_NS;
 
 	if (new_second && now_ns < end_ns && end_ns > 2 * SECOND_NS && shows_progress())
 		fprintf(stderr, "\rmeasuring: %2d of at most %d s ", (int)(now_ns / SECOND_NS),
 			(int)(end_ns / SECOND_NS));
-	return !qb_job_interrupted(data);
+	return !qb_job_interrupted(loops->job);
+}
+
+/* Who may not see the switches himself has the helper see them. */
+static void begun(void *data)
+{
+	struct loops *loops = data;
+	const struct qb_switches *switches = &loops->measure->of[0].switches;
+
+	if (loops->session && !qb_switches_known(switches))
+		loops->lent = qb_session_watch(loops->session, loops->answer, NULL) == 0;
+}
+
+static void lend(void *data, const struct qb_switches_message *message)
+{
+	qb_measure_lend(data, message);
+}
+
+static int take_seen(const struct loops *loops, struct qb_error *err)
+{
+	const struct qb_measure *m = loops->measure;
+
+	return qb_session_switches(loops->session, m->of[0].loop->started_ns + m->ns, lend,
+		loops->measure, loops->answer, err);
 }
 
 int qb_noise_measure(struct qb_measure *m, struct qb_job *job, struct qb_session *session,
 	struct qb_answer *answer, struct qb_error *err)
 {
-	struct loops loops = {.measure = m, .parent = getpid()};
+	struct loops loops = {
+		.measure = m, .parent = getpid(), .job = job, .session = session, .answer = answer};
 	struct qb_child_order order = {
 		.run = run_loops, .data = &loops, .job = job, .answer = answer};
 	struct qb_child child;
@@ -79,7 +108,8 @@ int qb_noise_measure(struct qb_measure *m, struct qb_job *job, struct qb_session
 	m->cpus = answer->selection.bench;
 	m->house = answer->selection.house;
 	m->progress = progress;
-	m->data = job;
+	m->begun = begun;
+	m->data = &loops;
 	r = qb_measure_prepare(m, err);
 	if (r == 0)
 		r = qb_placed_hold(&child, &order, session, answer, err);
@@ -93,6 +123,8 @@ int qb_noise_measure(struct qb_measure *m, struct qb_job *job, struct qb_session
 	r = qb_child_release(&child, err);
 	if (r == 0)
 		r = qb_measure_watch(m, child.pid, err);
+	if (r == 0 && loops.lent)
+		r = take_seen(&loops, err);
 	while (waitpid(child.pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	if (shows_progress())

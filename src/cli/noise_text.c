@@ -176,9 +176,9 @@ static int print_cpu(const struct qb_measure *m, const struct qb_measure_cpu *of
 			print_cause(&causes.v[i], seconds);
 	if (!causes.n || (!verbose && causes.v[0].share < SHARE_SHOWN))
 		puts("  nothing worth a line (-v shows it)");
-	if (of->switches.fd < 0)
+	if (!qb_switches_known(&of->switches))
 		qb_lines_wrap(stdout, "  ", "  ", of->no_switches.text);
-	if (of->switches.fd < 0)
+	if (!qb_switches_known(&of->switches))
 		puts("  so tasks are named by their accounts of CPU time: measure as root for better");
 	return 0;
 }
@@ -256,8 +256,9 @@ static int put_cpu(struct qb_json *json, const struct qb_measure *m,
 	qb_json_share(json, "chunk_ns", of->chunk_ns);
 	qb_json_text(json, "clock", of->loop->direct ? "direct" : "fallback");
 	qb_json_text(json, "preemptions_by", qb_preempt_name(of->loop->preempt.by));
-	qb_json_text(json, "names_by", of->switches.fd >= 0 ? "switches" : "accounts");
-	qb_json_text(json, "no_switches", of->switches.fd >= 0 ? NULL : of->no_switches.text);
+	qb_json_text(json, "names_by", qb_switches_known(&of->switches) ? "switches" : "accounts");
+	qb_json_text(json, "no_switches",
+		qb_switches_known(&of->switches) ? NULL : of->no_switches.text);
 	qb_json_array(json, "causes");
 	for (size_t i = 0; i < causes.n; i++) {
 		const struct qb_cause *cause = &causes.v[i];

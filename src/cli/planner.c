@@ -104,7 +104,9 @@ int qb_answer_take(struct qb_answer *answer, const struct qb_message *message, b
 	case QB_MSG_BYE:
 	case QB_MSG_LEASE:
 	case QB_MSG_NOTE:
-	case QB_MSG_LEFTOVER: break;
+	case QB_MSG_LEFTOVER:
+	case QB_MSG_WATCH:
+	case QB_MSG_SWITCHES: break;
 	}
 	return qb_error_set(
 		err, EBADMSG, "a message of type %u where an answer was expected", type);

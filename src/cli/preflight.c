@@ -82,8 +82,7 @@ static int measure(struct qb_measure *look, struct qb_job *job, struct qb_sessio
 	struct qb_answer *answer, struct qb_error *err)
 {
 	qb_measure_free(look);
-	*look = (struct qb_measure){
-		.looks = {answer->profile.set[QB_KEY_CHECK_DURATION].number}};
+	*look = (struct qb_measure){.looks = {answer->profile.set[QB_KEY_CHECK_DURATION].number}};
 	qb_noise_limits_of(&answer->profile, &look->limits);
 	return qb_noise_measure(look, job, session, answer, err);
 }
@@ -102,8 +101,8 @@ static int look_and_wait(struct qb_measure *look, struct wait *wait, struct qb_j
 	return r;
 }
 
-static int conclude(const struct qb_measure *look, const struct wait *wait, bool fail,
-	struct qb_error *err)
+static int conclude(
+	const struct qb_measure *look, const struct wait *wait, bool fail, struct qb_error *err)
 {
 	char text[640];
 

@@ -32,6 +32,7 @@ struct run {
 	int64_t started_at;
 	struct qb_child_end end;
 	bool watches;
+	bool lent; /* the helper sees who runs on the CPUs */
 	struct qb_watch watch;
 	struct qb_watched watched;
 };
@@ -125,6 +126,25 @@ static void watch(struct run *run, pid_t child)
 	run->watches = qb_watch_begin(&run->watch, &run->answer.selection.bench, child, &err) == 0;
 	if (!run->watches)
 		qb_say(QB_SAY_DETAIL, "the run is not watched: %s", err.text);
+	else if (!run->watch.by_switches && run->applied)
+		run->lent = qb_session_watch(&run->session, &run->answer, &err) == 0;
+}
+
+static void lend(void *data, const struct qb_switches_message *message)
+{
+	qb_watch_lend(data, message);
+}
+
+/* It has ended; what the helper saw of it is told by him. */
+static void end_watch(struct run *run, int64_t started_ns)
+{
+	struct qb_error err = {0};
+
+	qb_watch_end(&run->watch, started_ns, run->end.wall_ns);
+	if (run->lent)
+		run->watch.by_switches =
+			qb_session_switches(&run->session, started_ns + run->end.wall_ns, lend,
+				&run->watch, &run->answer, &err) == 0;
 }
 
 static int preflight(struct run *run, struct qb_error *err)
@@ -173,7 +193,7 @@ static int execute(struct run *run, struct qb_error *err)
 	r = qb_child_wait(&child, &run->job, run->applied ? &run->session : NULL,
 		run->watches ? &run->watch : NULL, &run->end, err);
 	if (r == 0 && run->watches)
-		qb_watch_end(&run->watch, child.started_ns, run->end.wall_ns);
+		end_watch(run, child.started_ns);
 	return r;
 }
 

@@ -35,6 +35,10 @@ static bool took_aside(struct qb_session *session, const struct qb_message *mess
 		session->n_leftovers++;
 		return true;
 	}
+	if (message->head.type == QB_MSG_SWITCHES && session->seen) {
+		session->seen(session->seen_data, &message->switches);
+		return true;
+	}
 	return false;
 }
 
@@ -131,6 +135,31 @@ int qb_session_run(
 	struct qb_session *session, int place, struct qb_answer *answer, struct qb_error *err)
 {
 	return simple(session, QB_MSG_RUN, &place, 1, answer, err);
+}
+
+int qb_session_watch(struct qb_session *session, struct qb_answer *answer, struct qb_error *err)
+{
+	struct qb_watch_message body = {0};
+	int r = request(session, QB_MSG_WATCH, &body, sizeof(body), NULL, 0, answer, err);
+
+	if (r == 0 && answer->done.unseen)
+		return qb_error_set(
+			err, EOPNOTSUPP, "this host does not tell who runs on its CPUs");
+	return r;
+}
+
+int qb_session_switches(struct qb_session *session, int64_t until_ns,
+	void (*seen)(void *data, const struct qb_switches_message *message), void *data,
+	struct qb_answer *answer, struct qb_error *err)
+{
+	struct qb_watch_message body = {.until_ns = until_ns};
+	int r;
+
+	session->seen = seen;
+	session->seen_data = data;
+	r = request(session, QB_MSG_WATCH, &body, sizeof(body), NULL, 0, answer, err);
+	session->seen = NULL;
+	return r;
 }
 
 int qb_session_restore(struct qb_session *session, struct qb_answer *answer, struct qb_error *err)

@@ -27,6 +27,9 @@ struct qb_session {
 	bool shared;	      /* and what was joined are shared runs: this is one of them */
 	unsigned n_leftovers; /* how many there are; only the first few are kept */
 	struct qb_leftover leftovers[QB_SESSION_LEFTOVERS];
+	/* who gets what was seen; set for the time of qb_session_switches */
+	void (*seen)(void *data, const struct qb_switches_message *message);
+	void *seen_data;
 };
 #define QB_SESSION_NONE ((struct qb_session){.fd = -1})
 
@@ -57,6 +60,13 @@ int qb_session_lease(struct qb_session *session, struct qb_answer *answer, struc
 /* Hands over `place`, the helper's end of the throw-away socket; the caller closes his copy. */
 int qb_session_run(
 	struct qb_session *session, int place, struct qb_answer *answer, struct qb_error *err);
+/* From now on the helper sees who runs on the CPUs of the process that was placed. -EOPNOTSUPP: even
+ * root does not see that here. */
+int qb_session_watch(struct qb_session *session, struct qb_answer *answer, struct qb_error *err);
+/* What it has seen until then (CLOCK_MONOTONIC): `seen` is called for every CPU. */
+int qb_session_switches(struct qb_session *session, int64_t until_ns,
+	void (*seen)(void *data, const struct qb_switches_message *message), void *data,
+	struct qb_answer *answer, struct qb_error *err);
 int qb_session_restore(struct qb_session *session, struct qb_answer *answer, struct qb_error *err);
 
 /* While the benchmark runs: takes what the helper says by itself. Its end makes fd -1. */

@@ -17,6 +17,7 @@ static const size_t sizes[] = {
 	[QB_MSG_RESTORE] = sizeof(struct qb_message_head),
 	[QB_MSG_BYE] = sizeof(struct qb_message_head),
 	[QB_MSG_LEASE] = sizeof(struct qb_message_head),
+	[QB_MSG_WATCH] = sizeof(struct qb_watch_message),
 	[QB_MSG_NOTE] = sizeof(struct qb_note),
 	[QB_MSG_PROFILE] = sizeof(struct qb_profile_message),
 	[QB_MSG_HOST] = sizeof(struct qb_host),
@@ -27,6 +28,7 @@ static const size_t sizes[] = {
 	[QB_MSG_DONE] = sizeof(struct qb_done),
 	[QB_MSG_ERROR] = sizeof(struct qb_error_message),
 	[QB_MSG_POLICY] = sizeof(struct qb_policy_message),
+	[QB_MSG_SWITCHES] = sizeof(struct qb_switches_message),
 };
 
 int qb_message_send(int fd, enum qb_message_type type, void *message, size_t size, const int *fds,
@@ -237,7 +239,7 @@ static int check(struct qb_message *message, struct qb_error *err)
 			"the peer speaks protocol %u, this program %u: install the three programs "
 			"of one version",
 			message->head.version, QB_PROTOCOL_VERSION);
-	if (type < QB_MSG_HELLO || type > QB_MSG_POLICY ||
+	if (type < QB_MSG_HELLO || type > QB_MSG_SWITCHES ||
 		(sizes[type] && message->size != sizes[type]))
 		return qb_error_set(
 			err, EBADMSG, "a message of type %u with %zu bytes", type, message->size);
@@ -269,6 +271,13 @@ static int check(struct qb_message *message, struct qb_error *err)
 		break;
 	case QB_MSG_LEFTOVER: END(message->leftover.comm); break;
 	case QB_MSG_ERROR: END(message->error.text); break;
+	case QB_MSG_SWITCHES:
+		if (message->switches.n > QB_SWITCHES_SEEN)
+			return qb_error_set(
+				err, EBADMSG, "a message with %u runners", message->switches.n);
+		for (uint32_t i = 0; i < message->switches.n; i++)
+			END(message->switches.seen[i].comm);
+		break;
 	case QB_MSG_POLICY: return check_policy(&message->policy.policy, err);
 	case QB_MSG_APPLY:
 	case QB_MSG_RUN:
@@ -276,6 +285,7 @@ static int check(struct qb_message *message, struct qb_error *err)
 	case QB_MSG_RESTORE:
 	case QB_MSG_BYE:
 	case QB_MSG_LEASE:
+	case QB_MSG_WATCH:
 	case QB_MSG_STEP:
 	case QB_MSG_DONE: break;
 	}

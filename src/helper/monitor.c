@@ -42,6 +42,7 @@ int qb_monitor_restore(struct qb_monitor *m, bool end, struct qb_error *err)
 		.seen = qb_recover_leftover, .data = &m->helper->session};
 	int r;
 
+	qb_watcher_end(&m->watcher);
 	/* The client of a run that was restored early has died before the benchmark: see 7. */
 	if (m->restored)
 		return end ? qb_restore_bench(&m->session.journal.bench, true, NULL, err) : 0;
@@ -78,6 +79,7 @@ static const struct {
 	{QB_MSG_APPLY, IN(APPLY), qb_request_apply},
 	{QB_MSG_LEASE, IN(OFFER), qb_request_lease},
 	{QB_MSG_RUN, IN(RUN), qb_request_run},
+	{QB_MSG_WATCH, IN(RUN), qb_request_watch},
 	{QB_MSG_RESTORE, IN(RUN) | IN(RESTORE), qb_request_restore},
 	{QB_MSG_BYE, ~0u, qb_request_bye},
 };
@@ -190,6 +192,14 @@ static void place(struct qb_monitor *m)
 		qb_share_placed(m);
 }
 
+/* How long the monitor waits for anything to happen; -1: for ever. */
+static int patience(const struct qb_monitor *m)
+{
+	if (m->state == QB_STATE_HELLO)
+		return HELLO_MS;
+	return m->watcher.n ? QB_WATCHER_TICK_MS : -1;
+}
+
 void qb_monitor_loop(struct qb_monitor *m)
 {
 	while (m->state != QB_STATE_END) {
@@ -205,11 +215,12 @@ void qb_monitor_loop(struct qb_monitor *m)
 			{.fd = m->limits.timer, .events = POLLIN},
 		};
 		struct qb_error err = {0};
-		int r = poll(fds, QB_ARRAY_SIZE(fds), m->state == QB_STATE_HELLO ? HELLO_MS : -1);
+		int r = poll(fds, QB_ARRAY_SIZE(fds), patience(m));
 
 		if (r < 0 && errno != EINTR)
 			qb_error_errno(&err, errno, "wait for the client");
-		if (r == 0)
+		qb_watcher_tick(&m->watcher);
+		if (r == 0 && m->state == QB_STATE_HELLO)
 			qb_error_set(&err, ETIMEDOUT, "the client said nothing for %d s",
 				HELLO_MS / 1000);
 		if (err.code)

@@ -9,6 +9,7 @@
 #include "lease.h"
 #include "policy.h"
 #include "session.h"
+#include "watch.h"
 
 enum qb_state {
 	QB_STATE_HELLO,
@@ -33,6 +34,7 @@ struct qb_monitor {
 	struct qb_limits limits;
 	struct qb_lease lease;
 	struct qb_undo_summary summary;
+	struct qb_watcher watcher;
 	bool begun;			       /* the log has a line of its begin */
 	bool restored;			       /* summary tells of this session */
 	bool early;			       /* restored before the client asked (SIGTERM) */
@@ -74,6 +76,7 @@ int qb_request_plan(struct qb_monitor *m, struct qb_error *err);
 int qb_request_apply(struct qb_monitor *m, struct qb_error *err);
 int qb_request_lease(struct qb_monitor *m, struct qb_error *err);
 int qb_request_run(struct qb_monitor *m, struct qb_error *err);
+int qb_request_watch(struct qb_monitor *m, struct qb_error *err);
 int qb_request_restore(struct qb_monitor *m, struct qb_error *err);
 int qb_request_bye(struct qb_monitor *m, struct qb_error *err);
 

@@ -156,6 +156,8 @@ static int take(struct qb_helper *helper, struct qb_message *message, struct qb_
 	case QB_MSG_RESTORE:
 	case QB_MSG_BYE:
 	case QB_MSG_LEASE:
+	case QB_MSG_WATCH:
+	case QB_MSG_SWITCHES:
 	case QB_MSG_PU:
 	case QB_MSG_LEFTOVER:
 		return qb_error_set(

@@ -263,6 +263,29 @@ int qb_request_run(struct qb_monitor *m, struct qb_error *err)
 	return r < 0 ? r : qb_message_send_done(m->helper->session, QB_MSG_RUN);
 }
 
+int qb_request_watch(struct qb_monitor *m, struct qb_error *err)
+{
+	const struct qb_journal_bench *bench = &m->session.journal.bench;
+	const bool names = !m->limits.limited || m->limits.rule.process_names;
+	struct qb_done done = {.of = QB_MSG_WATCH};
+	struct qb_error why = {0};
+
+	if (!bench->pid)
+		return qb_error_set(err, EPROTO, "WATCH is for a process that was placed");
+	if (m->message.watch.until_ns) {
+		int r = qb_watcher_tell(&m->watcher, m->helper->session, m->message.watch.until_ns,
+			m->helper->peer.uid, names, err);
+
+		qb_watcher_end(&m->watcher);
+		if (r < 0)
+			return r;
+	} else if (qb_watcher_begin(&m->watcher, &m->planned.selection.bench, bench->pid, &why) <
+		   0) {
+		done.unseen = 1;
+	}
+	return qb_message_send(m->helper->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
+}
+
 int qb_request_restore(struct qb_monitor *m, struct qb_error *err)
 {
 	struct qb_done done = {.of = QB_MSG_RESTORE, .complete = 1, .over = *m->helper->over};

@@ -70,6 +70,8 @@ static const struct qb_confine_rule allowed[] = {
 	QB_CALL_IF("socketpair", 0, ~(uint64_t)0, AF_UNIX), QB_CALL("connect"), QB_CALL("bind"),
 	QB_CALL("listen"), QB_CALL("accept4"), QB_CALL("sendto"), QB_CALL("recvfrom"),
 	QB_CALL("getsockopt"), QB_CALL("setsockopt"), QB_CALL("getpeername"), QB_CALL("shutdown"),
+	/* who runs on the benchmark's CPUs */
+	QB_CALL("perf_event_open"),
 	/* the planner, until it is one */
 	QB_CALL_IF("execveat", 4, AT_EMPTY_PATH, AT_EMPTY_PATH), QB_CALL("setgroups"),
 	QB_CALL("setresgid"), QB_CALL("setresuid"), QB_CALL("capset"), QB_CALL("capget"),

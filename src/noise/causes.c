@@ -134,13 +134,13 @@ static void note(struct names *names, const char *comm, pid_t pid, int64_t ns, u
 
 static void gather(const struct qb_measure *m, const struct qb_measure_cpu *of, struct names *names)
 {
-	for (size_t i = 0; of->switches.fd >= 0 && i < of->switches.n; i++) {
+	for (size_t i = 0; qb_switches_known(&of->switches) && i < of->switches.n; i++) {
 		const struct qb_runner *runner = &of->switches.v[i];
 
-		if (!qb_measure_is_ours(m, runner->tid) && runner->ns > 0)
+		if (!runner->own && !qb_measure_is_ours(m, runner->tid) && runner->ns > 0)
 			note(names, runner->comm, runner->pid, runner->ns, runner->times);
 	}
-	for (size_t i = 0; of->switches.fd < 0 && i < m->accounts.n; i++) {
+	for (size_t i = 0; !qb_switches_known(&of->switches) && i < m->accounts.n; i++) {
 		const struct qb_account *account = &m->accounts.v[i];
 
 		if (!qb_measure_is_ours(m, account->tid) && account->cpu == of->cpu)
@@ -167,8 +167,7 @@ static void find_tasks(
 			.times = named->times};
 
 		if (named->processes == 1)
-			qb_text_format(cause.name, sizeof(cause.name), "%s (pid %d)", named->comm,
-				named->pid);
+			qb_runner_name(named->comm, named->pid, cause.name, sizeof(cause.name));
 		else
 			qb_text_format(cause.name, sizeof(cause.name), "%s (%zu processes)",
 				named->comm, named->processes);

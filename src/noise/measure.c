@@ -152,6 +152,11 @@ static int watch(struct qb_measure *m, pid_t child, size_t windows, struct qb_er
 	unsigned look = 0;
 	int r = sample(m, 0, err);
 
+	for (size_t i = 0; i < m->n; i++)
+		if (m->of[i].switches.fd >= 0)
+			qb_switches_begin(&m->of[i].switches, start);
+	if (m->begun)
+		m->begun(m->data);
 	for (size_t at = 1; at <= windows && r >= 0; at++) {
 		int64_t now = start + (int64_t)at * QB_VERDICT_WINDOW_NS;
 
@@ -293,6 +298,13 @@ int qb_measure_watch(struct qb_measure *m, pid_t child, struct qb_error *err)
 	if (qb_task_set_affinity(gettid(), &mask, r < 0 ? NULL : err) < 0 && r == 0)
 		r = -err->code;
 	return r;
+}
+
+void qb_measure_lend(struct qb_measure *m, const struct qb_switches_message *message)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->of[i].cpu == message->cpu)
+			qb_switches_lend(&m->of[i].switches, message);
 }
 
 void qb_measure_free(struct qb_measure *m)

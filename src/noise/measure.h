@@ -15,6 +15,9 @@
  * and reads the kernel's counters there. They share memory. Nothing but the loops runs on the
  * measured CPUs for us. The host is changed in no way.
  *
+ * Who may not use perf can be lent the switches that somebody else saw (of[i].switches), before
+ * the causes are looked for.
+ *
  * One looks at 3, 6 and 12 s (or as asked) and stops at the first look that decides.
  */
 #ifndef QB_NOISE_MEASURE_H
@@ -41,7 +44,7 @@ struct qb_measure_cpu {
 	uint64_t *steal;    /* n + 1: hundredths of a second; NULL: not told */
 	uint64_t throttled; /* so often its clock was lowered */
 	bool can_throttle;  /* the host counts that */
-	struct qb_switches switches; /* fd -1: not allowed; why says the reason */
+	struct qb_switches switches; /* not known: no_switches says why */
 	struct qb_error no_switches;
 };
 
@@ -55,6 +58,8 @@ struct qb_measure {
 	int64_t looks[QB_MEASURE_LOOKS]; /* ns from the start, ascending; 0: no more */
 	/* Called after every window, may be NULL. False: enough of it (-EINTR). */
 	bool (*progress)(void *data, int64_t now_ns, int64_t end_ns);
+	/* Called when the loops have begun, may be NULL: for who watches the switches in our stead. */
+	void (*begun)(void *data);
 	void *data;
 	/* found */
 	struct qb_measure_shared *shared; /* owned, and all that `of` points to */
@@ -76,6 +81,8 @@ int qb_measure_loops(struct qb_measure *measure);
 int qb_measure_watch(struct qb_measure *measure, pid_t child, struct qb_error *err);
 /* Is this thread one of the loops? */
 bool qb_measure_is_ours(const struct qb_measure *measure, pid_t tid);
+/* After the end: what somebody saw of a CPU in our stead. */
+void qb_measure_lend(struct qb_measure *measure, const struct qb_switches_message *message);
 void qb_measure_free(struct qb_measure *measure);
 
 #endif

@@ -6,12 +6,13 @@
 #include <base/text.h>
 #include <errno.h>
 #include <linux/perf_event.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 
-#define RING_PAGES 256 /* a power of two: 1 MiB, some 20,000 switches */
+/* Powers of two: 1 MiB, some 20,000 switches; and what perf_event_mlock_kb lets everybody have. */
+static const unsigned ring_pages[] = {256, 128};
 
 /* A record of PERF_RECORD_SWITCH_CPU_WIDE with the fields that sample_type asks for. */
 struct record {
@@ -35,9 +36,24 @@ struct family {
 	uint32_t pid, ppid, tid, ptid;
 };
 
-static size_t ring_size(void)
+static int map_ring(struct qb_switches *switches)
 {
-	return (size_t)(1 + RING_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+	for (size_t i = 0; i < QB_ARRAY_SIZE(ring_pages); i++) {
+		switches->size = (size_t)(1 + ring_pages[i]) * (size_t)sysconf(_SC_PAGESIZE);
+		switches->ring = mmap(
+			NULL, switches->size, PROT_READ | PROT_WRITE, MAP_SHARED, switches->fd, 0);
+		if (switches->ring != MAP_FAILED)
+			return 0;
+	}
+	return -errno;
+}
+
+void qb_runner_name(const char *comm, pid_t pid, char *buf, size_t size)
+{
+	if (pid)
+		qb_text_format(buf, size, "%s (pid %d)", comm, pid);
+	else
+		qb_text_copy(buf, size, comm);
 }
 
 int qb_switches_open(struct qb_switches *ret, unsigned cpu, struct qb_error *err)
@@ -55,17 +71,16 @@ int qb_switches_open(struct qb_switches *ret, unsigned cpu, struct qb_error *err
 		.clockid = CLOCK_MONOTONIC,
 	};
 	struct qb_switches switches = {.fd = -1};
+	int r;
 
 	switches.fd =
 		(int)syscall(SYS_perf_event_open, &attr, -1, (int)cpu, -1, PERF_FLAG_FD_CLOEXEC);
 	if (switches.fd < 0)
 		return qb_error_errno(err, errno, "watch who runs on CPU %u (perf)", cpu);
-	switches.ring = mmap(NULL, ring_size(), PROT_READ | PROT_WRITE, MAP_SHARED, switches.fd, 0);
-	if (switches.ring == MAP_FAILED) {
-		int code = errno;
-
+	r = map_ring(&switches);
+	if (r < 0) {
 		close(switches.fd);
-		return qb_error_errno(err, code, "make room for what perf tells of CPU %u", cpu);
+		return qb_error_errno(err, -r, "make room for what perf tells of CPU %u", cpu);
 	}
 	*ret = switches;
 	return 0;
@@ -74,10 +89,12 @@ int qb_switches_open(struct qb_switches *ret, unsigned cpu, struct qb_error *err
 static void name_runner(struct qb_runner *runner)
 {
 	char path[64], comm[128]; /* the kernel's workers have long names */
+	struct stat st;
 
 	qb_text_format(path, sizeof(path), "/proc/%d/task/%d/comm", runner->pid, runner->tid);
 	if (qb_file_read(path, comm, sizeof(comm), NULL) < 0)
 		qb_text_copy(comm, sizeof(comm), "short-lived");
+	runner->uid = stat(path, &st) == 0 ? st.st_uid : (uid_t)-1;
 	qb_text_format(
 		runner->comm, sizeof(runner->comm), "%.*s", (int)sizeof(runner->comm) - 1, comm);
 	qb_text_printable(runner->comm);
@@ -110,7 +127,8 @@ static struct qb_runner *find_runner(struct qb_switches *switches, pid_t pid, pi
 		if (switches->v[i].tid == tid)
 			return &switches->v[i];
 	runner = make_room(switches);
-	*runner = (struct qb_runner){.pid = pid, .tid = tid};
+	*runner = (struct qb_runner){
+		.pid = pid, .tid = tid, .own = switches->follow && pid == switches->follow};
 	name_runner(runner);
 	return runner;
 }
@@ -147,8 +165,10 @@ static void take_fork(struct qb_switches *switches, const struct family *record)
 		if (parent.tid != (pid_t)record->ptid)
 			continue;
 		child = make_room(switches);
-		*child = (struct qb_runner){
-			.pid = (pid_t)record->pid, .tid = (pid_t)record->tid, .own = parent.own};
+		*child = (struct qb_runner){.pid = (pid_t)record->pid,
+			.tid = (pid_t)record->tid,
+			.uid = parent.uid,
+			.own = parent.own};
 		qb_text_copy(child->comm, sizeof(child->comm), parent.comm);
 		return;
 	}
@@ -174,7 +194,25 @@ static void copy_out(const char *data, uint64_t size, uint64_t at, void *to, siz
 
 void qb_switches_follow(struct qb_switches *switches, pid_t pid)
 {
+	switches->follow = pid;
 	find_runner(switches, pid, pid)->own = true;
+}
+
+void qb_switches_begin(struct qb_switches *switches, int64_t from_ns)
+{
+	qb_switches_drain(switches);
+	switches->rest_ns = 0;
+	switches->lost = 0;
+	for (size_t i = 0; i < switches->n; i++) {
+		struct qb_runner *runner = &switches->v[i];
+
+		runner->ns = runner->waited = 0;
+		runner->times = 0;
+		if (runner->since && runner->since < from_ns)
+			runner->since = from_ns;
+		if (runner->waits && runner->waits < from_ns)
+			runner->waits = from_ns;
+	}
 }
 
 void qb_switches_drain(struct qb_switches *switches)
@@ -223,11 +261,32 @@ void qb_switches_end(struct qb_switches *switches, int64_t until_ns)
 	}
 }
 
+void qb_switches_lend(struct qb_switches *switches, const struct qb_switches_message *message)
+{
+	*switches = (struct qb_switches){.fd = -1,
+		.lent = true,
+		.n = message->n,
+		.rest_ns = message->rest_ns,
+		.lost = message->lost};
+	for (size_t i = 0; i < switches->n; i++) {
+		const struct qb_seen *seen = &message->seen[i];
+
+		switches->v[i] = (struct qb_runner){.pid = seen->pid,
+			.tid = seen->tid,
+			.own = seen->own != 0,
+			.ns = seen->ns,
+			.waited = seen->waited,
+			.times = seen->times};
+		qb_text_copy(switches->v[i].comm, sizeof(switches->v[i].comm), seen->comm);
+		qb_text_printable(switches->v[i].comm);
+	}
+}
+
 void qb_switches_close(struct qb_switches *switches)
 {
 	if (switches->fd < 0)
 		return;
-	munmap(switches->ring, ring_size());
+	munmap(switches->ring, switches->size);
 	close(switches->fd);
 	switches->fd = -1;
 }

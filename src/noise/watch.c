@@ -88,6 +88,13 @@ void qb_watch_end(struct qb_watch *watch, int64_t started_ns, int64_t wall_ns)
 	watch->accounts = now;
 }
 
+void qb_watch_lend(struct qb_watch *watch, const struct qb_switches_message *message)
+{
+	for (size_t i = 0; i < watch->n; i++)
+		if (watch->of[i].cpu == message->cpu)
+			qb_switches_lend(&watch->of[i].switches, message);
+}
+
 void qb_watch_free(struct qb_watch *watch)
 {
 	for (size_t i = 0; i < watch->n; i++)
@@ -180,14 +187,14 @@ static void name_worst(struct qb_watched *ret, const struct blamed worst[NAMES_M
 {
 	for (size_t i = 0; i < NAMES_MAX && worst[i].ns > ret->others_ns / 10; i++) {
 		double ms = (double)worst[i].ns / 1e6;
+		char name[64];
 
+		qb_runner_name(worst[i].comm, worst[i].pid, name, sizeof(name));
 		if (worst[i].times)
-			reason(ret, "%s (pid %d) ran %" PRIu64 " time%s, %.*f ms", worst[i].comm,
-				worst[i].pid, worst[i].times, worst[i].times == 1 ? "" : "s",
-				ms < 10 ? 2 : 0, ms);
+			reason(ret, "%s ran %" PRIu64 " time%s, %.*f ms", name, worst[i].times,
+				worst[i].times == 1 ? "" : "s", ms < 10 ? 2 : 0, ms);
 		else
-			reason(ret, "%s (pid %d) ran for %.*f ms", worst[i].comm, worst[i].pid,
-				ms < 10 ? 2 : 0, ms);
+			reason(ret, "%s ran for %.*f ms", name, ms < 10 ? 2 : 0, ms);
 	}
 }
 

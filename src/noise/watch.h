@@ -58,6 +58,8 @@ struct qb_watched {
 int qb_watch_begin(
 	struct qb_watch *ret, const struct qb_cpus *cpus, pid_t child, struct qb_error *err);
 void qb_watch_tick(struct qb_watch *watch);
+/* After the end: what somebody saw of a CPU in our stead (`by_switches` is the caller's to set). */
+void qb_watch_lend(struct qb_watch *watch, const struct qb_switches_message *message);
 /* It ran from then on (CLOCK_MONOTONIC), for so long. */
 void qb_watch_end(struct qb_watch *watch, int64_t started_ns, int64_t wall_ns);
 /* `used_ns`: CPU time of the benchmark and all its descendants. `limit`: the share of the wall time

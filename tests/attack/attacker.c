@@ -414,6 +414,42 @@ static void place_grandchild(void)
 	wait(NULL);
 }
 
+/* A second process while the first still runs. */
+static void place_twice(void)
+{
+	int session, socket = running(&session), pair[2], placed[2];
+	pid_t first;
+
+	if (pipe(placed) < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) < 0)
+		perror("pipe");
+	first = fork();
+	if (first == 0) {
+		place(socket, getpid());
+		close(placed[1]);
+		close(placed[0]);
+		pause();
+	}
+	close(placed[1]);
+	if (read(placed[0], &(char){0}, 1) == 0 && simple(session, QB_MSG_RUN, &pair[0], 1) &&
+		fork() == 0) {
+		place(pair[1], getpid());
+		(void)fflush(stdout);
+		_exit(0);
+	}
+	wait(NULL);
+	kill(first, SIGKILL);
+}
+
+/* To see who runs on CPUs that nothing was placed on. */
+static void watch_nobody(void)
+{
+	struct qb_watch_message body = {0};
+	int fd = conditioned();
+
+	qb_message_send(fd, QB_MSG_WATCH, &body, sizeof(body), NULL, 0);
+	tell(fd);
+}
+
 static void place_nothing(void)
 {
 	int session, socket = running(&session);
@@ -467,7 +503,8 @@ static const struct {
 	{"counts", counts}, {"endless", endless}, {"path", path}, {"value", value},
 	{"profiles", profiles}, {"missing", missing}, {"keep", keep}, {"run-twice", run_twice},
 	{"run-bare", run_bare}, {"place-self", place_self}, {"place-other", place_other},
-	{"place-grandchild", place_grandchild}, {"place-nothing", place_nothing}, {"door", door},
+	{"place-grandchild", place_grandchild}, {"place-nothing", place_nothing},
+	{"place-twice", place_twice}, {"watch-nobody", watch_nobody}, {"door", door},
 	{"command", command}};
 
 int main(int argc, char **argv)

@@ -52,13 +52,15 @@ profiles|pipe: a profile must come as a sealed memfd of at most 64 KiB
 +sealed: mine.yaml.*
 missing|a request without its files
 keep|not kept
-run-twice|RUN comes once
+run-twice|RUN before the one before it was placed
 run-bare|RUN takes one socket
 +ask for credentials on the throw-away socket: .*
 place-self|process [0-9]+ is no child of the client's, process [0-9]+
 place-other|send: Operation not permitted
 place-grandchild|process [0-9]+ is no child of the client's, process [0-9]+
 place-nothing|a packet that is no message of quietbench's
+place-twice|place the benchmark: the process [0-9]+ was placed before it and still runs
+watch-nobody|WATCH is for a process that was placed
 door|200 of 200 closed
 command|conditioned
 EOF
@@ -183,7 +185,7 @@ is "log: who was silent" "$(log '4242, process [0-9]+: refused: the client said 
 is "log: a run, its profile, its CPU, its command" "$(log '4242, process [0-9]+: run of profile [a-z]+ on CPU 1: sh -c exit 5')" 1
 is "log: root's run" "$(log '0, process [0-9]+: run of profile [a-z]+ on CPU 1: sh -c until')" 1
 is "log: how they ended" "$(log '(0|4242), process [0-9]+: ended: [1-9][0-9]* changes restored, 0 conflicts, 0 failures$')" 2
-is "log: what was broken off" "$(log '4242, process [0-9]+: broken off: RUN comes once')" 1
+is "log: what was broken off" "$(log '4242, process [0-9]+: broken off: RUN before the one before it was placed')" 1
 is "log: what a user writes there cannot be mistaken" "$(log '4242, process [0-9]+: run of profile minimal on CPU 1: \?\[2J\?root: all is well\?x+$')" 1
 is "log: every line is one of these" "$(grep -v -c -E '^<85>quietbench\[[0-9]+\]: user [0-9]+, process [0-9]+: (refused|broken off|ended|run of profile|apply of|joined)' "$tmp/lines")" 0
 finish

@@ -10,6 +10,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 "$source/tests/hosts/make-host" smt-off "$tmp/host" || exit 1
 cp -a "$tmp/host" "$tmp/before"
+cp /bin/sh "$tmp/disturber"
 # sudo that lets everybody through, and an /etc of its own.
 rm "$tmp/bin/sudo"
 cp "$build/tests/sudo" "$tmp/bin/sudo"
@@ -66,6 +67,15 @@ say plan-required $member $qb plan -s memory.drop_caches=true --require memory.d
 say doctor $member $qb doctor
 say doctor-json $member $qb doctor --json
 say plan-root $qb plan --json
+
+# a rule that gives names
+rule 'process_names: true'
+$tmp/disturber -c "while :; do :; done" &
+disturber=\$!
+taskset -cp 1 \$disturber >/dev/null
+say watched $member $qb run --no-check -o $tmp/home/watched.json $alone -c 1 -s process.pin=true -- \
+	sh -c 'i=0; while [ \$i -lt 200000 ]; do i=\$((i + 1)); done'
+kill \$disturber
 
 # a file
 rule 'classes: [S, D]' 'deny: [frequency.governor]' 'cpus: {max: 3, list: "0-2"}' 'lease: 1h' 'lock: 1s'
@@ -180,6 +190,7 @@ is "doctor --json: a lever" "$(jq '.levers[] | select(.lever == "memory.dirty_ra
 is "plan: root has no policy" "$(jq -c .policy "$tmp/plan-root")" null
 
 file='rule bench \(/etc/quietbench/policy.yaml\)'
+like "process_names: who had the CPU is named" "$(jq -r '.runs[0].reasons[]' "$tmp/home/watched.json")" '^disturber \(pid [0-9]+\) ran '
 tells named 0 '^quietbench: .*: CPU [0-2] '
 is "a rule of the file: class D" "$(levers "$tmp/home/named.json" memory.drop_caches)" 'applied null'
 like "a rule of the file: what it denies" "$(levers "$tmp/home/named.json" frequency.governor)" "^refused policy: $file denies it\$"

@@ -18,6 +18,7 @@ member="setpriv --reuid 4242 --regid 4242 --groups 4300,$gid --"
 primary="setpriv --reuid 4243 --regid $gid --clear-groups --"
 stranger='setpriv --reuid 4244 --regid 4244 --groups 4300 --'
 governor=/sys/devices/system/cpu/cpufreq/policy0/scaling_governor
+cp /bin/sh "$tmp/disturber"
 
 # listen PATH MODE UID GID [PROGRAM]: for each connection a PROGRAM with it as standard input, as systemd does with Accept=yes
 cat >"$tmp/listen" <<'EOF'
@@ -92,6 +93,16 @@ say ended $member $qb restore
 chmod 666 $socket
 say loose $stranger $qb run --no-check -- true
 
+# A member may not use perf; the helper sees who else had the CPU, and names nobody who is neither his nor the kernel's.
+$tmp/disturber -c "while :; do :; done" &
+disturber=\$!
+taskset -cp 1 \$disturber >/dev/null
+watched="run --no-check -c 1 -s cpus.isolation=none -s process.pin=true --fail-noisy -o watched.json --"
+say watched $member $qb \$watched sh -c 'i=0; while [ \$i -lt 200000 ]; do i=\$((i + 1)); done'
+cp watched.json watched-nameless.json
+say check-nameless $member $qb check -q -c 1 --conditioned -s cpus.isolation=none --duration 1s --json
+kill \$disturber
+
 # What even the guardian did not survive is restored when the unit has stopped, and what lives is left alone.
 $member $qb run --no-check -q -s cpus.isolation=none -- sleep 30 &
 until $qb status >/dev/null; do sleep 0.1; done
@@ -142,6 +153,13 @@ tells doctor-lease 0 'none is needed to join your apply'
 tells refused 1 'restore: the host is in use'
 tells ended 0 'restored'
 tells loose 0 "NOT CONDITIONED: user 4244 is not in group $gid.*usermod -aG"
+is "watched: --fail-noisy" "$(cat "$tmp/watched.status")" 123
+is "watched: what the ticks do not tell a short run" "$(jq -r '.runs[0].verdict' "$tmp/home/watched-nameless.json")" noisy
+like "watched: by whom, without a name" "$(jq -r '.runs[0].reasons[]' "$tmp/home/watched-nameless.json")" \
+	"^another user's process ran [0-9]+ times?, [0-9.]+ ms\$"
+is "check: seen by the helper" "$(jq -r '.of[0].names_by' "$tmp/check-nameless")" switches
+is "check: no name" "$(jq '[.of[0].causes[] | select(.name | test("disturber"))] | length' "$tmp/check-nameless")" 0
+is "check: but a cause" "$(jq '[.of[0].causes[] | select(.name | startswith("another user")) | .share] | length == 1 and .[0] > 0.05' "$tmp/check-nameless")" true
 tells alive 0 '^conditioned$'
 is "the helper's folder" "$(cat "$tmp/cwd")" /
 tells dead 1 '^left over'

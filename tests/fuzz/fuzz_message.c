@@ -20,7 +20,7 @@
 static struct qb_message message;
 static unsigned char packet[QB_MESSAGE_MAX + 64];
 
-static const size_t sizes[QB_MSG_POLICY + 1] = {
+static const size_t sizes[QB_MSG_SWITCHES + 1] = {
 	[QB_MSG_HELLO] = sizeof(struct qb_hello),
 	[QB_MSG_PLAN] = sizeof(struct qb_request),
 	[QB_MSG_NOTE] = sizeof(struct qb_note),
@@ -32,6 +32,8 @@ static const size_t sizes[QB_MSG_POLICY + 1] = {
 	[QB_MSG_DONE] = sizeof(struct qb_done),
 	[QB_MSG_ERROR] = sizeof(struct qb_error_message),
 	[QB_MSG_POLICY] = sizeof(struct qb_policy_message),
+	[QB_MSG_WATCH] = sizeof(struct qb_watch_message),
+	[QB_MSG_SWITCHES] = sizeof(struct qb_switches_message),
 };
 
 /* The packet: type in the first byte, then what the body repeats. */
@@ -39,8 +41,8 @@ static size_t fill(const uint8_t *data, size_t size)
 {
 	struct qb_message_head head = {.magic = QB_MESSAGE_MAGIC,
 		.version = QB_PROTOCOL_VERSION,
-		.type = size ? data[0] % (QB_MSG_POLICY + 2) : 0};
-	size_t whole = head.type <= QB_MSG_POLICY ? sizes[head.type] : 0;
+		.type = size ? data[0] % (QB_MSG_SWITCHES + 2) : 0};
+	size_t whole = head.type <= QB_MSG_SWITCHES ? sizes[head.type] : 0;
 
 	memcpy(packet, &head, sizeof(head));
 	if (!whole) {
