@@ -98,13 +98,14 @@ static int take_seen(const struct loops *loops, struct qb_error *err)
 int qb_noise_measure(struct qb_measure *m, struct qb_job *job, struct qb_session *session,
 	struct qb_answer *answer, struct qb_error *err)
 {
-	struct loops loops = {
-		.measure = m, .parent = getpid(), .job = job, .session = session, .answer = answer};
+	static struct loops loops; /* the measurement keeps a pointer */
 	struct qb_child_order order = {
 		.run = run_loops, .data = &loops, .job = job, .answer = answer};
 	struct qb_child child;
 	int r;
 
+	loops = (struct loops){
+		.measure = m, .parent = getpid(), .job = job, .session = session, .answer = answer};
 	m->cpus = answer->selection.bench;
 	m->house = answer->selection.house;
 	m->progress = progress;

@@ -58,8 +58,7 @@ static struct qb_seen describe(const struct qb_runner *runner, uid_t uid, bool n
 
 	seen.pid = named ? runner->pid : 0;
 	seen.tid = named ? runner->tid : 0;
-	qb_text_copy(
-		seen.comm, sizeof(seen.comm), named ? runner->comm : "another user's process");
+	qb_text_copy(seen.comm, sizeof(seen.comm), named ? runner->comm : "another user's process");
 	return seen;
 }
 
@@ -78,8 +77,8 @@ int qb_watcher_tell(struct qb_watcher *watcher, int session, int64_t until_ns, u
 			.lost = switches->lost};
 		for (size_t j = 0; j < switches->n; j++)
 			message.seen[j] = describe(&switches->v[j], uid, names);
-		if (qb_message_send(
-			    session, QB_MSG_SWITCHES, &message, sizeof(message), NULL, 0) < 0)
+		if (qb_message_send(session, QB_MSG_SWITCHES, &message, sizeof(message), NULL, 0) <
+			0)
 			return qb_error_set(err, EPIPE, "the client is gone");
 	}
 	return 0;
