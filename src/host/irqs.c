@@ -40,7 +40,7 @@ static int read_attribute(
 int qb_irq_look(unsigned number, struct qb_irq *ret, struct qb_error *err)
 {
 	/* `actions` first: whether it is empty tells whether the IRQ is used. */
-	static const char *const attributes[] = {"actions", "hwirq", "chip_name"};
+	static const char *const attributes[] = {"actions", "hwirq"};
 	struct qb_irq irq = {.key = FNV_BASIS, .used = true};
 	char path[96], text[ATTRIBUTE_SIZE];
 	struct stat st;

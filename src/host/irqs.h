@@ -13,7 +13,7 @@
 #define QB_IRQ_DIR "/proc/irq"
 
 struct qb_irq {
-	uint64_t key; /* of its handlers' names, its chip and its number there; never 0 */
+	uint64_t key; /* of its handlers' names and its number at its chip; never 0 */
 	bool used;    /* has a handler: without one it cannot interrupt anybody */
 	/*
 	 * The kernel shows that it lets nobody move this one (Linux 6.12: a mask without write

@@ -86,7 +86,6 @@ static void make_irq(unsigned number, const char *mask, const char *actions)
 	put(mask, "/proc/irq/%u/smp_affinity", number);
 	put(actions, "/sys/kernel/irq/%u/actions", number);
 	put("7\n", "/sys/kernel/irq/%u/hwirq", number);
-	put("PCI-MSI\n", "/sys/kernel/irq/%u/chip_name", number);
 }
 
 static void assert_mask(unsigned number, const char *expected)

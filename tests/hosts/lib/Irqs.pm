@@ -40,7 +40,6 @@ sub write_irqs
 
 		$dir = "sys/kernel/irq/$irq->{number}";
 		$tree->ro("$dir/actions", $irq->{name});
-		$tree->ro("$dir/chip_name", $irq->{chip});
 		$tree->ro("$dir/hwirq", $irq->{hwirq});
 		$tree->ro("$dir/name", $irq->{type});
 		$tree->ro("$dir/type", $irq->{type} eq 'edge' ? 'edge' : 'level');
