@@ -2,6 +2,7 @@
 /* logind.h. Not built without libsystemd: systemd_none.c. */
 #include <base/file.h>
 #include <base/macros.h>
+#include <base/text.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <host/logind.h>
@@ -12,6 +13,7 @@
 #define SERVICE "org.freedesktop.login1"
 #define OBJECT	"/org/freedesktop/login1"
 #define MANAGER SERVICE ".Manager"
+#define SESSION SERVICE ".Session"
 
 #define WHO "quietbench"
 #define WHY "a benchmark runs; afterwards the host is put back as it was"
@@ -39,7 +41,8 @@ static int begin(sd_bus *bus, const char *method, sd_bus_message **ret)
 	return r < 0 ? r : sd_bus_message_set_auto_start(*ret, 0);
 }
 
-static int call(sd_bus *bus, sd_bus_message *message, sd_bus_message **ret, struct qb_error *err)
+static int call(sd_bus *bus, sd_bus_message *message, const char *what, const char *name,
+	sd_bus_message **ret, struct qb_error *err)
 {
 	_cleanup_error_ said = SD_BUS_ERROR_NULL;
 	int r = sd_bus_call(bus, message, 0, &said, ret);
@@ -49,7 +52,7 @@ static int call(sd_bus *bus, sd_bus_message *message, sd_bus_message **ret, stru
 	if (sd_bus_error_has_name(&said, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
 		sd_bus_error_has_name(&said, SD_BUS_ERROR_SERVICE_UNKNOWN))
 		return not_running(err);
-	return qb_bus_fail(err, r, &said, "ask logind to hold off", QB_LOGIND_WHAT);
+	return qb_bus_fail(err, r, &said, what, name);
 }
 
 int qb_logind_inhibit(int *ret_fd, struct qb_error *err)
@@ -66,7 +69,7 @@ int qb_logind_inhibit(int *ret_fd, struct qb_error *err)
 		r = sd_bus_message_append(message, "ssss", QB_LOGIND_WHAT, WHO, WHY, "block");
 	if (r < 0)
 		return qb_bus_fail(err, r, NULL, "prepare to hold off", QB_LOGIND_WHAT);
-	r = call(bus, message, &reply, err);
+	r = call(bus, message, "ask logind to hold off", QB_LOGIND_WHAT, &reply, err);
 	if (r < 0)
 		return r;
 	r = sd_bus_message_read(reply, "h", &fd);
@@ -94,7 +97,7 @@ int qb_logind_holder(pid_t *ret, struct qb_error *err)
 	r = begin(bus, "ListInhibitors", &message);
 	if (r < 0)
 		return qb_bus_fail(err, r, NULL, "prepare to ask", "logind");
-	r = call(bus, message, &reply, err);
+	r = call(bus, message, "ask logind for", "its inhibitors", &reply, err);
 	if (r < 0)
 		return r;
 	r = sd_bus_message_enter_container(reply, 'a', "(ssssuu)");
@@ -106,5 +109,53 @@ int qb_logind_holder(pid_t *ret, struct qb_error *err)
 	if (r < 0)
 		return qb_bus_fail(err, r, NULL, "read", "logind's list of inhibitors");
 	*ret = holder;
+	return 0;
+}
+
+/* Is it a desktop? False as well for a session that has ended meanwhile. */
+static bool is_desktop(sd_bus *bus, const char *path, struct qb_logind_desktop *desktop)
+{
+	_cleanup_free_ char *type = NULL, *state = NULL;
+
+	if (sd_bus_get_property_string(bus, SERVICE, path, SESSION, "Type", NULL, &type) < 0 ||
+		sd_bus_get_property_string(bus, SERVICE, path, SESSION, "State", NULL, &state) < 0)
+		return false;
+	qb_text_copy(desktop->type, sizeof(desktop->type), type);
+	return strcmp(state, "closing") != 0 &&
+	       (strcmp(type, "x11") == 0 || strcmp(type, "wayland") == 0);
+}
+
+int qb_logind_desktops(struct qb_logind_desktop *ret, size_t *ret_n, struct qb_error *err)
+{
+	_cleanup_message_ message = NULL;
+	_cleanup_message_ reply = NULL;
+	_cleanup_bus_ bus = NULL;
+	const char *user, *seat, *path;
+	size_t n = 0;
+	int r = qb_bus_open(&bus, err);
+
+	if (r < 0)
+		return r;
+	r = begin(bus, "ListSessions", &message);
+	if (r < 0)
+		return qb_bus_fail(err, r, NULL, "prepare to ask", "logind");
+	r = call(bus, message, "ask logind for", "its sessions", &reply, err);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_enter_container(reply, 'a', "(susso)");
+	while (r >= 0 &&
+		(r = sd_bus_message_read(reply, "(susso)", NULL, NULL, &user, &seat, &path)) > 0) {
+		struct qb_logind_desktop desktop;
+
+		if (!is_desktop(bus, path, &desktop))
+			continue;
+		qb_text_copy(desktop.user, sizeof(desktop.user), user);
+		qb_text_copy(desktop.seat, sizeof(desktop.seat), seat);
+		*ret = desktop;
+		n++;
+	}
+	if (r < 0)
+		return qb_bus_fail(err, r, NULL, "read", "logind's list of sessions");
+	*ret_n = n;
 	return 0;
 }

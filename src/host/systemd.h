@@ -60,6 +60,16 @@ int qb_systemd_stop(const char *name, struct qb_error *err);
 /* Starts a unit that exists, and waits until it runs. */
 int qb_systemd_start(const char *name, struct qb_error *err);
 
+/* When a timer starts its unit next. */
+struct qb_systemd_timer {
+	char name[QB_SYSTEMD_NAME];
+	int64_t in_us; /* microseconds from now */
+};
+/* The timers that are due within so long, the next one first. `ret` holds at most `max` of them,
+ * *ret_n says how many there are. */
+int qb_systemd_timers(int64_t within_us, struct qb_systemd_timer *ret, size_t max, size_t *ret_n,
+	struct qb_error *err);
+
 /* Is it frozen? Waits while it is changing. -ESRCH: it does not run. -EOPNOTSUPP: it cannot be. */
 int qb_systemd_frozen(const char *name, bool *ret, struct qb_error *err);
 /* Freezes or thaws a unit, and waits until it is. -ESRCH: it does not run. */

@@ -89,6 +89,16 @@ int qb_systemd_start(const char *name, struct qb_error *err)
 	return not_built(err);
 }
 
+int qb_systemd_timers(int64_t within_us, struct qb_systemd_timer *ret, size_t max, size_t *ret_n,
+	struct qb_error *err)
+{
+	(void)within_us;
+	(void)ret;
+	(void)max;
+	(void)ret_n;
+	return not_built(err);
+}
+
 int qb_systemd_frozen(const char *name, bool *ret, struct qb_error *err)
 {
 	(void)name;
@@ -117,6 +127,13 @@ int qb_logind_inhibit(int *ret_fd, struct qb_error *err)
 int qb_logind_holder(pid_t *ret, struct qb_error *err)
 {
 	(void)ret;
+	return not_built(err);
+}
+
+int qb_logind_desktops(struct qb_logind_desktop *ret, size_t *ret_n, struct qb_error *err)
+{
+	(void)ret;
+	(void)ret_n;
 	return not_built(err);
 }
 

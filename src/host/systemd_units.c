@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <host/systemd.h>
 #include <host/systemd_internal.h>
+#include <time.h>
 
 #define NO_UNIT	 QB_SYSTEMD_SERVICE ".NoUnitForPID"
 #define INACTIVE QB_SYSTEMD_SERVICE ".UnitInactive"
+#define TIMER	 QB_SYSTEMD_SERVICE ".Timer"
 
 static int get_text(sd_bus *bus, const char *path, const char *property, char **ret)
 {
@@ -258,4 +260,79 @@ int qb_systemd_freeze(const char *name, bool freeze, struct qb_error *err)
 			       sd_bus_error_has_name(&said, QB_SYSTEMD_GONE)
 		       ? -ESRCH
 		       : r;
+}
+
+static int64_t now_us(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* How long from now, by this property and its clock. INT64_MAX: never. */
+static int64_t elapses_in(sd_bus *bus, const char *path, const char *property, clockid_t clock)
+{
+	uint64_t at = 0;
+
+	if (sd_bus_get_property_trivial(
+		    bus, QB_SYSTEMD_SERVICE, path, TIMER, property, NULL, 't', &at) < 0 ||
+		at == 0 || at > INT64_MAX)
+		return INT64_MAX;
+	return (int64_t)at - now_us(clock);
+}
+
+static int64_t due_in(sd_bus *bus, const char *path)
+{
+	int64_t by_span = elapses_in(bus, path, "NextElapseUSecMonotonic", CLOCK_MONOTONIC);
+	int64_t by_date = elapses_in(bus, path, "NextElapseUSecRealtime", CLOCK_REALTIME);
+
+	return by_span < by_date ? by_span : by_date;
+}
+
+/* Sorts one in; the last of those that find no room is left out. */
+static void note_timer(
+	struct qb_systemd_timer *timers, size_t max, size_t n, const char *name, int64_t in_us)
+{
+	size_t at = n < max ? n : max, filled = at;
+
+	while (at > 0 && timers[at - 1].in_us > in_us)
+		at--;
+	if (at == max)
+		return;
+	memmove(&timers[at + 1], &timers[at],
+		((filled < max ? filled : max - 1) - at) * sizeof(*timers));
+	timers[at].in_us = in_us;
+	qb_text_copy(timers[at].name, sizeof(timers[at].name), name);
+}
+
+int qb_systemd_timers(int64_t within_us, struct qb_systemd_timer *ret, size_t max, size_t *ret_n,
+	struct qb_error *err)
+{
+	_cleanup_error_ said = SD_BUS_ERROR_NULL;
+	_cleanup_message_ reply = NULL;
+	_cleanup_bus_ bus = NULL;
+	const char *name, *sub, *path;
+	size_t n = 0;
+	int r = qb_bus_open(&bus, err);
+
+	if (r < 0)
+		return r;
+	r = sd_bus_call_method(bus, QB_SYSTEMD_SERVICE, QB_SYSTEMD_OBJECT, QB_SYSTEMD_MANAGER,
+		"ListUnitsByPatterns", &said, &reply, "asas", 1, "active", 1, "*.timer");
+	if (r >= 0)
+		r = sd_bus_message_enter_container(reply, 'a', "(ssssssouso)");
+	while (r >= 0 && (r = sd_bus_message_read(reply, "(ssssssouso)", &name, NULL, NULL, NULL,
+				  &sub, NULL, &path, NULL, NULL, NULL)) > 0) {
+		/* The others run their unit just now, or never will again. */
+		int64_t in_us = strcmp(sub, "waiting") == 0 ? due_in(bus, path) : INT64_MAX;
+
+		if (in_us > within_us)
+			continue;
+		note_timer(ret, max, n++, name, in_us > 0 ? in_us : 0);
+	}
+	if (r < 0)
+		return qb_bus_fail(err, r, &said, "ask systemd for", "its timers");
+	*ret_n = n;
+	return 0;
 }

@@ -6,6 +6,7 @@
 #ifndef QB_TESTS_FAKE_SYSTEMD_H
 #define QB_TESTS_FAKE_SYSTEMD_H
 
+#include <base/macros.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,15 +21,23 @@
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
-#define FAKE_UNITS 4
-#define FAKE_PATH  "/org/freedesktop/systemd1/unit/"
+#define FAKE_UNITS    4
+#define FAKE_PATH     "/org/freedesktop/systemd1/unit/"
+#define FAKE_SESSIONS 3
+#define FAKE_SESSION  "/org/freedesktop/login1/session/"
 
 struct fake_unit {
 	char id[32], alias[32], required_by[32];
 	char active[16];
 	char freezer[16];
 	bool not_found, transient, no_start, no_freeze;
-	int busy; /* so many looks find it with a job, or freezing */
+	int busy;		   /* so many looks find it with a job, or freezing */
+	char sub[16];		   /* of a timer: "waiting", … */
+	uint64_t by_span, by_date; /* and when it elapses, CLOCK_MONOTONIC and CLOCK_REALTIME, us */
+};
+
+struct fake_session {
+	char user[16], seat[16], type[16], state[16];
 };
 
 /* Shared with the child. */
@@ -39,6 +48,7 @@ struct fake_bus {
 	int dead_looks; /* so often */
 	bool old;	/* knows no freezing */
 	bool no_logind;
+	struct fake_session session[FAKE_SESSIONS];
 	pid_t holder; /* of an inhibitor of quietbench's */
 	char log[512];
 };
@@ -69,12 +79,25 @@ static int fake_path(sd_bus_message *m, const struct fake_unit *unit)
 	return sd_bus_reply_method_return(m, "o", path);
 }
 
+static int fake_session_property(sd_bus_message *m, const char *path)
+{
+	const struct fake_session *session = &it->session[atoi(path + strlen(FAKE_SESSION))];
+	const char *name;
+
+	if (sd_bus_message_read(m, "ss", NULL, &name) < 0)
+		return -EINVAL;
+	return sd_bus_reply_method_return(
+		m, "v", "s", strcmp(name, "Type") == 0 ? session->type : session->state);
+}
+
 static int fake_property(sd_bus_message *m)
 {
 	const char *path = sd_bus_message_get_path(m), *name;
 	struct fake_unit *unit;
 	bool busy;
 
+	if (strncmp(path, FAKE_SESSION, strlen(FAKE_SESSION)) == 0)
+		return fake_session_property(m, path);
 	if (strncmp(path, FAKE_PATH, strlen(FAKE_PATH)) != 0 ||
 		sd_bus_message_read(m, "ss", NULL, &name) < 0)
 		return -EINVAL;
@@ -94,6 +117,10 @@ static int fake_property(sd_bus_message *m)
 		return sd_bus_reply_method_return(m, "v", "b", !unit->no_freeze);
 	if (strcmp(name, "RequiredBy") == 0 && *unit->required_by)
 		return sd_bus_reply_method_return(m, "v", "as", 1, unit->required_by);
+	if (strcmp(name, "NextElapseUSecMonotonic") == 0)
+		return sd_bus_reply_method_return(m, "v", "t", unit->by_span);
+	if (strcmp(name, "NextElapseUSecRealtime") == 0)
+		return sd_bus_reply_method_return(m, "v", "t", unit->by_date);
 	if (strstr("RequiredBy RequisiteOf BoundBy ConsistsOf", name))
 		return sd_bus_reply_method_return(m, "v", "as", 0);
 	busy = unit->busy && unit->busy--;
@@ -104,11 +131,36 @@ static int fake_property(sd_bus_message *m)
 	return sd_bus_reply_method_errorf(m, SD_BUS_ERROR_UNKNOWN_PROPERTY, "no %s", name);
 }
 
+/* The timers, whatever the patterns. */
+static int fake_timers(sd_bus_message *m)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	char path[64];
+
+	if (sd_bus_message_new_method_return(m, &reply) < 0 ||
+		sd_bus_message_open_container(reply, 'a', "(ssssssouso)") < 0)
+		return -ENOMEM;
+	for (int i = 0; i < FAKE_UNITS; i++) {
+		const struct fake_unit *unit = &it->unit[i];
+
+		snprintf(path, sizeof(path), FAKE_PATH "%d", i);
+		if (strstr(unit->id, ".timer") &&
+			sd_bus_message_append(reply, "(ssssssouso)", unit->id, "", "loaded",
+				"active", unit->sub, "", path, 0, "", "/") < 0)
+			return -ENOMEM;
+	}
+	if (sd_bus_message_close_container(reply) < 0)
+		return -ENOMEM;
+	return sd_bus_send(NULL, reply, NULL);
+}
+
 static int fake_manager(sd_bus_message *m, const char *call)
 {
 	struct fake_unit *unit;
 	const char *name;
 
+	if (strcmp(call, "ListUnitsByPatterns") == 0)
+		return fake_timers(m);
 	if (strcmp(call, "GetUnitByPID") == 0) {
 		unit = fake_find(it->home);
 		return unit ? fake_path(m, unit)
@@ -136,6 +188,28 @@ static int fake_manager(sd_bus_message *m, const char *call)
 	return sd_bus_reply_method_return(m, "o", "/job");
 }
 
+static int fake_sessions(sd_bus_message *m)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	char path[64];
+
+	if (sd_bus_message_new_method_return(m, &reply) < 0 ||
+		sd_bus_message_open_container(reply, 'a', "(susso)") < 0)
+		return -ENOMEM;
+	for (int i = 0; i < FAKE_SESSIONS; i++) {
+		const struct fake_session *session = &it->session[i];
+
+		snprintf(path, sizeof(path), FAKE_SESSION "%d", i);
+		if (*session->user &&
+			sd_bus_message_append(reply, "(susso)", path + strlen(FAKE_SESSION), 1000,
+				session->user, session->seat, path) < 0)
+			return -ENOMEM;
+	}
+	if (sd_bus_message_close_container(reply) < 0)
+		return -ENOMEM;
+	return sd_bus_send(NULL, reply, NULL);
+}
+
 static int fake_logind(sd_bus_message *m, const char *call)
 {
 	int pipes[2], r;
@@ -143,6 +217,8 @@ static int fake_logind(sd_bus_message *m, const char *call)
 	if (it->no_logind)
 		return sd_bus_reply_method_errorf(
 			m, SD_BUS_ERROR_NAME_HAS_NO_OWNER, "no such name");
+	if (strcmp(call, "ListSessions") == 0)
+		return fake_sessions(m);
 	if (strcmp(call, "ListInhibitors") == 0)
 		return it->holder ? sd_bus_reply_method_return(m, "a(ssssuu)", 1, "idle",
 					    "quietbench", "", "block", 0, (uint32_t)it->holder)
