@@ -9,6 +9,7 @@
 #include <base/text.h>
 #include <cli/command.h>
 #include <cli/condition.h>
+#include <cli/findings.h>
 #include <cli/noise.h>
 #include <cli/query.h>
 #include <cli/report.h>
@@ -18,6 +19,8 @@
 #define EXIT_NOISY   1
 #define EXIT_NOTHING 3 /* could not measure */
 #define SECOND_NS    INT64_C(1000000000)
+/* A benchmark that follows is told of timers that are due in its first minute, too. */
+#define SOON_NS (60 * SECOND_NS)
 
 struct check {
 	const struct qb_options *options;
@@ -26,6 +29,7 @@ struct check {
 	struct qb_session session;
 	struct qb_answer answer;
 	struct qb_measure measure;
+	struct qb_findings findings;
 	bool applied;
 };
 
@@ -40,6 +44,15 @@ static void choose_looks(const struct qb_options *options, int64_t looks[QB_MEAS
 		looks[0] = usual[0];
 	else
 		memcpy(looks, usual, sizeof(usual));
+}
+
+static int64_t longest_look(const struct qb_measure *m)
+{
+	int64_t longest = 0;
+
+	for (size_t i = 0; i < QB_MEASURE_LOOKS && m->looks[i]; i++)
+		longest = m->looks[i];
+	return longest;
 }
 
 /*
@@ -90,6 +103,7 @@ static int measure(struct check *check, struct qb_error *err)
 {
 	struct qb_measure *m = &check->measure;
 	const char *named = check->options->value[QB_OPTION_LIMITS];
+	struct qb_look look;
 	int r = prepare(check, err);
 
 	if (r < 0)
@@ -98,8 +112,11 @@ static int measure(struct check *check, struct qb_error *err)
 	if (named)
 		(void)qb_noise_limits_named(named, &m->limits); /* judged with the options */
 	choose_looks(check->options, m->looks);
+	look = qb_findings_about(&check->answer, NULL, longest_look(m) + SOON_NS);
+	qb_findings_look(&look, &check->findings);
 	r = qb_noise_measure(
 		m, &check->job, check->applied ? &check->session : NULL, &check->answer, err);
+	qb_findings_measured(&look, &check->findings);
 	if (check->applied)
 		leave(check);
 	return r;
@@ -108,17 +125,22 @@ static int measure(struct check *check, struct qb_error *err)
 static int report(const struct check *check, struct qb_error *err)
 {
 	_cleanup_(qb_json_freep) struct qb_json *json = NULL;
+	const bool verbose = qb_option_given(check->options, VERBOSE);
 	int r;
 
-	if (!qb_option_given(check->options, JSON))
-		return qb_noise_print(
-			&check->measure, qb_option_given(check->options, VERBOSE), err);
+	if (!qb_option_given(check->options, JSON)) {
+		r = qb_noise_print(&check->measure, verbose, err);
+		if (r == 0 && (verbose || check->measure.verdict != QB_VERDICT_OF_PASS))
+			qb_findings_print(&check->findings);
+		return r;
+	}
 	json = qb_json_new();
 	qb_json_text(json, "schema", "quietbench/check/1");
 	qb_json_object(json, "host");
 	qb_json_host(json, &check->answer.host);
 	qb_json_end(json);
 	r = qb_noise_json(json, &check->measure, err);
+	qb_findings_json(json, &check->findings);
 	return r < 0 ? r : qb_json_print(json, stdout, err);
 }
 

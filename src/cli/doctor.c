@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * quietbench doctor: every lever, whether this host offers it, why not, and what would make it so;
- * and which way to privilege is open.
+ * which way to privilege is open; and what else is worth knowing before one measures here.
  */
 #include <base/macros.h>
 #include <base/text.h>
+#include <cli/findings.h>
 #include <cli/lines.h>
 #include <cli/privilege.h>
 #include <cli/query.h>
 #include <quietbench/lever.h>
+
+/* Timers that are due within ten minutes are told. */
+#define SOON_NS INT64_C(600000000000)
 
 /* What is known of the levers of one key. */
 struct finding {
@@ -62,7 +66,7 @@ static void put_levers(struct qb_json *json, const struct qb_steps *steps)
 }
 
 static int print_json(const struct qb_answer *answer, const struct qb_privilege *privilege,
-	const struct qb_allowed *allowed)
+	const struct qb_allowed *allowed, const struct qb_findings *findings)
 {
 	_cleanup_(qb_json_freep) struct qb_json *json = qb_json_new();
 
@@ -82,6 +86,7 @@ static int print_json(const struct qb_answer *answer, const struct qb_privilege 
 	}
 	qb_allowed_json(allowed, json);
 	put_levers(json, &answer->steps);
+	qb_findings_json(json, findings);
 	return qb_query_print(json, EXIT_SUCCESS);
 }
 
@@ -131,11 +136,29 @@ static void print_levers(const char *heading, const struct qb_steps *steps, bool
 	}
 }
 
+/* Of the CPUs that a benchmark would get: what doctor asks for else is everything there is. */
+static int look_around(
+	struct qb_asked *asked, const char *root, struct qb_findings *ret, struct qb_error *err)
+{
+	_cleanup_(qb_answer_free) struct qb_answer answer = {0};
+	struct qb_look look;
+	int r;
+
+	asked->request.mode = QB_REQUEST_TOPOLOGY;
+	r = qb_planner_ask(asked, &answer, err);
+	if (r < 0)
+		return r;
+	look = qb_findings_about(&answer, root, SOON_NS);
+	qb_findings_look(&look, ret);
+	return 0;
+}
+
 int qb_cmd_doctor(struct qb_cli *cli)
 {
 	_cleanup_(qb_asked_free) struct qb_asked asked = QB_ASKED_NONE;
 	_cleanup_(qb_answer_free) struct qb_answer answer = {0};
 	static struct qb_allowed allowed;
+	static struct qb_findings findings;
 	bool here = !qb_option_given(&cli->options, ROOT);
 	struct qb_privilege privilege = {0};
 	struct qb_error err = {0};
@@ -144,8 +167,10 @@ int qb_cmd_doctor(struct qb_cli *cli)
 		return qb_query_fail(&err);
 	if (here && qb_privilege_find(&privilege, &err) < 0)
 		return qb_query_fail(&err);
+	if (look_around(&asked, cli->options.value[QB_OPTION_ROOT], &findings, &err) < 0)
+		return qb_query_fail(&err);
 	if (qb_option_given(&cli->options, JSON))
-		return print_json(&answer, here ? &privilege : NULL, &allowed);
+		return print_json(&answer, here ? &privilege : NULL, &allowed, &findings);
 	print_host(&answer.host);
 	if (here)
 		print_privilege(&privilege);
@@ -153,5 +178,6 @@ int qb_cmd_doctor(struct qb_cli *cli)
 		qb_lines_wrap(stdout, "policy     ", "           ", allowed.text);
 	print_levers("available", &answer.steps, true);
 	print_levers("not available", &answer.steps, false);
+	qb_findings_print(&findings);
 	return EXIT_SUCCESS;
 }

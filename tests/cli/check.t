@@ -12,6 +12,8 @@ is "its status goes with its verdict" "$status" "$(jq 'if .verdict == "quiet" th
 is "every metric has a verdict" "$(jq -r '[.metrics[] | .verdict] | unique - ["quiet", "noisy", "undecided", "unknown"] | length' "$tmp/check.json")" 0
 is "the CPU that was asked for" "$(jq -r '[.cpus, (.of[0].cpu | tostring)] | unique | join(" ")' "$tmp/check.json")" "$last"
 is "the shares are shares" "$(jq '[.of[0].preempted, .of[0].interrupted] | all(. >= 0 and . <= 1)' "$tmp/check.json")" true
+is "what is worth knowing: found, or why not" \
+	"$(jq '[.findings[] | select((.available and .text and .advice or (.available | not) and .reason) | not)] | length' "$tmp/check.json")" 0
 is "windows of 100 ms" "$(jq .metrics.gaps.windows "$tmp/check.json")" 10
 
 cp /bin/sh "$tmp/disturber" && "$tmp/disturber" -c "echo \$\$ >$tmp/pid; while :; do :; done" &
@@ -26,6 +28,8 @@ is "disturbed: who did it" \
 is "disturbed: in words, too: status" "$?" 1
 like "disturbed: in words, too" "$(cat "$tmp/loud")" '^noisy: CPU [0-9]+, 3.0 s: preempted [0-9.]+ % \(above '
 like "disturbed: with a name" "$(cat "$tmp/loud")" 'disturber \(pid [0-9]+\)'
+is "disturbed: what is worth knowing is told as well" "$(grep -c '^worth knowing on this host$' "$tmp/loud")" \
+	"$(jq '[.findings[] | select(.available)] | if length > 0 then 1 else 0 end' "$tmp/check.json")"
 "$qb" run --no-check -p base -s cpus.isolation=none -s process.pin=true -c "$last" --fail-noisy -o "$tmp/run.json" -- \
 	sh -c 'i=0; while [ $i -lt 400000 ]; do i=$((i + 1)); done' 2>"$tmp/err"
 is "a run beside it: --fail-noisy" "$?" 123

@@ -116,7 +116,21 @@ on vm doctor --json
 is "doctor --json: had" "$(json '.levers[] | select(.lever == "irqs.move") | .available')" true
 is "doctor --json: not had" "$(json '.levers[] | select(.lever == "frequency.turbo") | .available')" false
 is "doctor --json: every lever says why not" "$(json '[.levers[] | select(.available == false and .reason == null)] | length')" 0
+is "doctor --json: what could not be looked at says why" \
+	"$(json '.findings[] | select(.finding == "turbo") | "\(.available) \(.text) \(.reason)"')" \
+	"false null the hypervisor keeps the clock to itself (no cpufreq here)"
+is "doctor --json: of what was looked at only what was found is told" \
+	"$(json '[.findings[] | select(.available) | .finding] | join(" ")')" "aslr watchdogs"
+is "doctor --json: what was found says what it is and what to do" \
+	"$(json '[.findings[] | select(.available and (.text == null or .advice == null or .reason != null))] | length')" 0
 is "doctor --json: no privilege is sought for another host" "$(json .privilege)" null
+on hybrid doctor -s cpus.smt=share
+like "doctor looks at the CPUs that a benchmark would get" "$out" \
+	'^  sibling +CPU 11 shares a core with CPU 10 and is not kept free:'
+on hybrid doctor -c 4 --json
+is "doctor: and at those that are asked for" \
+	"$(json '.findings[] | select(.finding == "turbo") | "\(.text[0:31]) \(.lever)"')" \
+	"turbo is on: the clock of CPU 4 frequency.turbo"
 if [ "$(id -u)" = 0 ]; then
 	run doctor
 	is "doctor as nobody: status" "$status" 0

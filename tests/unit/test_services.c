@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Stopping, freezing and inhibiting, against a stand-in for systemd and logind. Whether systemd
+ * Stopping, freezing and inhibiting, timers and desktops, against a stand-in for systemd and logind. Whether systemd
  * really does what these calls say, the guest with systemd shows (tests/vm).
  */
 #include <setjmp.h>
@@ -13,7 +13,9 @@
 #include <host/systemd.h>
 #include <levers/irqs.h>
 #include <levers/services.h>
+#include <noise/findings.h>
 #include <string.h>
+#include <time.h>
 
 #ifdef HAVE_SYSTEMD
 #include "fake_systemd.h"
@@ -300,6 +302,107 @@ static void sleep_is_held_off(void **state)
 	assert_refused(read_it(QB_LEVER_INHIBIT, ""), ENOENT, "logind does not run here");
 }
 
+static uint64_t in_us(clockid_t clock, int64_t us)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)((int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000 + us);
+}
+
+static void put_timer(int i, const char *id, const char *sub, uint64_t by_span, uint64_t by_date)
+{
+	it->unit[i] = (struct fake_unit){.by_span = by_span, .by_date = by_date};
+	snprintf(it->unit[i].id, sizeof(it->unit[i].id), "%s", id);
+	snprintf(it->unit[i].sub, sizeof(it->unit[i].sub), "%s", sub);
+}
+
+#define SECONDS(n) ((n)*INT64_C(1000000))
+
+static void timers_are_told_with_their_time(void **state)
+{
+	struct qb_systemd_timer timers[2];
+	size_t n;
+
+	(void)state;
+	NEED_SANDBOX();
+	put_timer(0, "late.timer", "waiting", 0, in_us(CLOCK_REALTIME, SECONDS(500)));
+	put_timer(1, "both.timer", "waiting", in_us(CLOCK_MONOTONIC, SECONDS(900)),
+		in_us(CLOCK_REALTIME, SECONDS(400)));
+	put_timer(2, "soon.timer", "waiting", in_us(CLOCK_MONOTONIC, SECONDS(100)), UINT64_MAX);
+	put_timer(3, "never.timer", "waiting", 0, UINT64_MAX);
+	assert_int_equal(qb_systemd_timers(SECONDS(600), timers, 2, &n, &err), 0);
+	assert_int_equal(n, 3);
+	assert_string_equal(timers[0].name, "soon.timer");
+	assert_true(timers[0].in_us > 0 && timers[0].in_us <= SECONDS(100));
+	assert_string_equal(timers[1].name, "both.timer");
+	assert_true(timers[1].in_us > SECONDS(100) && timers[1].in_us <= SECONDS(400));
+	assert_int_equal(qb_systemd_timers(0, timers, 2, &n, &err), 0);
+	assert_int_equal(n, 0);
+	/* What is running has its last time still; what was missed is due at once. */
+	put_timer(0, "late.timer", "running", 0, in_us(CLOCK_REALTIME, -SECONDS(5)));
+	put_timer(2, "soon.timer", "waiting", 0, in_us(CLOCK_REALTIME, -SECONDS(5)));
+	assert_int_equal(qb_systemd_timers(0, timers, 2, &n, &err), 0);
+	assert_int_equal(n, 1);
+	assert_string_equal(timers[0].name, "soon.timer");
+	assert_int_equal(timers[0].in_us, 0);
+}
+
+static const struct qb_finding *find(enum qb_finding_id id)
+{
+	static const struct qb_host host;
+	static const struct qb_selection chosen;
+	static struct qb_findings findings;
+	const struct qb_look here = {
+		.root = "", .host = &host, .chosen = &chosen, .soon_ns = SECONDS(86400) * 1000};
+
+	qb_findings_look(&here, &findings);
+	return &findings.of[id];
+}
+
+static void assert_found(enum qb_finding_id id, const char *what)
+{
+	const struct qb_finding *finding = find(id);
+
+	if (finding->state != QB_FINDING_FOUND || !strstr(finding->text, what))
+		fail_msg("'%s' does not say '%s'", finding->text, what);
+}
+
+static void timers_are_worth_knowing(void **state)
+{
+	(void)state;
+	NEED_SANDBOX();
+	assert_int_equal(find(QB_FINDING_TIMERS)->state, QB_FINDING_UNKNOWN); /* no systemd */
+	assert_int_equal(mkdir("/run/systemd", 0755), 0);
+	assert_int_equal(mkdir("/run/systemd/system", 0755), 0);
+	assert_int_equal(find(QB_FINDING_TIMERS)->state, QB_FINDING_NOTHING);
+	for (int i = 0; i < FAKE_UNITS; i++)
+		put_timer(i, "some.timer", "waiting", 0,
+			in_us(CLOCK_REALTIME, SECONDS(3600 * (3 + i) - 1)));
+	assert_found(QB_FINDING_TIMERS,
+		"some.timer in 179 min, some.timer in 239 min, some.timer in 299 min, 1 more;");
+	assert_non_null(strstr(find(QB_FINDING_TIMERS)->advice, "services.stop=[some.timer]"));
+}
+
+static void a_desktop_is_worth_knowing(void **state)
+{
+	(void)state;
+	NEED_SANDBOX();
+	assert_int_equal(mkdir("/run/systemd", 0755), 0);
+	assert_int_equal(mkdir("/run/systemd/system", 0755), 0);
+	assert_int_equal(find(QB_FINDING_DESKTOP)->state, QB_FINDING_UNKNOWN); /* no logind */
+	assert_int_equal(mkdir("/run/systemd/seats", 0755), 0);
+	it->session[0] = (struct fake_session){"root", "", "tty", "active"};
+	it->session[1] = (struct fake_session){"carol", "seat0", "x11", "closing"};
+	assert_int_equal(find(QB_FINDING_DESKTOP)->state, QB_FINDING_NOTHING);
+	it->session[2] = (struct fake_session){"alice", "seat0", "wayland", "online"};
+	assert_found(QB_FINDING_DESKTOP, "a desktop is on (alice, wayland): ");
+	it->session[1] = (struct fake_session){"carol", "seat0", "x11", "active"};
+	assert_found(QB_FINDING_DESKTOP, " and 1 more): ");
+	it->no_logind = true;
+	assert_int_equal(find(QB_FINDING_DESKTOP)->state, QB_FINDING_UNKNOWN);
+}
+
 /* A bus that cannot be reached must not look like a unit that is gone: that would be left stopped. */
 static void without_a_bus_nothing_is_gone(void **state)
 {
@@ -332,6 +435,9 @@ int main(void)
 		TEST(a_unit_is_frozen_and_thawed),
 		TEST(what_cannot_be_frozen_says_why),
 		TEST(sleep_is_held_off),
+		TEST(timers_are_told_with_their_time),
+		TEST(timers_are_worth_knowing),
+		TEST(a_desktop_is_worth_knowing),
 		TEST(without_a_bus_nothing_is_gone),
 	};
 
