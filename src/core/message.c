@@ -227,6 +227,15 @@ static int check_policy(struct qb_policy *policy, struct qb_error *err)
 	return 0;
 }
 
+static int check_switches(struct qb_switches_message *message, struct qb_error *err)
+{
+	if (message->n > QB_SWITCHES_SEEN)
+		return qb_error_set(err, EBADMSG, "a message with %u runners", message->n);
+	for (uint32_t i = 0; i < message->n; i++)
+		END(message->seen[i].comm);
+	return 0;
+}
+
 /* Head, size and strings of what arrived. */
 static int check(struct qb_message *message, struct qb_error *err)
 {
@@ -271,13 +280,7 @@ static int check(struct qb_message *message, struct qb_error *err)
 		break;
 	case QB_MSG_LEFTOVER: END(message->leftover.comm); break;
 	case QB_MSG_ERROR: END(message->error.text); break;
-	case QB_MSG_SWITCHES:
-		if (message->switches.n > QB_SWITCHES_SEEN)
-			return qb_error_set(
-				err, EBADMSG, "a message with %u runners", message->switches.n);
-		for (uint32_t i = 0; i < message->switches.n; i++)
-			END(message->switches.seen[i].comm);
-		break;
+	case QB_MSG_SWITCHES: return check_switches(&message->switches, err);
 	case QB_MSG_POLICY: return check_policy(&message->policy.policy, err);
 	case QB_MSG_APPLY:
 	case QB_MSG_RUN:
