@@ -133,26 +133,40 @@ static struct qb_runner *find_runner(struct qb_switches *switches, pid_t pid, pi
 	return runner;
 }
 
+/* Who had the CPU has it no more: there is one at a time. */
+static void leave(struct qb_switches *switches, int64_t at_ns)
+{
+	struct qb_runner *runner = switches->on;
+
+	if (runner && runner->since)
+		runner->ns += at_ns - runner->since;
+	if (runner)
+		runner->since = 0;
+	switches->on = NULL;
+}
+
+/* A task that has died is switched out under no number (-1); tid 0: the CPU is idle. */
 static void take_switch(struct qb_switches *switches, const struct record *record)
 {
+	const bool out = record->head.misc & PERF_RECORD_MISC_SWITCH_OUT;
 	struct qb_runner *runner;
 
-	if (record->tid == 0 || (switches->until_ns && (int64_t)record->time > switches->until_ns))
-		return; /* nobody: the CPU was idle; or after the end */
-	runner = find_runner(switches, (pid_t)record->pid, (pid_t)record->tid);
-	if (!(record->head.misc & PERF_RECORD_MISC_SWITCH_OUT)) {
-		if (runner->waits)
-			runner->waited += (int64_t)record->time - runner->waits;
-		runner->waits = 0;
-		runner->since = (int64_t)record->time;
-		runner->times++;
+	if (switches->until_ns && (int64_t)record->time > switches->until_ns)
 		return;
-	}
-	if (runner->since)
-		runner->ns += (int64_t)record->time - runner->since;
-	runner->since = 0;
-	if (record->head.misc & PERF_RECORD_MISC_SWITCH_OUT_PREEMPT)
+	leave(switches, (int64_t)record->time);
+	if ((pid_t)record->tid <= 0)
+		return;
+	runner = find_runner(switches, (pid_t)record->pid, (pid_t)record->tid);
+	if (out && record->head.misc & PERF_RECORD_MISC_SWITCH_OUT_PREEMPT)
 		runner->waits = (int64_t)record->time;
+	if (out)
+		return;
+	if (runner->waits)
+		runner->waited += (int64_t)record->time - runner->waits;
+	runner->waits = 0;
+	runner->since = (int64_t)record->time;
+	runner->times++;
+	switches->on = runner;
 }
 
 /* A child has its parent's name until it executes something; it may be gone before we look. */
@@ -252,13 +266,8 @@ void qb_switches_end(struct qb_switches *switches, int64_t until_ns)
 {
 	switches->until_ns = until_ns;
 	qb_switches_drain(switches);
-	for (size_t i = 0; i < switches->n; i++) {
-		struct qb_runner *runner = &switches->v[i];
-
-		if (runner->since && runner->since < until_ns)
-			runner->ns += until_ns - runner->since;
-		runner->since = 0;
-	}
+	if (switches->on && switches->on->since < until_ns)
+		leave(switches, until_ns);
 }
 
 void qb_switches_lend(struct qb_switches *switches, const struct qb_switches_message *message)

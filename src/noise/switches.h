@@ -27,7 +27,7 @@ struct qb_runner {
 	char comm[32];
 	int64_t ns;	/* on this CPU */
 	uint64_t times; /* so often it came there */
-	int64_t since;	/* of one that is there: since when; else 0 */
+	int64_t since;	/* of the one that is there: since when; else 0 */
 	int64_t waits;	/* of one that was put off and wants to go on: since when; else 0 */
 	int64_t waited; /* so long all together */
 	bool own;	/* the process that qb_switches_follow names, or a descendant */
@@ -41,6 +41,7 @@ struct qb_switches {
 	pid_t follow;
 	struct qb_runner v[QB_RUNNERS_MAX];
 	size_t n;
+	struct qb_runner *on; /* that has the CPU; NULL: nobody whom we know */
 	int64_t rest_ns; /* of runners that had to make room for others: the least of them all */
 	uint64_t lost;	 /* records that did not fit into the ring */
 	int64_t until_ns;
