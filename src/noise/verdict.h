@@ -79,8 +79,4 @@ void qb_verdict_judge(const struct qb_noise_window *windows, size_t n,
 enum qb_verdict_of qb_verdict_of_all(
 	const struct qb_metric_verdict verdicts[QB_NOISE_METRIC_COUNT]);
 
-/* P(X <= k) and P(X >= k) of a binomial distribution; n may be a fraction. */
-double qb_binomial_at_most(double k, double n, double p);
-double qb_binomial_at_least(double k, double n, double p);
-
 #endif

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <noise/causes.h>
 #include <noise/counters.h>
+#include <noise/distributions.h>
 #include <noise/verdict.h>
 
 #define METRICS QB_NOISE_METRIC_COUNT
