@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The record of a run: what was asked, what the host was, what was changed, what came of it.
+ * The record of a run or a check: what was asked, what the host was, what was changed, what came of it.
  *
  * Purpose: one JSON file (schema "quietbench/record/1") from which a result can be judged long
  * after the host has changed. This struct only gathers pointers to what the session collected; it
@@ -31,6 +31,7 @@ enum qb_conditioned {
 	QB_CONDITIONED_JOINED, /* somebody else conditioned the host; this run only used it */
 };
 
+struct qb_measure;
 struct qb_watched;
 
 enum qb_noise {
@@ -67,6 +68,7 @@ struct qb_record {
 	const struct qb_request *request; /* its sets are the profile's overrides */
 	const struct qb_selection *selection;
 	const struct qb_steps *steps;
+	const struct qb_measure *check; /* noise/measure.h, with causes; NULL: not measured */
 	const struct qb_record_run *runs;
 	size_t n_runs;
 	const struct qb_record_restore *restore; /* NULL: nothing was changed */

@@ -6,15 +6,14 @@
  * the caller's; with --conditioned it conditions for the time. Else the host is changed in no way.
  */
 #include <base/macros.h>
-#include <base/text.h>
 #include <cli/command.h>
 #include <cli/condition.h>
 #include <cli/findings.h>
-#include <cli/noise.h>
-#include <cli/query.h>
+#include <cli/outputs.h>
 #include <cli/report.h>
 #include <cli/say.h>
 #include <errno.h>
+#include <time.h>
 
 #define EXIT_NOISY   1
 #define EXIT_NOTHING 3 /* could not measure */
@@ -30,7 +29,9 @@ struct check {
 	struct qb_answer answer;
 	struct qb_measure measure;
 	struct qb_findings findings;
+	int64_t started_at; /* CLOCK_REALTIME */
 	bool applied;
+	bool complete; /* the host is as it was */
 };
 
 /* Looks at 3, 6 and 12 s; one at 3 s; or one at the end of a duration. */
@@ -97,6 +98,7 @@ static void leave(struct check *check)
 			err.text);
 	else if (!check->answer.joined)
 		qb_report_restored(&check->answer, &check->session);
+	check->complete = !err.code && check->answer.done.complete;
 }
 
 static int measure(struct check *check, struct qb_error *err)
@@ -104,10 +106,13 @@ static int measure(struct check *check, struct qb_error *err)
 	struct qb_measure *m = &check->measure;
 	const char *named = check->options->value[QB_OPTION_LIMITS];
 	struct qb_look look;
+	struct timespec now;
 	int r = prepare(check, err);
 
 	if (r < 0)
 		return r;
+	clock_gettime(CLOCK_REALTIME, &now);
+	check->started_at = now.tv_sec * SECOND_NS + now.tv_nsec;
 	qb_noise_limits_of(&check->answer.profile, &m->limits);
 	if (named)
 		(void)qb_noise_limits_named(named, &m->limits); /* judged with the options */
@@ -124,30 +129,24 @@ static int measure(struct check *check, struct qb_error *err)
 
 static int report(const struct check *check, struct qb_error *err)
 {
-	_cleanup_(qb_json_freep) struct qb_json *json = NULL;
-	const bool verbose = qb_option_given(check->options, VERBOSE);
-	int r;
+	const struct qb_outputs outputs = {.options = check->options,
+		.asked = &check->asked,
+		.answer = &check->answer,
+		.measure = &check->measure,
+		.findings = &check->findings,
+		.started_at = check->started_at,
+		.applied = check->applied,
+		.complete = check->complete};
 
-	if (!qb_option_given(check->options, JSON)) {
-		r = qb_noise_print(&check->measure, verbose, err);
-		if (r == 0 && (verbose || check->measure.verdict != QB_VERDICT_OF_PASS))
-			qb_findings_print(&check->findings);
-		return r;
-	}
-	json = qb_json_new();
-	qb_json_text(json, "schema", "quietbench/check/1");
-	qb_json_object(json, "host");
-	qb_json_host(json, &check->answer.host);
-	qb_json_end(json);
-	r = qb_noise_json(json, &check->measure, err);
-	qb_findings_json(json, &check->findings);
-	return r < 0 ? r : qb_json_print(json, stdout, err);
+	return qb_outputs_write(&outputs, err);
 }
 
 static int conduct(struct check *check, struct qb_error *err)
 {
-	int r = qb_request_build(check->options, QB_REQUEST_PLAN, &check->asked, err);
+	int r = qb_outputs_prepare(check->options, err);
 
+	if (r == 0)
+		r = qb_request_build(check->options, QB_REQUEST_PLAN, &check->asked, err);
 	if (r == 0)
 		r = qb_condition_complete(&check->asked, err);
 	if (r == 0)
@@ -176,6 +175,10 @@ int qb_cmd_check(struct qb_cli *cli)
 		qb_noise_limits_named(cli->options.value[QB_OPTION_LIMITS], &limits) < 0) {
 		qb_say(QB_SAY_ERROR, "check: --limits: expected ci, bare or lab, not \"%s\"",
 			cli->options.value[QB_OPTION_LIMITS]);
+		return QB_EXIT_USAGE;
+	}
+	if (qb_outputs_judge(&cli->options, &err) < 0) {
+		qb_say(QB_SAY_ERROR, "check: %s", err.text);
 		return QB_EXIT_USAGE;
 	}
 	if (conduct(&check, &err) < 0) {

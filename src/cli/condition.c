@@ -6,6 +6,7 @@
 #include <cli/require.h>
 #include <cli/say.h>
 #include <errno.h>
+#include <quietbench/lever.h>
 
 int64_t qb_condition_wait(const struct qb_options *options)
 {
@@ -71,4 +72,24 @@ int qb_condition_host(struct qb_session *session, const struct qb_asked *asked, 
 	if (r == 0)
 		qb_report_conditioned(answer);
 	return r;
+}
+
+enum qb_conditioned qb_condition_reached(const struct qb_answer *answer, bool applied)
+{
+	bool any = false, all = true;
+
+	for (size_t i = 0; i < answer->steps.n; i++) {
+		const struct qb_step *step = &answer->steps.v[i];
+
+		/* One thread that stays is no lack of the lever, but not all that was asked for. */
+		all = all && !qb_require_lacks(step) && step->status != QB_STATUS_FAILED;
+		any = any || (qb_levers[step->lever].where == QB_LEVER_HOST &&
+				     (step->status == QB_STATUS_APPLIED ||
+					     step->status == QB_STATUS_UNCHANGED));
+	}
+	if (applied && answer->joined && !answer->shared)
+		return QB_CONDITIONED_JOINED;
+	if (!applied || !any)
+		return QB_CONDITIONED_NONE;
+	return all ? QB_CONDITIONED_FULL : QB_CONDITIONED_PARTIAL;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What `run` and `apply` share: from a request to a conditioned host. */
+/* What `run`, `apply` and `check` share: from a request to a conditioned host. */
 #ifndef QB_CLI_CONDITION_H
 #define QB_CLI_CONDITION_H
 
 #include <cli/options.h>
 #include <cli/session.h>
+#include <quietbench/record.h>
 
 /* How long to wait for the host, as hello has it. */
 int64_t qb_condition_wait(const struct qb_options *options);
@@ -18,5 +19,8 @@ int qb_condition_interrupted(struct qb_job *job, struct qb_error *err);
  */
 int qb_condition_host(struct qb_session *session, const struct qb_asked *asked, struct qb_job *job,
 	struct qb_answer *answer, bool *ret_applied, struct qb_error *err);
+
+/* What of it was had, for the record; `applied`: as qb_condition_host said. */
+enum qb_conditioned qb_condition_reached(const struct qb_answer *answer, bool applied);
 
 #endif

@@ -130,5 +130,5 @@ int qb_noise_measure(struct qb_measure *m, struct qb_job *job, struct qb_session
 		;
 	if (shows_progress())
 		fputs("\r\033[K", stderr);
-	return r;
+	return r < 0 ? r : qb_causes_attribute(m, err);
 }

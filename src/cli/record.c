@@ -5,15 +5,13 @@
  */
 #include <base/macros.h>
 #include <base/text.h>
+#include <cli/draft.h>
 #include <cli/json.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
+#include <cli/noise.h>
 #include <noise/watch.h>
 #include <quietbench/journal.h>
 #include <quietbench/lever.h>
 #include <quietbench/record.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 
@@ -128,6 +126,17 @@ static void put_levers(struct qb_json *json, const struct qb_steps *steps)
 	qb_json_end(json);
 }
 
+static void put_check(struct qb_json *json, const struct qb_measure *check)
+{
+	if (!check) {
+		qb_json_null(json, "check");
+		return;
+	}
+	qb_json_object(json, "check");
+	qb_noise_json(json, check);
+	qb_json_end(json);
+}
+
 static void put_counters(struct qb_json *json, const struct qb_record_run *run)
 {
 	qb_json_object(json, "counters");
@@ -228,7 +237,7 @@ static int print_record(const struct qb_record *record, FILE *out, struct qb_err
 	qb_json_profile(json, "profile", record->profile, record->request);
 	put_cpus(json, record->selection);
 	put_levers(json, record->steps);
-	qb_json_null(json, "check");
+	put_check(json, record->check);
 	qb_json_array(json, "runs");
 	for (size_t i = 0; i < record->n_runs; i++)
 		put_run(json, &record->runs[i]);
@@ -237,88 +246,19 @@ static int print_record(const struct qb_record *record, FILE *out, struct qb_err
 	return qb_json_print(json, out, err);
 }
 
-/* A new file beside the record, and the record's own path, links followed. */
-struct draft {
-	char target[PATH_MAX];
-	char path[PATH_MAX]; /* "": none, or it has taken the record's place */
-	FILE *out;
-};
-
-static void draft_discard(struct draft *draft)
-{
-	if (draft->out)
-		fclose(draft->out);
-	if (draft->path[0])
-		unlink(draft->path);
-}
-
-static mode_t mode_of_new_files(void)
-{
-	mode_t mask = umask(0);
-	umask(mask);
-	return 0666 & ~mask;
-}
-
-static int draft_create(struct draft *draft, mode_t mode, struct qb_error *err)
-{
-	int fd = mkostemp(draft->path, O_CLOEXEC);
-	if (fd < 0) {
-		int code = errno;
-		draft->path[0] = '\0';
-		return qb_error_errno(err, code, "create a file beside it");
-	}
-	draft->out = fdopen(fd, "w");
-	if (!draft->out) {
-		int code = errno;
-		close(fd);
-		return qb_error_errno(err, code, "open %s", draft->path);
-	}
-	if (fchmod(fd, mode) < 0)
-		return qb_error_errno(err, errno, "set the mode of %s", draft->path);
-	return 0;
-}
-
-/* What is there keeps its mode. */
-static int draft_open(const char *file, struct draft *draft, struct qb_error *err)
-{
-	struct stat st;
-	mode_t mode = mode_of_new_files();
-
-	if (stat(file, &st) == 0) {
-		if (!S_ISREG(st.st_mode))
-			return qb_error_set(err, EINVAL, "it is not a regular file: name one");
-		mode = st.st_mode & 0777;
-	}
-	if ((!realpath(file, draft->target) &&
-		    !qb_text_copy(draft->target, sizeof(draft->target), file)) ||
-		!qb_text_format(draft->path, sizeof(draft->path), "%s.XXXXXX", draft->target))
-		return qb_error_set(err, ENAMETOOLONG, "its path is too long");
-	return draft_create(draft, mode, err);
-}
-
-static int draft_keep(struct draft *draft, struct qb_error *err)
-{
-	if (fsync(fileno(draft->out)) < 0)
-		return qb_error_errno(err, errno, "sync %s", draft->path);
-	if (rename(draft->path, draft->target) < 0)
-		return qb_error_errno(err, errno, "rename %s", draft->path);
-	draft->path[0] = '\0';
-	return 0;
-}
-
 int qb_record_prepare(const char *file, struct qb_error *err)
 {
-	_cleanup_(draft_discard) struct draft draft = {0};
-	if (draft_open(file, &draft, err) < 0)
+	_cleanup_(qb_draft_discard) struct qb_draft draft = {0};
+	if (qb_draft_open(&draft, file, 0, err) < 0)
 		return qb_error_wrap(err, "cannot write the record to %s", file);
 	return 0;
 }
 
 int qb_record_write(const char *file, const struct qb_record *record, struct qb_error *err)
 {
-	_cleanup_(draft_discard) struct draft draft = {0};
-	if (draft_open(file, &draft, err) < 0 || print_record(record, draft.out, err) < 0 ||
-		draft_keep(&draft, err) < 0)
+	_cleanup_(qb_draft_discard) struct qb_draft draft = {0};
+	if (qb_draft_open(&draft, file, 0, err) < 0 || print_record(record, draft.out, err) < 0 ||
+		qb_draft_keep(&draft, err) < 0)
 		return qb_error_wrap(err, "cannot write the record to %s", file);
 	return 0;
 }

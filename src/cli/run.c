@@ -232,26 +232,6 @@ static void restore(struct run *run)
 		qb_report_restored(&run->answer, &run->session);
 }
 
-static enum qb_conditioned conditioned(const struct run *run)
-{
-	bool any = false, all = true;
-
-	for (size_t i = 0; i < run->answer.steps.n; i++) {
-		const struct qb_step *step = &run->answer.steps.v[i];
-
-		/* One thread that stays is no lack of the lever, but not all that was asked for. */
-		all = all && !qb_require_lacks(step) && step->status != QB_STATUS_FAILED;
-		any = any || (qb_levers[step->lever].where == QB_LEVER_HOST &&
-				     (step->status == QB_STATUS_APPLIED ||
-					     step->status == QB_STATUS_UNCHANGED));
-	}
-	if (run->applied && run->answer.joined && !run->answer.shared)
-		return QB_CONDITIONED_JOINED;
-	if (!run->applied || !any)
-		return QB_CONDITIONED_NONE;
-	return all ? QB_CONDITIONED_FULL : QB_CONDITIONED_PARTIAL;
-}
-
 static int64_t ns(const struct timeval *tv)
 {
 	return ((int64_t)tv->tv_sec * 1000000 + tv->tv_usec) * 1000;
@@ -295,7 +275,7 @@ static int write_record(const struct run *run, const char *file, const struct qb
 		.conflicts = run->answer.done.conflicts,
 		.failures = run->answer.done.failures};
 	const struct qb_record record = {.started_at = run->started_at,
-		.conditioned = (uint8_t)conditioned(run),
+		.conditioned = (uint8_t)qb_condition_reached(&run->answer, run->applied),
 		.host = &run->answer.host,
 		.profile = &run->answer.profile,
 		.request = &run->asked.request,

@@ -319,23 +319,35 @@ static void find_others(
 	add_counted(causes, QB_CAUSE_SWAP, "pages read back from swap", m->swapped_in);
 }
 
-int qb_causes_find(const struct qb_measure *m, const struct qb_measure_cpu *of,
-	struct qb_causes *ret, struct qb_error *err)
+static int find_causes(const struct qb_measure *m, const struct qb_measure_cpu *of,
+	struct qb_causes *causes, struct qb_error *err)
 {
-	struct qb_causes causes = {0};
 	int r;
 
 	for (size_t i = 0; i < of->n; i++) {
 		double preempted = of->windows[i].preempted > 0 ? of->windows[i].preempted : 0;
 
-		causes.preempted += preempted / (double)of->n;
-		causes.interrupted += (of->windows[i].gaps - preempted) / (double)of->n;
+		causes->preempted += preempted / (double)of->n;
+		causes->interrupted += (of->windows[i].gaps - preempted) / (double)of->n;
 	}
-	find_tasks(m, of, &causes);
-	r = find_interrupts(m, of, &causes, err);
+	find_tasks(m, of, causes);
+	r = find_interrupts(m, of, causes, err);
 	if (r < 0)
 		return r;
-	find_others(m, of, &causes);
-	*ret = causes;
+	find_others(m, of, causes);
 	return 0;
+}
+
+int qb_causes_attribute(struct qb_measure *m, struct qb_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < m->n && r == 0; i++) {
+		free(m->of[i].causes);
+		m->of[i].causes = calloc(1, sizeof(*m->of[i].causes));
+		if (!m->of[i].causes)
+			return qb_error_errno(err, ENOMEM, "find causes of noise");
+		r = find_causes(m, &m->of[i], m->of[i].causes, err);
+	}
+	return r;
 }

@@ -49,9 +49,8 @@ struct qb_causes {
 	double preempted, interrupted; /* shares: gaps with a switch, and without */
 };
 
-/* Of one CPU of a measurement. */
-int qb_causes_find(const struct qb_measure *measure, const struct qb_measure_cpu *of,
-	struct qb_causes *ret, struct qb_error *err);
+/* Of every CPU of a measurement: into its `causes`. Soon after it, while those who ran still live. */
+int qb_causes_attribute(struct qb_measure *measure, struct qb_error *err);
 
 /* One line of what to do about it; never NULL. */
 const char *qb_cause_advice(enum qb_cause_kind kind);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* measure.h */
+#include "hard.h"
 #include "measure_internal.h"
 #include "ticks.h"
 #include <base/file.h>
@@ -121,7 +122,7 @@ static struct qb_noise_window fold(const struct qb_measure_cpu *of, size_t at)
 }
 
 /* What is known after n windows. */
-static int judge(struct qb_measure *m, size_t n, struct qb_error *err)
+static int judge_windows(struct qb_measure *m, size_t n, struct qb_error *err)
 {
 	_cleanup_free_ struct qb_noise_window *all = calloc(n * m->n + 1, sizeof(*all));
 	unsigned looks = 0;
@@ -144,9 +145,32 @@ static int judge(struct qb_measure *m, size_t n, struct qb_error *err)
 	return 0;
 }
 
-/* Samples until a look decides. */
-static int watch(struct qb_measure *m, pid_t child, size_t windows, struct qb_error *err)
+static int judge(struct qb_measure *m, pid_t child, size_t n, const struct qb_hard_before *before,
+	struct qb_error *err)
 {
+	int r = judge_windows(m, n, err);
+
+	qb_hard_count(m, child, before);
+	if (r == 0 && qb_hard_any(m))
+		m->verdict = QB_VERDICT_OF_FAIL;
+	return r;
+}
+
+/* How many windows of 100 ms the longest look takes. */
+static size_t count_windows(const struct qb_measure *m)
+{
+	size_t windows = 0;
+
+	for (int i = 0; i < QB_MEASURE_LOOKS && m->looks[i]; i++)
+		windows = (size_t)(m->looks[i] / QB_VERDICT_WINDOW_NS);
+	return windows;
+}
+
+/* Samples until a look decides. */
+static int watch(struct qb_measure *m, pid_t child, const struct qb_hard_before *before,
+	struct qb_error *err)
+{
+	const size_t windows = count_windows(m);
 	const int64_t start = m->of[0].loop->started_ns;
 	const int64_t end = start + (int64_t)windows * QB_VERDICT_WINDOW_NS;
 	unsigned look = 0;
@@ -164,14 +188,17 @@ static int watch(struct qb_measure *m, pid_t child, size_t windows, struct qb_er
 		r = check_child(m, child, err);
 		if (r == 0)
 			r = sample(m, at, err);
+		m->ns = now - start;
+		/* An offline CPU has no counters. What was measured elsewhere does not count. */
+		if ((r == 0 || r == -ENOENT) && qb_hard_moved(m))
+			return judge(m, child, at - 1, before, err);
 		if (r < 0)
 			return r;
-		if (m->progress && !m->progress(m->data, now - start, end - start))
+		if (m->progress && !m->progress(m->data, m->ns, end - start))
 			return qb_error_set(err, EINTR, "told to end");
-		m->ns = now - start;
 		if (m->ns < m->looks[look])
 			continue;
-		r = judge(m, at, err);
+		r = judge(m, child, at, before, err);
 		if (r < 0 || m->verdict != QB_VERDICT_OF_UNDECIDED || at == windows)
 			return r;
 		look++;
@@ -186,16 +213,6 @@ static void open_switches(struct qb_measure *m)
 	for (size_t i = 0; i < m->n; i++)
 		if (qb_switches_open(&m->of[i].switches, m->of[i].cpu, &m->of[i].no_switches) < 0)
 			m->of[i].switches.fd = -1;
-}
-
-/* How many windows of 100 ms the longest look takes. */
-static size_t count_windows(const struct qb_measure *m)
-{
-	size_t windows = 0;
-
-	for (int i = 0; i < QB_MEASURE_LOOKS && m->looks[i]; i++)
-		windows = (size_t)(m->looks[i] / QB_VERDICT_WINDOW_NS);
-	return windows;
 }
 
 static int prepare_cpu(struct qb_measure *m, unsigned cpu, size_t windows, struct qb_error *err)
@@ -216,7 +233,6 @@ static int prepare_cpu(struct qb_measure *m, unsigned cpu, size_t windows, struc
 	of->steal = calloc(windows + 1, sizeof(*of->steal));
 	if (!of->windows || !of->counts || !of->steal)
 		return qb_error_errno(err, ENOMEM, "measure CPU %u", cpu);
-	of->can_throttle = qb_counters_throttled(cpu, &of->throttled);
 	return 0;
 }
 
@@ -253,22 +269,10 @@ int qb_measure_prepare(struct qb_measure *m, struct qb_error *err)
 	return 0;
 }
 
-static void count_others(struct qb_measure *m, bool first)
-{
-	uint64_t now;
-
-	for (size_t i = 0; !first && i < m->n; i++)
-		if (m->of[i].can_throttle && qb_counters_throttled(m->of[i].cpu, &now))
-			m->of[i].throttled = now - m->of[i].throttled;
-	if (qb_counters_swapped_in(&now))
-		m->swapped_in = now - m->swapped_in;
-	if (qb_counters_quota(&now))
-		m->quota_us = now - m->quota_us;
-}
-
 int qb_measure_watch(struct qb_measure *m, pid_t child, struct qb_error *err)
 {
 	struct qb_accounts before = {0};
+	struct qb_hard_before counters = {0};
 	struct qb_cpus mask = {0};
 	int r = 0;
 
@@ -281,14 +285,14 @@ int qb_measure_watch(struct qb_measure *m, pid_t child, struct qb_error *err)
 	if (r == 0) {
 		open_switches(m);
 		r = await_loops(m, child, err);
-		count_others(m, true);
 	}
-	if (r == 0)
-		r = watch(m, child, count_windows(m), err);
+	if (r == 0) {
+		qb_hard_begin(m, child, &counters);
+		r = watch(m, child, &counters, err);
+	}
 	for (size_t i = 0; r == 0 && i < m->n; i++)
 		if (m->of[i].switches.fd >= 0)
 			qb_switches_end(&m->of[i].switches, m->of[0].loop->started_ns + m->ns);
-	count_others(m, false);
 	m->shared->stop = true;
 	if (r == 0)
 		r = qb_accounts_take(&m->accounts, err);
@@ -313,6 +317,7 @@ void qb_measure_free(struct qb_measure *m)
 		free(m->of[i].windows);
 		free(m->of[i].counts);
 		free(m->of[i].steal);
+		free(m->of[i].causes);
 		qb_switches_close(&m->of[i].switches);
 	}
 	free(m->of);

@@ -7,7 +7,7 @@
  *	pid = fork();                     or a child that a helper places, as benchmarks are
  *		in the child: _exit(qb_measure_loops(&m));
  *	r = qb_measure_watch(&m, pid, &err);   takes as long as the looks say
- *	… reap the child; m.of[i] per CPU; qb_causes_find (causes.h) says what it was …
+ *	… reap the child; m.of[i] per CPU; qb_causes_attribute (causes.h) says what it was …
  *	qb_measure_free(&m);
  *
  * The loops are threads of the child, which may be kept on CPUs that its parent cannot reach. The
@@ -18,7 +18,8 @@
  * Who may not use perf can be lent the switches that somebody else saw (of[i].switches), before
  * the causes are looked for.
  *
- * One looks at 3, 6 and 12 s (or as asked) and stops at the first look that decides.
+ * One looks at 3, 6 and 12 s (or as asked) and stops at the first look that decides, or at once when
+ * a CPU is taken away.
  */
 #ifndef QB_NOISE_MEASURE_H
 #define QB_NOISE_MEASURE_H
@@ -34,6 +35,11 @@
 #define QB_MEASURE_LOOKS 3
 #define QB_MEASURE_CPUS	 64
 
+/* A CPU may be lost on the way (hard.h). */
+enum qb_gone { QB_GONE_NOT, QB_GONE_OFFLINE, QB_GONE_MOVED };
+
+struct qb_causes;
+
 struct qb_measure_cpu {
 	unsigned cpu;
 	struct qb_loop *loop;		 /* shared with the child */
@@ -42,10 +48,11 @@ struct qb_measure_cpu {
 	double chunk_ns;    /* the usual speed: the median of the windows' */
 	uint64_t *counts;   /* n + 1 times sources.n: interrupts so far, at the windows' borders */
 	uint64_t *steal;    /* n + 1: hundredths of a second; NULL: not told */
-	uint64_t throttled; /* so often its clock was lowered */
-	bool can_throttle;  /* the host counts that */
+	uint64_t throttled; /* so often its clock was lowered because of heat */
+	enum qb_gone gone;
 	struct qb_switches switches; /* not known: no_switches says why */
 	struct qb_error no_switches;
+	struct qb_causes *causes; /* owned; NULL: not asked for (qb_causes_attribute) */
 };
 
 struct qb_measure_shared;
@@ -71,7 +78,7 @@ struct qb_measure {
 	uint64_t swapped_in, quota_us;
 	unsigned looked;
 	struct qb_metric_verdict verdicts[QB_NOISE_METRIC_COUNT]; /* of all CPUs together */
-	enum qb_verdict_of verdict;
+	enum qb_verdict_of verdict; /* failed also for what hard.h has */
 };
 
 int qb_measure_prepare(struct qb_measure *measure, struct qb_error *err);

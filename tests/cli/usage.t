@@ -57,6 +57,8 @@ wrong 125 'run: -s: no such key: frequency.turo; did you mean frequency.turbo?' 
 wrong 125 'run: --require: no such key: frequency.turo; did you mean frequency.turbo?' \
 	run --require cpus.isolation,frequency.turo -- true
 wrong 125 'run: --noisy-status: expected a number from 1 to 255, not "0"' run --noisy-status 0 -- true
+wrong 2 'check: --json and --github: choose one' check --github --json
+wrong 2 'check: --prometheus: an empty FILE' check --prometheus=
 wrong 2 'check: --limits: expected ci, bare or lab, not "loud"' check --limits loud
 wrong 125 'run: no command given: quietbench run [OPTION...] [--] COMMAND [ARG...]' run
 wrong 125 'run: no command given: quietbench run [OPTION...] [--] COMMAND [ARG...]' run -q --

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "measure_sample.h"
+
 static char *const argv_plain[] = {"make", "bench", NULL};
 static char *const argv_bytes[] = {"./b\xe4nch", "\xc3\xa4", "", NULL};
 static const struct qb_watched watched = {
@@ -104,6 +106,7 @@ static void finish(struct session *s)
 		.request = &s->request,
 		.selection = &s->selection,
 		.steps = &s->steps,
+		.check = loud(),
 		.runs = s->runs,
 		.n_runs = 2,
 		.restore = &s->restore};
@@ -128,6 +131,7 @@ static struct session *bare(void)
 	finish(s);
 	s->record.conditioned = QB_CONDITIONED_NONE;
 	s->record.n_runs = 0;
+	s->record.check = NULL;
 	s->record.restore = NULL;
 	return s;
 }

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* noise.h: a measurement as JSON. What its members mean is contrib/schema/check.schema.json. */
+#include <base/macros.h>
+#include <cli/noise.h>
+#include <noise/hard.h>
+
+static void put_metrics(struct qb_json *json, const struct qb_measure *m)
+{
+	qb_json_object(json, "metrics");
+	for (int i = 0; i < QB_NOISE_METRIC_COUNT; i++) {
+		const struct qb_metric_verdict *v = &m->verdicts[i];
+		const bool longest = i == QB_NOISE_LONGEST_METRIC;
+
+		qb_json_object(json, qb_noise_metric_name((enum qb_noise_metric)i));
+		qb_json_text(json, "verdict",
+			v->measured ? qb_noise_verdict_name(v->verdict) : "unknown");
+		if (longest) {
+			qb_json_number(json, "limit_ns", m->limits.of[i]);
+			qb_json_number(json, "worst_ns", (int64_t)v->worst);
+		} else {
+			qb_json_share(json, "limit", (double)m->limits.of[i] / 1e6);
+			qb_json_share(json, "mean", v->measured ? v->mean : -1);
+			qb_json_share(json, "worst", v->measured ? v->worst : -1);
+		}
+		qb_json_number(json, "windows", v->windows);
+		qb_json_number(json, "exceeding", v->exceeding);
+		qb_json_share(json, "independent", v->effective);
+		qb_json_end(json);
+	}
+	qb_json_end(json);
+}
+
+static void put_longest(struct qb_json *json, const struct qb_loop *loop)
+{
+	qb_json_array(json, "longest");
+	for (int i = 0; i < QB_LOOP_LONGEST && loop->longest[i].ns; i++) {
+		qb_json_object(json, NULL);
+		qb_json_number(json, "at_ns", loop->longest[i].at_ns);
+		qb_json_number(json, "ns", loop->longest[i].ns);
+		qb_json_bool(json, "preempted", loop->longest[i].preempted);
+		qb_json_end(json);
+	}
+	qb_json_end(json);
+}
+
+static void put_causes(struct qb_json *json, const struct qb_causes *causes)
+{
+	qb_json_array(json, "causes");
+	for (size_t i = 0; i < causes->n; i++) {
+		const struct qb_cause *cause = &causes->v[i];
+
+		qb_json_object(json, NULL);
+		qb_json_text(json, "cause", qb_cause_kind_name(cause->kind));
+		qb_json_text(json, "name", cause->name);
+		qb_json_share(json, "share", cause->share);
+		qb_json_number(json, "times", (int64_t)cause->times);
+		qb_json_text(json, "evidence", qb_evidence_name(cause->evidence));
+		qb_json_text(json, "advice", qb_cause_advice(cause->kind));
+		qb_json_end(json);
+	}
+	qb_json_end(json);
+}
+
+static void put_cpu(struct qb_json *json, const struct qb_measure_cpu *of)
+{
+	qb_json_object(json, NULL);
+	qb_json_number(json, "cpu", of->cpu);
+	qb_json_share(json, "preempted", of->causes->preempted);
+	qb_json_share(json, "interrupted", of->causes->interrupted);
+	qb_json_share(json, "chunk_ns", of->chunk_ns);
+	qb_json_text(json, "clock", of->loop->direct ? "direct" : "fallback");
+	qb_json_text(json, "preemptions_by", qb_preempt_name(of->loop->preempt.by));
+	qb_json_text(json, "names_by", of->switches.fd >= 0 ? "switches" : "accounts");
+	qb_json_text(json, "no_switches", of->switches.fd >= 0 ? NULL : of->no_switches.text);
+	put_causes(json, of->causes);
+	put_longest(json, of->loop);
+	qb_json_end(json);
+}
+
+static void put_hard(struct qb_json *json, const struct qb_measure *m)
+{
+	qb_json_array(json, "hard");
+	for (int i = 0; i < QB_HARD_COUNT; i++) {
+		const enum qb_hard hard = (enum qb_hard)i;
+		char text[160];
+
+		if (!qb_hard_is(m, hard))
+			continue;
+		qb_hard_text(m, hard, text, sizeof(text));
+		qb_json_object(json, NULL);
+		qb_json_text(json, "reason", qb_hard_name(hard));
+		qb_json_text(json, "text", text);
+		qb_json_text(json, "advice", qb_hard_advice(hard));
+		qb_json_end(json);
+	}
+	qb_json_end(json);
+}
+
+void qb_noise_json(struct qb_json *json, const struct qb_measure *m)
+{
+	qb_json_text(json, "verdict", qb_noise_verdict_name(m->verdict));
+	put_hard(json, m);
+	qb_json_number(json, "duration_ns", m->ns);
+	qb_json_number(json, "looks", m->looked);
+	qb_json_cpus(json, "cpus", &m->cpus);
+	put_metrics(json, m);
+	qb_json_array(json, "of");
+	for (size_t i = 0; i < m->n; i++)
+		put_cpu(json, &m->of[i]);
+	qb_json_end(json);
+}
