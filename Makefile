@@ -125,7 +125,7 @@ include tests/tests.mk
 # ---- what a machine needs ----
 BUILD_PACKAGES := gcc make pkg-config libhwloc-dev libcpupower-dev libyaml-dev libjansson-dev \
 	libsystemd-dev libseccomp-dev libcap-dev libmd-dev
-TEST_PACKAGES  := libcmocka-dev perl clang libclang-rt-14-dev strace jq python3-jsonschema mandoc \
+TEST_PACKAGES  := libcmocka-dev perl clang libclang-rt-14-dev strace jq python3-jsonschema python3-prometheus-client mandoc \
 	util-linux procps hwloc-nox sudo \
 	qemu-system-x86 busybox-static acpica-tools cpio kmod xz-utils libelf1 gcc-12 irqbalance
 FULL_PACKAGES  := debootstrap e2fsprogs
@@ -155,6 +155,7 @@ install: all
 	install -D -m 0644 contrib/policy/policy.yaml $(DESTDIR)$(datadir)/policy.yaml
 	install -m 0644 contrib/man/quietbench-security.7 $(DESTDIR)$(mandir)/man7
 	install -D -m 0644 contrib/schema/record.schema.json $(DESTDIR)$(datadir)/record.schema.json
+	install -m 0644 contrib/schema/check.schema.json $(DESTDIR)$(datadir)
 	install -D -m 0644 $(BUILD)/sudoers $(DESTDIR)$(datadir)/sudoers
 	install -D -m 0644 contrib/systemd/quietbench.socket $(DESTDIR)$(systemddir)/systemd/system/quietbench.socket
 	install -m 0644 $(BUILD)/quietbench@.service $(DESTDIR)$(systemddir)/systemd/system

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Does the shipped schema describe the records that are written, all of them and nothing else?
-# The records are those of test_record; python3-jsonschema is the judge.
+# Do the shipped schemas describe the records and the answers of check that are written, all of them and nothing else?
+# They are those of test_record and test_outputs; python3-jsonschema is the judge.
 use strict;
 use warnings;
 use File::Temp qw(tempdir);
@@ -10,6 +10,7 @@ use JSON::PP;
 use Test::More;
 
 my $SCHEMA = "$FindBin::RealBin/../../contrib/schema/record.schema.json";
+my $CHECK = "$FindBin::RealBin/../../contrib/schema/check.schema.json";
 my $BUILD = $ENV{QB_BUILD} // "$FindBin::RealBin/../../build";
 # Debian's own python3: another one on the PATH would not have its packages.
 my @VALIDATE = ('/usr/bin/python3', '-W', 'ignore', '-m', 'jsonschema');
@@ -62,7 +63,38 @@ for my $name (qw(full bare)) {
 	ok(valid("$dir/$name.json", $closed), "the schema names all that is in the $name record");
 }
 
+is(system("$BUILD/san/tests/unit/test_outputs", $dir), 0, 'answers of check are written');
+for my $name (qw(loud quiet)) {
+	ok(valid("$dir/$name.json", $CHECK), "the $name answer is valid");
+}
+
+# Both describe the measurement, each in a file that stands alone: with the same words. So the closed record
+# above has told that they name all of it.
+my ($record_defs, $check_defs) = map { load($_)->{'$defs'} } $SCHEMA, $CHECK;
+for my $name (sort grep { $_ ne 'host' } keys %$check_defs) {
+	is_deeply($check_defs->{$name}, $record_defs->{$name}, "both mean the same by $name");
+}
+
 # Each of these breaks a promise of the schema's, and it must notice.
+my %wrong = (
+	'another schema' => sub { $_[0]{schema} = 'quietbench/check/2' },
+	'a verdict of no contract' => sub { $_[0]{verdict} = 'fine' },
+	'no verdict' => sub { delete $_[0]{verdict} },
+	'a metric less' => sub { delete $_[0]{metrics}{steal} },
+	'a metric without a limit' => sub { delete $_[0]{metrics}{gaps}{limit} },
+	'a share below nothing' => sub { $_[0]{metrics}{gaps}{mean} = -1 },
+	'a hard reason of no contract' => sub { $_[0]{hard}[0]{reason} = 'heat' },
+	'a hard reason without advice' => sub { delete $_[0]{hard}[0]{advice} },
+	'a cause of no contract' => sub { $_[0]{of}[0]{causes}[0]{cause} = 'bad luck' },
+	'no CPU' => sub { $_[0]{of} = [] },
+	'no host' => sub { delete $_[0]{host} },
+);
+for my $name (sort keys %wrong) {
+	my $check = load("$dir/loud.json");
+	$wrong{$name}->($check);
+	ok(!valid(save("$dir/broken.json", $check), $CHECK), "refused of check: $name");
+}
+
 my %broken = (
 	'another schema' => sub { $_[0]{schema} = 'quietbench/record/2' },
 	'a status of no contract' => sub { $_[0]{levers}[0]{status} = 'planned' },
@@ -75,6 +107,7 @@ my %broken = (
 	'a verdict of no contract' => sub { $_[0]{runs}[0]{verdict} = 'fine' },
 	'a local time' => sub { $_[0]{started_at} = '2025-11-22 18:20:11' },
 	'seconds for nanoseconds' => sub { $_[0]{runs}[0]{wall_ns} = 12.41 },
+	'a check without a verdict' => sub { delete $_[0]{check}{verdict} },
 	'no restore' => sub { delete $_[0]{restore} },
 	'half a checksum' => sub { $_[0]{profile}{sha256} = 'aa' },
 	'a nested setting' => sub { $_[0]{profile}{effective}{'cpus.count'} = { n => 1 } },
