@@ -2,11 +2,15 @@
 /* hard.h */
 #include "hard.h"
 #include "measure_internal.h"
+#include "ticks.h"
 #include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
 #include <inttypes.h>
 #include <sys/syscall.h>
+
+/* So long it takes at most until a CPU that goes is told to be gone. */
+#define SETTLE_NS INT64_C(500000000)
 
 void qb_hard_begin(const struct qb_measure *m, pid_t child, struct qb_hard_before *ret)
 {
@@ -46,22 +50,32 @@ static bool is_online(unsigned cpu)
 
 /* The kernel widens a thread's mask when the last CPU in it goes away: offline, or out of the
  * group's cpuset. */
+static bool is_moved(const struct qb_measure *m, size_t i)
+{
+	struct qb_cpus own = {0}, now = {0};
+
+	qb_cpus_add(&own, m->of[i].cpu);
+	return syscall(SYS_sched_getaffinity, m->shared->of[i].tid, sizeof(now), &now) >= 0 &&
+	       !qb_cpus_equal(&own, &now);
+}
+
 bool qb_hard_moved(struct qb_measure *m)
 {
 	bool any = false;
 
-	for (size_t i = 0; i < m->n; i++) {
-		struct qb_measure_cpu *of = &m->of[i];
-		struct qb_cpus own = {0}, now = {0};
-
-		qb_cpus_add(&own, of->cpu);
-		if (syscall(SYS_sched_getaffinity, m->shared->of[i].tid, sizeof(now), &now) < 0 ||
-			qb_cpus_equal(&own, &now))
-			continue;
-		of->gone = is_online(of->cpu) ? QB_GONE_MOVED : QB_GONE_OFFLINE;
-		any = true;
-	}
-	return any;
+	for (size_t i = 0; i < m->n; i++)
+		if (is_moved(m, i)) {
+			m->of[i].gone = QB_GONE_MOVED;
+			any = true;
+		}
+	if (!any)
+		return false;
+	/* A CPU that goes offline loses its threads first. */
+	qb_measure_sleep(qb_ns_now(CLOCK_MONOTONIC) + SETTLE_NS);
+	for (size_t i = 0; i < m->n; i++)
+		if (!is_online(m->of[i].cpu))
+			m->of[i].gone = QB_GONE_OFFLINE;
+	return true;
 }
 
 static void find_gone(const struct qb_measure *m, enum qb_gone gone, struct qb_cpus *ret)
