@@ -153,7 +153,7 @@ install: all
 	install -D -m 0644 $(BUILD)/quietbench-levers.7 $(DESTDIR)$(mandir)/man7/quietbench-levers.7
 	install -D -m 0644 $(BUILD)/quietbench-policy.5 $(DESTDIR)$(mandir)/man5/quietbench-policy.5
 	install -D -m 0644 contrib/policy/policy.yaml $(DESTDIR)$(datadir)/policy.yaml
-	install -m 0644 contrib/man/quietbench-security.7 $(DESTDIR)$(mandir)/man7
+	install -m 0644 contrib/man/quietbench-security.7 contrib/man/quietbench-ci.7 $(DESTDIR)$(mandir)/man7
 	install -D -m 0644 contrib/schema/record.schema.json $(DESTDIR)$(datadir)/record.schema.json
 	install -m 0644 contrib/schema/check.schema.json $(DESTDIR)$(datadir)
 	install -D -m 0644 $(BUILD)/sudoers $(DESTDIR)$(datadir)/sudoers
@@ -165,7 +165,7 @@ install: all
 uninstall:
 	rm -f $(DESTDIR)$(bindir)/quietbench $(DESTDIR)$(mandir)/man7/quietbench-levers.7 \
 		$(DESTDIR)$(mandir)/man5/quietbench-policy.5 \
-		$(DESTDIR)$(mandir)/man7/quietbench-security.7
+		$(DESTDIR)$(mandir)/man7/quietbench-security.7 $(DESTDIR)$(mandir)/man7/quietbench-ci.7
 	rm -f $(DESTDIR)$(systemddir)/systemd/system/quietbench.socket $(DESTDIR)$(systemddir)/systemd/system/quietbench@.service \
 		$(DESTDIR)$(systemddir)/sysusers.d/quietbench.conf $(DESTDIR)$(systemddir)/tmpfiles.d/quietbench.conf
 	rm -rf $(DESTDIR)$(libexecdir) $(DESTDIR)$(datadir)

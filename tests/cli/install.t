@@ -20,6 +20,7 @@ is "the programs, the profiles, the manual, the schema, what lets users in" "$(t
 		./usr/local/share/man/man7/quietbench-levers.7
 		./usr/local/share/quietbench/policy.yaml
 		./usr/local/share/man/man7/quietbench-security.7
+		./usr/local/share/man/man7/quietbench-ci.7
 		./usr/local/share/quietbench/record.schema.json
 		./usr/local/share/quietbench/check.schema.json
 		./usr/local/share/quietbench/sudoers

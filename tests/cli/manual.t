@@ -1,13 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The generated pages: well-formed, and every lever that doctor reports, every key of a rule is there.
+# The pages: well-formed, and every lever that doctor reports, every key of a rule, every metric is there.
 . "$(dirname "$0")/lib.sh"
 page=$build/quietbench-levers.7
 
 for name in levers.7 policy.5; do
 	is "mandoc has nothing to say of $name" "$(mandoc -T lint -W warning "$build/quietbench-$name" 2>&1)" ""
 done
-is "mandoc has nothing to say of security.7" "$(mandoc -T lint -W warning "$source/contrib/man/quietbench-security.7" 2>&1)" ""
+for name in security.7 ci.7; do
+	is "mandoc has nothing to say of $name" "$(mandoc -T lint -W warning "$source/contrib/man/quietbench-$name" 2>&1)" ""
+done
 mandoc -T ascii "$page" | col -b >"$tmp/page"
 "$qb" doctor --json | jq -r '.levers[].lever' | sort -u >"$tmp/levers"
 ok "doctor reports levers" [ -s "$tmp/levers" ]
@@ -20,4 +22,7 @@ is "a rule has keys" "$(wc -l <"$tmp/keys")" 10
 while read -r key; do
 	ok "$key has a paragraph" grep -q "^  *$key\b" "$tmp/page"
 done <"$tmp/keys"
+mandoc -T ascii "$source/contrib/man/quietbench-ci.7" | col -b | grep -o 'quietbench_check_[a-z_]*' | sort >"$tmp/page"
+"$build/san/tests/unit/test_outputs" "$tmp/home"
+is "every metric is explained" "$(sed -n 's/^# HELP \([^ ]*\) .*/\1/p' "$tmp/home/loud.prom" | sort)" "$(cat "$tmp/page")"
 finish
