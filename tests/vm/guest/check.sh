@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# check on 4 CPUs while somebody takes its CPU offline, takes it from its cpuset, or has given its group a quota.
+# check on 4 CPUs, conditioned and joined, and while somebody takes its CPU offline, takes it from its cpuset, or has given its group a quota.
 . /qb/guest-lib.sh
 
 top=/sys/fs/cgroup
@@ -47,4 +47,16 @@ echo max >$top/some/cpu.max
 measure $top/some/inner 1s
 wait $check
 is "no quota: nothing of it" "$(jq -c .hard /tmp/check.json)" "[]"
+
+# The record: what was changed belongs to who changed it.
+before
+quietbench check --conditioned -c 3 --duration 1s -o /tmp/record >/dev/null 2>/tmp/check.err
+is "conditioned: the record says so" "$(jq -c '[.conditioned != "none", .runs, .restore.complete, .cpus.benchmark]' /tmp/record)" '[true,[],true,"3"]'
+is "conditioned: with levers that are back" "$(jq '[.levers[] | select(.status == "applied" and (.lever | startswith("process.") | not)) | .restored] | length > 3 and all(. == "yes")' /tmp/record)" true
+ok "conditioned: the host is as before" within 10 as_before
+quietbench apply -c 3 --for 5m 2>/dev/null
+quietbench check --duration 1s -o /tmp/record >/dev/null 2>/tmp/check.err
+is "joined: nothing was changed" "$(jq -c '[.conditioned, .levers, .restore, .cpus.benchmark, .check.cpus]' /tmp/record)" '["joined",[],null,"3","3"]'
+quietbench restore 2>/dev/null
+ok "joined: the host is as before" within 10 as_before
 done_testing
