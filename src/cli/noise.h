@@ -36,10 +36,6 @@ void qb_noise_limit_text(
 /* "preempted 2.08 % (above 0.05 % in 30 of 30 windows)", "longest 3.1 ms (limit 200 us)". */
 void qb_noise_metric_text(
 	const struct qb_measure *m, enum qb_noise_metric metric, char *buf, size_t size);
-/* All that make the verdict what it is, in one line; "" when it is quiet. */
-void qb_noise_reasons(const struct qb_measure *m, char *buf, size_t size);
-/* Who took most of the time: "injector (pid 812)"; "" when nobody is known. */
-void qb_noise_culprit(const struct qb_measure *m, char *buf, size_t size);
 /* "none longer than 200 us in 3.0 s", or how many were. */
 void qb_noise_longest_text(const struct qb_measure *m, char *buf, size_t size);
 /* The line above all others: "noisy: CPU 2, 3.0 s: " and what made it so. */

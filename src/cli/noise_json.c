@@ -70,8 +70,9 @@ static void put_cpu(struct qb_json *json, const struct qb_measure_cpu *of)
 	qb_json_share(json, "chunk_ns", of->chunk_ns);
 	qb_json_text(json, "clock", of->loop->direct ? "direct" : "fallback");
 	qb_json_text(json, "preemptions_by", qb_preempt_name(of->loop->preempt.by));
-	qb_json_text(json, "names_by", of->switches.fd >= 0 ? "switches" : "accounts");
-	qb_json_text(json, "no_switches", of->switches.fd >= 0 ? NULL : of->no_switches.text);
+	qb_json_text(json, "names_by", qb_switches_known(&of->switches) ? "switches" : "accounts");
+	qb_json_text(json, "no_switches",
+		qb_switches_known(&of->switches) ? NULL : of->no_switches.text);
 	put_causes(json, of->causes);
 	put_longest(json, of->loop);
 	qb_json_end(json);

@@ -99,7 +99,8 @@ static void append(char *buf, size_t size, const char *text)
 	qb_text_format(buf + used, size - used, "%s%s", used ? ", " : "", text);
 }
 
-void qb_noise_reasons(const struct qb_measure *m, char *buf, size_t size)
+/* What keeps it from being quiet. */
+static void name_reasons(const struct qb_measure *m, char *buf, size_t size)
 {
 	char text[160];
 
@@ -116,28 +117,13 @@ void qb_noise_reasons(const struct qb_measure *m, char *buf, size_t size)
 		}
 }
 
-void qb_noise_culprit(const struct qb_measure *m, char *buf, size_t size)
-{
-	double most = 0;
-
-	buf[0] = '\0';
-	for (size_t i = 0; i < m->n; i++) {
-		const struct qb_causes *causes = m->of[i].causes;
-
-		if (!causes->n || causes->v[0].share <= most)
-			continue;
-		most = causes->v[0].share;
-		qb_text_copy(buf, size, causes->v[0].name);
-	}
-}
-
 void qb_noise_verdict_text(const struct qb_measure *m, char *buf, size_t size)
 {
 	char cpus[128], reasons[768];
 
 	if (qb_cpus_format_list(&m->cpus, cpus, sizeof(cpus)) < 0)
 		qb_text_copy(cpus, sizeof(cpus), "many");
-	qb_noise_reasons(m, reasons, sizeof(reasons));
+	name_reasons(m, reasons, sizeof(reasons));
 	qb_text_format(buf, size, "%s: CPU%s %s, %.1f s%s%s", qb_noise_verdict_name(m->verdict),
 		m->n == 1 ? "" : "s", cpus, (double)m->ns / 1e9, *reasons ? ": " : "", reasons);
 }

@@ -22,34 +22,36 @@ static bool is_noisy(const struct qb_measure *look)
 	return look->verdict == QB_VERDICT_OF_FAIL;
 }
 
-static unsigned count_exceeding(const struct qb_measure *look)
-{
-	unsigned exceeding = 0;
-
-	for (int i = 0; i < QB_NOISE_METRIC_COUNT; i++)
-		exceeding += look->verdicts[i].exceeding;
-	return exceeding;
-}
-
-/* "preempted 2.08 % (above …): injector (pid 812)" */
+/* "preempted 2.08 % (limit 0.05 %), longest 3.14 ms (limit 200.0 us): injector (pid 812)" */
 static void describe(const struct qb_measure *look, char *buf, size_t size)
 {
-	char culprit[96];
-	size_t used;
+	struct qb_noise_problem problems[QB_NOISE_PROBLEMS];
+	const size_t n = qb_noise_problems(look, problems);
+	const char *culprit = "";
 
-	qb_noise_reasons(look, buf, size);
-	qb_noise_culprit(look, culprit, sizeof(culprit));
-	used = strlen(buf);
+	buf[0] = '\0';
+	for (size_t i = 0; i < n; i++) {
+		const size_t used = strlen(buf);
+
+		if (is_noisy(look) != (problems[i].level == QB_PROBLEM_FAILED))
+			continue;
+		qb_text_format(buf + used, size - used, "%s%s", used ? ", " : "", problems[i].text);
+		if (!*culprit)
+			culprit = problems[i].cause;
+	}
 	if (*culprit)
-		qb_text_format(buf + used, size - used, ": %s", culprit);
+		qb_text_format(buf + strlen(buf), size - strlen(buf), ": %s", culprit);
 }
 
 static void say_detail(const struct qb_measure *look)
 {
-	char text[512];
+	unsigned exceeding = 0;
+	char text[640];
 
-	qb_noise_reasons(look, text, sizeof(text));
-	if (look->verdict == QB_VERDICT_OF_UNDECIDED && count_exceeding(look))
+	for (int i = 0; i < QB_NOISE_METRIC_COUNT; i++)
+		exceeding += look->verdicts[i].exceeding;
+	describe(look, text, sizeof(text));
+	if (exceeding)
 		qb_say(QB_SAY_DETAIL, "before the command: %s", text);
 	else
 		qb_say(QB_SAY_DETAIL, "before the command: nothing seen in %g s",

@@ -9,6 +9,7 @@
 #include <cli/require.h>
 #include <cli/say.h>
 #include <errno.h>
+#include <host/tasks.h>
 #include <limits.h>
 #include <quietbench/lever.h>
 #include <quietbench/record.h>
@@ -121,9 +122,13 @@ static int condition(struct run *run, struct qb_error *err)
 /* A run that cannot be watched is run all the same. */
 static void watch(struct run *run, pid_t child)
 {
+	const struct qb_selection *selection = &run->answer.selection;
 	struct qb_error err = {0};
 
-	run->watches = qb_watch_begin(&run->watch, &run->answer.selection.bench, child, &err) == 0;
+	/* Where nobody is kept off the benchmark's CPUs, we keep off ourselves. */
+	if (selection->isolation == QB_ISOLATION_NONE && !qb_cpus_empty(&selection->house))
+		(void)qb_task_set_affinity(gettid(), &selection->house, NULL);
+	run->watches = qb_watch_begin(&run->watch, &selection->bench, child, &err) == 0;
 	if (!run->watches)
 		qb_say(QB_SAY_DETAIL, "the run is not watched: %s", err.text);
 	else if (!run->watch.by_switches && run->applied)
@@ -283,6 +288,7 @@ static int write_record(const struct run *run, const char *file, const struct qb
 		.steps = &run->answer.steps,
 		.runs = result,
 		.n_runs = 1,
+		.check = run->preflight.n ? &run->preflight : NULL,
 		.restore = restored_here(run) ? &restored : NULL};
 
 	return qb_record_write(file, &record, err);

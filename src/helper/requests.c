@@ -279,8 +279,7 @@ int qb_request_watch(struct qb_monitor *m, struct qb_error *err)
 		qb_watcher_end(&m->watcher);
 		if (r < 0)
 			return r;
-	} else if (qb_watcher_begin(&m->watcher, &m->planned.selection.bench, bench->pid, &why) <
-		   0) {
+	} else if (qb_watcher_begin(&m->watcher, &m->planned.selection, bench->pid, &why) < 0) {
 		done.unseen = 1;
 	}
 	return qb_message_send(m->helper->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);

@@ -9,10 +9,10 @@
 
 _Static_assert(QB_SWITCHES_SEEN == QB_RUNNERS_MAX, "a message has room for all that are known");
 
-int qb_watcher_begin(
-	struct qb_watcher *watcher, const struct qb_cpus *cpus, pid_t pid, struct qb_error *err)
+int qb_watcher_begin(struct qb_watcher *watcher, const struct qb_selection *selection, pid_t pid,
+	struct qb_error *err)
 {
-	size_t n = qb_cpus_count(cpus);
+	const size_t n = qb_cpus_count(&selection->bench);
 
 	qb_watcher_end(watcher);
 	if (n > QB_WATCHER_CPUS)
@@ -21,7 +21,9 @@ int qb_watcher_begin(
 	watcher->of = calloc(n + 1, sizeof(*watcher->of));
 	if (!watcher->of)
 		return qb_error_errno(err, ENOMEM, "watch the benchmark's CPUs");
-	qb_cpus_foreach (cpu, cpus) {
+	if (selection->isolation == QB_ISOLATION_NONE && !qb_cpus_empty(&selection->house))
+		(void)qb_task_set_affinity(gettid(), &selection->house, NULL);
+	qb_cpus_foreach (cpu, &selection->bench) {
 		struct qb_switches *switches = &watcher->of[watcher->n].switches;
 		int r = qb_switches_open(switches, cpu, err);
 

@@ -11,7 +11,7 @@
 
 #include <noise/switches.h>
 #include <quietbench/error.h>
-#include <quietbench/value.h>
+#include <quietbench/topology.h>
 
 #define QB_WATCHER_TICK_MS 1000
 #define QB_WATCHER_CPUS	   64
@@ -24,9 +24,10 @@ struct qb_watcher {
 	} * of; /* owned */
 };
 
-/* Ends what it watched before, and begins anew with this process. */
-int qb_watcher_begin(
-	struct qb_watcher *watcher, const struct qb_cpus *cpus, pid_t pid, struct qb_error *err);
+/* Ends what it watched before, and begins anew with this process. Where nobody is kept off its CPUs
+ * the caller keeps off from now on. */
+int qb_watcher_begin(struct qb_watcher *watcher, const struct qb_selection *selection, pid_t pid,
+	struct qb_error *err);
 void qb_watcher_tick(struct qb_watcher *watcher);
 /* What was seen until then, one message for each CPU, to who may see the names of `uid` or of all. */
 int qb_watcher_tell(struct qb_watcher *watcher, int session, int64_t until_ns, uid_t uid,

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <host/tasks.h>
 #include <inttypes.h>
+#include <quietbench/value.h>
 
 void qb_accounts_free(struct qb_accounts *accounts)
 {
@@ -27,6 +28,7 @@ static int read_time(const struct qb_task *task, int64_t *ret)
 
 static int add(struct qb_accounts *accounts, const struct qb_task *task)
 {
+	struct qb_cpus allowed;
 	struct qb_account account = {
 		.pid = task->tgid, .tid = task->tid, .start = task->start, .cpu = task->cpu};
 
@@ -41,6 +43,8 @@ static int add(struct qb_accounts *accounts, const struct qb_task *task)
 		accounts->v = v;
 		accounts->room = room;
 	}
+	account.bound =
+		qb_cpus_parse_hex(task->allowed, &allowed) == 0 && qb_cpus_count(&allowed) == 1;
 	qb_text_copy(account.comm, sizeof(account.comm), task->comm);
 	qb_text_printable(account.comm);
 	accounts->v[accounts->n++] = account;
@@ -75,6 +79,11 @@ int qb_accounts_take(struct qb_accounts *ret, struct qb_error *err)
 	qsort(accounts.v, accounts.n, sizeof(*accounts.v), compare);
 	*ret = accounts;
 	return 0;
+}
+
+int64_t qb_account_share(const struct qb_account *account)
+{
+	return account->bound ? account->ns : account->ns / 2;
 }
 
 void qb_accounts_since(struct qb_accounts *now, const struct qb_accounts *before)

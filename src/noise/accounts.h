@@ -2,12 +2,14 @@
 /*
  * Who used CPU time meanwhile, by the kernel's accounts of each thread (schedstat): the second best
  * after perf's switches, for callers who may not use that. It says how long a thread ran and where
- * it ran last, so a thread that moved is told of only in one place.
+ * it ran last, so a thread that moved is told of only in one place, and how much of its time it had
+ * there is not known (qb_account_share).
  */
 #ifndef QB_NOISE_ACCOUNTS_H
 #define QB_NOISE_ACCOUNTS_H
 
 #include <quietbench/error.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -17,6 +19,7 @@ struct qb_account {
 	uint64_t start; /* of the thread: ids are recycled */
 	char comm[32];
 	unsigned cpu; /* where it ran last */
+	bool bound;   /* and it may run nowhere else */
 	int64_t ns;   /* run so far; after qb_accounts_since: meanwhile */
 };
 
@@ -28,6 +31,9 @@ struct qb_accounts {
 int qb_accounts_take(struct qb_accounts *ret, struct qb_error *err);
 /* Makes of `now` what was used since `before`; who used nothing is left out. */
 void qb_accounts_since(struct qb_accounts *now, const struct qb_accounts *before);
+/* How much of its time it probably had on that CPU: all, if it is bound to it, or else half, which is
+ * in the middle of all that is possible. */
+int64_t qb_account_share(const struct qb_account *account);
 void qb_accounts_free(struct qb_accounts *accounts);
 
 #endif

@@ -144,25 +144,29 @@ static void gather(const struct qb_measure *m, const struct qb_measure_cpu *of, 
 		const struct qb_account *account = &m->accounts.v[i];
 
 		if (!qb_measure_is_ours(m, account->tid) && account->cpu == of->cpu)
-			note(names, account->comm, account->pid, account->ns, 0);
+			note(names, account->comm, account->pid, qb_account_share(account), 0);
 	}
 }
 
 static void find_tasks(
 	const struct qb_measure *m, const struct qb_measure_cpu *of, struct qb_causes *causes)
 {
-	struct qb_cause unknown = {.kind = QB_CAUSE_UNKNOWN_TASK,
+	/* Where all switches are known, the rest is what they cost themselves: caches, too. */
+	const bool all = qb_switches_known(&of->switches) && !of->switches.lost;
+	struct qb_cause unknown = {.kind = all ? QB_CAUSE_TASK : QB_CAUSE_UNKNOWN_TASK,
 		.evidence = QB_EVIDENCE_MEASURED,
-		.name = "unknown task",
 		.share = causes->preempted};
 	struct names names = {0};
 
+	qb_text_copy(unknown.name, sizeof(unknown.name),
+		all ? "switching to them and back" : "unknown task");
 	gather(m, of, &names);
 	for (size_t i = 0; i < names.n; i++) {
 		const struct named *named = &names.v[i];
 		struct qb_cause cause = {
 			.kind = is_kernel(named->pid) ? QB_CAUSE_KERNEL_TASK : QB_CAUSE_TASK,
-			.evidence = QB_EVIDENCE_MEASURED,
+			.evidence = qb_switches_known(&of->switches) ? QB_EVIDENCE_MEASURED
+								     : QB_EVIDENCE_ESTIMATED,
 			.share = (double)named->ns / (double)m->ns,
 			.times = named->times};
 

@@ -5,10 +5,11 @@
  * Shares are of the wall time of one CPU. They are never forced to sum up: what no evidence explains
  * stays as "unexplained". Evidence is
  *
- *	measured   the kernel's record of switches, or its accounts of CPU time
+ *	measured   the kernel's record of switches, or its accounts of steal and throttling
  *	estimated  interrupts are counted, not timed: the time of gaps in which nobody was switched in
  *	           is allotted to the sources whose counts rise and fall with it (a non-negative
- *	           least-squares fit over the windows; Lawson and Hanson 1974, by coordinate descent)
+ *	           least-squares fit over the windows; Lawson and Hanson 1974, by coordinate descent);
+ *	           and accounts of tasks do not say where they ran (accounts.h)
  *	counted    it happened, and what it cost is not known
  */
 #ifndef QB_NOISE_CAUSES_H

@@ -167,7 +167,7 @@ static void sum_ticks(const struct qb_watch *watch, int64_t used_ns, struct qb_w
 		const struct qb_account *account = &watch->accounts.v[i];
 
 		if (qb_cpus_has(&watch->cpus, account->cpu) && account->pid != watch->child)
-			blame(worst, account->comm, account->pid, account->ns, 0);
+			blame(worst, account->comm, account->pid, qb_account_share(account), 0);
 	}
 }
 
@@ -194,7 +194,7 @@ static void name_worst(struct qb_watched *ret, const struct blamed worst[NAMES_M
 			reason(ret, "%s ran %" PRIu64 " time%s, %.*f ms", name, worst[i].times,
 				worst[i].times == 1 ? "" : "s", ms < 10 ? 2 : 0, ms);
 		else
-			reason(ret, "%s ran for %.*f ms", name, ms < 10 ? 2 : 0, ms);
+			reason(ret, "%s ran for about %.*f ms", name, ms < 10 ? 2 : 0, ms);
 	}
 }
 

@@ -25,17 +25,17 @@ disturb
 run run $here -s check.duration=1s -- sh -c 'echo ran'
 is "warn: status" "$status" 0
 is "warn: it runs" "$out" ran
-like "warn: what and who" "$err" '^quietbench: noisy before the command: preempted [0-9.]+ % \(above 0.05 % in [0-9]+ of 10 windows\).*: disturber \(pid [0-9]+\)$'
+like "warn: what and who" "$err" '^quietbench: noisy before the command: preempted [0-9.]+ % \(limit 0.05 %\), .*: disturber \(pid [0-9]+\)$'
 run run $here -s check.duration=1s --no-check -- true
 is "--no-check: nothing is measured" "$(printf '%s\n' "$err" | grep -c 'before the command')" 0
 run run $here -s check.duration=1s -s check.on_noise=fail -- touch ran
 is "fail: status" "$status" 125
 like "fail: what and who" "$err" '^quietbench: noisy before the command, which was not started \(check.on_noise=fail\): preempted .*: disturber '
 ok "fail: it does not run" [ ! -e ran ]
-run run $here -s check.duration=300ms -s check.on_noise=wait -s check.max_wait=1s -- sh -c 'echo ran'
+run run $here -s check.duration=300ms -s check.on_noise=wait -s check.max_wait=3s -- sh -c 'echo ran'
 is "wait, in vain: status" "$status" 0
 is "wait, in vain: it runs all the same" "$out" ran
-like "wait, in vain: what for" "$err" '^quietbench: waiting for quiet, at most 1 s: preempted .*: disturber '
+like "wait, in vain: what for" "$err" '^quietbench: waiting for quiet, at most 3 s: preempted .*: disturber '
 like "wait, in vain: so much is said" "$err" '^quietbench: still noisy after [0-9]+ s, so it runs all the same: '
 
 : >"$tmp/err"

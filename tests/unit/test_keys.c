@@ -158,6 +158,7 @@ static const struct {
 	{QB_KEY_CHECK_MAX_STEAL, "0%", "0"},
 	{QB_KEY_CHECK_MAX_SPEED_DEVIATION, "100%", NULL},
 	{QB_KEY_CHECK_ON_NOISE, "wait", NULL},
+	{QB_KEY_CHECK_MAX_WAIT, "1m", NULL},
 	{QB_KEY_REQUIRE, "[cpus.isolation, frequency.turbo]", NULL},
 };
 
