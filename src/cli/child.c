@@ -205,8 +205,6 @@ int qb_child_release(struct qb_child *child, struct qb_error *err)
 int qb_child_wait(struct qb_child *child, struct qb_job *job, struct qb_session *session,
 	struct qb_watch *watch, struct qb_child_end *ret, struct qb_error *err)
 {
-	const int tick = watch && watch->by_switches ? QB_WATCH_TICK_MS : -1;
-
 	while (true) {
 		struct pollfd fds[] = {{.fd = job->fd, .events = POLLIN},
 			{.fd = session ? session->fd : -1, .events = POLLIN}};
@@ -222,9 +220,10 @@ int qb_child_wait(struct qb_child *child, struct qb_job *job, struct qb_session 
 			*ret = end;
 			return 0;
 		}
-		if (poll(fds, QB_ARRAY_SIZE(fds), tick) < 0 && errno != EINTR)
+		if (poll(fds, QB_ARRAY_SIZE(fds), watch ? qb_watch_patience(watch) : -1) < 0 &&
+			errno != EINTR)
 			return qb_error_errno(err, errno, "wait for the command");
-		if (tick > 0)
+		if (watch)
 			qb_watch_tick(watch);
 		if (fds[0].revents)
 			qb_job_relay(job, child->pid);

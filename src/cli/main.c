@@ -14,7 +14,8 @@
 #define LOUDNESS (BITS(QUIET) | BITS(VERBOSE))
 #define WAITING	 (BITS(LOCK_WAIT) | BITS(NO_LOCK_WAIT))
 #define MEASURING                                                                                  \
-	(BITS(RECORD) | BITS(NO_CHECK) | BITS(SHARED) | BITS(FAIL_NOISY) | BITS(NOISY_STATUS))
+	(BITS(RECORD) | BITS(NO_CHECK) | BITS(SHARED) | BITS(TIMELINE) | BITS(FAIL_NOISY) |        \
+		BITS(NOISY_STATUS))
 
 /* clang-format off */
 static const struct qb_command commands[] = {

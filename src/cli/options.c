@@ -32,6 +32,8 @@ const struct qb_option qb_options[QB_OPTIONS] = {
 		"fail at once when another session has the host"},
 	[QB_OPTION_SHARED] = {0, "shared", NULL, QB_OPTION_IS_FLAG, 0, 0,
 		"beside other shared runs, each on CPUs of its own; same settings of the host"},
+	[QB_OPTION_TIMELINE] = {0, "timeline", NULL, QB_OPTION_IS_FLAG, 0, 0,
+		"sample the run every 100 ms for the record (without it: every second)"},
 	[QB_OPTION_FAIL_NOISY] = {0, "fail-noisy", NULL, QB_OPTION_IS_FLAG, 0, 0,
 		"exit with 123 when the command succeeded and the run was noisy"},
 	[QB_OPTION_NOISY_STATUS] = {0, "noisy-status", "N", QB_OPTION_IS_NUMBER, 1, 255,

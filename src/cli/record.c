@@ -8,6 +8,7 @@
 #include <cli/draft.h>
 #include <cli/json.h>
 #include <cli/noise.h>
+#include <cli/watched.h>
 #include <noise/watch.h>
 #include <quietbench/journal.h>
 #include <quietbench/lever.h>
@@ -144,14 +145,8 @@ static void put_counters(struct qb_json *json, const struct qb_record_run *run)
 	qb_json_number(json, "involuntary_switches", run->involuntary_switches);
 	qb_json_number(json, "minor_faults", run->minor_faults);
 	qb_json_number(json, "major_faults", run->major_faults);
-	if (run->watched) {
-		qb_json_number(json, "others_ns", run->watched->others_ns);
-		qb_json_number(json, "others_uncertain_ns", run->watched->uncertain_ns);
-		qb_json_number(json, "steal_ns", run->watched->steal_ns);
-		qb_json_number(json, "throttled", (int64_t)run->watched->throttled);
-		qb_json_number(json, "swapped_in", (int64_t)run->watched->swapped);
-		qb_json_number(json, "own_waits_ns", run->watched->waited_ns);
-	}
+	if (run->watched)
+		qb_watched_counters(json, run->watched);
 	qb_json_end(json);
 }
 
@@ -181,6 +176,8 @@ static void put_run(struct qb_json *json, const struct qb_record_run *run)
 	qb_json_number(json, "sys_ns", run->sys_ns);
 	qb_json_number(json, "max_rss_kib", run->max_rss_kib);
 	put_counters(json, run);
+	if (run->watched)
+		qb_watched_timeline(json, run->watched);
 	qb_json_text(json, "verdict", noise_name(run->noise));
 	qb_json_array(json, "reasons");
 	if (run->spoilt)

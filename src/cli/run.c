@@ -63,6 +63,8 @@ static int prepare(struct run *run)
 		return r == -ENOENT ? QB_EXIT_NOT_FOUND : QB_EXIT_NOT_EXECUTABLE;
 	}
 	r = record ? qb_record_prepare(record, &err) : 0;
+	if (!record && qb_option_given(options, TIMELINE))
+		r = qb_error_set(&err, EINVAL, "run: --timeline is for the record: -o FILE");
 	if (r == 0)
 		r = qb_request_build(options, QB_REQUEST_PLAN, &run->asked, &err);
 	if (r == 0)
@@ -122,13 +124,19 @@ static int condition(struct run *run, struct qb_error *err)
 /* A run that cannot be watched is run all the same. */
 static void watch(struct run *run, pid_t child)
 {
+	const struct qb_options *options = &run->cli->options;
 	const struct qb_selection *selection = &run->answer.selection;
+	const struct qb_watch_order order = {.cpus = selection->bench,
+		.child = child,
+		.recorded = qb_option_given(options, RECORD),
+		.interval_ns = qb_option_given(options, TIMELINE) ? QB_WATCH_INTERVAL / 10
+								  : QB_WATCH_INTERVAL};
 	struct qb_error err = {0};
 
 	/* Where nobody is kept off the benchmark's CPUs, we keep off ourselves. */
 	if (selection->isolation == QB_ISOLATION_NONE && !qb_cpus_empty(&selection->house))
 		(void)qb_task_set_affinity(gettid(), &selection->house, NULL);
-	run->watches = qb_watch_begin(&run->watch, &selection->bench, child, &err) == 0;
+	run->watches = qb_watch_begin(&run->watch, &order, &err) == 0;
 	if (!run->watches)
 		qb_say(QB_SAY_DETAIL, "the run is not watched: %s", err.text);
 	else if (!run->watch.by_switches && run->applied)
@@ -249,7 +257,6 @@ static void judge(struct run *run)
 	if (run->watches)
 		qb_watch_judge(&run->watch, ns(&usage->ru_utime) + ns(&usage->ru_stime),
 			run->answer.profile.set[QB_KEY_CHECK_MAX_PREEMPTED].number, &run->watched);
-	qb_watch_free(&run->watch);
 }
 
 static struct qb_record_run describe(const struct run *run)
@@ -366,6 +373,7 @@ int qb_cmd_run(struct qb_cli *cli)
 		qb_session_close(&run.session);
 		qb_job_end(&run.job);
 	}
+	qb_watch_free(&run.watch);
 	qb_measure_free(&run.preflight);
 	qb_answer_free(&run.answer);
 	qb_asked_free(&run.asked);

@@ -6,7 +6,6 @@
 #include <base/text.h>
 #include <ctype.h>
 #include <errno.h>
-#include <host/cgroups.h>
 #include <inttypes.h>
 
 /* The rows without a device, on x86 and arm64 (arch/x86/kernel/irq.c, arch/arm64/kernel/smp.c). */
@@ -252,32 +251,6 @@ static bool find_number(const char *text, const char *name, uint64_t *ret)
 			return sscanf(at + length, "%" SCNu64, ret) == 1;
 	}
 	return false;
-}
-
-bool qb_counters_quota(pid_t pid, uint64_t *ret)
-{
-	char group[QB_GROUP_MAX], path[2 * QB_GROUP_MAX + 64], text[1024];
-	struct qb_cgroups cgroups;
-	uint64_t sum = 0, us;
-	bool any = false;
-
-	if (qb_cgroups_load(&cgroups, NULL) < 0 ||
-		qb_cgroups_of(pid, QB_HIERARCHY_V2, group, sizeof(group), NULL) < 0)
-		return false;
-	if (strcmp(group, "/") == 0)
-		*group = '\0';
-	for (char *end = group + strlen(group); end; end = strrchr(group, '/')) {
-		*end = '\0';
-		if (qb_cgroups_path(&cgroups, QB_HIERARCHY_V2, *group ? group : "/", "cpu.stat",
-			    path, sizeof(path), NULL) == 0 &&
-			qb_file_read(path, text, sizeof(text), NULL) >= 0 &&
-			find_number(text, "throttled_usec", &us)) {
-			sum += us;
-			any = true;
-		}
-	}
-	*ret = sum;
-	return any;
 }
 
 bool qb_counters_swapped_in(uint64_t *ret)

@@ -12,7 +12,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #define QB_SOURCE_NAME 48
 #define QB_SOURCES_MAX 1024
@@ -45,9 +44,6 @@ int qb_counters_busy(const char *stat, unsigned cpu, uint64_t *ret);
 /* How often this CPU's clock was lowered because of heat (its own and its package's); false: this
  * host does not count that. */
 bool qb_counters_throttled(unsigned cpu, uint64_t *ret);
-/* Microseconds for which the process' group, or one above it, was kept from its CPUs by a quota;
- * false: nothing counts that. */
-bool qb_counters_quota(pid_t pid, uint64_t *ret);
 /* Pages read back from swap, of the whole host. */
 bool qb_counters_swapped_in(uint64_t *ret);
 

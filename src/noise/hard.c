@@ -17,7 +17,8 @@ void qb_hard_begin(const struct qb_measure *m, pid_t child, struct qb_hard_befor
 	for (size_t i = 0; i < m->n; i++)
 		ret->throttled_known[i] = qb_counters_throttled(m->of[i].cpu, &ret->throttled[i]);
 	ret->swap_known = qb_counters_swapped_in(&ret->swapped_in);
-	ret->quota_known = qb_counters_quota(child, &ret->quota_us);
+	ret->quota_known =
+		qb_cgroup_find(child, &ret->group) && qb_cgroup_quota(&ret->group, &ret->quota_us);
 }
 
 /* Counters only rise; one that was made anew tells nothing. */
@@ -26,7 +27,7 @@ static uint64_t since(uint64_t before, uint64_t now)
 	return now > before ? now - before : 0;
 }
 
-void qb_hard_count(struct qb_measure *m, pid_t child, const struct qb_hard_before *before)
+void qb_hard_count(struct qb_measure *m, const struct qb_hard_before *before)
 {
 	uint64_t now;
 
@@ -35,7 +36,7 @@ void qb_hard_count(struct qb_measure *m, pid_t child, const struct qb_hard_befor
 			m->of[i].throttled = since(before->throttled[i], now);
 	if (before->swap_known && qb_counters_swapped_in(&now))
 		m->swapped_in = since(before->swapped_in, now);
-	if (before->quota_known && qb_counters_quota(child, &now))
+	if (before->quota_known && qb_cgroup_quota(&before->group, &now))
 		m->quota_us = since(before->quota_us, now);
 }
 

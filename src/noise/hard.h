@@ -10,6 +10,7 @@
 #define QB_NOISE_HARD_H
 
 #include "causes.h"
+#include "cgroup.h"
 
 enum qb_hard {
 	QB_HARD_THROTTLED, /* by heat */
@@ -24,13 +25,14 @@ enum qb_hard {
 struct qb_hard_before {
 	uint64_t throttled[QB_MEASURE_CPUS];
 	bool throttled_known[QB_MEASURE_CPUS];
+	struct qb_cgroup group; /* of the loops */
 	uint64_t swapped_in, quota_us;
 	bool swap_known, quota_known;
 };
 
 void qb_hard_begin(const struct qb_measure *measure, pid_t child, struct qb_hard_before *ret);
 /* What has come since, into the measurement. */
-void qb_hard_count(struct qb_measure *measure, pid_t child, const struct qb_hard_before *before);
+void qb_hard_count(struct qb_measure *measure, const struct qb_hard_before *before);
 /* Is a loop no longer kept on its CPU alone? Notes which, and why. */
 bool qb_hard_moved(struct qb_measure *measure);
 

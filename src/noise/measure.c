@@ -145,12 +145,12 @@ static int judge_windows(struct qb_measure *m, size_t n, struct qb_error *err)
 	return 0;
 }
 
-static int judge(struct qb_measure *m, pid_t child, size_t n, const struct qb_hard_before *before,
-	struct qb_error *err)
+static int judge(
+	struct qb_measure *m, size_t n, const struct qb_hard_before *before, struct qb_error *err)
 {
 	int r = judge_windows(m, n, err);
 
-	qb_hard_count(m, child, before);
+	qb_hard_count(m, before);
 	if (r == 0 && qb_hard_any(m))
 		m->verdict = QB_VERDICT_OF_FAIL;
 	return r;
@@ -191,14 +191,14 @@ static int watch(struct qb_measure *m, pid_t child, const struct qb_hard_before 
 		m->ns = now - start;
 		/* An offline CPU has no counters. What was measured elsewhere does not count. */
 		if ((r == 0 || r == -ENOENT) && qb_hard_moved(m))
-			return judge(m, child, at - 1, before, err);
+			return judge(m, at - 1, before, err);
 		if (r < 0)
 			return r;
 		if (m->progress && !m->progress(m->data, m->ns, end - start))
 			return qb_error_set(err, EINTR, "told to end");
 		if (m->ns < m->looks[look])
 			continue;
-		r = judge(m, child, at, before, err);
+		r = judge(m, at, before, err);
 		if (r < 0 || m->verdict != QB_VERDICT_OF_UNDECIDED || at == windows)
 			return r;
 		look++;

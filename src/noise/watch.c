@@ -2,19 +2,12 @@
 /* watch.h */
 #include "watch.h"
 #include "counters.h"
+#include "ticks.h"
 #include <base/file.h>
 #include <base/macros.h>
-#include <base/text.h>
 #include <errno.h>
-#include <inttypes.h>
-#include <stdarg.h>
 
 #define NS_PER_S 1e9
-/* Below half a per cent of the wall time nobody is blamed, whatever the limit (noise.md §3). */
-#define SHARE_MIN 0.005
-#define NAMES_MAX 3
-
-/* ---- before, meanwhile, after ---- */
 
 static void look_at_clock(struct qb_watch *watch, int when)
 {
@@ -33,42 +26,124 @@ static void look_at_clock(struct qb_watch *watch, int when)
 	(void)qb_counters_swapped_in(&watch->swapped[when]);
 }
 
-int qb_watch_begin(
-	struct qb_watch *ret, const struct qb_cpus *cpus, pid_t child, struct qb_error *err)
+static int open_all(struct qb_watch *watch)
 {
-	struct qb_watch watch = {
-		.cpus = *cpus, .child = child, .by_switches = true, .steal_known = true};
-	size_t n = qb_cpus_count(cpus);
+	qb_cpus_foreach (cpu, &watch->cpus) {
+		struct qb_switches *switches = &watch->of[watch->n].switches;
+
+		watch->of[watch->n++].cpu = cpu;
+		switches->fd = -1;
+		if (watch->by_switches && qb_switches_open(switches, cpu, NULL) < 0)
+			watch->by_switches = false;
+		else if (watch->by_switches)
+			qb_switches_follow(switches, watch->child);
+	}
+	return watch->by_switches ? 0 : -EACCES;
+}
+
+int qb_watch_begin(struct qb_watch *ret, const struct qb_watch_order *order, struct qb_error *err)
+{
+	struct qb_watch watch = {.cpus = order->cpus,
+		.child = order->child,
+		.interval_ns = order->interval_ns,
+		.by_switches = true,
+		.steal_known = true};
+	size_t n = qb_cpus_count(&order->cpus);
+	int r = 0;
 
 	if (n > QB_WATCH_CPUS)
 		return qb_error_set(err, E2BIG, "more than %d CPUs are not watched", QB_WATCH_CPUS);
 	watch.of = calloc(n + 1, sizeof(*watch.of));
-	if (!watch.of)
-		return qb_error_errno(err, ENOMEM, "watch the benchmark's CPUs");
-	qb_cpus_foreach (cpu, cpus) {
-		struct qb_switches *switches = &watch.of[watch.n].switches;
-
-		watch.of[watch.n++].cpu = cpu;
-		switches->fd = -1;
-		if (watch.by_switches && qb_switches_open(switches, cpu, NULL) < 0)
-			watch.by_switches = false;
-		else if (watch.by_switches)
-			qb_switches_follow(switches, child);
-	}
-	if (!watch.by_switches && qb_accounts_take(&watch.accounts, err) < 0) {
+	if (order->recorded)
+		watch.samples = calloc(QB_WATCH_SAMPLES, sizeof(*watch.samples));
+	if (!watch.of || (order->recorded && !watch.samples))
+		r = qb_error_errno(err, ENOMEM, "watch the benchmark's CPUs");
+	if (r == 0 && open_all(&watch) < 0)
+		r = qb_accounts_take(&watch.accounts, err);
+	if (r == 0)
+		r = qb_tally_begin(&watch.tally, &watch.cpus, watch.child, order->recorded, err);
+	if (r < 0) {
 		qb_watch_free(&watch);
-		return -err->code;
+		return r;
 	}
 	look_at_clock(&watch, 0);
+	watch.begun_ns = qb_ns_now(CLOCK_MONOTONIC);
+	watch.next_ns = watch.begun_ns + watch.interval_ns;
 	*ret = watch;
 	return 0;
 }
 
+int qb_watch_patience(const struct qb_watch *watch)
+{
+	int64_t left = watch->next_ns - qb_ns_now(CLOCK_MONOTONIC);
+
+	if (!watch->by_switches && !watch->samples)
+		return -1;
+	return left > 0 ? (int)(left / 1000000) + 1 : 0;
+}
+
+static int64_t sum_others(const struct qb_watch *watch)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < watch->n; i++) {
+		const struct qb_switches *switches = &watch->of[i].switches;
+
+		if (!qb_switches_known(switches))
+			return -1;
+		sum += switches->rest_ns;
+		for (size_t j = 0; j < switches->n; j++)
+			sum += switches->v[j].own ? 0 : switches->v[j].ns;
+	}
+	return sum;
+}
+
+/* So many are enough to see a shape: every second goes, and they come half as often. */
+static void thin_out(struct qb_watch *watch)
+{
+	watch->n_samples /= 2;
+	for (size_t i = 0; i < watch->n_samples; i++)
+		watch->samples[i] = watch->samples[2 * i + 1];
+	watch->interval_ns *= 2;
+}
+
+static int64_t steal_since(const struct qb_watch *watch)
+{
+	_cleanup_free_ char *stat = NULL;
+	uint64_t now, sum = 0;
+
+	if (qb_file_read_all("/proc/stat", &stat, NULL) < 0)
+		return 0;
+	for (size_t i = 0; i < watch->n; i++)
+		if (qb_counters_steal(stat, watch->of[i].cpu, &now) == 0)
+			sum += now - watch->of[i].steal[0];
+	return (int64_t)((double)sum * NS_PER_S / (double)sysconf(_SC_CLK_TCK));
+}
+
+static void sample(struct qb_watch *watch, int64_t now_ns)
+{
+	if (watch->n_samples == QB_WATCH_SAMPLES)
+		thin_out(watch);
+	watch->samples[watch->n_samples++] =
+		(struct qb_watch_sample){.at_ns = now_ns - watch->begun_ns,
+			.others_ns = sum_others(watch),
+			.steal_ns = steal_since(watch),
+			.look = qb_tally_since(&watch->tally)};
+}
+
 void qb_watch_tick(struct qb_watch *watch)
 {
+	const int64_t now = qb_ns_now(CLOCK_MONOTONIC);
+
+	if (now < watch->next_ns)
+		return;
 	for (size_t i = 0; i < watch->n; i++)
 		if (watch->of[i].switches.fd >= 0)
 			qb_switches_drain(&watch->of[i].switches);
+	if (watch->samples)
+		sample(watch, now);
+	while (watch->next_ns <= now)
+		watch->next_ns += watch->interval_ns;
 }
 
 void qb_watch_end(struct qb_watch *watch, int64_t started_ns, int64_t wall_ns)
@@ -80,6 +155,7 @@ void qb_watch_end(struct qb_watch *watch, int64_t started_ns, int64_t wall_ns)
 		if (watch->of[i].switches.fd >= 0)
 			qb_switches_end(&watch->of[i].switches, started_ns + wall_ns);
 	look_at_clock(watch, 1);
+	qb_tally_end(&watch->tally);
 	if (watch->by_switches)
 		return;
 	if (qb_accounts_take(&now, NULL) == 0)
@@ -100,151 +176,8 @@ void qb_watch_free(struct qb_watch *watch)
 	for (size_t i = 0; i < watch->n; i++)
 		qb_switches_close(&watch->of[i].switches);
 	free(watch->of);
+	free(watch->samples);
+	qb_tally_free(&watch->tally);
 	qb_accounts_free(&watch->accounts);
 	*watch = (struct qb_watch){0};
-}
-
-/* ---- the judgement ---- */
-
-struct blamed {
-	char comm[32];
-	pid_t pid;
-	int64_t ns;
-	uint64_t times;
-};
-
-static void blame(
-	struct blamed worst[NAMES_MAX], const char *comm, pid_t pid, int64_t ns, uint64_t times)
-{
-	struct blamed next = {.pid = pid, .ns = ns, .times = times};
-	size_t at = NAMES_MAX;
-
-	while (at > 0 && worst[at - 1].ns < ns)
-		at--;
-	if (at == NAMES_MAX)
-		return;
-	qb_text_copy(next.comm, sizeof(next.comm), comm);
-	memmove(&worst[at + 1], &worst[at], (NAMES_MAX - 1 - at) * sizeof(worst[0]));
-	worst[at] = next;
-}
-
-static void sum_switches(
-	const struct qb_watch *watch, struct qb_watched *ret, struct blamed worst[NAMES_MAX])
-{
-	for (size_t i = 0; i < watch->n; i++) {
-		const struct qb_switches *switches = &watch->of[i].switches;
-
-		for (size_t j = 0; j < switches->n; j++) {
-			const struct qb_runner *runner = &switches->v[j];
-
-			if (runner->own) {
-				ret->waited_ns += runner->waited;
-				ret->threads += runner->ns > 0;
-				continue;
-			}
-			ret->others_ns += runner->ns;
-			if (runner->ns > 0)
-				blame(worst, runner->comm, runner->pid, runner->ns, runner->times);
-		}
-		ret->others_ns += switches->rest_ns;
-		/* What was lost may be theirs, too. */
-		if (switches->lost)
-			ret->uncertain_ns = watch->wall_ns;
-	}
-}
-
-static void sum_ticks(const struct qb_watch *watch, int64_t used_ns, struct qb_watched *ret,
-	struct blamed worst[NAMES_MAX])
-{
-	const double tick = NS_PER_S / (double)sysconf(_SC_CLK_TCK);
-	double busy = 0;
-
-	for (size_t i = 0; i < watch->n; i++)
-		busy += (double)(watch->of[i].busy[1] - watch->of[i].busy[0]) * tick;
-	ret->others_ns = busy > (double)used_ns ? (int64_t)(busy - (double)used_ns) : 0;
-	ret->uncertain_ns = (int64_t)(2 * tick * (double)watch->n);
-	for (size_t i = 0; i < watch->accounts.n; i++) {
-		const struct qb_account *account = &watch->accounts.v[i];
-
-		if (qb_cpus_has(&watch->cpus, account->cpu) && account->pid != watch->child)
-			blame(worst, account->comm, account->pid, qb_account_share(account), 0);
-	}
-}
-
-__attribute__((format(printf, 2, 3))) static void reason(
-	struct qb_watched *ret, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (ret->n_reasons == QB_WATCH_REASONS)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(ret->reasons[ret->n_reasons++], sizeof(ret->reasons[0]), fmt, ap);
-	va_end(ap);
-}
-
-static void name_worst(struct qb_watched *ret, const struct blamed worst[NAMES_MAX])
-{
-	for (size_t i = 0; i < NAMES_MAX && worst[i].ns > ret->others_ns / 10; i++) {
-		double ms = (double)worst[i].ns / 1e6;
-		char name[64];
-
-		qb_runner_name(worst[i].comm, worst[i].pid, name, sizeof(name));
-		if (worst[i].times)
-			reason(ret, "%s ran %" PRIu64 " time%s, %.*f ms", name, worst[i].times,
-				worst[i].times == 1 ? "" : "s", ms < 10 ? 2 : 0, ms);
-		else
-			reason(ret, "%s ran for about %.*f ms", name, ms < 10 ? 2 : 0, ms);
-	}
-}
-
-/* What disturbed it for certain, and what might have. */
-static enum qb_noise decide(const struct qb_watch *watch, const struct qb_watched *w, int64_t limit)
-{
-	const double wall = (double)watch->wall_ns * (double)watch->n;
-	const double share = (double)limit / 1e6 > SHARE_MIN ? (double)limit / 1e6 : SHARE_MIN;
-	const double lost = (double)(w->others_ns + w->steal_ns);
-	const double least = watch->by_switches ? lost : lost - (double)w->uncertain_ns;
-
-	if (w->throttled || w->swapped || least > share * wall)
-		return QB_NOISE_NOISY;
-	if (lost + (double)w->uncertain_ns > share * wall || !watch->steal_known)
-		return QB_NOISE_UNKNOWN;
-	return QB_NOISE_QUIET;
-}
-
-void qb_watch_judge(
-	const struct qb_watch *watch, int64_t used_ns, int64_t limit, struct qb_watched *ret)
-{
-	const double tick = NS_PER_S / (double)sysconf(_SC_CLK_TCK);
-	const double wall = (double)watch->wall_ns * (double)watch->n;
-	struct blamed worst[NAMES_MAX] = {0};
-
-	*ret = (struct qb_watched){.swapped = watch->swapped[1] - watch->swapped[0]};
-	if (watch->by_switches)
-		sum_switches(watch, ret, worst);
-	else
-		sum_ticks(watch, used_ns, ret, worst);
-	for (size_t i = 0; i < watch->n; i++) {
-		ret->steal_ns +=
-			(int64_t)((double)(watch->of[i].steal[1] - watch->of[i].steal[0]) * tick);
-		ret->throttled += watch->of[i].throttled[1] - watch->of[i].throttled[0];
-	}
-	ret->noise = decide(watch, ret, limit);
-	if (ret->noise == QB_NOISE_NOISY ||
-		(ret->noise == QB_NOISE_UNKNOWN && ret->others_ns > ret->uncertain_ns))
-		name_worst(ret, worst);
-	if (ret->noise == QB_NOISE_NOISY && ret->steal_ns > 0)
-		reason(ret, "steal %.2f %%: busy neighbour; repeat, or use dedicated vCPUs",
-			100 * (double)ret->steal_ns / wall);
-	if (ret->throttled)
-		reason(ret, "the clock was lowered %" PRIu64 " times because of heat",
-			ret->throttled);
-	if (ret->swapped)
-		reason(ret, "%" PRIu64 " pages were read back from swap", ret->swapped);
-	if (ret->noise == QB_NOISE_UNKNOWN)
-		reason(ret, "%s",
-			watch->by_switches ? "not every switch was seen"
-					   : "too short to tell by the kernel's ticks; as "
-					     "root every switch is seen");
 }

@@ -3,7 +3,7 @@
  * A benchmark is watched: who else had its CPUs, and did that matter?
  *
  *	qb_watch_begin     before it is let go
- *	qb_watch_tick      about once a second, from another CPU
+ *	qb_watch_tick      when qb_watch_patience is over, from another CPU
  *	qb_watch_end       when it has ended, with what it used
  *	qb_watch_judge     quiet, noisy or unknown, and why
  *
@@ -19,15 +19,36 @@
 
 #include "accounts.h"
 #include "switches.h"
+#include "tally.h"
 #include <quietbench/record.h>
 #include <quietbench/value.h>
 
-#define QB_WATCH_TICK_MS 1000
-#define QB_WATCH_CPUS	 64
+#define QB_WATCH_CPUS	  64
+#define QB_WATCH_INTERVAL INT64_C(1000000000) /* of samples, if nobody asks for another */
+#define QB_WATCH_SAMPLES  1024		      /* a power of two */
+
+/* Sums since the benchmark was let go. */
+struct qb_watch_sample {
+	int64_t at_ns;
+	int64_t others_ns; /* others' time on the CPUs; -1: not known meanwhile */
+	int64_t steal_ns;
+	struct qb_tally_look look;
+};
+
+struct qb_watch_order {
+	struct qb_cpus cpus;
+	pid_t child;
+	bool recorded;	     /* somebody keeps the details: samples, and counts by source */
+	int64_t interval_ns; /* of samples, at first: when there are too many, half of them go */
+};
 
 struct qb_watch {
 	struct qb_cpus cpus;
 	pid_t child;
+	struct qb_tally tally;
+	struct qb_watch_sample *samples; /* owned; NULL: nobody keeps them */
+	size_t n_samples;
+	int64_t begun_ns, interval_ns, next_ns;
 	size_t n;
 	struct {
 		unsigned cpu;
@@ -51,12 +72,14 @@ struct qb_watched {
 	int64_t steal_ns;
 	unsigned threads; /* of the benchmark's, at most as many as were seen; 0: not known */
 	uint64_t throttled, swapped;
+	const struct qb_watch *watch; /* the details, where they were kept */
 	char reasons[QB_WATCH_REASONS][160];
 	size_t n_reasons;
 };
 
-int qb_watch_begin(
-	struct qb_watch *ret, const struct qb_cpus *cpus, pid_t child, struct qb_error *err);
+int qb_watch_begin(struct qb_watch *ret, const struct qb_watch_order *order, struct qb_error *err);
+/* Milliseconds until there is something to do; -1: never. */
+int qb_watch_patience(const struct qb_watch *watch);
 void qb_watch_tick(struct qb_watch *watch);
 /* After the end: what somebody saw of a CPU in our stead (`by_switches` is the caller's to set). */
 void qb_watch_lend(struct qb_watch *watch, const struct qb_switches_message *message);

@@ -127,4 +127,12 @@ is "-o: it tells" "$(jq -c '[.schema, .conditioned, .runs[0].exit.code, .runs[0]
 is "-o: the command" "$(jq -c '.runs[0].command' record.json)" '["sh","-c","exit 4"]'
 is "-o: nothing else is left" "$(ls -A | grep -c record)" 1
 is "-o: the caller's" "$(stat -c %u record.json)" "$($user id -u)"
+
+run run --no-check --timeline -- true
+is "--timeline without a record: status" "$status" 125
+like "--timeline without a record: what to do" "$err" '^quietbench: run: --timeline is for the record: -o FILE$'
+run run --no-check -q --timeline -o timeline.json -- sleep 0.35
+is "--timeline: every 100 ms" "$(jq -c '.runs[0].timeline | [.interval_ns, (.samples | length) >= 2]' timeline.json)" '[100000000,true]'
+is "--timeline: sums only grow" "$(jq '[.runs[0].timeline.samples[].at_ns] | . == sort' timeline.json)" true
+is "a record: interrupts by source" "$(jq '.runs[0].counters.softirqs | type' timeline.json)" '"object"'
 finish

@@ -15,8 +15,30 @@
 
 static char *const argv_plain[] = {"make", "bench", NULL};
 static char *const argv_bytes[] = {"./b\xe4nch", "\xc3\xa4", "", NULL};
-static const struct qb_watched watched = {
-	.others_ns = 41000000, .reasons = {"cron (pid 812) ran 3 times, 41 ms"}, .n_reasons = 1};
+static struct qb_source sources[] = {{"LOC", "timer tick"}, {"RES", "rescheduling IPI"}};
+static uint64_t interrupts[] = {3103, 0}, softirqs[] = {12, 5};
+static struct qb_watch_sample samples[] = {
+	{.at_ns = 100000000, .others_ns = 13000000},
+	{.at_ns = 200000000,
+		.others_ns = -1,
+		.steal_ns = 10000000,
+		.look = {{2630, 0, 7}, 12500, 0}},
+};
+static const struct qb_watch watch = {.samples = samples,
+	.n_samples = 2,
+	.interval_ns = 100000000,
+	.steal_known = true,
+	.tally = {.pressure_known = true,
+		.own_pressure = true,
+		.quota_known = true,
+		.detailed = true,
+		.interrupts = {{sources, 2}, interrupts},
+		.softirqs = {{sources, 2}, softirqs},
+		.looks[1] = {{2652, 0, 7}, 12500, 0}}};
+static const struct qb_watched watched = {.others_ns = 41000000,
+	.watch = &watch,
+	.reasons = {"cron (pid 812) ran 3 times, 41 ms"},
+	.n_reasons = 1};
 
 /* What a session gathers; the record points into it. */
 struct session {

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* cgroup.h */
+#include "cgroup.h"
+#include <base/file.h>
+#include <base/macros.h>
+#include <base/text.h>
+#include <inttypes.h>
+
+bool qb_cgroup_find(pid_t pid, struct qb_cgroup *ret)
+{
+	return qb_cgroups_load(&ret->cgroups, NULL) == 0 &&
+	       qb_cgroups_of(pid, QB_HIERARCHY_V2, ret->name, sizeof(ret->name), NULL) == 0;
+}
+
+/* A file of the group of this name, in the hierarchy of that one. */
+static bool read_file(
+	const struct qb_cgroup *of, const char *name, const char *file, char *buf, size_t size)
+{
+	char path[2 * QB_GROUP_MAX + 64];
+
+	return qb_cgroups_path(&of->cgroups, QB_HIERARCHY_V2, name, file, path, sizeof(path),
+		       NULL) == 0 &&
+	       qb_file_read(path, buf, size, NULL) >= 0;
+}
+
+bool qb_cgroup_quota(const struct qb_cgroup *group, uint64_t *ret_us)
+{
+	char name[sizeof(group->name)], text[1024];
+	uint64_t sum = 0, us;
+	bool any = false;
+
+	qb_text_copy(name, sizeof(name), strcmp(group->name, "/") == 0 ? "" : group->name);
+	for (char *end = name + strlen(name); end; end = strrchr(name, '/')) {
+		const char *line;
+
+		*end = '\0';
+		if (!read_file(group, *name ? name : "/", "cpu.stat", text, sizeof(text)))
+			continue;
+		line = strstr(text, "throttled_usec ");
+		if (!line || sscanf(line, "throttled_usec %" SCNu64, &us) != 1)
+			continue;
+		sum += us;
+		any = true;
+	}
+	*ret_us = sum;
+	return any;
+}
+
+const char *qb_pressure_name(enum qb_pressure what)
+{
+	static const char *const names[QB_PRESSURE_COUNT] = {"cpu", "memory", "io"};
+
+	return names[what];
+}
+
+bool qb_pressure_parse(const char *text, uint64_t *ret_us)
+{
+	const char *total = strncmp(text, "some ", 5) == 0 ? strstr(text, " total=") : NULL;
+
+	return total && sscanf(total, " total=%" SCNu64, ret_us) == 1;
+}
+
+bool qb_cgroup_pressure(const struct qb_cgroup *group, enum qb_pressure what, uint64_t *ret_us)
+{
+	char file[64], text[512];
+
+	if (group)
+		qb_text_format(file, sizeof(file), "%s.pressure", qb_pressure_name(what));
+	else
+		qb_text_format(file, sizeof(file), "/proc/pressure/%s", qb_pressure_name(what));
+	if (group ? !read_file(group, group->name, file, text, sizeof(text))
+		  : qb_file_read(file, text, sizeof(text), NULL) < 0)
+		return false;
+	return qb_pressure_parse(text, ret_us);
+}

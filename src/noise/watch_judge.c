@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* watch.h: quiet, noisy or unknown, and why. */
+#include "watch.h"
+#include <base/macros.h>
+#include <base/text.h>
+#include <inttypes.h>
+#include <stdarg.h>
+
+#define NS_PER_S 1e9
+/* Below half a per cent of the wall time nobody is blamed, whatever the limit. */
+#define SHARE_MIN 0.005
+#define NAMES_MAX 3
+
+struct blamed {
+	char comm[32];
+	pid_t pid;
+	int64_t ns;
+	uint64_t times;
+};
+
+static void blame(
+	struct blamed worst[NAMES_MAX], const char *comm, pid_t pid, int64_t ns, uint64_t times)
+{
+	struct blamed next = {.pid = pid, .ns = ns, .times = times};
+	size_t at = NAMES_MAX;
+
+	while (at > 0 && worst[at - 1].ns < ns)
+		at--;
+	if (at == NAMES_MAX)
+		return;
+	qb_text_copy(next.comm, sizeof(next.comm), comm);
+	memmove(&worst[at + 1], &worst[at], (NAMES_MAX - 1 - at) * sizeof(worst[0]));
+	worst[at] = next;
+}
+
+static void sum_switches(
+	const struct qb_watch *watch, struct qb_watched *ret, struct blamed worst[NAMES_MAX])
+{
+	for (size_t i = 0; i < watch->n; i++) {
+		const struct qb_switches *switches = &watch->of[i].switches;
+
+		for (size_t j = 0; j < switches->n; j++) {
+			const struct qb_runner *runner = &switches->v[j];
+
+			if (runner->own) {
+				ret->waited_ns += runner->waited;
+				ret->threads += runner->ns > 0;
+				continue;
+			}
+			ret->others_ns += runner->ns;
+			if (runner->ns > 0)
+				blame(worst, runner->comm, runner->pid, runner->ns, runner->times);
+		}
+		ret->others_ns += switches->rest_ns;
+		/* What was lost may be theirs, too. */
+		if (switches->lost)
+			ret->uncertain_ns = watch->wall_ns;
+	}
+}
+
+static void sum_ticks(const struct qb_watch *watch, int64_t used_ns, struct qb_watched *ret,
+	struct blamed worst[NAMES_MAX])
+{
+	const double tick = NS_PER_S / (double)sysconf(_SC_CLK_TCK);
+	double busy = 0;
+
+	for (size_t i = 0; i < watch->n; i++)
+		busy += (double)(watch->of[i].busy[1] - watch->of[i].busy[0]) * tick;
+	ret->others_ns = busy > (double)used_ns ? (int64_t)(busy - (double)used_ns) : 0;
+	ret->uncertain_ns = (int64_t)(2 * tick * (double)watch->n);
+	for (size_t i = 0; i < watch->accounts.n; i++) {
+		const struct qb_account *account = &watch->accounts.v[i];
+
+		if (qb_cpus_has(&watch->cpus, account->cpu) && account->pid != watch->child)
+			blame(worst, account->comm, account->pid, qb_account_share(account), 0);
+	}
+}
+
+__attribute__((format(printf, 2, 3))) static void reason(
+	struct qb_watched *ret, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (ret->n_reasons == QB_WATCH_REASONS)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(ret->reasons[ret->n_reasons++], sizeof(ret->reasons[0]), fmt, ap);
+	va_end(ap);
+}
+
+static void name_worst(struct qb_watched *ret, const struct blamed worst[NAMES_MAX])
+{
+	for (size_t i = 0; i < NAMES_MAX && worst[i].ns > ret->others_ns / 10; i++) {
+		double ms = (double)worst[i].ns / 1e6;
+		char name[64];
+
+		qb_runner_name(worst[i].comm, worst[i].pid, name, sizeof(name));
+		if (worst[i].times)
+			reason(ret, "%s ran %" PRIu64 " time%s, %.*f ms", name, worst[i].times,
+				worst[i].times == 1 ? "" : "s", ms < 10 ? 2 : 0, ms);
+		else
+			reason(ret, "%s ran for about %.*f ms", name, ms < 10 ? 2 : 0, ms);
+	}
+}
+
+/* What disturbed it for certain, and what might have. */
+static enum qb_noise decide(const struct qb_watch *watch, const struct qb_watched *w, int64_t limit)
+{
+	const double wall = (double)watch->wall_ns * (double)watch->n;
+	const double share = (double)limit / 1e6 > SHARE_MIN ? (double)limit / 1e6 : SHARE_MIN;
+	const struct qb_tally_look *tally = &watch->tally.looks[1];
+	const double lost =
+		(double)(w->others_ns + w->steal_ns) + (double)tally->quota_us * 1e3;
+	const double least = watch->by_switches ? lost : lost - (double)w->uncertain_ns;
+
+	if (w->throttled || w->swapped || tally->asleep_ns || least > share * wall)
+		return QB_NOISE_NOISY;
+	if (lost + (double)w->uncertain_ns > share * wall || !watch->steal_known)
+		return QB_NOISE_UNKNOWN;
+	return QB_NOISE_QUIET;
+}
+
+void qb_watch_judge(
+	const struct qb_watch *watch, int64_t used_ns, int64_t limit, struct qb_watched *ret)
+{
+	const double tick = NS_PER_S / (double)sysconf(_SC_CLK_TCK);
+	const double wall = (double)watch->wall_ns * (double)watch->n;
+	const struct qb_tally_look *tally = &watch->tally.looks[1];
+	struct blamed worst[NAMES_MAX] = {0};
+
+	*ret = (struct qb_watched){
+		.swapped = watch->swapped[1] - watch->swapped[0], .watch = watch};
+	if (watch->by_switches)
+		sum_switches(watch, ret, worst);
+	else
+		sum_ticks(watch, used_ns, ret, worst);
+	for (size_t i = 0; i < watch->n; i++) {
+		ret->steal_ns +=
+			(int64_t)((double)(watch->of[i].steal[1] - watch->of[i].steal[0]) * tick);
+		ret->throttled += watch->of[i].throttled[1] - watch->of[i].throttled[0];
+	}
+	ret->noise = decide(watch, ret, limit);
+	if (ret->noise == QB_NOISE_NOISY ||
+		(ret->noise == QB_NOISE_UNKNOWN && ret->others_ns > ret->uncertain_ns))
+		name_worst(ret, worst);
+	if (ret->noise == QB_NOISE_NOISY && ret->steal_ns > 0)
+		reason(ret, "steal %.2f %%: busy neighbour; repeat, or use dedicated vCPUs",
+			100 * (double)ret->steal_ns / wall);
+	if (ret->noise == QB_NOISE_NOISY && tally->quota_us > 0)
+		reason(ret, "its control group's quota (cpu.max) kept it off for %.1f ms",
+			(double)tally->quota_us / 1e3);
+	if (tally->asleep_ns)
+		reason(ret, "the machine slept for %.1f s meanwhile",
+			(double)tally->asleep_ns / NS_PER_S);
+	if (ret->throttled)
+		reason(ret, "the clock was lowered %" PRIu64 " times because of heat",
+			ret->throttled);
+	if (ret->swapped)
+		reason(ret, "%" PRIu64 " pages were read back from swap", ret->swapped);
+	if (ret->noise == QB_NOISE_UNKNOWN)
+		reason(ret, "%s",
+			watch->by_switches ? "not every switch was seen"
+					   : "too short to tell by the kernel's ticks; as "
+					     "root every switch is seen");
+}

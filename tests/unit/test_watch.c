@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is counted around a run, and the verdict that is made of it. */
+#include <noise/cgroup.h>
+#include <noise/watch.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static void test_pressure(void **state)
+{
+	uint64_t us = 1;
+
+	(void)state;
+	assert_true(
+		qb_pressure_parse("some avg10=0.00 avg60=0.00 avg300=0.00 total=4711\n"
+				  "full avg10=0.00 avg60=0.00 avg300=0.00 total=1\n",
+			&us));
+	assert_int_equal(us, 4711);
+	assert_false(qb_pressure_parse("", &us));
+	assert_false(qb_pressure_parse("full avg10=0.00 total=1\n", &us));
+	assert_false(qb_pressure_parse("some avg10=0.00 total=\n", &us));
+}
+
+/* A watch of a second on one CPU, by switches, with one stranger. */
+static struct qb_watch watch_of(int64_t others_ns)
+{
+	struct qb_watch watch = {
+		.n = 1, .by_switches = true, .steal_known = true, .wall_ns = 1000000000};
+
+	watch.of = calloc(1, sizeof(*watch.of));
+	assert_non_null(watch.of);
+	watch.of[0].switches.fd = -1;
+	watch.of[0].switches.lent = true;
+	watch.of[0].switches.n = 1;
+	watch.of[0].switches.v[0] = (struct qb_runner){
+		.pid = 812, .tid = 812, .comm = "cron", .ns = others_ns, .times = 3};
+	return watch;
+}
+
+static void test_verdict(void **state)
+{
+	static const struct {
+		int64_t others_ns;
+		struct qb_tally_look look;
+		enum qb_noise noise;
+		const char *reason;
+	} rows[] = {
+		{1000000, {.quota_us = 0}, QB_NOISE_QUIET, NULL},
+		{41000000, {.quota_us = 0}, QB_NOISE_NOISY, "cron (pid 812) ran 3 times, 41 ms"},
+		{0, {.quota_us = 4000}, QB_NOISE_QUIET, NULL},
+		{0, {.quota_us = 12500}, QB_NOISE_NOISY,
+			"its control group's quota (cpu.max) kept it off for 12.5 ms"},
+		/* Both together. */
+		{3000000, {.quota_us = 3000}, QB_NOISE_NOISY, "cron (pid 812) ran 3 times, 3.00 ms"},
+		{0, {.asleep_ns = 2500000000}, QB_NOISE_NOISY,
+			"the machine slept for 2.5 s meanwhile"},
+		/* Its own pressing is nobody's noise. */
+		{0, {.pressure_us = {900000, 900000, 900000}}, QB_NOISE_QUIET, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct qb_watch watch = watch_of(rows[i].others_ns);
+		struct qb_watched watched;
+
+		watch.tally.looks[1] = rows[i].look;
+		qb_watch_judge(&watch, 900000000, 500, &watched);
+		assert_int_equal(watched.noise, rows[i].noise);
+		assert_int_equal(watched.n_reasons > 0, rows[i].reason != NULL);
+		if (rows[i].reason)
+			assert_string_equal(watched.reasons[0], rows[i].reason);
+		free(watch.of);
+	}
+}
+
+/* Of who is not to be named nothing but the time is told. */
+static void test_nameless(void **state)
+{
+	struct qb_watch watch = watch_of(0);
+	struct qb_watched watched;
+	struct qb_switches_message message = {.n = 2,
+		.seen = {{.pid = 9, .tid = 9, .own = 1, .comm = "bench", .ns = 900000000},
+			{.comm = "another user's process", .ns = 50000000, .times = 2}}};
+
+	(void)state;
+	qb_watch_lend(&watch, &message);
+	qb_watch_judge(&watch, 900000000, 500, &watched);
+	assert_int_equal(watched.noise, QB_NOISE_NOISY);
+	assert_string_equal(watched.reasons[0], "another user's process ran 2 times, 50 ms");
+	assert_int_equal(watched.threads, 1);
+	free(watch.of);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pressure),
+		cmocka_unit_test(test_verdict),
+		cmocka_unit_test(test_nameless),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
