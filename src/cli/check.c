@@ -12,12 +12,15 @@
 #include <cli/outputs.h>
 #include <cli/report.h>
 #include <cli/say.h>
+#include <cli/soak.h>
 #include <errno.h>
 #include <time.h>
 
-#define EXIT_NOISY   1
-#define EXIT_NOTHING 3 /* could not measure */
-#define SECOND_NS    INT64_C(1000000000)
+#define EXIT_NOISY    1
+#define EXIT_NOTHING  3 /* could not measure */
+#define SECOND_NS     INT64_C(1000000000)
+#define FIRST_LOOK_NS (3 * SECOND_NS)
+#define DETECT_RUNS   20
 /* A benchmark that follows is told of timers that are due in its first minute, too. */
 #define SOON_NS (60 * SECOND_NS)
 
@@ -28,23 +31,41 @@ struct check {
 	struct qb_session session;
 	struct qb_answer answer;
 	struct qb_measure measure;
+	struct qb_soak soak;
 	struct qb_findings findings;
 	int64_t started_at; /* CLOCK_REALTIME */
 	bool applied;
 	bool complete; /* the host is as it was */
 };
 
-/* Looks at 3, 6 and 12 s; one at 3 s; or one at the end of a duration. */
-static void choose_looks(const struct qb_options *options, int64_t looks[QB_MEASURE_LOOKS])
+/* What so many runs could show is foretold when anybody asks for any of it. */
+static void choose_detect(const struct qb_options *options, struct qb_detect *ret)
 {
-	const int64_t usual[QB_MEASURE_LOOKS] = {3 * SECOND_NS, 6 * SECOND_NS, 12 * SECOND_NS};
+	if (!qb_option_given(options, MDE) && !qb_option_given(options, RUNS) &&
+		!qb_option_given(options, RUN_TIME))
+		return;
+	ret->wanted = (double)options->number[QB_OPTION_MDE] / 1e6;
+	ret->runs = qb_option_given(options, RUNS) ? (unsigned)options->number[QB_OPTION_RUNS]
+						   : DETECT_RUNS;
+	ret->run_ns = qb_option_given(options, RUN_TIME) ? options->number[QB_OPTION_RUN_TIME]
+							 : SECOND_NS;
+}
 
-	if (qb_option_given(options, DURATION))
-		looks[0] = options->number[QB_OPTION_DURATION];
-	else if (qb_option_given(options, QUICK))
-		looks[0] = usual[0];
-	else
-		memcpy(looks, usual, sizeof(usual));
+/*
+ * Looks at 3, 6 and 12 s; one at 3 s; or one at the end of a duration. Where runs are foretold that
+ * take longer, the first look comes when enough of them have been seen.
+ */
+static void choose_looks(const struct qb_options *options, struct qb_measure *m)
+{
+	const int64_t needed = m->detect.runs ? qb_detect_duration(m->detect.run_ns) : 0;
+	const int64_t first = needed > FIRST_LOOK_NS ? needed : FIRST_LOOK_NS;
+
+	m->looks[0] =
+		qb_option_given(options, DURATION) ? options->number[QB_OPTION_DURATION] : first;
+	if (qb_option_given(options, DURATION) || qb_option_given(options, QUICK))
+		return;
+	m->looks[1] = 2 * first;
+	m->looks[2] = 4 * first;
 }
 
 static int64_t longest_look(const struct qb_measure *m)
@@ -101,6 +122,19 @@ static void leave(struct check *check)
 	check->complete = !err.code && check->answer.done.complete;
 }
 
+static struct qb_session *placer(struct check *check)
+{
+	return check->applied ? &check->session : NULL;
+}
+
+static int soak(struct check *check, struct qb_error *err)
+{
+	check->soak.limits = check->measure.limits;
+	check->soak.ns = check->options->number[QB_OPTION_SOAK];
+	check->soak.told = !qb_option_given(check->options, JSON);
+	return qb_soak_run(&check->soak, &check->job, placer(check), &check->answer, err);
+}
+
 static int measure(struct check *check, struct qb_error *err)
 {
 	struct qb_measure *m = &check->measure;
@@ -116,11 +150,13 @@ static int measure(struct check *check, struct qb_error *err)
 	qb_noise_limits_of(&check->answer.profile, &m->limits);
 	if (named)
 		(void)qb_noise_limits_named(named, &m->limits); /* judged with the options */
-	choose_looks(check->options, m->looks);
+	choose_looks(check->options, m);
 	look = qb_findings_about(&check->answer, NULL, longest_look(m) + SOON_NS);
 	qb_findings_look(&look, &check->findings);
-	r = qb_noise_measure(
-		m, &check->job, check->applied ? &check->session : NULL, &check->answer, err);
+	if (qb_option_given(check->options, SOAK))
+		r = soak(check, err);
+	else
+		r = qb_noise_measure(m, &check->job, placer(check), &check->answer, err);
 	qb_findings_measured(&look, &check->findings);
 	if (check->applied)
 		leave(check);
@@ -129,6 +165,7 @@ static int measure(struct check *check, struct qb_error *err)
 
 static int report(const struct check *check, struct qb_error *err)
 {
+	const bool json = qb_option_given(check->options, JSON);
 	const struct qb_outputs outputs = {.options = check->options,
 		.asked = &check->asked,
 		.answer = &check->answer,
@@ -138,7 +175,12 @@ static int report(const struct check *check, struct qb_error *err)
 		.applied = check->applied,
 		.complete = check->complete};
 
-	return qb_outputs_write(&outputs, err);
+	if (!qb_option_given(check->options, SOAK))
+		return qb_outputs_write(&outputs, err);
+	if (json)
+		return qb_soak_json(&check->soak, &check->answer.host, err);
+	qb_soak_print(&check->soak);
+	return 0;
 }
 
 static int conduct(struct check *check, struct qb_error *err)
@@ -163,21 +205,42 @@ static int conduct(struct check *check, struct qb_error *err)
 	return r;
 }
 
+/* What is wrong with the options, before anything is done. */
+static int judge(struct check *check, struct qb_error *err)
+{
+	const struct qb_options *options = check->options;
+	struct qb_noise_limits limits;
+	int64_t needed;
+
+	if (qb_option_given(options, LIMITS) &&
+		qb_noise_limits_named(options->value[QB_OPTION_LIMITS], &limits) < 0)
+		return qb_error_set(err, EINVAL, "--limits: expected ci, bare or lab, not \"%s\"",
+			options->value[QB_OPTION_LIMITS]);
+	choose_detect(options, &check->measure.detect);
+	needed = qb_detect_duration(check->measure.detect.run_ns);
+	if (qb_option_given(options, DURATION) && options->number[QB_OPTION_DURATION] < needed)
+		return qb_error_set(err, EINVAL,
+			"--duration %s is too short to foretell runs of %g s: at least %g s",
+			options->value[QB_OPTION_DURATION],
+			(double)check->measure.detect.run_ns / 1e9, (double)needed / 1e9);
+	return qb_outputs_judge(options, err);
+}
+
+static int status_of(const struct check *check)
+{
+	if (qb_option_given(check->options, SOAK))
+		return check->soak.noisy ? EXIT_NOISY : EXIT_SUCCESS;
+	return check->measure.verdict == QB_VERDICT_OF_PASS ? EXIT_SUCCESS : EXIT_NOISY;
+}
+
 int qb_cmd_check(struct qb_cli *cli)
 {
 	static struct check check;
-	struct qb_noise_limits limits;
 	struct qb_error err = {0};
 	int status;
 
 	check = (struct check){.options = &cli->options, .session = QB_SESSION_NONE};
-	if (qb_option_given(&cli->options, LIMITS) &&
-		qb_noise_limits_named(cli->options.value[QB_OPTION_LIMITS], &limits) < 0) {
-		qb_say(QB_SAY_ERROR, "check: --limits: expected ci, bare or lab, not \"%s\"",
-			cli->options.value[QB_OPTION_LIMITS]);
-		return QB_EXIT_USAGE;
-	}
-	if (qb_outputs_judge(&cli->options, &err) < 0) {
+	if (judge(&check, &err) < 0) {
 		qb_say(QB_SAY_ERROR, "check: %s", err.text);
 		return QB_EXIT_USAGE;
 	}
@@ -186,12 +249,15 @@ int qb_cmd_check(struct qb_cli *cli)
 			qb_say(QB_SAY_ERROR, "check: %s", err.text);
 		status = EXIT_NOTHING;
 	} else {
-		status = check.measure.verdict == QB_VERDICT_OF_PASS ? EXIT_SUCCESS : EXIT_NOISY;
+		status = status_of(&check);
 	}
+	qb_soak_free(&check.soak);
 	qb_measure_free(&check.measure);
 	qb_answer_free(&check.answer);
 	qb_asked_free(&check.asked);
-	if (check.job.signal)
+	if (check.job.signal) {
+		fflush(stdout); /* a soak has told what it found */
 		qb_job_die(check.job.signal);
+	}
 	return status;
 }

@@ -5,6 +5,7 @@
 #include <cli/placed.h>
 #include <cli/say.h>
 #include <errno.h>
+#include <noise/hard.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -126,6 +127,8 @@ int qb_noise_measure(struct qb_measure *m, struct qb_job *job, struct qb_session
 		r = qb_measure_watch(m, child.pid, err);
 	if (r == 0 && loops.lent)
 		r = take_seen(&loops, err);
+	if (r == 0 && m->detect.runs && !qb_hard_any(m))
+		r = qb_detect_judge(m, err);
 	while (waitpid(child.pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	if (shows_progress())

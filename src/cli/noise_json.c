@@ -97,6 +97,24 @@ static void put_hard(struct qb_json *json, const struct qb_measure *m)
 	qb_json_end(json);
 }
 
+static void put_detect(struct qb_json *json, const struct qb_detect *detect)
+{
+	if (!detect->pieces) {
+		qb_json_null(json, "detect");
+		return;
+	}
+	qb_json_object(json, "detect");
+	qb_json_number(json, "runs", detect->runs);
+	qb_json_number(json, "run_ns", detect->run_ns);
+	qb_json_number(json, "pieces", (int64_t)detect->pieces);
+	qb_json_share(json, "speed", detect->speed);
+	qb_json_share(json, "gaps", detect->gaps);
+	qb_json_share(json, "cv", detect->cv);
+	qb_json_share(json, "change", detect->change);
+	qb_json_share(json, "wanted", detect->wanted > 0 ? detect->wanted : -1);
+	qb_json_end(json);
+}
+
 void qb_noise_json(struct qb_json *json, const struct qb_measure *m)
 {
 	qb_json_text(json, "verdict", qb_noise_verdict_name(m->verdict));
@@ -105,6 +123,7 @@ void qb_noise_json(struct qb_json *json, const struct qb_measure *m)
 	qb_json_number(json, "looks", m->looked);
 	qb_json_cpus(json, "cpus", &m->cpus);
 	put_metrics(json, m);
+	put_detect(json, &m->detect);
 	qb_json_array(json, "of");
 	for (size_t i = 0; i < m->n; i++)
 		put_cpu(json, &m->of[i]);

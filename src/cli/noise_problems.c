@@ -62,11 +62,35 @@ static bool judge(
 	return false;
 }
 
+/* A change that is to be shown, and is not to be seen here. */
+static bool cannot_show(const struct qb_measure *m, struct qb_noise_problem *ret)
+{
+	const struct qb_detect *detect = &m->detect;
+	char change[96], more[48] = "";
+	unsigned runs;
+
+	if (!detect->pieces || !(detect->wanted > 0) || detect->change <= detect->wanted)
+		return false;
+	*ret = (struct qb_noise_problem){.level = QB_PROBLEM_FAILED,
+		.rule = "mde",
+		.advice = "more or longer runs, or a host that is quieter"};
+	runs = qb_detect_runs(detect->cv, detect->wanted);
+	if (runs)
+		qb_text_format(more, sizeof(more), "; %u runs would do", runs);
+	qb_noise_change_text(m, change, sizeof(change));
+	qb_text_format(ret->text, sizeof(ret->text), "detectable change %s (limit %g %%%s)", change,
+		100 * detect->wanted, more);
+	qb_text_copy(ret->cause, sizeof(ret->cause),
+		detect->speed > detect->gaps ? "mostly the wander of its speed" : "mostly gaps");
+	return true;
+}
+
 size_t qb_noise_problems(const struct qb_measure *m, struct qb_noise_problem ret[QB_NOISE_PROBLEMS])
 {
 	size_t n = 0;
 
-	_Static_assert(QB_HARD_COUNT + QB_NOISE_METRIC_COUNT <= QB_NOISE_PROBLEMS, "room for all");
+	_Static_assert(
+		QB_HARD_COUNT + QB_NOISE_METRIC_COUNT + 1 <= QB_NOISE_PROBLEMS, "room for all");
 	for (int i = 0; i < QB_HARD_COUNT; i++) {
 		const enum qb_hard hard = (enum qb_hard)i;
 
@@ -90,6 +114,7 @@ size_t qb_noise_problems(const struct qb_measure *m, struct qb_noise_problem ret
 		blame(m, metric, &ret[n]);
 		n++;
 	}
+	n += cannot_show(m, &ret[n]);
 	return n;
 }
 

@@ -114,26 +114,14 @@ static void put_windows(const struct qb_measure *m, FILE *out)
 		}
 }
 
-/* "cron (pid 812)" without what is another one each time. */
-static void name_cause(const struct qb_cause *cause, char *buf, size_t size)
-{
-	char *end;
-
-	qb_text_copy(buf, size, cause->name);
-	end = strrchr(buf, '(');
-	if ((cause->kind == QB_CAUSE_TASK || cause->kind == QB_CAUSE_KERNEL_TASK) && end > buf &&
-		end[-1] == ' ')
-		end[-1] = '\0';
-}
-
 /* A series must not come twice, or the whole file is refused. */
 static bool came_before(const struct qb_causes *causes, size_t at)
 {
 	char name[64], other[64];
 
-	name_cause(&causes->v[at], name, sizeof(name));
+	qb_cause_plain_name(&causes->v[at], name, sizeof(name));
 	for (size_t i = 0; i < at; i++) {
-		name_cause(&causes->v[i], other, sizeof(other));
+		qb_cause_plain_name(&causes->v[i], other, sizeof(other));
 		if (causes->v[i].kind == causes->v[at].kind && strcmp(name, other) == 0)
 			return true;
 	}
@@ -146,7 +134,7 @@ static void put_cause(FILE *out, const char *family, const struct qb_measure_cpu
 	char cpu[16], name[64];
 
 	qb_text_format(cpu, sizeof(cpu), "%u", of->cpu);
-	name_cause(cause, name, sizeof(name));
+	qb_cause_plain_name(cause, name, sizeof(name));
 	fprintf(out, "quietbench_check_%s{", family);
 	put_label(out, "cpu", cpu);
 	putc(',', out);
@@ -184,4 +172,8 @@ void qb_noise_prometheus(const struct qb_measure *m, int64_t ended_ns, FILE *out
 	put_longest(m, out);
 	put_windows(m, out);
 	put_causes(m, out);
+	if (m->detect.pieces)
+		put_plain(out, "detectable_change_ratio",
+			"The change that so many runs could show here (--runs, --run-time).",
+			m->detect.change);
 }

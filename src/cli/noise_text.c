@@ -170,6 +170,35 @@ static void print_metrics(const struct qb_measure *m)
 	}
 }
 
+void qb_noise_change_text(const struct qb_measure *m, char *buf, size_t size)
+{
+	const struct qb_detect *detect = &m->detect;
+	char change[32];
+
+	format_share(detect->change, change, sizeof(change));
+	qb_text_format(buf, size, "%s with %u runs of %g s", change, detect->runs,
+		(double)detect->run_ns / 1e9);
+}
+
+static void print_change(const struct qb_measure *m)
+{
+	const struct qb_detect *detect = &m->detect;
+	char change[96], speed[32], gaps[32];
+
+	if (!detect->runs)
+		return;
+	if (!detect->pieces) {
+		puts("\nit ended too early to foretell what runs could show");
+		return;
+	}
+	qb_noise_change_text(m, change, sizeof(change));
+	format_share(detect->speed, speed, sizeof(speed));
+	format_share(detect->gaps, gaps, sizeof(gaps));
+	printf("\ndetectable change: %s; the host's floor, for %zu pieces spread by %s in speed\n"
+	       "and %s in gaps; the program's own spread comes on top\n",
+		change, detect->pieces, speed, gaps);
+}
+
 static void print_cause(const struct qb_cause *cause, double seconds)
 {
 	char share[32] = "", rest[48];
@@ -214,6 +243,7 @@ void qb_noise_print(const struct qb_measure *m, bool verbose)
 	qb_noise_verdict_text(m, verdict, sizeof(verdict));
 	qb_query_heading(verdict);
 	print_metrics(m);
+	print_change(m);
 	for (size_t i = 0; i < m->n; i++)
 		print_cpu(m, &m->of[i], verbose);
 	if (verbose)

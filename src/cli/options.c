@@ -5,6 +5,7 @@
 #include <cli/options.h>
 #include <core/nearest.h>
 #include <errno.h>
+#include <noise/detect.h>
 
 /* clang-format off */
 const struct qb_option qb_options[QB_OPTIONS] = {
@@ -50,6 +51,14 @@ const struct qb_option qb_options[QB_OPTIONS] = {
 		"one look of this length (without it: at 3, 6 and 12 s, until it is decided)"},
 	[QB_OPTION_QUICK] = {0, "quick", NULL, QB_OPTION_IS_FLAG, 0, 0,
 		"one look, after 3 s"},
+	[QB_OPTION_SOAK] = {0, "soak", "DURATION", QB_OPTION_IS_DURATION, INT64_C(10000000000),
+		INT64_C(2592000000000000), "measure for hours: when it was noisy, and who did it"},
+	[QB_OPTION_MDE] = {0, "mde", "PERCENT", QB_OPTION_IS_PERCENT, 0, 0,
+		"the change that must be detectable here, or it counts as noisy"},
+	[QB_OPTION_RUNS] = {0, "runs", "N", QB_OPTION_IS_NUMBER, 2, 100000,
+		"with so many runs of the benchmark (default 20)"},
+	[QB_OPTION_RUN_TIME] = {0, "run-time", "DURATION", QB_OPTION_IS_DURATION, QB_DETECT_RUN_NS,
+		INT64_C(3600000000000), "each of which takes so long (default 1s)"},
 	[QB_OPTION_CONDITIONED] = {0, "conditioned", NULL, QB_OPTION_IS_FLAG, 0, 0,
 		"condition the host, measure, restore"},
 	[QB_OPTION_GITHUB] = {0, "github", NULL, QB_OPTION_IS_FLAG, 0, 0,
@@ -156,6 +165,24 @@ static int judge_number(
 	return 0;
 }
 
+static int judge_duration(
+	const struct qb_option *option, const char *text, int64_t *ret, struct qb_error *err)
+{
+	char buf[32];
+	int64_t ns;
+
+	if (qb_quantity_parse(QB_QUANTITY_DURATION, text, &ns) < 0)
+		return qb_error_set(err, EINVAL,
+			"%s: expected a duration such as 30s or 10m, not \"%s\"",
+			shown(option, buf), text);
+	if (option->max && (ns < option->min || ns > option->max))
+		return qb_error_set(err, EINVAL,
+			"%s: expected a duration from %g s to %g s, not %s", shown(option, buf),
+			(double)option->min / 1e9, (double)option->max / 1e9, text);
+	*ret = ns;
+	return 0;
+}
+
 /* Judges and stores the value of one option. */
 static int store(
 	struct qb_options *ret, enum qb_option_id id, const char *text, struct qb_error *err)
@@ -187,10 +214,12 @@ static int store(
 			r = judge_number(option, text, &ret->number[id], err);
 		break;
 	case QB_OPTION_IS_NUMBER: r = judge_number(option, text, &ret->number[id], err); break;
-	case QB_OPTION_IS_DURATION:
-		if (qb_quantity_parse(QB_QUANTITY_DURATION, text, &ret->number[id]) < 0)
+	case QB_OPTION_IS_DURATION: r = judge_duration(option, text, &ret->number[id], err); break;
+	case QB_OPTION_IS_PERCENT:
+		if (qb_quantity_parse(QB_QUANTITY_PERCENT, text, &ret->number[id]) < 0 ||
+			ret->number[id] <= 0)
 			r = qb_error_set(err, EINVAL,
-				"%s: expected a duration such as 30s or 10m, not \"%s\"",
+				"%s: expected a percentage above 0 such as 1%%, not \"%s\"",
 				shown(option, buf), text);
 		break;
 	case QB_OPTION_IS_SETTING: r = gather_setting(ret, text, err); break;

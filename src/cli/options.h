@@ -39,6 +39,10 @@ enum qb_option_id {
 	QB_OPTION_LIMITS,
 	QB_OPTION_DURATION,
 	QB_OPTION_QUICK,
+	QB_OPTION_SOAK,
+	QB_OPTION_MDE,
+	QB_OPTION_RUNS,
+	QB_OPTION_RUN_TIME,
 	QB_OPTION_CONDITIONED,
 	QB_OPTION_GITHUB,
 	QB_OPTION_PROMETHEUS,
@@ -56,7 +60,8 @@ enum qb_option_type {
 	QB_OPTION_IS_CPULIST,  /* not empty */
 	QB_OPTION_IS_COUNT,    /* 1…QB_CPUS_MAX, max or all */
 	QB_OPTION_IS_NUMBER,   /* min…max */
-	QB_OPTION_IS_DURATION, /* with its unit */
+	QB_OPTION_IS_DURATION, /* with its unit; min…max, if there is a max */
+	QB_OPTION_IS_PERCENT,  /* millionths, above 0 */
 	QB_OPTION_IS_SETTING,  /* KEY=VALUE, gathered */
 	QB_OPTION_IS_KEYS,     /* KEY,… or all, gathered */
 };

@@ -14,8 +14,7 @@ static void put_table(struct qb_json *json, const char *key, const struct qb_tal
 	qb_json_object(json, key);
 	for (size_t i = 0; i < table->sources.n; i++)
 		if (table->times[i])
-			qb_json_number(
-				json, table->sources.v[i].name, (int64_t)table->times[i]);
+			qb_json_number(json, table->sources.v[i].name, (int64_t)table->times[i]);
 	qb_json_end(json);
 }
 

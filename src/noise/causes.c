@@ -36,6 +36,17 @@ const char *qb_cause_advice(enum qb_cause_kind kind)
 	return kinds[kind].advice;
 }
 
+void qb_cause_plain_name(const struct qb_cause *cause, char *buf, size_t size)
+{
+	char *end;
+
+	qb_text_copy(buf, size, cause->name);
+	end = strrchr(buf, '(');
+	if ((cause->kind == QB_CAUSE_TASK || cause->kind == QB_CAUSE_KERNEL_TASK) && end > buf &&
+		end[-1] == ' ')
+		end[-1] = '\0';
+}
+
 const char *qb_cause_kind_name(enum qb_cause_kind kind)
 {
 	return kinds[kind].name;

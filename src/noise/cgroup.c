@@ -18,8 +18,8 @@ static bool read_file(
 {
 	char path[2 * QB_GROUP_MAX + 64];
 
-	return qb_cgroups_path(&of->cgroups, QB_HIERARCHY_V2, name, file, path, sizeof(path),
-		       NULL) == 0 &&
+	return qb_cgroups_path(
+		       &of->cgroups, QB_HIERARCHY_V2, name, file, path, sizeof(path), NULL) == 0 &&
 	       qb_file_read(path, buf, size, NULL) >= 0;
 }
 

@@ -2,12 +2,16 @@
 /* detect.h */
 #include "detect.h"
 #include "distributions.h"
+#include "measure.h"
 #include <base/macros.h>
 #include <errno.h>
 #include <math.h>
 
 #define CONFIDENCE 0.975 /* two-sided 5 % */
 #define POWER	   0.80
+#define RUNS_MAX   1000
+
+_Static_assert(QB_DETECT_RUN_NS >= QB_LOOP_WINDOW_NS, "a piece has a window at least");
 
 int64_t qb_detect_duration(int64_t run_ns)
 {
@@ -21,6 +25,14 @@ double qb_detect_change(double cv, unsigned runs)
 	return cv *
 	       (qb_student_quantile(CONFIDENCE, freedom) + qb_student_quantile(POWER, freedom)) *
 	       sqrt(2.0 / runs);
+}
+
+unsigned qb_detect_runs(double cv, double change)
+{
+	for (unsigned runs = 2; runs <= RUNS_MAX; runs++)
+		if (qb_detect_change(cv, runs) <= change)
+			return runs;
+	return 0;
 }
 
 /* Mean and squares of a sequence, one value after the other (Welford 1962). */
@@ -63,9 +75,9 @@ static void look_at(const struct qb_measure_cpu *of, size_t windows, size_t per_
 	}
 }
 
-int qb_detect_predict(
-	const struct qb_measure *measure, struct qb_detect *detect, struct qb_error *err)
+int qb_detect_judge(struct qb_measure *measure, struct qb_error *err)
 {
+	struct qb_detect *detect = &measure->detect;
 	const size_t per_piece =
 		(size_t)((detect->run_ns + QB_LOOP_WINDOW_NS / 2) / QB_LOOP_WINDOW_NS);
 	const size_t windows = (size_t)(measure->ns / QB_LOOP_WINDOW_NS);
@@ -90,5 +102,7 @@ int qb_detect_predict(
 		detect->pieces = gaps.n;
 	}
 	detect->change = qb_detect_change(detect->cv, detect->runs);
+	if (detect->wanted > 0 && detect->change > detect->wanted)
+		measure->verdict = QB_VERDICT_OF_FAIL;
 	return 0;
 }

@@ -26,6 +26,7 @@
 
 #include "accounts.h"
 #include "counters.h"
+#include "detect.h"
 #include "loop.h"
 #include "switches.h"
 #include "verdict.h"
@@ -62,6 +63,7 @@ struct qb_measure {
 	struct qb_cpus cpus;  /* to measure */
 	struct qb_cpus house; /* where the sampler runs; empty: anywhere */
 	struct qb_noise_limits limits;
+	struct qb_detect detect;	 /* what is to be foretold, and at last what is */
 	int64_t looks[QB_MEASURE_LOOKS]; /* ns from the start, ascending; 0: no more */
 	/* Called after every window, may be NULL. False: enough of it (-EINTR). */
 	bool (*progress)(void *data, int64_t now_ns, int64_t end_ns);

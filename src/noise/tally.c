@@ -18,9 +18,10 @@ static struct qb_tally_look look(struct qb_tally *tally)
 		.asleep_ns = qb_ns_now(CLOCK_BOOTTIME) - qb_ns_now(CLOCK_MONOTONIC)};
 
 	for (int i = 0; i < QB_PRESSURE_COUNT; i++)
-		tally->pressure_known = tally->pressure_known &&
-					qb_cgroup_pressure(tally->own_pressure ? &tally->group : NULL,
-						(enum qb_pressure)i, &now.pressure_us[i]);
+		tally->pressure_known =
+			tally->pressure_known &&
+			qb_cgroup_pressure(tally->own_pressure ? &tally->group : NULL,
+				(enum qb_pressure)i, &now.pressure_us[i]);
 	tally->quota_known = tally->quota_known && qb_cgroup_quota(&tally->group, &now.quota_us);
 	return now;
 }
@@ -98,8 +99,7 @@ static int end_table(struct qb_tally_table *table, const struct qb_cpus *cpus, c
 int qb_tally_begin(struct qb_tally *ret, const struct qb_cpus *cpus, pid_t child, bool detailed,
 	struct qb_error *err)
 {
-	struct qb_tally tally = {
-		.cpus = *cpus, .pressure_known = detailed, .detailed = detailed};
+	struct qb_tally tally = {.cpus = *cpus, .pressure_known = detailed, .detailed = detailed};
 	uint64_t ignored;
 	int r = 0;
 

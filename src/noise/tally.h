@@ -15,8 +15,8 @@
 #ifndef QB_NOISE_TALLY_H
 #define QB_NOISE_TALLY_H
 
-#include "counters.h"
 #include "cgroup.h"
+#include "counters.h"
 #include <quietbench/value.h>
 
 struct qb_tally_look {

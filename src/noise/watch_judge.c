@@ -109,8 +109,7 @@ static enum qb_noise decide(const struct qb_watch *watch, const struct qb_watche
 	const double wall = (double)watch->wall_ns * (double)watch->n;
 	const double share = (double)limit / 1e6 > SHARE_MIN ? (double)limit / 1e6 : SHARE_MIN;
 	const struct qb_tally_look *tally = &watch->tally.looks[1];
-	const double lost =
-		(double)(w->others_ns + w->steal_ns) + (double)tally->quota_us * 1e3;
+	const double lost = (double)(w->others_ns + w->steal_ns) + (double)tally->quota_us * 1e3;
 	const double least = watch->by_switches ? lost : lost - (double)w->uncertain_ns;
 
 	if (w->throttled || w->swapped || tally->asleep_ns || least > share * wall)

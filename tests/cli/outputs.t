@@ -50,6 +50,41 @@ like "disturbed: value, limit, who, what to do" "$(cat "$tmp/err")" \
 is "disturbed: -q says nothing" "$("$qb" check -q -c "$last" --duration 2s --limits ci 2>&1 >/dev/null)" ""
 kill "$(cat "$tmp/pid")"
 
+# What a benchmark could show here.
+"$qb" check -c "$last" --duration 2s --mde 0.0001% --runs 10 --run-time 100ms --json -o "$tmp/mde.json" >"$tmp/detect.json" 2>"$tmp/err"
+is "--mde: cannot be shown: status" "$?" 1
+is "--mde: what is foretold" "$(jq -c '.detect | [.runs, .run_ns, .pieces, .wanted == 0.000001, (.change > .wanted)]' "$tmp/detect.json")" \
+	'[10,100000000,20,true,true]'
+is "--mde: in the record, too" "$(jq -c .check.detect "$tmp/mde.json")" "$(jq -c .detect "$tmp/detect.json")"
+like "--mde: in words" "$(cat "$tmp/err")" '^quietbench: detectable change [0-9.]+ % with 10 runs of 0.1 s \(limit 0.0001 %.*\): mostly '
+run check --duration 1s --runs 20
+is "runs that are too long for it: status" "$status" 2
+like "runs that are too long for it: said" "$err" '^quietbench: check: --duration 1s is too short to foretell runs of 1 s: at least 8 s$'
+run check --mde 0%
+is "no change at all: status" "$status" 2
+run check --run-time 1ms
+is "runs too short to be seen: status" "$status" 2
+
+# Hours are made of blocks; one of them here.
+run check --soak 1h --quick
+is "--soak with what it does not go with: status" "$status" 2
+cp /bin/sh "$tmp/glutton" && nice -n -10 "$tmp/glutton" -c "echo \$\$ >$tmp/pid; while :; do :; done" &
+until grep -q . "$tmp/pid" && [ "$(cat "/proc/$(cat "$tmp/pid")/comm" 2>/dev/null)" = glutton ]; do sleep 0.05; done
+taskset -cp "$last" "$(cat "$tmp/pid")" >/dev/null
+"$qb" check -c "$last" --soak 10s --json >"$tmp/soak.json" 2>"$tmp/err"
+is "--soak: status" "$?" 1
+is "--soak: blocks" "$(jq -c '[.schema, .noisy, [.blocks[] | .verdict]]' "$tmp/soak.json")" '["quietbench/soak/1",1,["noisy"]]'
+is "--soak: who did it" "$(jq -c '[.culprits[0] | .name, .blamed, .worst > 0.5]' "$tmp/soak.json")" '["glutton",1,true]'
+"$qb" check -c "$last" --soak 1h >"$tmp/soak" 2>"$tmp/err" &
+soak=$!
+until [ -s "$tmp/soak" ]; do sleep 0.2; done
+kill -TERM $soak
+wait $soak
+is "--soak, interrupted: status" "$?" 143
+like "--soak, interrupted: a line for the block" "$(cat "$tmp/soak")" '^20..-..-.. ..:..:..  noisy: CPU '"$last"', 10.0 s: .*: glutton$'
+like "--soak, interrupted: what was found" "$(cat "$tmp/soak")" '^noisy: 1 of 1 times 10 s were not quiet \(ended before its time\)$'
+kill "$(cat "$tmp/pid")"
+
 # Somebody moves the measuring thread away: what it measures then is another CPU.
 if [ "$last" -gt 0 ]; then
 	"$qb" check -c "$last" --duration 60s --json >"$tmp/moved.json" 2>"$tmp/err" &

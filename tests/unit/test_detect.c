@@ -3,6 +3,7 @@
 #include <math.h>
 #include <noise/detect.h>
 #include <noise/distributions.h>
+#include <noise/measure.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -25,6 +26,12 @@ static int begin(void **state)
 	for (size_t i = 0; i < WINDOWS; i++)
 		windows[i] = (struct qb_loop_window){.chunk_ns = 250};
 	return 0;
+}
+
+static struct qb_detect *ask(int64_t run_ns, unsigned runs)
+{
+	measure.detect = (struct qb_detect){.run_ns = run_ns, .runs = runs};
+	return &measure.detect;
 }
 
 static void assert_near(double got, double wanted, double within)
@@ -53,55 +60,74 @@ static void test_factors(void **state)
 
 static void test_steady(void **state)
 {
-	struct qb_detect detect = {.run_ns = 1000000000, .runs = 20};
+	struct qb_detect *detect = ask(1000000000, 20);
 
 	(void)state;
-	assert_int_equal(qb_detect_predict(&measure, &detect, NULL), 0);
-	assert_int_equal(detect.pieces, 12);
-	assert_near(detect.cv, 0, 1e-12);
+	assert_int_equal(qb_detect_judge(&measure, NULL), 0);
+	assert_int_equal(detect->pieces, 12);
+	assert_near(detect->cv, 0, 1e-12);
 }
 
 /* Every second piece is 2 % slower: a deviation of 1 % times the root of 12/11. */
 static void test_speed(void **state)
 {
-	struct qb_detect detect = {.run_ns = 1000000000, .runs = 20};
+	struct qb_detect *detect = ask(1000000000, 20);
 
 	(void)state;
 	for (size_t i = 0; i < WINDOWS; i++)
 		windows[i].chunk_ns = i / 100 % 2 ? 255 : 250;
-	assert_int_equal(qb_detect_predict(&measure, &detect, NULL), 0);
-	assert_near(detect.speed, 0.01 * sqrt(12.0 / 11), 1e-9);
-	assert_near(detect.gaps, 0, 1e-12);
-	assert_near(detect.change, detect.cv * 0.9092, 1e-4);
+	assert_int_equal(qb_detect_judge(&measure, NULL), 0);
+	assert_near(detect->speed, 0.01 * sqrt(12.0 / 11), 1e-9);
+	assert_near(detect->gaps, 0, 1e-12);
+	assert_near(detect->change, detect->cv * 0.9092, 1e-4);
 	/* Longer ones have some of both in them. */
-	detect = (struct qb_detect){.run_ns = 1500000000, .runs = 20};
-	assert_int_equal(qb_detect_predict(&measure, &detect, NULL), 0);
-	assert_true(detect.speed < 0.01);
+	detect = ask(1500000000, 20);
+	assert_int_equal(qb_detect_judge(&measure, NULL), 0);
+	assert_true(detect->speed < 0.01);
 }
 
 static void test_gaps(void **state)
 {
-	struct qb_detect detect = {.run_ns = 10000000, .runs = 2};
+	struct qb_detect *detect = ask(10000000, 2);
 
 	(void)state;
 	for (size_t i = 0; i < WINDOWS; i += 2)
 		windows[i].gap_ns = QB_LOOP_WINDOW_NS / 10;
-	assert_int_equal(qb_detect_predict(&measure, &detect, NULL), 0);
-	assert_int_equal(detect.pieces, WINDOWS);
-	assert_near(detect.gaps, 0.05, 1e-4);
+	assert_int_equal(qb_detect_judge(&measure, NULL), 0);
+	assert_int_equal(detect->pieces, WINDOWS);
+	assert_near(detect->gaps, 0.05, 1e-4);
 	/* Averaged over a second there is no difference. */
-	detect.run_ns = 1000000000;
-	assert_int_equal(qb_detect_predict(&measure, &detect, NULL), 0);
-	assert_near(detect.gaps, 0, 1e-9);
+	detect->run_ns = 1000000000;
+	assert_int_equal(qb_detect_judge(&measure, NULL), 0);
+	assert_near(detect->gaps, 0, 1e-9);
+}
+
+static void test_wanted(void **state)
+{
+	struct qb_detect *detect = ask(1000000000, 20);
+
+	(void)state;
+	for (size_t i = 0; i < WINDOWS; i++)
+		windows[i].chunk_ns = i / 100 % 2 ? 255 : 250;
+	measure.verdict = QB_VERDICT_OF_PASS;
+	detect->wanted = 0.01;
+	assert_int_equal(qb_detect_judge(&measure, NULL), 0);
+	assert_int_equal(measure.verdict, QB_VERDICT_OF_PASS);
+	detect->wanted = 0.005;
+	assert_int_equal(qb_detect_judge(&measure, NULL), 0);
+	assert_int_equal(measure.verdict, QB_VERDICT_OF_FAIL);
+	assert_true(qb_detect_change(detect->cv, qb_detect_runs(detect->cv, 0.005)) <= 0.005);
+	assert_true(qb_detect_change(detect->cv, qb_detect_runs(detect->cv, 0.005) - 1) > 0.005);
+	assert_int_equal(qb_detect_runs(0.5, 0.001), 0);
 }
 
 static void test_too_short(void **state)
 {
-	struct qb_detect detect = {.run_ns = 2000000000, .runs = 20};
 	struct qb_error err = {0};
 
 	(void)state;
-	assert_int_equal(qb_detect_predict(&measure, &detect, &err), -ENODATA);
+	ask(2000000000, 20);
+	assert_int_equal(qb_detect_judge(&measure, &err), -ENODATA);
 	assert_string_equal(err.text,
 		"12.0 s are too short to foretell runs of 2 s: at least 16 s (--duration)");
 	assert_int_equal(qb_detect_duration(2000000000), 16000000000);
@@ -115,6 +141,7 @@ int main(void)
 		cmocka_unit_test_setup(test_steady, begin),
 		cmocka_unit_test_setup(test_speed, begin),
 		cmocka_unit_test_setup(test_gaps, begin),
+		cmocka_unit_test_setup(test_wanted, begin),
 		cmocka_unit_test_setup(test_too_short, begin),
 	};
 

@@ -13,10 +13,9 @@ static void test_pressure(void **state)
 	uint64_t us = 1;
 
 	(void)state;
-	assert_true(
-		qb_pressure_parse("some avg10=0.00 avg60=0.00 avg300=0.00 total=4711\n"
-				  "full avg10=0.00 avg60=0.00 avg300=0.00 total=1\n",
-			&us));
+	assert_true(qb_pressure_parse("some avg10=0.00 avg60=0.00 avg300=0.00 total=4711\n"
+				      "full avg10=0.00 avg60=0.00 avg300=0.00 total=1\n",
+		&us));
 	assert_int_equal(us, 4711);
 	assert_false(qb_pressure_parse("", &us));
 	assert_false(qb_pressure_parse("full avg10=0.00 total=1\n", &us));
@@ -53,7 +52,8 @@ static void test_verdict(void **state)
 		{0, {.quota_us = 12500}, QB_NOISE_NOISY,
 			"its control group's quota (cpu.max) kept it off for 12.5 ms"},
 		/* Both together. */
-		{3000000, {.quota_us = 3000}, QB_NOISE_NOISY, "cron (pid 812) ran 3 times, 3.00 ms"},
+		{3000000, {.quota_us = 3000}, QB_NOISE_NOISY,
+			"cron (pid 812) ran 3 times, 3.00 ms"},
 		{0, {.asleep_ns = 2500000000}, QB_NOISE_NOISY,
 			"the machine slept for 2.5 s meanwhile"},
 		/* Its own pressing is nobody's noise. */

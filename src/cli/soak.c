@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* soak.h */
+#include <base/macros.h>
+#include <base/text.h>
+#include <cli/lines.h>
+#include <cli/query.h>
+#include <cli/say.h>
+#include <cli/soak.h>
+#include <errno.h>
+#include <noise/ticks.h>
+#include <time.h>
+
+#define SHOWN 10
+
+/* ---- gathering ---- */
+
+static int compare(const void *a, const void *b)
+{
+	const struct qb_soak_culprit *x = a, *y = b;
+
+	if (x->blocks != y->blocks)
+		return x->blocks < y->blocks ? 1 : -1;
+	return (x->sum < y->sum) - (x->sum > y->sum);
+}
+
+/* A place for this name; the least of all makes room. */
+static struct qb_soak_culprit *find(struct qb_soak *soak, const char *name, enum qb_cause_kind kind)
+{
+	struct qb_soak_culprit *culprit;
+
+	for (size_t i = 0; i < soak->n_culprits; i++)
+		if (strcmp(soak->culprits[i].name, name) == 0)
+			return &soak->culprits[i];
+	if (soak->n_culprits < QB_SOAK_CULPRITS)
+		soak->n_culprits++;
+	else
+		qsort(soak->culprits, soak->n_culprits, sizeof(soak->culprits[0]), compare);
+	culprit = &soak->culprits[soak->n_culprits - 1];
+	*culprit = (struct qb_soak_culprit){.kind = kind};
+	qb_text_copy(culprit->name, sizeof(culprit->name), name);
+	return culprit;
+}
+
+/* Whose share counts over hours: by name, whatever number it had. */
+static void gather(struct qb_soak *soak, const struct qb_measure *m, struct qb_soak_block *block)
+{
+	for (size_t i = 0; i < m->n; i++)
+		for (size_t j = 0; j < m->of[i].causes->n; j++) {
+			const struct qb_cause *cause = &m->of[i].causes->v[j];
+			struct qb_soak_culprit *culprit;
+			char name[64];
+
+			if (cause->share <= 0)
+				continue;
+			qb_cause_plain_name(cause, name, sizeof(name));
+			culprit = find(soak, name, cause->kind);
+			culprit->sum += cause->share;
+			culprit->last_ns = block->at_ns;
+			if (cause->share > culprit->worst)
+				culprit->worst = cause->share;
+		}
+}
+
+/* Who is to blame for the first rule that does not hold. */
+static void accuse(struct qb_soak *soak, const struct qb_measure *m, struct qb_soak_block *block)
+{
+	for (int i = 0; i < QB_NOISE_METRIC_COUNT; i++) {
+		struct qb_blame blame;
+
+		if (m->verdicts[i].verdict != m->verdict)
+			continue;
+		blame = qb_blame_find(m, (enum qb_noise_metric)i);
+		if (!blame.cause)
+			continue;
+		qb_cause_plain_name(blame.cause, block->culprit, sizeof(block->culprit));
+		find(soak, block->culprit, blame.cause->kind)->blocks++;
+		return;
+	}
+}
+
+static int keep(struct qb_soak *soak, const struct qb_soak_block *block, struct qb_error *err)
+{
+	if (soak->n == soak->room) {
+		const size_t room = soak->room ? 2 * soak->room : 64;
+		struct qb_soak_block *blocks = realloc(soak->blocks, room * sizeof(*blocks));
+
+		if (!blocks)
+			return qb_error_errno(err, ENOMEM, "keep what was measured");
+		soak->blocks = blocks;
+		soak->room = room;
+	}
+	soak->blocks[soak->n++] = *block;
+	soak->noisy += block->verdict != QB_VERDICT_OF_PASS;
+	return 0;
+}
+
+static void format_time(int64_t at_ns, char *buf, size_t size)
+{
+	const time_t seconds = (time_t)(at_ns / 1000000000);
+	struct tm tm;
+
+	localtime_r(&seconds, &tm);
+	strftime(buf, size, "%Y-%m-%d %H:%M:%S", &tm);
+}
+
+static void tell(const struct qb_measure *m, const struct qb_soak_block *block)
+{
+	char when[32], text[1024];
+
+	format_time(block->at_ns, when, sizeof(when));
+	qb_noise_verdict_text(m, text, sizeof(text));
+	printf("%s  %s%s%s\n", when, text, *block->culprit ? ": " : "", block->culprit);
+	fflush(stdout); /* whoever reads it may wait for it; main judges its errors */
+}
+
+static int measure_block(struct qb_soak *soak, struct qb_job *job, struct qb_session *session,
+	struct qb_answer *answer, struct qb_error *err)
+{
+	struct qb_measure m = {.limits = soak->limits, .looks = {QB_SOAK_BLOCK_NS}};
+	struct qb_soak_block block = {.at_ns = qb_ns_now(CLOCK_REALTIME)};
+	int r = qb_noise_measure(&m, job, session, answer, err);
+
+	if (r == 0) {
+		block.verdict = m.verdict;
+		for (int i = 0; i < QB_NOISE_METRIC_COUNT; i++) {
+			const struct qb_metric_verdict *v = &m.verdicts[i];
+			const double value = i == QB_NOISE_LONGEST_METRIC ? v->worst : v->mean;
+
+			block.mean[i] = v->measured ? value : -1;
+		}
+		gather(soak, &m, &block);
+		if (m.verdict != QB_VERDICT_OF_PASS)
+			accuse(soak, &m, &block);
+		if (m.verdict != QB_VERDICT_OF_PASS && soak->told)
+			tell(&m, &block);
+		r = keep(soak, &block, err);
+	}
+	qb_measure_free(&m);
+	return r;
+}
+
+int qb_soak_run(struct qb_soak *soak, struct qb_job *job, struct qb_session *session,
+	struct qb_answer *answer, struct qb_error *err)
+{
+	const int64_t end = qb_ns_now(CLOCK_BOOTTIME) + soak->ns;
+	int r;
+
+	do
+		r = measure_block(soak, job, session, answer, err);
+	while (r == 0 && qb_ns_now(CLOCK_BOOTTIME) + QB_SOAK_BLOCK_NS / 2 <= end);
+	qsort(soak->culprits, soak->n_culprits, sizeof(soak->culprits[0]), compare);
+	if (r == -EINTR && soak->n) {
+		soak->interrupted = true;
+		return 0;
+	}
+	return r;
+}
+
+void qb_soak_free(struct qb_soak *soak)
+{
+	free(soak->blocks);
+	*soak = (struct qb_soak){0};
+}
+
+/* ---- telling ---- */
+
+static void print_culprit(const struct qb_soak *soak, const struct qb_soak_culprit *culprit)
+{
+	char when[32], blame[48] = "";
+
+	format_time(culprit->last_ns, when, sizeof(when));
+	if (culprit->blocks)
+		qb_text_format(blame, sizeof(blame), "to blame %zu time%s, ", culprit->blocks,
+			culprit->blocks == 1 ? "" : "s");
+	printf("  %9.3f %%  %-32s %sat most %.2f %%, last %s\n",
+		100 * culprit->sum / (double)soak->n, culprit->name, blame, 100 * culprit->worst,
+		when);
+}
+
+void qb_soak_print(const struct qb_soak *soak)
+{
+	char heading[160];
+
+	qb_text_format(heading, sizeof(heading), "%s: %zu of %zu times %g s were not quiet%s",
+		soak->noisy ? "noisy" : "quiet", soak->noisy, soak->n,
+		(double)QB_SOAK_BLOCK_NS / 1e9,
+		soak->interrupted ? " (ended before its time)" : "");
+	qb_query_heading(heading);
+	qb_query_section("what took the time, on average");
+	for (size_t i = 0; i < soak->n_culprits && i < SHOWN; i++)
+		print_culprit(soak, &soak->culprits[i]);
+}
+
+static void put_blocks(struct qb_json *json, const struct qb_soak *soak)
+{
+	qb_json_array(json, "blocks");
+	for (size_t i = 0; i < soak->n; i++) {
+		const struct qb_soak_block *block = &soak->blocks[i];
+
+		qb_json_object(json, NULL);
+		qb_json_number(json, "at_ns", block->at_ns);
+		qb_json_text(json, "verdict", qb_noise_verdict_name(block->verdict));
+		for (int m = 0; m < QB_NOISE_METRIC_COUNT; m++)
+			qb_json_share(json,
+				m == QB_NOISE_LONGEST_METRIC
+					? "longest_ns"
+					: qb_noise_metric_name((enum qb_noise_metric)m),
+				block->mean[m]);
+		qb_json_text(json, "culprit", *block->culprit ? block->culprit : NULL);
+		qb_json_end(json);
+	}
+	qb_json_end(json);
+}
+
+int qb_soak_json(const struct qb_soak *soak, const struct qb_host *host, struct qb_error *err)
+{
+	_cleanup_(qb_json_freep) struct qb_json *json = qb_json_new();
+
+	qb_json_text(json, "schema", "quietbench/soak/1");
+	qb_json_object(json, "host");
+	qb_json_host(json, host);
+	qb_json_end(json);
+	qb_json_text(json, "verdict", soak->noisy ? "noisy" : "quiet");
+	qb_json_bool(json, "interrupted", soak->interrupted);
+	qb_json_number(json, "block_ns", QB_SOAK_BLOCK_NS);
+	qb_json_number(json, "noisy", (int64_t)soak->noisy);
+	put_blocks(json, soak);
+	qb_json_array(json, "culprits");
+	for (size_t i = 0; i < soak->n_culprits; i++) {
+		const struct qb_soak_culprit *culprit = &soak->culprits[i];
+
+		qb_json_object(json, NULL);
+		qb_json_text(json, "name", culprit->name);
+		qb_json_text(json, "cause", qb_cause_kind_name(culprit->kind));
+		qb_json_number(json, "blamed", (int64_t)culprit->blocks);
+		qb_json_share(json, "mean", culprit->sum / (double)soak->n);
+		qb_json_share(json, "worst", culprit->worst);
+		qb_json_number(json, "last_ns", culprit->last_ns);
+		qb_json_end(json);
+	}
+	qb_json_end(json);
+	return qb_json_print(json, stdout, err);
+}
