@@ -278,11 +278,14 @@ int qb_measure_watch(struct qb_measure *m, pid_t child, struct qb_error *err)
 		r = await_loops(m, child, err);
 		count_others(m, true);
 	}
+	/* The loops' own beginning, with a thread to try the switches with, is nobody's noise. */
+	for (size_t i = 0; r == 0 && i < m->n; i++)
+		m->of[i].switches.from_ns = m->of[i].loop->started_ns;
 	if (r == 0)
 		r = watch(m, child, count_windows(m), err);
 	for (size_t i = 0; r == 0 && i < m->n; i++)
 		if (m->of[i].switches.fd >= 0)
-			qb_switches_end(&m->of[i].switches, m->of[0].loop->started_ns + m->ns);
+			qb_switches_end(&m->of[i].switches, m->of[i].loop->started_ns + m->ns);
 	count_others(m, false);
 	m->shared->stop = true;
 	if (r == 0)

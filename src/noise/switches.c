@@ -115,26 +115,41 @@ static struct qb_runner *find_runner(struct qb_switches *switches, pid_t pid, pi
 	return runner;
 }
 
+/* Whoever is on the CPU has been there until now. */
+static void leave(struct qb_switches *switches, int64_t now)
+{
+	for (size_t i = 0; i < switches->n; i++) {
+		struct qb_runner *runner = &switches->v[i];
+		int64_t from =
+			runner->since > switches->from_ns ? runner->since : switches->from_ns;
+
+		if (runner->since && now > from)
+			runner->ns += now - from;
+		runner->since = 0;
+	}
+}
+
+/* A thread that has ended may have no id any more when it leaves for the last time: then it is -1. */
 static void take_switch(struct qb_switches *switches, const struct record *record)
 {
+	const int64_t now = (int64_t)record->time;
 	struct qb_runner *runner;
 
-	if (record->tid == 0 || (switches->until_ns && (int64_t)record->time > switches->until_ns))
-		return; /* nobody: the CPU was idle; or after the end */
+	if (switches->until_ns && now > switches->until_ns)
+		return;
+	leave(switches, now);
+	if (record->tid == 0 || (pid_t)record->tid == -1)
+		return; /* nobody: the CPU is idle */
 	runner = find_runner(switches, (pid_t)record->pid, (pid_t)record->tid);
 	if (!(record->head.misc & PERF_RECORD_MISC_SWITCH_OUT)) {
 		if (runner->waits)
-			runner->waited += (int64_t)record->time - runner->waits;
+			runner->waited += now - runner->waits;
 		runner->waits = 0;
-		runner->since = (int64_t)record->time;
-		runner->times++;
-		return;
+		runner->since = now;
+		runner->times += now >= switches->from_ns;
+	} else if (record->head.misc & PERF_RECORD_MISC_SWITCH_OUT_PREEMPT) {
+		runner->waits = now;
 	}
-	if (runner->since)
-		runner->ns += (int64_t)record->time - runner->since;
-	runner->since = 0;
-	if (record->head.misc & PERF_RECORD_MISC_SWITCH_OUT_PREEMPT)
-		runner->waits = (int64_t)record->time;
 }
 
 /* A child has its parent's name until it executes something; it may be gone before we look. */
@@ -214,13 +229,7 @@ void qb_switches_end(struct qb_switches *switches, int64_t until_ns)
 {
 	switches->until_ns = until_ns;
 	qb_switches_drain(switches);
-	for (size_t i = 0; i < switches->n; i++) {
-		struct qb_runner *runner = &switches->v[i];
-
-		if (runner->since && runner->since < until_ns)
-			runner->ns += until_ns - runner->since;
-		runner->since = 0;
-	}
+	leave(switches, until_ns);
 }
 
 void qb_switches_close(struct qb_switches *switches)

@@ -35,6 +35,7 @@ struct qb_switches {
 	size_t n;
 	int64_t rest_ns; /* of runners that had to make room for others: the least of them all */
 	uint64_t lost;	 /* records that did not fit into the ring */
+	int64_t from_ns; /* given: what was before (CLOCK_MONOTONIC) does not count; 0: all does */
 	int64_t until_ns;
 };
 
