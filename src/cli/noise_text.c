@@ -237,7 +237,10 @@ static int put_cpu(struct qb_json *json, const struct qb_measure *m,
 		return r;
 	qb_json_object(json, NULL);
 	qb_json_number(json, "cpu", of->cpu);
+	qb_json_number(
+		json, "started_ns", of->loop->started_ns); /* CLOCK_MONOTONIC, as perf's -k mono */
 	qb_json_share(json, "preempted", causes.preempted);
+	qb_json_number(json, "preemptions", (int64_t)causes.preemptions);
 	qb_json_share(json, "interrupted", causes.interrupted);
 	qb_json_share(json, "chunk_ns", of->chunk_ns);
 	qb_json_text(json, "clock", of->loop->direct ? "direct" : "fallback");

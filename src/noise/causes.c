@@ -332,6 +332,8 @@ int qb_causes_find(const struct qb_measure *m, const struct qb_measure_cpu *of,
 		causes.preempted += preempted / (double)of->n;
 		causes.interrupted += (of->windows[i].gaps - preempted) / (double)of->n;
 	}
+	for (size_t i = 0; i < of->n * QB_MEASURE_LOOPS; i++)
+		causes.preemptions += of->loop->windows[i].preemptions;
 	find_tasks(m, of, &causes);
 	r = find_interrupts(m, of, &causes, err);
 	if (r < 0)

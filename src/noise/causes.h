@@ -47,6 +47,7 @@ struct qb_causes {
 	struct qb_cause v[QB_CAUSES_MAX]; /* the greatest share first */
 	size_t n;
 	double preempted, interrupted; /* shares: gaps with a switch, and without */
+	uint64_t preemptions;	       /* gaps with a switch */
 };
 
 /* Of one CPU of a measurement. */

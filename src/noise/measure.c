@@ -10,7 +10,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define LOOP_WINDOWS ((size_t)(QB_VERDICT_WINDOW_NS / QB_LOOP_WINDOW_NS))
 /* A loop that does not begin within this, beyond its warm-up, has no CPU to begin on. */
 #define BEGIN_NS INT64_C(10000000000)
 
@@ -99,11 +98,11 @@ static double usual_chunk(const struct qb_loop_window *windows, size_t n)
 /* Ten windows of the loop's as one of the verdict's. */
 static struct qb_noise_window fold(const struct qb_measure_cpu *of, size_t at)
 {
-	const struct qb_loop_window *from = &of->loop->windows[at * LOOP_WINDOWS];
+	const struct qb_loop_window *from = &of->loop->windows[at * QB_MEASURE_LOOPS];
 	struct qb_noise_window window = {.steal = -1, .speed = -1};
-	double chunk = usual_chunk(from, LOOP_WINDOWS);
+	double chunk = usual_chunk(from, QB_MEASURE_LOOPS);
 
-	for (size_t i = 0; i < LOOP_WINDOWS; i++) {
+	for (size_t i = 0; i < QB_MEASURE_LOOPS; i++) {
 		window.gaps += (double)from[i].gap_ns / (double)QB_VERDICT_WINDOW_NS;
 		window.preempted += (double)from[i].preempted_ns / (double)QB_VERDICT_WINDOW_NS;
 		if (from[i].longest_ns > window.longest_ns)
@@ -132,7 +131,7 @@ static int judge(struct qb_measure *m, size_t n, struct qb_error *err)
 		struct qb_measure_cpu *of = &m->of[i];
 
 		of->n = n;
-		of->chunk_ns = usual_chunk(of->loop->windows, n * LOOP_WINDOWS);
+		of->chunk_ns = usual_chunk(of->loop->windows, n * QB_MEASURE_LOOPS);
 		for (size_t w = 0; w < n; w++)
 			all[i * n + w] = of->windows[w] = fold(of, w);
 	}
@@ -202,7 +201,7 @@ static int prepare_cpu(struct qb_measure *m, unsigned cpu, size_t windows, struc
 	of->switches.fd = -1;
 	of->loop = loop;
 	/* The loops go on for a window more than they are looked at. */
-	loop->n_windows = (windows + 1) * LOOP_WINDOWS;
+	loop->n_windows = (windows + 1) * QB_MEASURE_LOOPS;
 	loop->windows = m->shared->windows + m->n * loop->n_windows;
 	loop->stop = &m->shared->stop;
 	m->n++;
@@ -219,7 +218,7 @@ int qb_measure_prepare(struct qb_measure *m, struct qb_error *err)
 {
 	const size_t windows = count_windows(m), n = qb_cpus_count(&m->cpus);
 	const size_t size = sizeof(*m->shared) +
-			    n * (windows + 1) * LOOP_WINDOWS * sizeof(m->shared->windows[0]);
+			    n * (windows + 1) * QB_MEASURE_LOOPS * sizeof(m->shared->windows[0]);
 	int r;
 
 	if (!windows || !n)

@@ -29,6 +29,8 @@
 #include <quietbench/value.h>
 
 #define QB_MEASURE_LOOKS 3
+/* Windows of the loop in one of the verdict's. */
+#define QB_MEASURE_LOOPS ((size_t)(QB_VERDICT_WINDOW_NS / QB_LOOP_WINDOW_NS))
 #define QB_MEASURE_CPUS	 64
 
 struct qb_measure_cpu {
