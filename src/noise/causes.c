@@ -148,6 +148,26 @@ static void gather(const struct qb_measure *m, const struct qb_measure_cpu *of, 
 	}
 }
 
+/*
+ * Perf sees a task come when the switch to it is over. What it cost until then is its own, too: what
+ * others had by the account, beyond what perf saw of them, in equal parts for each time they came.
+ * Only if perf has seen them all.
+ */
+static double cost_of_coming(const struct qb_measure *m, const struct qb_measure_cpu *of,
+	const struct names *names, double preempted)
+{
+	double rest = preempted * (double)m->ns - (double)of->switches.rest_ns;
+	uint64_t times = 0;
+
+	if (of->switches.fd < 0 || of->switches.lost)
+		return 0;
+	for (size_t i = 0; i < names->n; i++) {
+		rest -= (double)names->v[i].ns;
+		times += names->v[i].times;
+	}
+	return times && rest > 0 ? rest / (double)times : 0;
+}
+
 static void find_tasks(
 	const struct qb_measure *m, const struct qb_measure_cpu *of, struct qb_causes *causes)
 {
@@ -156,14 +176,17 @@ static void find_tasks(
 		.name = "unknown task",
 		.share = causes->preempted};
 	struct names names = {0};
+	double coming;
 
 	gather(m, of, &names);
+	coming = cost_of_coming(m, of, &names, causes->preempted);
 	for (size_t i = 0; i < names.n; i++) {
 		const struct named *named = &names.v[i];
 		struct qb_cause cause = {
 			.kind = is_kernel(named->pid) ? QB_CAUSE_KERNEL_TASK : QB_CAUSE_TASK,
 			.evidence = QB_EVIDENCE_MEASURED,
-			.share = (double)named->ns / (double)m->ns,
+			.share =
+				((double)named->ns + coming * (double)named->times) / (double)m->ns,
 			.times = named->times};
 
 		if (named->processes == 1)

@@ -4,8 +4,10 @@
 #include "ticks.h"
 #include <base/file.h>
 #include <base/macros.h>
+#include <base/text.h>
 #include <errno.h>
 #include <host/tasks.h>
+#include <inttypes.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -48,6 +50,25 @@ static int await_loops(const struct qb_measure *m, pid_t child, struct qb_error 
 }
 
 /* ---- the sampler ---- */
+
+/* How long the loop has wanted to run and did not (Documentation/scheduler/sched-stats.rst). */
+static int64_t read_waited(const struct qb_measure *m, size_t i)
+{
+	char path[64], text[128];
+	int64_t waited;
+
+	qb_text_format(path, sizeof(path), "/proc/%d/schedstat", m->shared->of[i].tid);
+	if (qb_file_read(path, text, sizeof(text), NULL) < 0 ||
+		sscanf(text, "%*d %" SCNd64, &waited) != 1)
+		return -1;
+	return waited;
+}
+
+static void take_accounts(struct qb_measure *m, bool first)
+{
+	for (size_t i = 0; i < m->n; i++)
+		m->of[i].waited[!first] = read_waited(m, i);
+}
 
 /* Counters at the border before window `at`, of every CPU. */
 static int sample(struct qb_measure *m, size_t at, struct qb_error *err)
@@ -95,8 +116,24 @@ static double usual_chunk(const struct qb_loop_window *windows, size_t n)
 	return chunks[used / 2];
 }
 
+/*
+ * A gap in which somebody else ran begins with the interrupt that woke him. Which part of all those
+ * gaps was others' the kernel's account tells; the rest is interrupts'.
+ */
+static double part_of_others(const struct qb_measure_cpu *of, size_t n)
+{
+	const int64_t waited = of->waited[1] - of->waited[0];
+	int64_t gaps = 0;
+
+	for (size_t i = 0; i < n * QB_MEASURE_LOOPS; i++)
+		gaps += of->loop->windows[i].preempted_ns;
+	if (of->waited[0] < 0 || of->waited[1] < 0 || waited >= gaps)
+		return 1;
+	return (double)waited / (double)gaps;
+}
+
 /* Ten windows of the loop's as one of the verdict's. */
-static struct qb_noise_window fold(const struct qb_measure_cpu *of, size_t at)
+static struct qb_noise_window fold(const struct qb_measure_cpu *of, size_t at, double others)
 {
 	const struct qb_loop_window *from = &of->loop->windows[at * QB_MEASURE_LOOPS];
 	struct qb_noise_window window = {.steal = -1, .speed = -1};
@@ -104,7 +141,8 @@ static struct qb_noise_window fold(const struct qb_measure_cpu *of, size_t at)
 
 	for (size_t i = 0; i < QB_MEASURE_LOOPS; i++) {
 		window.gaps += (double)from[i].gap_ns / (double)QB_VERDICT_WINDOW_NS;
-		window.preempted += (double)from[i].preempted_ns / (double)QB_VERDICT_WINDOW_NS;
+		window.preempted +=
+			others * (double)from[i].preempted_ns / (double)QB_VERDICT_WINDOW_NS;
 		if (from[i].longest_ns > window.longest_ns)
 			window.longest_ns = from[i].longest_ns;
 	}
@@ -119,8 +157,7 @@ static struct qb_noise_window fold(const struct qb_measure_cpu *of, size_t at)
 	return window;
 }
 
-/* What is known after n windows. */
-static int judge(struct qb_measure *m, size_t n, struct qb_error *err)
+int qb_measure_judge(struct qb_measure *m, size_t n, struct qb_error *err)
 {
 	_cleanup_free_ struct qb_noise_window *all = calloc(n * m->n + 1, sizeof(*all));
 	unsigned looks = 0;
@@ -129,11 +166,12 @@ static int judge(struct qb_measure *m, size_t n, struct qb_error *err)
 		return qb_error_errno(err, ENOMEM, "judge the measurement");
 	for (size_t i = 0; i < m->n; i++) {
 		struct qb_measure_cpu *of = &m->of[i];
+		const double others = part_of_others(of, n);
 
 		of->n = n;
 		of->chunk_ns = usual_chunk(of->loop->windows, n * QB_MEASURE_LOOPS);
 		for (size_t w = 0; w < n; w++)
-			all[i * n + w] = of->windows[w] = fold(of, w);
+			all[i * n + w] = of->windows[w] = fold(of, w, others);
 	}
 	while (looks < QB_MEASURE_LOOKS && m->looks[looks])
 		looks++;
@@ -149,11 +187,15 @@ static int watch(struct qb_measure *m, pid_t child, size_t windows, struct qb_er
 	const int64_t start = m->of[0].loop->started_ns;
 	const int64_t end = start + (int64_t)windows * QB_VERDICT_WINDOW_NS;
 	unsigned look = 0;
-	int r = sample(m, 0, err);
+	int r;
 
+	take_accounts(m, true);
+	r = sample(m, 0, err);
 	for (size_t at = 1; at <= windows && r >= 0; at++) {
 		int64_t now = start + (int64_t)at * QB_VERDICT_WINDOW_NS;
 
+		qb_measure_sleep(now);
+		take_accounts(m, false);
 		qb_measure_sleep(now + QB_LOOP_WINDOW_NS / 2); /* the loops close theirs */
 		r = check_child(m, child, err);
 		if (r == 0)
@@ -165,7 +207,7 @@ static int watch(struct qb_measure *m, pid_t child, size_t windows, struct qb_er
 		m->ns = now - start;
 		if (m->ns < m->looks[look])
 			continue;
-		r = judge(m, at, err);
+		r = qb_measure_judge(m, at, err);
 		if (r < 0 || m->verdict != QB_VERDICT_OF_UNDECIDED || at == windows)
 			return r;
 		look++;

@@ -43,6 +43,8 @@ struct qb_measure_cpu {
 	uint64_t *steal;    /* n + 1: hundredths of a second; NULL: not told */
 	uint64_t throttled; /* so often its clock was lowered */
 	bool can_throttle;  /* the host counts that */
+	int64_t waited[2];  /* ns: the loop's wait for the CPU by the kernel's account, at the first
+				border of a window and the last; -1: no such account */
 	struct qb_switches switches; /* fd -1: not allowed; why says the reason */
 	struct qb_error no_switches;
 };

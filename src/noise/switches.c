@@ -77,7 +77,7 @@ static void name_runner(struct qb_runner *runner)
 
 	qb_text_format(path, sizeof(path), "/proc/%d/task/%d/comm", runner->pid, runner->tid);
 	if (qb_file_read(path, comm, sizeof(comm), NULL) < 0)
-		qb_text_copy(comm, sizeof(comm), "short-lived");
+		qb_text_copy(comm, sizeof(comm), runner->comm[0] ? runner->comm : "short-lived");
 	qb_text_format(
 		runner->comm, sizeof(runner->comm), "%.*s", (int)sizeof(runner->comm) - 1, comm);
 	qb_text_printable(runner->comm);
@@ -230,6 +230,8 @@ void qb_switches_end(struct qb_switches *switches, int64_t until_ns)
 	switches->until_ns = until_ns;
 	qb_switches_drain(switches);
 	leave(switches, until_ns);
+	for (size_t i = 0; i < switches->n; i++)
+		name_runner(&switches->v[i]); /* it may have got another one elsewhere */
 }
 
 void qb_switches_close(struct qb_switches *switches)
