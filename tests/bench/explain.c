@@ -6,11 +6,11 @@
  * is not the loop's: it hashes a table that fits the first cache, always the same number of times.
  * Ten turns make a unit of about 100 ms of work; for each it prints
  *
- *	FROM_NS TO_NS WORK_NS CHUNK_NS GAP_NS
+ *	FROM_NS TO_NS ROUND_NS CHUNK_NS GAPS
  *
- * in times of CLOCK_MONOTONIC: what the ten pieces took together, and what the ten windows beside
- * them had: the mean of their median chunks, and gaps per nanosecond of theirs. The loop never sees
- * the work's own time, so only what lasts longer than 10 ms, or is there all along, can be told.
+ * in times of CLOCK_MONOTONIC: what a round of the table took in the ten pieces, and what the ten
+ * windows beside them had: the mean of their median chunks, and the share of gaps. The loop never
+ * sees the work's own time, so only what lasts longer than 10 ms, or comes again and again, is told.
  */
 #include "../../src/noise/loop.c"
 #include <sched.h>
@@ -111,8 +111,9 @@ int main(int argc, char **argv)
 		for (int i = 0; i < TURNS; i++)
 			take_turn(&state, &unit, rounds, &sink);
 		unit.to = qb_ns_now(CLOCK_MONOTONIC);
-		printf("%lld %lld %lld %.4f %.8f\n", (long long)unit.from, (long long)unit.to,
-			(long long)unit.work, unit.chunk, (double)unit.gap / (double)unit.window);
+		printf("%lld %lld %.3f %.4f %.8f\n", (long long)unit.from, (long long)unit.to,
+			(double)unit.work / TURNS / (double)rounds, unit.chunk,
+			(double)unit.gap / (double)unit.window);
 	}
 	fprintf(stderr, "explain: %llu\n",
 		(unsigned long long)sink); /* or the work would be left out */
