@@ -175,6 +175,7 @@ static void find_tasks(
 		.evidence = QB_EVIDENCE_MEASURED,
 		.name = "unknown task",
 		.share = causes->preempted};
+	const int64_t meanwhile = of->switches.fd < 0 ? m->accounts_ns : m->ns;
 	struct names names = {0};
 	double coming;
 
@@ -185,8 +186,8 @@ static void find_tasks(
 		struct qb_cause cause = {
 			.kind = is_kernel(named->pid) ? QB_CAUSE_KERNEL_TASK : QB_CAUSE_TASK,
 			.evidence = QB_EVIDENCE_MEASURED,
-			.share =
-				((double)named->ns + coming * (double)named->times) / (double)m->ns,
+			.share = ((double)named->ns + coming * (double)named->times) /
+				 (double)meanwhile,
 			.times = named->times};
 
 		if (named->processes == 1)

@@ -314,6 +314,7 @@ int qb_measure_watch(struct qb_measure *m, pid_t child, struct qb_error *err)
 		r = qb_task_set_affinity(gettid(), &m->house, err);
 	if (r == 0)
 		r = qb_accounts_take(&before, err);
+	m->accounts_ns = -qb_ns_now(CLOCK_MONOTONIC);
 	if (r == 0) {
 		open_switches(m);
 		r = await_loops(m, child, err);
@@ -331,6 +332,7 @@ int qb_measure_watch(struct qb_measure *m, pid_t child, struct qb_error *err)
 	m->shared->stop = true;
 	if (r == 0)
 		r = qb_accounts_take(&m->accounts, err);
+	m->accounts_ns += qb_ns_now(CLOCK_MONOTONIC);
 	if (r == 0)
 		qb_accounts_since(&m->accounts, &before);
 	qb_accounts_free(&before);

@@ -66,6 +66,7 @@ struct qb_measure {
 	size_t n;
 	struct qb_sources sources;
 	struct qb_accounts accounts; /* who used CPU time meanwhile, for hosts without perf */
+	int64_t accounts_ns;	     /* that is, in so long: from before the warm-up on */
 	int64_t ns;		     /* how long it took */
 	uint64_t swapped_in, quota_us;
 	unsigned looked;

@@ -250,6 +250,27 @@ static void records_were_lost(void **unused)
 	free(replay.m.shared);
 }
 
+/* Without perf a task's share is of the time that its account was kept, which began earlier. */
+static void names_by_accounts(void **unused)
+{
+	struct qb_account account = {
+		.pid = NO_TASKS, .tid = NO_TASKS, .comm = "somebody", .ns = 46000000};
+	struct qb_causes causes;
+	double share = 0;
+
+	(void)unused;
+	load(&replay, "two.txt");
+	replay.of.switches.fd = -1;
+	replay.m.accounts = (struct qb_accounts){.v = &account, .n = 1};
+	replay.m.accounts_ns = 2300000000;
+	judge(&replay, &causes);
+	for (size_t c = 0; c < causes.n; c++)
+		if (strcmp(causes.v[c].name, "somebody (pid 1073741824)") == 0)
+			share = causes.v[c].share;
+	assert_true(fabs(share - 0.02) < 1e-9);
+	free(replay.m.shared);
+}
+
 static void the_verdict(void **unused)
 {
 	struct qb_causes causes;
@@ -297,6 +318,7 @@ int main(void)
 		cmocka_unit_test(the_share_without_an_account),
 		cmocka_unit_test(the_culprit),
 		cmocka_unit_test(records_were_lost),
+		cmocka_unit_test(names_by_accounts),
 		cmocka_unit_test(the_verdict),
 		cmocka_unit_test(the_tick),
 	};
