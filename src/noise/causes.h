@@ -46,7 +46,7 @@ struct qb_cause {
 struct qb_causes {
 	struct qb_cause v[QB_CAUSES_MAX]; /* the greatest share first */
 	size_t n;
-	double preempted, interrupted; /* shares: gaps with a switch, and without */
+	double preempted, interrupted; /* shares: others had it; all other gaps */
 	uint64_t preemptions;	       /* gaps with a switch */
 };
 
