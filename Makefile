@@ -129,6 +129,7 @@ TEST_PACKAGES  := libcmocka-dev perl clang libclang-rt-14-dev strace jq python3-
 	util-linux procps hwloc-nox sudo \
 	qemu-system-x86 busybox-static acpica-tools cpio kmod xz-utils libelf1 gcc-12 irqbalance
 FULL_PACKAGES  := debootstrap e2fsprogs
+BENCH_PACKAGES := perl rt-tests
 LINT_PACKAGES  := clang-format cppcheck
 
 # Installs only what is missing, and only where apt is there and we may.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What `make check` and `make bench` run. Included by the Makefile.
+# What `make check`, `make bench` and `make bench-noise` run. Included by the Makefile.
 #
 # Unit tests (cmocka, TAP) run against a sanitized build in $(BUILD)/san; everything else drives the
 # release build as users get it: tests/cli (golden output, TAP), tests/hosts (substituted hosts),
@@ -63,6 +63,17 @@ check-full:
 bench: deps
 	$(Q)$(MAKE) --no-print-directory all tools $(TESTS)/bare $(TESTS)/measure
 	$(Q)tests/bench/run $(BUILD)
+# How accurate `check` is, beside others, some 8 minutes on a quiet machine (QB_QUICK=1: a taste of it).
+NOISE_TOOLS := $(addprefix $(TESTS)/,injector switchlog explain record)
+bench-noise: deps
+	$(Q)contrib/deps/install $(BENCH_PACKAGES)
+	$(Q)$(MAKE) --no-print-directory all $(NOISE_TOOLS)
+	$(Q)tests/bench/noise $(BUILD)
+# These are made of what `check` is made of.
+$(TESTS)/explain $(TESTS)/record: $(TESTS)/%: $(BUILD)/obj/tests/bench/%.o $(LIB)
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(call link,$^,-lm)
 $(TESTS)/%: tests/bench/%.c
 	$(say) CC $@
 	$(Q)mkdir -p $(@D)
@@ -82,5 +93,5 @@ fuzz: deps-check
 	$(Q)$(MAKE) --no-print-directory $(FUZZ_BUILD) fuzzers
 	$(Q)tests/fuzz/long $(BUILD)/fuzz $(SECONDS) $(FUZZERS)
 
-.PHONY: check check-full bench fuzz fuzzers unit tools
+.PHONY: check check-full bench bench-noise fuzz fuzzers unit tools
 .SECONDARY:

@@ -65,7 +65,9 @@ static void put_cpu(struct qb_json *json, const struct qb_measure_cpu *of)
 {
 	qb_json_object(json, NULL);
 	qb_json_number(json, "cpu", of->cpu);
+	qb_json_number(json, "started_ns", of->loop->started_ns);
 	qb_json_share(json, "preempted", of->causes->preempted);
+	qb_json_number(json, "preemptions", (int64_t)of->causes->preemptions);
 	qb_json_share(json, "interrupted", of->causes->interrupted);
 	qb_json_share(json, "chunk_ns", of->chunk_ns);
 	qb_json_text(json, "clock", of->loop->direct ? "direct" : "fallback");

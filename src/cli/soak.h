@@ -35,8 +35,8 @@ struct qb_soak {
 	int64_t ns;
 	bool told; /* each noisy block has its line on stdout as it comes */
 	/* found */
-	struct qb_soak_block *blocks; /* owned */
-	size_t n, room, noisy;	      /* undecided ones count as noisy */
+	struct qb_soak_block *blocks;			   /* owned */
+	size_t n, room, noisy;				   /* undecided ones count as noisy */
 	struct qb_soak_culprit culprits[QB_SOAK_CULPRITS]; /* the worst first, at the end */
 	size_t n_culprits;
 	bool interrupted;

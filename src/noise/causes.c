@@ -159,6 +159,26 @@ static void gather(const struct qb_measure *m, const struct qb_measure_cpu *of, 
 	}
 }
 
+/*
+ * Perf sees a task come when the switch to it is over. What it cost until then is its own, too: what
+ * others had by the account, beyond what perf saw of them, in equal parts for each time they came.
+ * Only if perf has seen them all.
+ */
+static double cost_of_coming(const struct qb_measure *m, const struct qb_measure_cpu *of,
+	const struct names *names, double preempted)
+{
+	double rest = preempted * (double)m->ns - (double)of->switches.rest_ns;
+	uint64_t times = 0;
+
+	if (!qb_switches_known(&of->switches) || of->switches.lost)
+		return 0;
+	for (size_t i = 0; i < names->n; i++) {
+		rest -= (double)names->v[i].ns;
+		times += names->v[i].times;
+	}
+	return times && rest > 0 ? rest / (double)times : 0;
+}
+
 static void find_tasks(
 	const struct qb_measure *m, const struct qb_measure_cpu *of, struct qb_causes *causes)
 {
@@ -167,18 +187,22 @@ static void find_tasks(
 	struct qb_cause unknown = {.kind = all ? QB_CAUSE_TASK : QB_CAUSE_UNKNOWN_TASK,
 		.evidence = QB_EVIDENCE_MEASURED,
 		.share = causes->preempted};
+	const int64_t meanwhile = !qb_switches_known(&of->switches) ? m->accounts_ns : m->ns;
 	struct names names = {0};
+	double coming;
 
 	qb_text_copy(unknown.name, sizeof(unknown.name),
 		all ? "switching to them and back" : "unknown task");
 	gather(m, of, &names);
+	coming = cost_of_coming(m, of, &names, causes->preempted);
 	for (size_t i = 0; i < names.n; i++) {
 		const struct named *named = &names.v[i];
 		struct qb_cause cause = {
 			.kind = is_kernel(named->pid) ? QB_CAUSE_KERNEL_TASK : QB_CAUSE_TASK,
 			.evidence = qb_switches_known(&of->switches) ? QB_EVIDENCE_MEASURED
 								     : QB_EVIDENCE_ESTIMATED,
-			.share = (double)named->ns / (double)m->ns,
+			.share = ((double)named->ns + coming * (double)named->times) /
+				 (double)meanwhile,
 			.times = named->times};
 
 		if (named->processes == 1)
@@ -345,6 +369,8 @@ static int find_causes(const struct qb_measure *m, const struct qb_measure_cpu *
 		causes->preempted += preempted / (double)of->n;
 		causes->interrupted += (of->windows[i].gaps - preempted) / (double)of->n;
 	}
+	for (size_t i = 0; i < of->n * QB_MEASURE_LOOPS; i++)
+		causes->preemptions += of->loop->windows[i].preemptions;
 	find_tasks(m, of, causes);
 	r = find_interrupts(m, of, causes, err);
 	if (r < 0)

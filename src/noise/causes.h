@@ -47,7 +47,8 @@ struct qb_cause {
 struct qb_causes {
 	struct qb_cause v[QB_CAUSES_MAX]; /* the greatest share first */
 	size_t n;
-	double preempted, interrupted; /* shares: gaps with a switch, and without */
+	double preempted, interrupted; /* shares: others had it; all other gaps */
+	uint64_t preemptions;	       /* gaps with a switch */
 };
 
 /* Of every CPU of a measurement: into its `causes`. Soon after it, while those who ran still live. */

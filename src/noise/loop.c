@@ -172,6 +172,7 @@ void qb_loop_run(struct qb_loop *loop)
 	loop->direct = qb_ticks_direct();
 	qb_preempt_begin(&loop->preempt);
 	warm_up(s);
+	(void)qb_preempt_ask(&loop->preempt, QB_PREEMPT_GAP_NS); /* of the warm-up: past */
 	window = (uint64_t)((double)QB_LOOP_WINDOW_NS / s->tick_ns);
 	loop->started_ns = qb_ns_now(CLOCK_MONOTONIC);
 	s->start = at = qb_ticks_read(loop->direct);

@@ -5,13 +5,14 @@
 #include "ticks.h"
 #include <base/file.h>
 #include <base/macros.h>
+#include <base/text.h>
 #include <errno.h>
 #include <host/tasks.h>
+#include <inttypes.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define LOOP_WINDOWS ((size_t)(QB_VERDICT_WINDOW_NS / QB_LOOP_WINDOW_NS))
 /* A loop that does not begin within this, beyond its warm-up, has no CPU to begin on. */
 #define BEGIN_NS INT64_C(10000000000)
 
@@ -50,6 +51,25 @@ static int await_loops(const struct qb_measure *m, pid_t child, struct qb_error 
 }
 
 /* ---- the sampler ---- */
+
+/* How long the loop has wanted to run and did not (Documentation/scheduler/sched-stats.rst). */
+static int64_t read_waited(const struct qb_measure *m, size_t i)
+{
+	char path[64], text[128];
+	int64_t waited;
+
+	qb_text_format(path, sizeof(path), "/proc/%d/schedstat", m->shared->of[i].tid);
+	if (qb_file_read(path, text, sizeof(text), NULL) < 0 ||
+		sscanf(text, "%*d %" SCNd64, &waited) != 1)
+		return -1;
+	return waited;
+}
+
+static void take_accounts(struct qb_measure *m, bool first)
+{
+	for (size_t i = 0; i < m->n; i++)
+		m->of[i].waited[!first] = read_waited(m, i);
+}
 
 /* Counters at the border before window `at`, of every CPU. */
 static int sample(struct qb_measure *m, size_t at, struct qb_error *err)
@@ -97,16 +117,33 @@ static double usual_chunk(const struct qb_loop_window *windows, size_t n)
 	return chunks[used / 2];
 }
 
-/* Ten windows of the loop's as one of the verdict's. */
-static struct qb_noise_window fold(const struct qb_measure_cpu *of, size_t at)
+/*
+ * A gap in which somebody else ran begins with the interrupt that woke him. Which part of all those
+ * gaps was others' the kernel's account tells; the rest is interrupts'.
+ */
+static double part_of_others(const struct qb_measure_cpu *of, size_t n)
 {
-	const struct qb_loop_window *from = &of->loop->windows[at * LOOP_WINDOWS];
-	struct qb_noise_window window = {.steal = -1, .speed = -1};
-	double chunk = usual_chunk(from, LOOP_WINDOWS);
+	const int64_t waited = of->waited[1] - of->waited[0];
+	int64_t gaps = 0;
 
-	for (size_t i = 0; i < LOOP_WINDOWS; i++) {
+	for (size_t i = 0; i < n * QB_MEASURE_LOOPS; i++)
+		gaps += of->loop->windows[i].preempted_ns;
+	if (of->waited[0] < 0 || of->waited[1] < 0 || waited >= gaps)
+		return 1;
+	return (double)waited / (double)gaps;
+}
+
+/* Ten windows of the loop's as one of the verdict's. */
+static struct qb_noise_window fold(const struct qb_measure_cpu *of, size_t at, double others)
+{
+	const struct qb_loop_window *from = &of->loop->windows[at * QB_MEASURE_LOOPS];
+	struct qb_noise_window window = {.steal = -1, .speed = -1};
+	double chunk = usual_chunk(from, QB_MEASURE_LOOPS);
+
+	for (size_t i = 0; i < QB_MEASURE_LOOPS; i++) {
 		window.gaps += (double)from[i].gap_ns / (double)QB_VERDICT_WINDOW_NS;
-		window.preempted += (double)from[i].preempted_ns / (double)QB_VERDICT_WINDOW_NS;
+		window.preempted +=
+			others * (double)from[i].preempted_ns / (double)QB_VERDICT_WINDOW_NS;
 		if (from[i].longest_ns > window.longest_ns)
 			window.longest_ns = from[i].longest_ns;
 	}
@@ -121,8 +158,7 @@ static struct qb_noise_window fold(const struct qb_measure_cpu *of, size_t at)
 	return window;
 }
 
-/* What is known after n windows. */
-static int judge_windows(struct qb_measure *m, size_t n, struct qb_error *err)
+int qb_measure_judge(struct qb_measure *m, size_t n, struct qb_error *err)
 {
 	_cleanup_free_ struct qb_noise_window *all = calloc(n * m->n + 1, sizeof(*all));
 	unsigned looks = 0;
@@ -131,11 +167,12 @@ static int judge_windows(struct qb_measure *m, size_t n, struct qb_error *err)
 		return qb_error_errno(err, ENOMEM, "judge the measurement");
 	for (size_t i = 0; i < m->n; i++) {
 		struct qb_measure_cpu *of = &m->of[i];
+		const double others = part_of_others(of, n);
 
 		of->n = n;
-		of->chunk_ns = usual_chunk(of->loop->windows, n * LOOP_WINDOWS);
+		of->chunk_ns = usual_chunk(of->loop->windows, n * QB_MEASURE_LOOPS);
 		for (size_t w = 0; w < n; w++)
-			all[i * n + w] = of->windows[w] = fold(of, w);
+			all[i * n + w] = of->windows[w] = fold(of, w, others);
 	}
 	while (looks < QB_MEASURE_LOOKS && m->looks[looks])
 		looks++;
@@ -148,7 +185,7 @@ static int judge_windows(struct qb_measure *m, size_t n, struct qb_error *err)
 static int judge(
 	struct qb_measure *m, size_t n, const struct qb_hard_before *before, struct qb_error *err)
 {
-	int r = judge_windows(m, n, err);
+	int r = qb_measure_judge(m, n, err);
 
 	qb_hard_count(m, before);
 	if (r == 0 && qb_hard_any(m))
@@ -174,16 +211,17 @@ static int watch(struct qb_measure *m, pid_t child, const struct qb_hard_before 
 	const int64_t start = m->of[0].loop->started_ns;
 	const int64_t end = start + (int64_t)windows * QB_VERDICT_WINDOW_NS;
 	unsigned look = 0;
-	int r = sample(m, 0, err);
+	int r;
 
-	for (size_t i = 0; i < m->n; i++)
-		if (m->of[i].switches.fd >= 0)
-			qb_switches_begin(&m->of[i].switches, start);
 	if (m->begun)
 		m->begun(m->data);
+	take_accounts(m, true);
+	r = sample(m, 0, err);
 	for (size_t at = 1; at <= windows && r >= 0; at++) {
 		int64_t now = start + (int64_t)at * QB_VERDICT_WINDOW_NS;
 
+		qb_measure_sleep(now);
+		take_accounts(m, false);
 		qb_measure_sleep(now + QB_LOOP_WINDOW_NS / 2); /* the loops close theirs */
 		r = check_child(m, child, err);
 		if (r == 0)
@@ -224,7 +262,7 @@ static int prepare_cpu(struct qb_measure *m, unsigned cpu, size_t windows, struc
 	of->switches.fd = -1;
 	of->loop = loop;
 	/* The loops go on for a window more than they are looked at. */
-	loop->n_windows = (windows + 1) * LOOP_WINDOWS;
+	loop->n_windows = (windows + 1) * QB_MEASURE_LOOPS;
 	loop->windows = m->shared->windows + m->n * loop->n_windows;
 	loop->stop = &m->shared->stop;
 	m->n++;
@@ -240,7 +278,7 @@ int qb_measure_prepare(struct qb_measure *m, struct qb_error *err)
 {
 	const size_t windows = count_windows(m), n = qb_cpus_count(&m->cpus);
 	const size_t size = sizeof(*m->shared) +
-			    n * (windows + 1) * LOOP_WINDOWS * sizeof(m->shared->windows[0]);
+			    n * (windows + 1) * QB_MEASURE_LOOPS * sizeof(m->shared->windows[0]);
 	int r;
 
 	if (!windows || !n)
@@ -282,20 +320,25 @@ int qb_measure_watch(struct qb_measure *m, pid_t child, struct qb_error *err)
 		r = qb_task_set_affinity(gettid(), &m->house, err);
 	if (r == 0)
 		r = qb_accounts_take(&before, err);
+	m->accounts_ns = -qb_ns_now(CLOCK_MONOTONIC);
 	if (r == 0) {
 		open_switches(m);
 		r = await_loops(m, child, err);
 	}
 	if (r == 0) {
+		/* The loops' own beginning, with a thread to try the switches with, is nobody's noise. */
+		for (size_t i = 0; i < m->n; i++)
+			m->of[i].switches.from_ns = m->of[i].loop->started_ns;
 		qb_hard_begin(m, child, &counters);
 		r = watch(m, child, &counters, err);
 	}
 	for (size_t i = 0; r == 0 && i < m->n; i++)
 		if (m->of[i].switches.fd >= 0)
-			qb_switches_end(&m->of[i].switches, m->of[0].loop->started_ns + m->ns);
+			qb_switches_end(&m->of[i].switches, m->of[i].loop->started_ns + m->ns);
 	m->shared->stop = true;
 	if (r == 0)
 		r = qb_accounts_take(&m->accounts, err);
+	m->accounts_ns += qb_ns_now(CLOCK_MONOTONIC);
 	if (r == 0)
 		qb_accounts_since(&m->accounts, &before);
 	qb_accounts_free(&before);

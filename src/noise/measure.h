@@ -34,6 +34,8 @@
 #include <quietbench/value.h>
 
 #define QB_MEASURE_LOOKS 3
+/* Windows of the loop in one of the verdict's. */
+#define QB_MEASURE_LOOPS ((size_t)(QB_VERDICT_WINDOW_NS / QB_LOOP_WINDOW_NS))
 #define QB_MEASURE_CPUS	 64
 
 /* A CPU may be lost on the way (hard.h). */
@@ -51,6 +53,8 @@ struct qb_measure_cpu {
 	uint64_t *steal;    /* n + 1: hundredths of a second; NULL: not told */
 	uint64_t throttled; /* so often its clock was lowered because of heat */
 	enum qb_gone gone;
+	int64_t waited[2]; /* ns: the loop's wait for the CPU by the kernel's account, at the first
+			      border of a window and the last; -1: no such account */
 	struct qb_switches switches; /* not known: no_switches says why */
 	struct qb_error no_switches;
 	struct qb_causes *causes; /* owned; NULL: not asked for (qb_causes_attribute) */
@@ -76,6 +80,7 @@ struct qb_measure {
 	size_t n;
 	struct qb_sources sources;
 	struct qb_accounts accounts; /* who used CPU time meanwhile, for hosts without perf */
+	int64_t accounts_ns;	     /* that is, in so long: from before the warm-up on */
 	int64_t ns;		     /* how long it took */
 	uint64_t swapped_in, quota_us;
 	unsigned looked;

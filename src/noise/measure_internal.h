@@ -18,6 +18,12 @@ struct qb_measure_shared {
 	struct qb_loop_window windows[];
 };
 
+/*
+ * What is known after n windows of 100 ms: the windows are folded out of the loops' and judged. Needs
+ * no more of a CPU than its loop's windows, its steal and its waits.
+ */
+int qb_measure_judge(struct qb_measure *measure, size_t n, struct qb_error *err);
+
 /* Sleeps until then (CLOCK_MONOTONIC). */
 void qb_measure_sleep(int64_t until_ns);
 

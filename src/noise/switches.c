@@ -93,7 +93,7 @@ static void name_runner(struct qb_runner *runner)
 
 	qb_text_format(path, sizeof(path), "/proc/%d/task/%d/comm", runner->pid, runner->tid);
 	if (qb_file_read(path, comm, sizeof(comm), NULL) < 0)
-		qb_text_copy(comm, sizeof(comm), "short-lived");
+		qb_text_copy(comm, sizeof(comm), runner->comm[0] ? runner->comm : "short-lived");
 	runner->uid = stat(path, &st) == 0 ? st.st_uid : (uid_t)-1;
 	qb_text_format(
 		runner->comm, sizeof(runner->comm), "%.*s", (int)sizeof(runner->comm) - 1, comm);
@@ -137,12 +137,15 @@ static struct qb_runner *find_runner(struct qb_switches *switches, pid_t pid, pi
 static void leave(struct qb_switches *switches, int64_t at_ns)
 {
 	struct qb_runner *runner = switches->on;
+	int64_t from;
 
-	if (runner && runner->since)
-		runner->ns += at_ns - runner->since;
-	if (runner)
-		runner->since = 0;
 	switches->on = NULL;
+	if (!runner || !runner->since)
+		return;
+	from = runner->since > switches->from_ns ? runner->since : switches->from_ns;
+	if (from < at_ns)
+		runner->ns += at_ns - from;
+	runner->since = 0;
 }
 
 /* A task that has died is switched out under no number (-1); tid 0: the CPU is idle. */
@@ -165,7 +168,7 @@ static void take_switch(struct qb_switches *switches, const struct record *recor
 		runner->waited += (int64_t)record->time - runner->waits;
 	runner->waits = 0;
 	runner->since = (int64_t)record->time;
-	runner->times++;
+	runner->times += (int64_t)record->time >= switches->from_ns;
 	switches->on = runner;
 }
 
@@ -212,23 +215,6 @@ void qb_switches_follow(struct qb_switches *switches, pid_t pid)
 	find_runner(switches, pid, pid)->own = true;
 }
 
-void qb_switches_begin(struct qb_switches *switches, int64_t from_ns)
-{
-	qb_switches_drain(switches);
-	switches->rest_ns = 0;
-	switches->lost = 0;
-	for (size_t i = 0; i < switches->n; i++) {
-		struct qb_runner *runner = &switches->v[i];
-
-		runner->ns = runner->waited = 0;
-		runner->times = 0;
-		if (runner->since && runner->since < from_ns)
-			runner->since = from_ns;
-		if (runner->waits && runner->waits < from_ns)
-			runner->waits = from_ns;
-	}
-}
-
 void qb_switches_drain(struct qb_switches *switches)
 {
 	struct perf_event_mmap_page *page = switches->ring;
@@ -266,8 +252,9 @@ void qb_switches_end(struct qb_switches *switches, int64_t until_ns)
 {
 	switches->until_ns = until_ns;
 	qb_switches_drain(switches);
-	if (switches->on && switches->on->since < until_ns)
-		leave(switches, until_ns);
+	leave(switches, until_ns);
+	for (size_t i = 0; i < switches->n; i++)
+		name_runner(&switches->v[i]); /* it may have got another one elsewhere */
 }
 
 void qb_switches_lend(struct qb_switches *switches, const struct qb_switches_message *message)

@@ -44,6 +44,7 @@ struct qb_switches {
 	struct qb_runner *on; /* that has the CPU; NULL: nobody whom we know */
 	int64_t rest_ns; /* of runners that had to make room for others: the least of them all */
 	uint64_t lost;	 /* records that did not fit into the ring */
+	int64_t from_ns; /* given: what was before (CLOCK_MONOTONIC) does not count; 0: all does */
 	int64_t until_ns;
 };
 
@@ -54,8 +55,6 @@ void qb_runner_name(const char *comm, pid_t pid, char *buf, size_t size);
 int qb_switches_open(struct qb_switches *ret, unsigned cpu, struct qb_error *err);
 /* This process and all that it forks on the CPU from now on are `own`. */
 void qb_switches_follow(struct qb_switches *switches, pid_t pid);
-/* What came before `from_ns` (CLOCK_MONOTONIC), a moment ago, does not count. */
-void qb_switches_begin(struct qb_switches *switches, int64_t from_ns);
 /* Is it known who ran there? */
 static inline bool qb_switches_known(const struct qb_switches *switches)
 {

@@ -164,14 +164,17 @@ static void test_begin(void **state)
 	const int a = FOREVER, b = FOREVER + 1;
 
 	(void)state;
+	switches.from_ns = 250;
 	in(100, a);
 	out(200, a);
 	in(200, b);
-	qb_switches_begin(&switches, 250);
 	out(300, b);
+	in(300, a);
 	qb_switches_end(&switches, 400);
-	assert_int_equal(runner(a)->ns, 0);
+	assert_int_equal(runner(a)->ns, 100);
+	assert_int_equal(runner(a)->times, 1);
 	assert_int_equal(runner(b)->ns, 50);
+	assert_int_equal(runner(b)->times, 0);
 }
 
 static void test_end(void **state)
