@@ -18,7 +18,7 @@ $(TESTS)/unit/%: $(BUILD)/obj/tests/unit/%.o $(filter-out %/main.o,$(call obj,$(
 unit: $(UNIT)
 
 # Small programs the tests use. They stand alone: libc only.
-TOOLS := $(TESTS)/with-host $(TESTS)/strike $(TESTS)/sudo $(patsubst tests/lib/%.c,$(TESTS)/%,$(wildcard tests/lib/*.c))
+TOOLS := $(TESTS)/with-host $(TESTS)/strike $(TESTS)/sudo $(TESTS)/switchlog $(patsubst tests/lib/%.c,$(TESTS)/%,$(wildcard tests/lib/*.c))
 TOOL_CFLAGS := -std=c17 -O2 -g -D_GNU_SOURCE $(WARNINGS)
 $(TESTS)/with-host: tests/hosts/with-host.c tests/hosts/guard.c tests/hosts/guard.h
 	$(say) CC $@
