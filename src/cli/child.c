@@ -174,7 +174,8 @@ int qb_child_prepare(struct qb_child *child, struct qb_steps *steps, struct qb_e
 		return qb_error_set(err, EPIPE, "the command's process died before it was ready");
 	if (report.err.code)
 		return qb_error_set(err, report.err.code, "%s", report.err.text);
-	qb_process_note(report.results, report.n, steps);
+	if (steps)
+		qb_process_note(report.results, report.n, steps);
 	return 0;
 }
 

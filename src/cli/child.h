@@ -48,7 +48,8 @@ struct qb_child_order {
 };
 int qb_child_hold(struct qb_child *ret, const struct qb_child_order *order, struct qb_error *err);
 
-/* Writes what became of the process levers into `steps`. An error: the child must be cancelled. */
+/* Writes what became of the process levers into `steps`; NULL: this is not the command. An error: the
+ * child must be cancelled. */
 int qb_child_prepare(struct qb_child *child, struct qb_steps *steps, struct qb_error *err);
 
 /* 0: the command runs. Negative: exec failed (-ENOENT, …), and the child has ended. */

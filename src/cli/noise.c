@@ -117,7 +117,8 @@ int qb_noise_measure(struct qb_measure *m, struct qb_job *job, struct qb_session
 		r = qb_placed_hold(&child, &order, session, answer, err);
 	if (r < 0)
 		return r;
-	r = qb_child_prepare(&child, &answer->steps, err);
+	/* The steps are the command's, which is yet to come. */
+	r = qb_child_prepare(&child, NULL, err);
 	if (r < 0) {
 		qb_child_cancel(&child);
 		return r;

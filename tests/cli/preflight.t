@@ -20,6 +20,8 @@ run run $here -v -s check.duration=300ms -s check.max_gap=1s -s check.max_gaps=1
 	-s check.max_speed_deviation=100% -- true
 is "all is allowed: status" "$status" 0
 like "all is allowed: nothing seen, never quiet" "$err" '^quietbench: before the command: nothing seen in 0.3 s$'
+run run $here -s check.duration=300ms -s process.nice=5 -- sh -c "nice; sed -n 's/^Cpus_allowed_list:.//p' /proc/self/status"
+is "the levers of the process are the command's, too" "$(echo $out)" "5 $last"
 
 disturb
 run run $here -s check.duration=1s -- sh -c 'echo ran'
