@@ -113,14 +113,16 @@ int qb_systemd_state(sd_bus *bus, const char *path, enum qb_systemd_state *ret)
 	_cleanup_message_ job = NULL;
 	_cleanup_free_ char *state = NULL;
 	uint32_t id;
-	int r = sd_bus_get_property_string(
-		bus, QB_SYSTEMD_SERVICE, path, QB_SYSTEMD_UNIT, "ActiveState", NULL, &state);
+	/* The job first: one that ends between the two questions has left its state by then. Asked the
+	 * other way round, a unit that is being started could be found inactive and without a job. */
+	int r = sd_bus_get_property(
+		bus, QB_SYSTEMD_SERVICE, path, QB_SYSTEMD_UNIT, "Job", NULL, &job, "(uo)");
 
 	if (r >= 0)
-		r = sd_bus_get_property(
-			bus, QB_SYSTEMD_SERVICE, path, QB_SYSTEMD_UNIT, "Job", NULL, &job, "(uo)");
-	if (r >= 0)
 		r = sd_bus_message_read(job, "(uo)", &id, NULL);
+	if (r >= 0)
+		r = sd_bus_get_property_string(bus, QB_SYSTEMD_SERVICE, path, QB_SYSTEMD_UNIT,
+			"ActiveState", NULL, &state);
 	if (r < 0)
 		return r;
 	if (id == 0 && strcmp(state, "active") == 0)

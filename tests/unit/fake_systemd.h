@@ -31,8 +31,9 @@ struct fake_unit {
 	char active[16];
 	char freezer[16];
 	bool not_found, transient, no_start, no_freeze;
-	int busy;		   /* so many looks find it with a job, or freezing */
-	char sub[16];		   /* of a timer: "waiting", … */
+	int busy;     /* so many looks find it with a job, or freezing */
+	int starts;   /* so many looks find it inactive with a job, before it is active */
+	char sub[16]; /* of a timer: "waiting", … */
 	uint64_t by_span, by_date; /* and when it elapses, CLOCK_MONOTONIC and CLOCK_REALTIME, us */
 };
 
@@ -108,7 +109,8 @@ static int fake_property(sd_bus_message *m)
 		return sd_bus_reply_method_return(
 			m, "v", "s", unit->not_found ? "not-found" : "loaded");
 	if (strcmp(name, "ActiveState") == 0)
-		return sd_bus_reply_method_return(m, "v", "s", unit->active);
+		return sd_bus_reply_method_return(
+			m, "v", "s", unit->starts && unit->starts-- ? "inactive" : unit->active);
 	if (strcmp(name, "Transient") == 0)
 		return sd_bus_reply_method_return(m, "v", "b", unit->transient);
 	if (strcmp(name, "CanStart") == 0)
@@ -124,6 +126,8 @@ static int fake_property(sd_bus_message *m)
 	if (strstr("RequiredBy RequisiteOf BoundBy ConsistsOf", name))
 		return sd_bus_reply_method_return(m, "v", "as", 0);
 	busy = unit->busy && unit->busy--;
+	if (strcmp(name, "Job") == 0 && unit->starts && unit->starts--)
+		busy = true;
 	if (strcmp(name, "Job") == 0)
 		return sd_bus_reply_method_return(m, "v", "(uo)", busy ? 7 : 0, "/");
 	if (strcmp(name, "FreezerState") == 0)

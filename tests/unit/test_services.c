@@ -171,6 +171,10 @@ static void what_is_under_way_is_waited_for(void **state)
 	assert_int_equal(it->unit[0].busy, 0);
 	snprintf(it->unit[0].active, sizeof(it->unit[0].active), "failed");
 	assert_reads(QB_LEVER_SERVICES_STOP, CRON, "inactive");
+	/* A job that ends between two looks */
+	it->unit[0].starts = 1;
+	assert_writes(QB_LEVER_SERVICES_STOP, CRON, "active", "StartUnit " CRON ";");
+	assert_int_equal(it->unit[0].starts, 0);
 }
 
 static void a_unit_that_is_not_here_needs_nothing(void **state)
