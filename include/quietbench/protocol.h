@@ -221,7 +221,8 @@ struct qb_done {
 	uint8_t shared;	   /* HELLO: the session is that of shared runs */
 	uint8_t over;	   /* RESTORE: the host was restored before: what it had joined has
 			       ended, or the policy's time for a run is over */
-	uint8_t unseen;	   /* WATCH: this host does not let even root see that */
+	uint8_t unseen;	   /* WATCH: this host does not let even root see that, or nobody looks
+			       any more: it was restored before */
 	uint32_t conflicts, failures;
 };
 

@@ -137,27 +137,32 @@ int qb_session_run(
 	return simple(session, QB_MSG_RUN, &place, 1, answer, err);
 }
 
-int qb_session_watch(struct qb_session *session, struct qb_answer *answer, struct qb_error *err)
+static int watch(struct qb_session *session, int64_t until_ns, struct qb_answer *answer,
+	struct qb_error *err)
 {
-	struct qb_watch_message body = {0};
+	struct qb_watch_message body = {.until_ns = until_ns};
 	int r = request(session, QB_MSG_WATCH, &body, sizeof(body), NULL, 0, answer, err);
 
 	if (r == 0 && answer->done.unseen)
 		return qb_error_set(
-			err, EOPNOTSUPP, "this host does not tell who runs on its CPUs");
+			err, EOPNOTSUPP, "the helper does not see who runs on the CPUs");
 	return r;
+}
+
+int qb_session_watch(struct qb_session *session, struct qb_answer *answer, struct qb_error *err)
+{
+	return watch(session, 0, answer, err);
 }
 
 int qb_session_switches(struct qb_session *session, int64_t until_ns,
 	void (*seen)(void *data, const struct qb_switches_message *message), void *data,
 	struct qb_answer *answer, struct qb_error *err)
 {
-	struct qb_watch_message body = {.until_ns = until_ns};
 	int r;
 
 	session->seen = seen;
 	session->seen_data = data;
-	r = request(session, QB_MSG_WATCH, &body, sizeof(body), NULL, 0, answer, err);
+	r = watch(session, until_ns, answer, err);
 	session->seen = NULL;
 	return r;
 }

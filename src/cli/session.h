@@ -63,7 +63,8 @@ int qb_session_run(
 /* From now on the helper sees who runs on the CPUs of the process that was placed. -EOPNOTSUPP: even
  * root does not see that here. */
 int qb_session_watch(struct qb_session *session, struct qb_answer *answer, struct qb_error *err);
-/* What it has seen until then (CLOCK_MONOTONIC): `seen` is called for every CPU. */
+/* What it has seen until then (CLOCK_MONOTONIC): `seen` is called for every CPU. -EOPNOTSUPP: nothing,
+ * for it was told to end meanwhile. */
 int qb_session_switches(struct qb_session *session, int64_t until_ns,
 	void (*seen)(void *data, const struct qb_switches_message *message), void *data,
 	struct qb_answer *answer, struct qb_error *err);

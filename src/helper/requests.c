@@ -273,13 +273,18 @@ int qb_request_watch(struct qb_monitor *m, struct qb_error *err)
 	if (!bench->pid)
 		return qb_error_set(err, EPROTO, "WATCH is for a process that was placed");
 	if (m->message.watch.until_ns) {
-		int r = qb_watcher_tell(&m->watcher, m->helper->session, m->message.watch.until_ns,
+		int r;
+
+		done.unseen =
+			m->watcher.n == 0; /* it ended with the session, when that was restored */
+		r = qb_watcher_tell(&m->watcher, m->helper->session, m->message.watch.until_ns,
 			m->helper->peer.uid, names, err);
 
 		qb_watcher_end(&m->watcher);
 		if (r < 0)
 			return r;
-	} else if (qb_watcher_begin(&m->watcher, &m->planned.selection, bench->pid, &why) < 0) {
+	} else if (m->state != QB_STATE_RUN ||
+		   qb_watcher_begin(&m->watcher, &m->planned.selection, bench->pid, &why) < 0) {
 		done.unseen = 1;
 	}
 	return qb_message_send(m->helper->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
