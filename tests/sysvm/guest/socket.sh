@@ -56,6 +56,10 @@ is "a member: restored" "$(restored)" '[true,[],[]]'
 is "a member: no lever failed" "$(jq -c '[.levers[] | select(.status == "failed") | .lever, .reason]' /tmp/record)" '[]'
 is "a member: the record is his" "$(stat -c %U /tmp/record)" tester
 judge "a member"
+# The unit's own filter of system calls lets the helper look, too.
+as tester "/qb/build/quietbench check -q -p default --conditioned --duration 1s --json" >/tmp/check 2>/tmp/check.err
+is "a member: the helper sees for him who runs on his CPU" "$(jq -r '.of[0].names_by' /tmp/check)" switches
+judge "a member's check"
 
 begin
 ok "stopped: it is told" systemctl stop --no-block "$unit"
