@@ -204,8 +204,8 @@ static int await_end(int fd, unsigned seconds, char *buf, size_t size, struct qb
 	return 0;
 }
 
-/* A command without an answer. Waiting for its end is safe to give up: it stays in line. */
-static int tell(pid_t pid, const char *command, bool wait, struct qb_error *err)
+/* A command without an answer. Waiting for its end (0: not at all) is safe to give up: it stays in line. */
+static int tell(pid_t pid, const char *command, unsigned seconds, struct qb_error *err)
 {
 	_cleanup_close_ int fd = -1;
 	char nothing[64];
@@ -213,8 +213,8 @@ static int tell(pid_t pid, const char *command, bool wait, struct qb_error *err)
 
 	if (r == 0)
 		r = send_command(fd, command, err);
-	if (r == 0 && wait)
-		r = await_end(fd, qb_irqbalance_patience, nothing, sizeof(nothing), err);
+	if (r == 0 && seconds)
+		r = await_end(fd, seconds, nothing, sizeof(nothing), err);
 	return r;
 }
 
@@ -253,7 +253,7 @@ static int ask_setup(pid_t pid, struct qb_irqbalance_setup *ret, struct qb_error
 
 	if (!reply)
 		return qb_error_errno(err, ENOMEM, "ask irqbalance for its setup");
-	r = tell(pid, KNOCK, true, err);
+	r = tell(pid, KNOCK, qb_irqbalance_patience, err);
 	if (r == 0)
 		r = connect_to(pid, &fd, err);
 	if (r == 0)
@@ -334,10 +334,20 @@ static bool read_note(pid_t pid, struct note *ret)
 	return true;
 }
 
-/* Has irqbalance surely looked since? Up to an interval until it does, and one deaf after that. */
-static bool settled(const struct note *note)
+/* When has irqbalance surely looked since? Up to an interval until it does, and one deaf after that. */
+static int64_t settles_ms(const struct note *note)
 {
-	return now_ms() > note->when_ms + 2 * note->sleep * 1000 + LOOK_SLACK_MS;
+	return note->when_ms + 2 * note->sleep * 1000 + LOOK_SLACK_MS;
+}
+
+/* The next command stands in line behind that one, which may find irqbalance deaf, and deafens it. */
+static unsigned patience_after(const struct note *note)
+{
+	const int64_t left = (settles_ms(note) - now_ms() + 999) / 1000;
+
+	if (left <= qb_irqbalance_patience)
+		return qb_irqbalance_patience;
+	return left < ANSWER_S ? (unsigned)left : ANSWER_S;
 }
 
 int qb_irqbalance_banned(struct qb_cpus *ret, struct qb_error *err)
@@ -349,7 +359,7 @@ int qb_irqbalance_banned(struct qb_cpus *ret, struct qb_error *err)
 
 	if (r < 0)
 		return r;
-	if (read_note(pid, &note) && !settled(&note)) {
+	if (read_note(pid, &note) && now_ms() <= settles_ms(&note)) {
 		*ret = note.told;
 		return 0;
 	}
@@ -361,6 +371,7 @@ int qb_irqbalance_banned(struct qb_cpus *ret, struct qb_error *err)
 
 int qb_irqbalance_ban(const struct qb_cpus *cpus, bool wait, struct qb_error *err)
 {
+	unsigned patience = wait ? qb_irqbalance_patience : 0;
 	char list[LIST_SIZE], command[COMMAND_SIZE];
 	struct qb_irqbalance_setup setup;
 	struct note last;
@@ -371,14 +382,17 @@ int qb_irqbalance_ban(const struct qb_cpus *cpus, bool wait, struct qb_error *er
 		r = format_list(cpus, list, err);
 	if (r < 0)
 		return r;
-	if (read_note(pid, &last))
+	if (read_note(pid, &last)) {
 		setup.sleep = last.sleep;
-	else
+		if (wait)
+			patience = patience_after(&last);
+	} else {
 		r = ask_setup(pid, &setup, err);
+	}
 	if (r == 0)
 		r = write_note(pid, setup.sleep, list, err);
 	if (r < 0)
 		return r;
 	qb_text_format(command, sizeof(command), "settings cpus %s", list);
-	return tell(pid, command, wait, err);
+	return tell(pid, command, patience, err);
 }

@@ -9,7 +9,8 @@
  * in QB_IRQBALANCE_TOLD, and for as long as irqbalance may not have acted on it, the note is what
  * qb_irqbalance_banned answers.
  *
- * These need root; they may wait for qb_irqbalance_patience seconds.
+ * These need root; they may wait for qb_irqbalance_patience seconds, and a ban soon after another
+ * command for twice SLEEP.
  */
 #ifndef QB_HOST_IRQBALANCE_H
 #define QB_HOST_IRQBALANCE_H
@@ -34,7 +35,8 @@ int qb_irqbalance_banned(struct qb_cpus *ret, struct qb_error *err);
  */
 int qb_irqbalance_ban(const struct qb_cpus *cpus, bool wait, struct qb_error *err);
 
-/* How long irqbalance may take, in seconds: it is deaf for 10 at a time. Tests shorten it. */
+/* How long irqbalance may take for one command, in seconds: it is deaf for 10 at a time. Tests
+ * shorten it. */
 extern unsigned qb_irqbalance_patience;
 
 /* irqbalance's answer to `setup`: "SLEEP 10 IRQ 5 LOAD 0 DIFF 0 CLASS 0 BANNED 00000004". */
