@@ -103,6 +103,16 @@ cp watched.json watched-nameless.json
 say check-nameless $member $qb check -q -c 1 --conditioned -s cpus.isolation=none --duration 1s --json
 kill \$disturber
 
+# Told to end, the helper restores the host at once and waits for its client, who then asks what it saw.
+say told $member $qb run --no-check -c 1 -s cpus.isolation=none -s process.pin=true -o told.json -- sh -c 'until [ -e told ]; do sleep 0.05; done' &
+told=\$!
+until monitor=\$($qb status --json | jq -e '.session.monitor'); do sleep 0.1; done
+sleep 0.5
+kill -TERM \$(sed -n 's/^PPid:.//p' /proc/\$monitor/status)
+while $qb status >/dev/null; do sleep 0.1; done
+touch told
+wait \$told
+
 # What even the guardian did not survive is restored when the unit has stopped, and what lives is left alone.
 $member $qb run --no-check -q -s cpus.isolation=none -- sleep 30 &
 until $qb status >/dev/null; do sleep 0.1; done
@@ -160,6 +170,8 @@ like "watched: by whom, without a name" "$(jq -r '.runs[0].reasons[]' "$tmp/home
 is "check: seen by the helper" "$(jq -r '.of[0].names_by' "$tmp/check-nameless")" switches
 is "check: no name" "$(jq '[.of[0].causes[] | select(.name | test("disturber"))] | length' "$tmp/check-nameless")" 0
 is "check: but a cause" "$(jq '[.of[0].causes[] | select(.name | startswith("another user")) | .share] | length == 1 and .[0] > 0.05' "$tmp/check-nameless")" true
+tells told 0 '^quietbench: restored'
+is "told to end: the record" "$(jq -c '[.runs[0].exit.code, .restore.complete]' "$tmp/home/told.json")" '[0,true]'
 tells alive 0 '^conditioned$'
 is "the helper's folder" "$(cat "$tmp/cwd")" /
 tells dead 1 '^left over'
