@@ -78,7 +78,7 @@ static const struct {
 	{QB_MSG_PLAN, IN(PLAN), qb_request_plan},
 	{QB_MSG_APPLY, IN(APPLY), qb_request_apply},
 	{QB_MSG_LEASE, IN(OFFER), qb_request_lease},
-	{QB_MSG_RUN, IN(RUN), qb_request_run},
+	{QB_MSG_RUN, IN(RUN) | IN(RESTORE), qb_request_run},
 	{QB_MSG_WATCH, IN(RUN) | IN(RESTORE), qb_request_watch},
 	{QB_MSG_RESTORE, IN(RUN) | IN(RESTORE), qb_request_restore},
 	{QB_MSG_BYE, ~0u, qb_request_bye},

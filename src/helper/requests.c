@@ -257,8 +257,14 @@ int qb_request_lease(struct qb_monitor *m, struct qb_error *err)
 
 int qb_request_run(struct qb_monitor *m, struct qb_error *err)
 {
-	int r = m->place >= 0 ? qb_error_set(err, EPROTO, "RUN before the one before it was placed")
-			      : qb_place_take(&m->message, &m->place, err);
+	static const struct qb_error late = {.code = ECANCELED,
+		.text = "the host was restored before the command began: the helper was told to end"};
+	int r;
+
+	if (m->state != QB_STATE_RUN) /* the client still learns how the restore went */
+		return qb_message_send_error(m->helper->session, &late);
+	r = m->place >= 0 ? qb_error_set(err, EPROTO, "RUN before the one before it was placed")
+			  : qb_place_take(&m->message, &m->place, err);
 
 	return r < 0 ? r : qb_message_send_done(m->helper->session, QB_MSG_RUN);
 }

@@ -113,6 +113,14 @@ while $qb status >/dev/null; do sleep 0.1; done
 touch told
 wait \$told
 
+# The same while the CPUs are looked at: the command does not begin.
+say early $member $qb run -c 1 -s cpus.isolation=none -s check.duration=3s -- touch began &
+early=\$!
+until monitor=\$($qb status --json | jq -e '.session.monitor'); do sleep 0.1; done
+sleep 0.5
+kill -TERM \$(sed -n 's/^PPid:.//p' /proc/\$monitor/status)
+wait \$early
+
 # What even the guardian did not survive is restored when the unit has stopped, and what lives is left alone.
 $member $qb run --no-check -q -s cpus.isolation=none -- sleep 30 &
 until $qb status >/dev/null; do sleep 0.1; done
@@ -172,6 +180,9 @@ is "check: no name" "$(jq '[.of[0].causes[] | select(.name | test("disturber"))]
 is "check: but a cause" "$(jq '[.of[0].causes[] | select(.name | startswith("another user")) | .share] | length == 1 and .[0] > 0.05' "$tmp/check-nameless")" true
 tells told 0 '^quietbench: restored'
 is "told to end: the record" "$(jq -c '[.runs[0].exit.code, .restore.complete]' "$tmp/home/told.json")" '[0,true]'
+tells early 125 '^quietbench: the host was restored before the command began'
+like "told to end early: restored" "$(cat "$tmp/early")" '^quietbench: restored'
+ok "told to end early: the command did not begin" [ ! -e "$tmp/home/began" ]
 tells alive 0 '^conditioned$'
 is "the helper's folder" "$(cat "$tmp/cwd")" /
 tells dead 1 '^left over'
