@@ -150,6 +150,7 @@ static int measure(struct check *check, struct qb_error *err)
 	qb_noise_limits_of(&check->answer.profile, &m->limits);
 	if (named)
 		(void)qb_noise_limits_named(named, &m->limits); /* judged with the options */
+	m->traces = qb_option_given(check->options, TRACE);
 	choose_looks(check->options, m);
 	look = qb_findings_about(&check->answer, NULL, longest_look(m) + SOON_NS);
 	qb_findings_look(&look, &check->findings);

@@ -25,7 +25,7 @@ static const struct qb_command commands[] = {
 	{"plan", "", "what would change: lever, unit, from and to; and what cannot, and why",
 		ASKING | CHOOSING | BITS(REQUIRE) | LOUDNESS, QB_EXIT_USAGE, qb_cmd_plan},
 	{"check", "", "how quiet is the host, is that quiet enough, and who is to blame",
-		ALL | CHOOSING | BITS(LIMITS) | BITS(DURATION) | BITS(QUICK) | BITS(SOAK) | BITS(MDE) |
+		ALL | CHOOSING | BITS(LIMITS) | BITS(DURATION) | BITS(QUICK) | BITS(TRACE) | BITS(SOAK) | BITS(MDE) |
 			BITS(RUNS) | BITS(RUN_TIME) | BITS(CONDITIONED) | BITS(JSON) |
 			BITS(RECORD) | BITS(GITHUB) | BITS(PROMETHEUS) | WAITING | LOUDNESS,
 		QB_EXIT_USAGE, qb_cmd_check},

@@ -72,6 +72,17 @@ void qb_noise_problem_text(const struct qb_noise_problem *problem, char *buf, si
 /* A line on stderr for each that makes it noisy; none when it is quiet. */
 void qb_noise_say(const struct qb_measure *m);
 
+/* ---- who told what ---- */
+
+struct qb_noise_source {
+	const char *name;   /* "switches" */
+	const char *what;   /* what it tells */
+	const char *reason; /* why it tells nothing here; NULL: it does */
+};
+#define QB_NOISE_SOURCES 10
+/* All there are. Returns how many. */
+size_t qb_noise_sources(const struct qb_measure *m, struct qb_noise_source ret[QB_NOISE_SOURCES]);
+
 /* ---- for programs ---- */
 
 /* Members of the object that is open. */

@@ -61,7 +61,32 @@ static void put_causes(struct qb_json *json, const struct qb_causes *causes)
 	qb_json_end(json);
 }
 
-static void put_cpu(struct qb_json *json, const struct qb_measure_cpu *of)
+/* NULL: nobody asked for it. */
+static void put_traced(struct qb_json *json, const struct qb_trace_cpu *of)
+{
+	if (!of) {
+		qb_json_null(json, "traced");
+		return;
+	}
+	qb_json_object(json, "traced");
+	qb_json_number(json, "lost", (int64_t)of->lost);
+	qb_json_array(json, "interrupts");
+	for (size_t i = 0; i < of->n; i++) {
+		const struct qb_traced *row = &of->rows[i];
+
+		qb_json_object(json, NULL);
+		qb_json_text(json, "name", row->name);
+		qb_json_number(json, "ns", row->ns);
+		qb_json_number(json, "longest_ns", row->longest_ns);
+		qb_json_number(json, "times", (int64_t)row->times);
+		qb_json_end(json);
+	}
+	qb_json_end(json);
+	qb_json_end(json);
+}
+
+static void put_cpu(
+	struct qb_json *json, const struct qb_measure_cpu *of, const struct qb_trace_cpu *traced)
 {
 	qb_json_object(json, NULL);
 	qb_json_number(json, "cpu", of->cpu);
@@ -77,6 +102,7 @@ static void put_cpu(struct qb_json *json, const struct qb_measure_cpu *of)
 		qb_switches_known(&of->switches) ? NULL : of->no_switches.text);
 	put_causes(json, of->causes);
 	put_longest(json, of->loop);
+	put_traced(json, traced);
 	qb_json_end(json);
 }
 
@@ -117,6 +143,21 @@ static void put_detect(struct qb_json *json, const struct qb_detect *detect)
 	qb_json_end(json);
 }
 
+static void put_sources(struct qb_json *json, const struct qb_measure *m)
+{
+	struct qb_noise_source sources[QB_NOISE_SOURCES];
+	const size_t n = qb_noise_sources(m, sources);
+
+	qb_json_object(json, "sources");
+	for (size_t i = 0; i < n; i++) {
+		qb_json_object(json, sources[i].name);
+		qb_json_bool(json, "available", !sources[i].reason);
+		qb_json_text(json, "reason", sources[i].reason);
+		qb_json_end(json);
+	}
+	qb_json_end(json);
+}
+
 void qb_noise_json(struct qb_json *json, const struct qb_measure *m)
 {
 	qb_json_text(json, "verdict", qb_noise_verdict_name(m->verdict));
@@ -126,8 +167,9 @@ void qb_noise_json(struct qb_json *json, const struct qb_measure *m)
 	qb_json_cpus(json, "cpus", &m->cpus);
 	put_metrics(json, m);
 	put_detect(json, &m->detect);
+	put_sources(json, m);
 	qb_json_array(json, "of");
 	for (size_t i = 0; i < m->n; i++)
-		put_cpu(json, &m->of[i]);
+		put_cpu(json, &m->of[i], i < m->trace.n ? &m->trace.of[i] : NULL);
 	qb_json_end(json);
 }

@@ -235,9 +235,47 @@ static void print_cpu(const struct qb_measure *m, const struct qb_measure_cpu *o
 		puts("  so tasks are named by their accounts of CPU time: measure as root for better");
 }
 
+/* The same CPU's interrupts and softirqs, each by its own time. */
+static void print_traced(const struct qb_measure *m, const struct qb_trace_cpu *of)
+{
+	const double seconds = (double)m->ns / 1e9;
+	char heading[96], share[32], longest[32];
+
+	qb_text_format(heading, sizeof(heading), "interrupts on CPU %u, traced", of->cpu);
+	qb_query_section(heading);
+	for (size_t i = 0; i < of->n; i++) {
+		const struct qb_traced *row = &of->rows[i];
+
+		if (!row->times)
+			continue;
+		format_share((double)row->ns / (double)m->ns, share, sizeof(share));
+		format_ns((double)row->longest_ns, longest, sizeof(longest));
+		printf("  %12s  %-44s %.*f/s, longest %s\n", share, row->name,
+			(double)row->times < 10 * seconds ? 1 : 0, (double)row->times / seconds,
+			longest);
+	}
+	if (of->lost)
+		printf("  and %llu events were lost\n", (unsigned long long)of->lost);
+}
+
+static void print_sources(const struct qb_measure *m)
+{
+	struct qb_noise_source sources[QB_NOISE_SOURCES];
+	const size_t n = qb_noise_sources(m, sources);
+	char first[32], text[QB_ERROR_MAX + 128];
+
+	qb_query_section("who told it");
+	for (size_t i = 0; i < n; i++) {
+		qb_text_format(first, sizeof(first), "  %-12s", sources[i].name);
+		qb_text_format(text, sizeof(text), "%s%s%s", sources[i].what,
+			sources[i].reason ? ": not here: " : "",
+			sources[i].reason ? sources[i].reason : "");
+		qb_lines_wrap(stdout, first, "              ", text);
+	}
+}
+
 void qb_noise_print(const struct qb_measure *m, bool verbose)
 {
-	const struct qb_loop *loop = m->of[0].loop;
 	char verdict[1024];
 
 	qb_noise_verdict_text(m, verdict, sizeof(verdict));
@@ -246,8 +284,8 @@ void qb_noise_print(const struct qb_measure *m, bool verbose)
 	print_change(m);
 	for (size_t i = 0; i < m->n; i++)
 		print_cpu(m, &m->of[i], verbose);
+	for (size_t i = 0; i < m->trace.n; i++)
+		print_traced(m, &m->trace.of[i]);
 	if (verbose)
-		printf("\nclock: %s; preemptions told by %s\n",
-			loop->direct ? "the CPU's own counter" : "fallback (clock_gettime)",
-			qb_preempt_name(loop->preempt.by));
+		print_sources(m);
 }

@@ -51,6 +51,8 @@ const struct qb_option qb_options[QB_OPTIONS] = {
 		"one look of this length (without it: at 3, 6 and 12 s, until it is decided)"},
 	[QB_OPTION_QUICK] = {0, "quick", NULL, QB_OPTION_IS_FLAG, 0, 0,
 		"one look, after 3 s"},
+	[QB_OPTION_TRACE] = {0, "trace", NULL, QB_OPTION_IS_FLAG, 0, 0,
+		"also time each interrupt and softirq, by the kernel's trace of them (root)"},
 	[QB_OPTION_SOAK] = {0, "soak", "DURATION", QB_OPTION_IS_DURATION, INT64_C(10000000000),
 		INT64_C(2592000000000000), "measure for hours: when it was noisy, and who did it"},
 	[QB_OPTION_MDE] = {0, "mde", "PERCENT", QB_OPTION_IS_PERCENT, 0, 0,

@@ -16,10 +16,11 @@ int qb_outputs_judge(const struct qb_options *options, struct qb_error *err)
 	if (qb_option_given(options, JSON) && qb_option_given(options, GITHUB))
 		return qb_error_set(err, EINVAL, "--json and --github: choose one");
 	if (qb_option_given(options, SOAK) &&
-		(options->given & (QB_OPTION_BIT(GITHUB) | QB_OPTION_BIT(PROMETHEUS) |
-					  QB_OPTION_BIT(RECORD) | QB_OPTION_BIT(DURATION) |
-					  QB_OPTION_BIT(QUICK) | QB_OPTION_BIT(MDE) |
-					  QB_OPTION_BIT(RUNS) | QB_OPTION_BIT(RUN_TIME))))
+		(options->given &
+			(QB_OPTION_BIT(GITHUB) | QB_OPTION_BIT(PROMETHEUS) | QB_OPTION_BIT(RECORD) |
+				QB_OPTION_BIT(DURATION) | QB_OPTION_BIT(QUICK) |
+				QB_OPTION_BIT(TRACE) | QB_OPTION_BIT(MDE) | QB_OPTION_BIT(RUNS) |
+				QB_OPTION_BIT(RUN_TIME))))
 		return qb_error_set(err, EINVAL,
 			"--soak goes with --json, --limits, --conditioned and the choice of CPUs only");
 	return 0;

@@ -12,13 +12,16 @@
 /* So long it takes at most until a CPU that goes is told to be gone. */
 #define SETTLE_NS INT64_C(500000000)
 
-void qb_hard_begin(const struct qb_measure *m, pid_t child, struct qb_hard_before *ret)
+void qb_hard_begin(struct qb_measure *m, pid_t child, struct qb_hard_before *ret)
 {
 	for (size_t i = 0; i < m->n; i++)
 		ret->throttled_known[i] = qb_counters_throttled(m->of[i].cpu, &ret->throttled[i]);
 	ret->swap_known = qb_counters_swapped_in(&ret->swapped_in);
 	ret->quota_known =
 		qb_cgroup_find(child, &ret->group) && qb_cgroup_quota(&ret->group, &ret->quota_us);
+	m->throttled_told = ret->throttled_known[0];
+	m->swap_told = ret->swap_known;
+	m->quota_told = ret->quota_known;
 }
 
 /* Counters only rise; one that was made anew tells nothing. */

@@ -21,7 +21,7 @@ enum qb_hard {
 	QB_HARD_COUNT
 };
 
-/* The counters before the measurement. */
+/* The counters before the measurement; which of them there are is noted in it. */
 struct qb_hard_before {
 	uint64_t throttled[QB_MEASURE_CPUS];
 	bool throttled_known[QB_MEASURE_CPUS];
@@ -30,7 +30,7 @@ struct qb_hard_before {
 	bool swap_known, quota_known;
 };
 
-void qb_hard_begin(const struct qb_measure *measure, pid_t child, struct qb_hard_before *ret);
+void qb_hard_begin(struct qb_measure *measure, pid_t child, struct qb_hard_before *ret);
 /* What has come since, into the measurement. */
 void qb_hard_count(struct qb_measure *measure, const struct qb_hard_before *before);
 /* Is a loop no longer kept on its CPU alone? Notes which, and why. */

@@ -80,6 +80,7 @@ static int sample(struct qb_measure *m, size_t at, struct qb_error *err)
 	if (qb_file_read_all("/proc/interrupts", &interrupts, err) < 0 ||
 		qb_file_read_all("/proc/stat", &stat, err) < 0)
 		return -err->code;
+	qb_trace_drain(&m->trace);
 	for (size_t i = 0; i < m->n && r >= 0; i++) {
 		struct qb_measure_cpu *of = &m->of[i];
 
@@ -323,18 +324,25 @@ int qb_measure_watch(struct qb_measure *m, pid_t child, struct qb_error *err)
 	m->accounts_ns = -qb_ns_now(CLOCK_MONOTONIC);
 	if (r == 0) {
 		open_switches(m);
+		if (m->traces)
+			r = qb_trace_begin(&m->trace, &m->cpus, err);
+	}
+	if (r == 0) {
 		r = await_loops(m, child, err);
 	}
 	if (r == 0) {
 		/* The loops' own beginning, with a thread to try the switches with, is nobody's noise. */
 		for (size_t i = 0; i < m->n; i++)
 			m->of[i].switches.from_ns = m->of[i].loop->started_ns;
+		m->trace.from_ns = m->of[0].loop->started_ns;
 		qb_hard_begin(m, child, &counters);
 		r = watch(m, child, &counters, err);
 	}
 	for (size_t i = 0; r == 0 && i < m->n; i++)
 		if (m->of[i].switches.fd >= 0)
 			qb_switches_end(&m->of[i].switches, m->of[i].loop->started_ns + m->ns);
+	if (r == 0 && m->traces)
+		qb_trace_end(&m->trace, m->of[0].loop->started_ns + m->ns);
 	m->shared->stop = true;
 	if (r == 0)
 		r = qb_accounts_take(&m->accounts, err);
@@ -366,6 +374,7 @@ void qb_measure_free(struct qb_measure *m)
 	free(m->of);
 	if (m->shared)
 		munmap(m->shared, m->shared->size);
+	qb_trace_free(&m->trace);
 	qb_sources_free(&m->sources);
 	qb_accounts_free(&m->accounts);
 	m->of = NULL;

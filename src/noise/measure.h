@@ -29,6 +29,7 @@
 #include "detect.h"
 #include "loop.h"
 #include "switches.h"
+#include "trace.h"
 #include "verdict.h"
 #include <quietbench/error.h>
 #include <quietbench/value.h>
@@ -67,6 +68,7 @@ struct qb_measure {
 	struct qb_cpus cpus;  /* to measure */
 	struct qb_cpus house; /* where the sampler runs; empty: anywhere */
 	struct qb_noise_limits limits;
+	bool traces;			 /* interrupts are timed, at a cost (trace.h) */
 	struct qb_detect detect;	 /* what is to be foretold, and at last what is */
 	int64_t looks[QB_MEASURE_LOOKS]; /* ns from the start, ascending; 0: no more */
 	/* Called after every window, may be NULL. False: enough of it (-EINTR). */
@@ -79,9 +81,11 @@ struct qb_measure {
 	struct qb_measure_cpu *of;
 	size_t n;
 	struct qb_sources sources;
+	struct qb_trace trace;	     /* by the same index */
 	struct qb_accounts accounts; /* who used CPU time meanwhile, for hosts without perf */
-	int64_t accounts_ns;	     /* that is, in so long: from before the warm-up on */
-	int64_t ns;		     /* how long it took */
+	bool throttled_told, quota_told, swap_told; /* the host counts that */
+	int64_t accounts_ns; /* that is, in so long: from before the warm-up on */
+	int64_t ns;	     /* how long it took */
 	uint64_t swapped_in, quota_us;
 	unsigned looked;
 	struct qb_metric_verdict verdicts[QB_NOISE_METRIC_COUNT]; /* of all CPUs together */

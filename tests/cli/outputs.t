@@ -85,6 +85,13 @@ like "--soak, interrupted: a line for the block" "$(cat "$tmp/soak")" '^20..-..-
 like "--soak, interrupted: what was found" "$(cat "$tmp/soak")" '^noisy: 1 of 1 times 10 s were not quiet \(ended before its time\)$'
 kill "$(cat "$tmp/pid")"
 
+run check --trace --duration 300ms
+is "--trace by nobody: status" "$status" 3
+like "--trace by nobody: why" "$err" '^quietbench: check: trace interrupts: '
+"$qb" check -c "$last" --duration 300ms --json >"$tmp/sources.json" 2>"$tmp/err"
+is "sources: one that was not asked" "$(jq -c .sources.trace "$tmp/sources.json")" '{"available":false,"reason":"not asked for (--trace)"}'
+is "sources: none is silent without a reason" "$(jq '[.sources[] | .available == (.reason == null)] | all' "$tmp/sources.json")" true
+
 # Somebody moves the measuring thread away: what it measures then is another CPU.
 if [ "$last" -gt 0 ]; then
 	"$qb" check -c "$last" --duration 60s --json >"$tmp/moved.json" 2>"$tmp/err" &

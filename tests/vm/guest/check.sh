@@ -15,8 +15,11 @@ measure() {
 }
 # The loop is a thread that is bound to CPU 3, and is beyond its warm-up of 300 ms.
 loops() {
-	child=$(cat "/proc/$check/task/$check/children") && loop=$(ls "/proc/${child% }/task" | tail -n 1) &&
-		[ "$(list "$loop")" = 3 ] && [ "$(cut -d' ' -f14 "/proc/$loop/stat")" -gt 45 ]
+	for child in $(cat "/proc/$check/task/$check/children"); do
+		loop=$(ls "/proc/$child/task" | tail -n 1)
+		[ "$(list "$loop")" = 3 ] && [ "$(cut -d' ' -f14 "/proc/$loop/stat")" -gt 45 ] && return
+	done
+	return 1
 }
 # hard TEXT REASON SAID: it ends at once, noisy, for that reason
 hard() {
@@ -47,6 +50,29 @@ echo max >$top/some/cpu.max
 measure $top/some/inner 1s
 wait $check
 is "no quota: nothing of it" "$(jq -c .hard /tmp/check.json)" "[]"
+
+# Interrupts by their own time, in an instance of tracefs that nobody else sees, and that goes whatever ends it.
+trace=/sys/kernel/tracing
+[ -d $trace/instances ] || mount -t tracefs tracefs $trace
+quietbench check -c 3 --duration 1s --trace --json >/tmp/trace.json 2>/tmp/check.err
+is "trace: interrupts have times" "$(jq '[.of[0].traced.interrupts[] | select(.times > 0)] | length > 0 and all(.ns >= 0)' /tmp/trace.json)" true
+is "trace: all was read" "$(jq .of[0].traced.lost /tmp/trace.json)" 0
+is "trace: the instance is gone" "$(ls $trace/instances)" ""
+quietbench check -c 3 --duration 2m --trace >/tmp/trace.out 2>&1 &
+check=$!
+ok "trace: it measures" within 60 loops
+is "trace: an instance of its own" "$(ls $trace/instances)" "quietbench-$check"
+kill -KILL $check
+gone() { [ -z "$(ls $trace/instances)" ]; }
+ok "trace, killed: the instance is gone" within 10 gone
+
+# A quota shows in a run, too, and so does what it waited for.
+echo "20000 100000" >$top/some/cpu.max
+sh -c "echo \$\$ >$top/some/inner/cgroup.procs && exec quietbench run --no-check -p base -c 3 -s cpus.isolation=none -o /tmp/record -- sh -c 'i=0; while [ \$i -lt 300000 ]; do i=\$((i + 1)); done'" 2>/tmp/run.err
+ok "a run under a quota: says so" says "NOISY: .*its control group's quota (cpu.max) kept it off for " /tmp/run.err
+is "a run under a quota: in its counters" "$(jq '.runs[0].counters.quota_us > 0' /tmp/record)" true
+is "a run: pressure of its group" "$(jq -c '.runs[0] | [.sources.pressure, (.counters.pressure_us.cpu > 0)]' /tmp/record)" '["group",true]'
+echo max >$top/some/cpu.max
 
 # The record: what was changed belongs to who changed it.
 before
