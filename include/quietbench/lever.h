@@ -112,7 +112,6 @@ enum qb_lever_id {
 	QB_LEVER_SMT_OFFLINE,
 	QB_LEVER_SMT_CPUSET, /* v1: a cpuset of somebody's, which loses an offline CPU for good */
 	QB_LEVER_CORE_SCHED,
-	/* the noise check is no lever, but is asked for and reported like one */
 	QB_LEVER_COUNT
 };
 

@@ -9,7 +9,8 @@
  *  4. It judges every value by the lever's own specification, also the planner's, and what is
  *     done for anybody but root by the policy.
  *  5. `before` is what it has read itself.
- *  6. It places only a child of the client's with the client's uid, known by the kernel's word.
+ *  6. It places only a child of the client's with the client's uid, known by the kernel's word, and
+ *     no other while that one lives.
  *  7. Whenever a session ends - request, end of file, the client's death, SIGTERM, an error - the
  *     host is restored before the lock is left. A benchmark does not outlive its client.
  *     Only a lease, once granted, outlives its client; it ends as lease.h says.
@@ -19,6 +20,8 @@
  * 11. A run that joins conditions nothing and restores nothing. A child of the monitor's serves it,
  *     which has neither lock nor journal and changes nothing but a group below the run's.
  * 12. Shared runs get CPUs that no other of them has, and the host is restored with the last one.
+ * 13. Of whom it sees on the CPUs of what it placed it tells sums, and whose they are only to whom
+ *     the policy lets see that; no descriptor of perf's leaves it.
  */
 #include "monitor.h"
 #include "audit.h"
