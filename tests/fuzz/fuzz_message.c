@@ -121,12 +121,18 @@ static void check_strings(void)
 			must(ends(message.policy.policy.rules[i].name) &&
 				message.policy.policy.rules[i].n_who <= QB_POLICY_WHO);
 		break;
+	case QB_MSG_SWITCHES:
+		must(message.switches.n <= QB_SWITCHES_SEEN);
+		for (unsigned i = 0; i < message.switches.n; i++)
+			must(ends(message.switches.seen[i].comm));
+		break;
 	case QB_MSG_APPLY:
 	case QB_MSG_RUN:
 	case QB_MSG_PLACE:
 	case QB_MSG_RESTORE:
 	case QB_MSG_BYE:
 	case QB_MSG_LEASE:
+	case QB_MSG_WATCH:
 	case QB_MSG_STEP:
 	case QB_MSG_DONE: break;
 	}

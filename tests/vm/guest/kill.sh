@@ -57,6 +57,38 @@ is "guardian killed: the status is the benchmark's" "$?" 143
 sed 's/^/# /' /tmp/run.err
 quiet_again "guardian killed"
 
+# look NAME: a run in the middle of its preflight; sets client, monitor and look, the process that measures
+look() {
+	quietbench run -p default -s check.duration=1m -- touch /tmp/ran 2>/tmp/run.err &
+	client=$!
+	measures() {
+		for look in $(cat "/proc/$client/task/$client/children"); do
+			[ "$(cat "/proc/$look/comm")" = quietbench ] && [ "$(ls "/proc/$look/task" | wc -l)" = 2 ] && return
+		done
+		return 1
+	}
+	ok "$1: it measures" within 60 measures
+	monitor=""
+	for one in $(processes quietbench-h); do
+		case $(cat "/proc/$(parent "$one")/comm") in quietbench-h*) monitor=$one ;; esac
+	done
+}
+
+look "client killed in the preflight"
+kill -KILL "$client"
+ok "client killed in the preflight: the measuring ends" within 20 gone "$look"
+wait "$client"
+quiet_again "client killed in the preflight"
+
+look "monitor killed in the preflight"
+kill -KILL "$monitor"
+ok "monitor killed in the preflight: the guardian restores the host" within 20 as_before 'process/*'
+kill -TERM "$client"
+wait "$client"
+is "monitor killed in the preflight: status" "$?" 143
+ok "monitor killed in the preflight: the command did not run" [ ! -e /tmp/ran ]
+quiet_again "monitor killed in the preflight"
+
 begin "monitor stopped"
 kill -STOP "$monitor"
 sleep 1
