@@ -252,6 +252,8 @@ int qb_cmd_check(struct qb_cli *cli)
 	} else {
 		status = status_of(&check);
 	}
+	if (check.applied && !check.answer.joined && !check.complete)
+		status = QB_EXIT_INCOMPLETE;
 	qb_soak_free(&check.soak);
 	qb_measure_free(&check.measure);
 	qb_answer_free(&check.answer);

@@ -133,9 +133,7 @@ static void watch(struct run *run, pid_t child)
 								  : QB_WATCH_INTERVAL};
 	struct qb_error err = {0};
 
-	/* Where nobody is kept off the benchmark's CPUs, we keep off ourselves. */
-	if (selection->isolation == QB_ISOLATION_NONE && !qb_cpus_empty(&selection->house))
-		(void)qb_task_set_affinity(gettid(), &selection->house, NULL);
+	qb_task_keep_off(selection);
 	run->watches = qb_watch_begin(&run->watch, &order, &err) == 0;
 	if (!run->watches)
 		qb_say(QB_SAY_DETAIL, "the run is not watched: %s", err.text);

@@ -21,8 +21,7 @@ int qb_watcher_begin(struct qb_watcher *watcher, const struct qb_selection *sele
 	watcher->of = calloc(n + 1, sizeof(*watcher->of));
 	if (!watcher->of)
 		return qb_error_errno(err, ENOMEM, "watch the benchmark's CPUs");
-	if (selection->isolation == QB_ISOLATION_NONE && !qb_cpus_empty(&selection->house))
-		(void)qb_task_set_affinity(gettid(), &selection->house, NULL);
+	qb_task_keep_off(selection);
 	qb_cpus_foreach (cpu, &selection->bench) {
 		struct qb_switches *switches = &watcher->of[watcher->n].switches;
 		int r = qb_switches_open(switches, cpu, err);
@@ -43,16 +42,10 @@ void qb_watcher_tick(struct qb_watcher *watcher)
 		qb_switches_drain(&watcher->of[i].switches);
 }
 
-static bool is_kernel(pid_t pid)
-{
-	static struct qb_task task;
-
-	return qb_task_read(pid, &task, NULL) == 0 && task.kernel;
-}
-
 static struct qb_seen describe(const struct qb_runner *runner, uid_t uid, bool names)
 {
-	const bool named = names || runner->own || runner->uid == uid || is_kernel(runner->pid);
+	const bool named =
+		names || runner->own || runner->uid == uid || qb_task_is_kernel(runner->pid);
 	struct qb_seen seen = {.own = runner->own,
 		.ns = runner->ns,
 		.waited = runner->waited,

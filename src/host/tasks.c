@@ -139,6 +139,20 @@ int qb_task_read(pid_t tid, struct qb_task *ret, struct qb_error *err)
 	return 0;
 }
 
+void qb_task_keep_off(const struct qb_selection *selection)
+{
+	if (selection->isolation == QB_ISOLATION_NONE && qb_cpus_empty(&selection->offline) &&
+		!qb_cpus_empty(&selection->house))
+		(void)qb_task_set_affinity(gettid(), &selection->house, NULL);
+}
+
+bool qb_task_is_kernel(pid_t tid)
+{
+	static struct qb_task task;
+
+	return qb_task_read(tid, &task, NULL) == 0 && task.kernel;
+}
+
 bool qb_task_descends(pid_t pid, pid_t ancestor)
 {
 	struct qb_task task;

@@ -18,6 +18,7 @@
 #include <dirent.h>
 #include <quietbench/error.h>
 #include <quietbench/step.h>
+#include <quietbench/topology.h>
 #include <quietbench/value.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -44,6 +45,11 @@ int qb_task_parse_stat(char *text, struct qb_task *task);
 int qb_task_parse_status(char *text, struct qb_task *task);
 /* One thread by id. -ESRCH: there is none (any more). */
 int qb_task_read(pid_t tid, struct qb_task *ret, struct qb_error *err);
+/* Where nobody is kept off the benchmark's CPUs the calling thread keeps off by itself from now on. Not
+ * while CPUs are offline for the run: then every mask is looked after, and ours would not come back. */
+void qb_task_keep_off(const struct qb_selection *selection);
+/* Is it a thread of the kernel's? One that has ended is none: they live long. */
+bool qb_task_is_kernel(pid_t tid);
 /* Is `pid` the process `ancestor`, or one of its descendants? */
 bool qb_task_descends(pid_t pid, pid_t ancestor);
 /* Does the thread of this unit (number, key) still run? 0 or -ESRCH. */

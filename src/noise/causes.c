@@ -101,14 +101,6 @@ static void add(struct qb_causes *causes, const struct qb_cause *cause)
 
 /* ---- tasks ---- */
 
-/* Kernel threads live long: one that has ended meanwhile is none. */
-static bool is_kernel(pid_t pid)
-{
-	static struct qb_task task;
-
-	return qb_task_read(pid, &task, NULL) == 0 && task.kernel;
-}
-
 /* Tasks of one name, as people know them. */
 struct named {
 	char comm[32];
@@ -197,8 +189,9 @@ static void find_tasks(
 	coming = cost_of_coming(m, of, &names, causes->preempted);
 	for (size_t i = 0; i < names.n; i++) {
 		const struct named *named = &names.v[i];
-		struct qb_cause cause = {
-			.kind = is_kernel(named->pid) ? QB_CAUSE_KERNEL_TASK : QB_CAUSE_TASK,
+		struct qb_cause cause = {.kind = qb_task_is_kernel(named->pid)
+							 ? QB_CAUSE_KERNEL_TASK
+							 : QB_CAUSE_TASK,
 			.evidence = qb_switches_known(&of->switches) ? QB_EVIDENCE_MEASURED
 								     : QB_EVIDENCE_ESTIMATED,
 			.share = ((double)named->ns + coming * (double)named->times) /

@@ -27,7 +27,8 @@ static const char *const events[] = {"irq/irq_handler_entry", "irq/irq_handler_e
 	"irq_vectors/irq_work_exit", "irq_vectors/thermal_apic_entry",
 	"irq_vectors/thermal_apic_exit", "ipi/ipi_entry", "ipi/ipi_exit"};
 
-static int put(const struct qb_trace *trace, const char *file, const char *text, struct qb_error *err)
+static int put(
+	const struct qb_trace *trace, const char *file, const char *text, struct qb_error *err)
 {
 	char path[sizeof(trace->folder) + 64];
 
@@ -117,8 +118,8 @@ static int make_instance(struct qb_trace *trace, struct qb_error *err)
 	int code = ENOENT;
 
 	for (size_t i = 0; i < QB_ARRAY_SIZE(places); i++) {
-		qb_text_format(trace->folder, sizeof(trace->folder),
-			"%s/instances/quietbench-%d", places[i], (int)getpid());
+		qb_text_format(trace->folder, sizeof(trace->folder), "%s/instances/quietbench-%d",
+			places[i], (int)getpid());
 		if (mkdir(trace->folder, 0700) == 0)
 			return 0;
 		if (errno != ENOENT)

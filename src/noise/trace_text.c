@@ -81,8 +81,8 @@ static bool ends(const struct qb_trace_cpu *of, size_t depth, const char *name)
 }
 
 /* What it took beyond what interrupted it. An exit whose entry is not known says nothing. */
-static void leave(const struct qb_trace *trace, struct qb_trace_cpu *of, const char *name,
-	int64_t at_ns)
+static void leave(
+	const struct qb_trace *trace, struct qb_trace_cpu *of, const char *name, int64_t at_ns)
 {
 	size_t depth = of->depth;
 	struct qb_traced *row;
@@ -136,9 +136,8 @@ static void take_line(const struct qb_trace *trace, struct qb_trace_cpu *of, con
 		return;
 	}
 	if (strlen(line) <= TASK_WIDTH || line[TASK_WIDTH] != '-' ||
-		sscanf(line + TASK_WIDTH,
-			"-%*d [%*d] %*s %" SCNd64 ".%" SCNd64 ": %47[a-z_]:%n", &s, &us, event,
-			&words) != 3 ||
+		sscanf(line + TASK_WIDTH, "-%*d [%*d] %*s %" SCNd64 ".%" SCNd64 ": %47[a-z_]:%n",
+			&s, &us, event, &words) != 3 ||
 		!words)
 		return; /* of another kind, or of another kernel */
 	line += TASK_WIDTH + words;

@@ -44,6 +44,15 @@ say forced $qb restore --force
 cat $governor >$tmp/taken
 say clean $qb status
 say again $qb restore
+# A file that is a folder when it is to be put back.
+$qb check --conditioned --duration 3s -c 1 -s cpus.isolation=none >$tmp/check 2>&1 &
+check=\$!
+until $qb status >/dev/null; do sleep 0.1; done
+mv $governor $governor.was && mkdir $governor
+wait \$check
+echo \$? >$tmp/check.status
+rmdir $governor && mv $governor.was $governor
+say late $qb restore
 EOF
 "$build/tests/with-host" "$tmp/host" sh "$tmp/story" 2>/dev/null
 
@@ -57,6 +66,8 @@ tells conflict 3 '^not conditioned: .*quietbench restore --force$'
 tells forced 0 'put back: frequency.governor  policy0  userspace → ondemand'
 is "forced: the first value is back" "$(cat "$tmp/taken")" ondemand
 tells clean 3 '^not conditioned$'
+tells check 124 '^quietbench: NOT RESTORED completely'
+tells late 0 'put back: frequency.governor  policy0'
 tells again 0 '^quietbench: nothing is left to restore$'
 # Files and values: the tree has links that lead in circles.
 values() { (cd "$1" && find . -type f -exec sha256sum {} + | sort -k2); }

@@ -35,18 +35,18 @@ static const struct qb_traced *row(const char *name)
 
 static void test_pairs(void **state)
 {
-	static const char text[] = "# tracer: nop\n#\n" SHELL
-				   "3885.256029: local_timer_entry: vector=236\n" SHELL
-				   "3885.256058: softirq_raise: vec=9 [action=RCU]\n" SHELL
-				   "3885.256069: local_timer_exit: vector=236\n" SHELL
-				   "3885.256070: softirq_entry: vec=7 [action=SCHED]\n" SHELL
-				   "3885.256071: softirq_exit: vec=7 [action=SCHED]\n" IDLE
-				   "3885.258065: irq_handler_entry: irq=36 name=virtio1-req.0\n" IDLE
-				   "3885.258067: irq_handler_exit: irq=36 ret=handled\n" IDLE
-				   "3886.000000: call_function_single_entry: vector=251\n" IDLE
-				   "3886.000005: call_function_single_exit: vector=251\n" IDLE
-				   "3886.000010: ipi_entry: (Rescheduling interrupts)\n" IDLE
-				   "3886.000011: ipi_exit: (Rescheduling interrupts)\n";
+	static const char text[] =
+		"# tracer: nop\n#\n" SHELL "3885.256029: local_timer_entry: vector=236\n" SHELL
+		"3885.256058: softirq_raise: vec=9 [action=RCU]\n" SHELL
+		"3885.256069: local_timer_exit: vector=236\n" SHELL
+		"3885.256070: softirq_entry: vec=7 [action=SCHED]\n" SHELL
+		"3885.256071: softirq_exit: vec=7 [action=SCHED]\n" IDLE
+		"3885.258065: irq_handler_entry: irq=36 name=virtio1-req.0\n" IDLE
+		"3885.258067: irq_handler_exit: irq=36 ret=handled\n" IDLE
+		"3886.000000: call_function_single_entry: vector=251\n" IDLE
+		"3886.000005: call_function_single_exit: vector=251\n" IDLE
+		"3886.000010: ipi_entry: (Rescheduling interrupts)\n" IDLE
+		"3886.000011: ipi_exit: (Rescheduling interrupts)\n";
 
 	(void)state;
 	qb_trace_take(&trace, &cpu, text);
