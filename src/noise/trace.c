@@ -58,8 +58,10 @@ static _Noreturn void clean_up(const struct qb_trace *trace, int end)
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	setsid();
 	prctl(PR_SET_NAME, "quietbench-trace");
-	close(trace->alive);
-	while (read(end, &byte, 1) < 0 && errno == EINTR)
+	/* Nothing of the caller's stays open because of us: sessions, pipes that somebody reads. */
+	if (dup2(end, 0) < 0 || close_range(1, ~0u, 0) < 0)
+		_exit(EXIT_FAILURE);
+	while (read(0, &byte, 1) < 0 && errno == EINTR)
 		;
 	remove_instance(trace);
 	_exit(EXIT_SUCCESS);

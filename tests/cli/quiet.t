@@ -13,7 +13,7 @@ cat >"$tmp/home/benchmark" <<'EOF'
 use strict; use warnings; use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 my $begin = clock_gettime(CLOCK_MONOTONIC);
 1 while clock_gettime(CLOCK_MONOTONIC) < $begin + 2.3; # the watch looks twice meanwhile, the timeline 22 times
-printf "%.0f %.0f\n", 1e9 * $begin, 1e9 * clock_gettime(CLOCK_MONOTONIC);
+printf "%d %.0f %.0f\n", $$, 1e9 * $begin, 1e9 * clock_gettime(CLOCK_MONOTONIC);
 EOF
 mkfifo "$tmp/stop"
 
@@ -35,7 +35,7 @@ counted() {
 	begin_log
 	"$@" >"$tmp/times" 2>"$tmp/err" &
 	run=$!
-	# Whoever runs our copies of the programs, at any time; other tests have theirs.
+	# Whoever runs our copies of the programs, at any time; other tests have theirs. Before its exec the benchmark is one.
 	: >"$tmp/ours"
 	while kill -0 $run 2>/dev/null; do
 		pgrep -f "$tmp/build/quietbench" >>"$tmp/ours"
@@ -44,12 +44,12 @@ counted() {
 	wait $run
 	is "$what: status" "$?" 0
 	end_log
-	read -r begin end <"$tmp/times"
+	read -r benchmark begin end <"$tmp/times"
 	is "$what: the log is complete" "$(tail -n 1 "$tmp/log")" 'lost 0'
 	awk -v b="$begin" -v e="$end" 'NF >= 5 && $1 < e && $2 > b { print $3, $5 }' "$tmp/log" >"$tmp/stays"
-	ok "$what: the log has the benchmark" grep -q ' perl$' "$tmp/stays"
+	ok "$what: the log has the benchmark" grep -q "^$benchmark " "$tmp/stays"
 	ok "$what: we know who is ours" [ -s "$tmp/ours" ]
-	is "$what: and nobody of ours was there" "$(awk 'NR == FNR { ours[$1]; next } $1 in ours && $2 != "perl"' "$tmp/ours" "$tmp/stays")" ""
+	is "$what: and nobody of ours was there" "$(awk -v b="$benchmark" 'NR == FNR { ours[$1]; next } $1 in ours && $1 != b' "$tmp/ours" "$tmp/stays")" ""
 }
 
 here="-c $last -p base -s cpus.isolation=none -s process.pin=true"
