@@ -103,8 +103,11 @@ static int prepare(struct check *check, struct qb_error *err)
 	struct qb_error why = {0};
 	int r = open_session(check, &why);
 
-	if (r == -EACCES && check->session.fd < 0)
-		return qb_planner_ask(&check->asked, &check->answer, err);
+	if (r == -EACCES && check->session.fd < 0) {
+		r = qb_planner_ask(&check->asked, &check->answer, err);
+		qb_condition_none(&check->answer);
+		return r;
+	}
 	return r < 0 ? qb_error_set(err, why.code, "%s", why.text) : 0;
 }
 

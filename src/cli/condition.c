@@ -28,6 +28,12 @@ int qb_condition_complete(struct qb_asked *asked, struct qb_error *err)
 	return r;
 }
 
+void qb_condition_none(struct qb_answer *answer)
+{
+	answer->selection.isolation = QB_ISOLATION_NONE;
+	qb_cpus_zero(&answer->selection.offline);
+}
+
 int qb_condition_interrupted(struct qb_job *job, struct qb_error *err)
 {
 	return qb_job_interrupted(job) ? qb_error_set(err, EINTR, "told to end") : 0;

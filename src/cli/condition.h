@@ -12,6 +12,8 @@ int64_t qb_condition_wait(const struct qb_options *options);
 /* What a profile of the caller's own extends must be attached before the helper sees it. */
 int qb_condition_complete(struct qb_asked *asked, struct qb_error *err);
 /* -EINTR: the caller was told to end. */
+/* Nothing of the host is changed, whatever the plan was: nobody is kept off, no CPU goes offline. */
+void qb_condition_none(struct qb_answer *answer);
 int qb_condition_interrupted(struct qb_job *job, struct qb_error *err);
 /*
  * Plans, judges what is required, applies, judges again, and says what is so now. *ret_applied also

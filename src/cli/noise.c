@@ -108,7 +108,10 @@ int qb_noise_measure(struct qb_measure *m, struct qb_job *job, struct qb_session
 	loops = (struct loops){
 		.measure = m, .parent = getpid(), .job = job, .session = session, .answer = answer};
 	m->cpus = answer->selection.bench;
-	m->house = answer->selection.house;
+	/* Else whoever conditioned the host keeps us off, and looks after our mask. */
+	if (answer->selection.isolation == QB_ISOLATION_NONE &&
+		qb_cpus_empty(&answer->selection.offline))
+		m->house = answer->selection.house;
 	m->progress = progress;
 	m->begun = begun;
 	m->data = &loops;

@@ -90,6 +90,7 @@ static int do_without(struct run *run, const struct qb_error *why, struct qb_err
 			"levers are required, and the host cannot be "
 			"conditioned: %s",
 			why->text);
+	qb_condition_none(&run->answer);
 	for (size_t i = 0; i < steps->n; i++) {
 		struct qb_step *step = &steps->v[i];
 

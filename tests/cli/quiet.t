@@ -56,7 +56,7 @@ here="-c $last -p base -s cpus.isolation=none -s process.pin=true"
 counted "as root" "$qb" run --no-check $here -- perl benchmark
 counted "as root, with a timeline" "$qb" run --no-check --timeline -o record.json $here -- perl benchmark
 counted "after a preflight" "$qb" run -s check.duration=200ms $here -- perl benchmark
-counted "without privilege" $user "$qb" run --no-check --timeline -o "$tmp/home/record" $here -- perl benchmark
+counted "without privilege" $user "$qb" run --no-check --timeline -o "$tmp/home/record" -c "$last" -- perl benchmark
 
 begin_log
 "$qb" check -c "$last" --duration 200ms >/dev/null 2>&1

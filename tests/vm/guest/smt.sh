@@ -45,7 +45,7 @@ judge() {
 	name=$1 offline=$2
 	shift 2
 	rm -f /tmp/during*
-	quietbench run --no-check -p default -o /tmp/record -s cpus.smt=offline "$@" -- observe >/tmp/run.out 2>/tmp/run.err
+	quietbench run -p default -s check.duration=200ms -o /tmp/record -s cpus.smt=offline "$@" -- observe >/tmp/run.out 2>/tmp/run.err
 	is "$name: status" "$?" 0
 	sed 's/^/# /' /tmp/run.err
 	look_around
