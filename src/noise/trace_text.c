@@ -14,6 +14,8 @@
 #include <stdbool.h>
 
 #define TASK_WIDTH 16
+/* No handler takes as long as that. */
+#define LONGEST_NS INT64_C(60000000000)
 
 /* Events come in pairs, "…_entry" and "…_exit". */
 static const struct {
@@ -94,6 +96,8 @@ static void leave(
 		return;
 	of->depth = --depth;
 	all = at_ns - of->stack[depth].at_ns;
+	if (all < 0 || all > LONGEST_NS)
+		return; /* what is in between was lost */
 	own = all - of->stack[depth].inner_ns;
 	if (depth > 0)
 		of->stack[depth - 1].inner_ns += all;
@@ -136,7 +140,7 @@ static void take_line(const struct qb_trace *trace, struct qb_trace_cpu *of, con
 		return;
 	}
 	if (strlen(line) <= TASK_WIDTH || line[TASK_WIDTH] != '-' ||
-		sscanf(line + TASK_WIDTH, "-%*d [%*d] %*s %" SCNd64 ".%" SCNd64 ": %47[a-z_]:%n",
+		sscanf(line + TASK_WIDTH, "-%*d [%*d] %*s %9" SCNd64 ".%6" SCNd64 ": %47[a-z_]:%n",
 			&s, &us, event, &words) != 3 ||
 		!words)
 		return; /* of another kind, or of another kernel */
