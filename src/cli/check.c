@@ -90,7 +90,7 @@ static int open_session(struct check *check, struct qb_error *err)
 	int r = qb_session_open(&check->session, &hello, &check->job, err);
 
 	if (r == -EACCES && !hello.join_only)
-		return qb_error_set(err, EPERM, "--conditioned needs privilege: %s", err->text);
+		return qb_error_wrap(err, "--conditioned needs privilege");
 	if (r == 0)
 		r = qb_condition_host(&check->session, &check->asked, &check->job, &check->answer,
 			&check->applied, err);

@@ -94,6 +94,9 @@ static const char *after(const struct qb_step *step)
 /* Threads and attributes that were only watched, and that no step of ours changed, say nothing. */
 static bool is_bystander(const struct qb_step *step)
 {
+	/* A check has no command whose own process would do it. */
+	if (step->status == QB_STATUS_PLANNED && qb_levers[step->lever].where == QB_LEVER_CHILD)
+		return true;
 	if (step->wanted || step->reason)
 		return false;
 	return !step->before || !after(step) ||

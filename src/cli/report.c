@@ -258,10 +258,13 @@ void qb_report_process(const struct qb_answer *answer)
 static void report_waits(const struct qb_record_run *run)
 {
 	const struct qb_watched *w = run->watched;
+	char wished[16] = "max";
 
+	if (w && w->threads < (unsigned)sysconf(_SC_NPROCESSORS_ONLN))
+		qb_text_format(wished, sizeof(wished), "%u", w->threads);
 	if (w && w->threads > run->cpus && w->waited_ns - w->others_ns > run->wall_ns / 20)
-		qb_say(QB_SAY_NOTE, "%u threads shared %u CPU%s: try -n %u", w->threads, run->cpus,
-			run->cpus == 1 ? "" : "s", w->threads);
+		qb_say(QB_SAY_NOTE, "%u threads shared %u CPU%s: try -n %s", w->threads, run->cpus,
+			run->cpus == 1 ? "" : "s", wished);
 }
 
 void qb_report_run(const struct qb_record_run *run)

@@ -149,11 +149,13 @@ int qb_soak_run(struct qb_soak *soak, struct qb_job *job, struct qb_session *ses
 		r = measure_block(soak, job, session, answer, err);
 	while (r == 0 && qb_ns_now(CLOCK_BOOTTIME) + QB_SOAK_BLOCK_NS / 2 <= end);
 	qsort(soak->culprits, soak->n_culprits, sizeof(soak->culprits[0]), compare);
-	if (r == -EINTR && soak->n) {
-		soak->interrupted = true;
-		return 0;
-	}
-	return r;
+	if (r == 0 || !soak->n)
+		return r;
+	/* What was found until then is told all the same. */
+	soak->interrupted = true;
+	if (r != -EINTR)
+		qb_say(QB_SAY_WARN, "check: the soak ends here: %s", err->text);
+	return 0;
 }
 
 void qb_soak_free(struct qb_soak *soak)

@@ -30,7 +30,7 @@ struct named {
 	char comm[16];
 };
 
-/* PERF_RECORD_FORK. */
+/* PERF_RECORD_FORK, PERF_RECORD_EXIT. */
 struct family {
 	struct perf_event_header head;
 	uint32_t pid, ppid, tid, ptid;
@@ -100,21 +100,27 @@ static void name_runner(struct qb_runner *runner)
 	qb_text_printable(runner->comm);
 }
 
-/* A place for one more: of a stranger that ran least and does not run now, if need be. */
+/* A place for one more: of one of ours that has ended, or of a stranger that ran least and does not
+ * run now. */
 static struct qb_runner *make_room(struct qb_switches *switches)
 {
 	struct qb_runner *least = NULL;
 
 	if (switches->n < QB_RUNNERS_MAX)
 		return &switches->v[switches->n++];
+	for (size_t i = 0; i < switches->n; i++)
+		if (switches->v[i].own && switches->v[i].ended && !switches->v[i].since)
+			return &switches->v[i];
 	for (size_t i = 0; i < switches->n; i++) {
 		struct qb_runner *runner = &switches->v[i];
 
 		if (!runner->own && !runner->since && (!least || runner->ns < least->ns))
 			least = runner;
 	}
-	if (!least) /* hundreds of own threads: the last of them is forgotten */
+	if (!least) { /* hundreds of own threads that live: who comes back is not known for one */
 		least = &switches->v[QB_RUNNERS_MAX - 1];
+		switches->lost++;
+	}
 	switches->rest_ns += least->own ? 0 : least->ns;
 	return least;
 }
@@ -124,7 +130,7 @@ static struct qb_runner *find_runner(struct qb_switches *switches, pid_t pid, pi
 	struct qb_runner *runner;
 
 	for (size_t i = 0; i < switches->n; i++)
-		if (switches->v[i].tid == tid)
+		if (switches->v[i].tid == tid && !switches->v[i].ended)
 			return &switches->v[i];
 	runner = make_room(switches);
 	*runner = (struct qb_runner){
@@ -152,18 +158,19 @@ static void leave(struct qb_switches *switches, int64_t at_ns)
 static void take_switch(struct qb_switches *switches, const struct record *record)
 {
 	const bool out = record->head.misc & PERF_RECORD_MISC_SWITCH_OUT;
+	const bool preempted = record->head.misc & PERF_RECORD_MISC_SWITCH_OUT_PREEMPT;
 	struct qb_runner *runner;
 
 	if (switches->until_ns && (int64_t)record->time > switches->until_ns)
 		return;
 	leave(switches, (int64_t)record->time);
-	if ((pid_t)record->tid <= 0)
+	if ((pid_t)record->tid <= 0 || (out && !preempted))
 		return;
 	runner = find_runner(switches, (pid_t)record->pid, (pid_t)record->tid);
-	if (out && record->head.misc & PERF_RECORD_MISC_SWITCH_OUT_PREEMPT)
+	if (out) {
 		runner->waits = (int64_t)record->time;
-	if (out)
 		return;
+	}
 	if (runner->waits)
 		runner->waited += (int64_t)record->time - runner->waits;
 	runner->waits = 0;
@@ -189,6 +196,14 @@ static void take_fork(struct qb_switches *switches, const struct family *record)
 		qb_text_copy(child->comm, sizeof(child->comm), parent.comm);
 		return;
 	}
+}
+
+/* It is on the CPU still, for its last switch. */
+static void take_exit(struct qb_switches *switches, const struct family *record)
+{
+	for (size_t i = 0; i < switches->n; i++)
+		if (switches->v[i].tid == (pid_t)record->tid)
+			switches->v[i].ended = true;
 }
 
 /* A program was executed, so the thread has another name. */
@@ -241,6 +256,8 @@ void qb_switches_drain(struct qb_switches *switches)
 			take_name(switches, &any.named);
 		else if (any.head.type == PERF_RECORD_FORK)
 			take_fork(switches, &any.family);
+		else if (any.head.type == PERF_RECORD_EXIT)
+			take_exit(switches, &any.family);
 		else if (any.head.type == PERF_RECORD_LOST) /* after an id */
 			switches->lost += (uint64_t)any.record.pid | (uint64_t)any.record.tid << 32;
 		tail += any.head.size;

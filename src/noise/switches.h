@@ -30,7 +30,8 @@ struct qb_runner {
 	int64_t since;	/* of the one that is there: since when; else 0 */
 	int64_t waits;	/* of one that was put off and wants to go on: since when; else 0 */
 	int64_t waited; /* so long all together */
-	bool own;	/* the process that qb_switches_follow names, or a descendant */
+	bool ended;
+	bool own; /* the process that qb_switches_follow names, or a descendant */
 };
 
 struct qb_switches {

@@ -98,8 +98,8 @@ static void close_instance(struct qb_trace *trace)
 	if (trace->cleaner)
 		while (waitpid(trace->cleaner, NULL, 0) < 0 && errno == EINTR)
 			;
-	else if (*trace->folder)
-		remove_instance(trace);
+	if (*trace->folder)
+		remove_instance(trace); /* there is none left, unless somebody killed the cleaner */
 	trace->cleaner = 0;
 	trace->folder[0] = '\0';
 }

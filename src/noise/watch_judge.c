@@ -33,6 +33,17 @@ static void blame(
 	worst[at] = next;
 }
 
+/* A child is told of on the CPU where it was forked, and may run on another. */
+static bool is_own(const struct qb_watch *watch, const struct qb_runner *runner)
+{
+	for (size_t i = 0; !runner->own && i < watch->n; i++)
+		for (size_t j = 0; j < watch->of[i].switches.n; j++)
+			if (watch->of[i].switches.v[j].own &&
+				watch->of[i].switches.v[j].tid == runner->tid && runner->tid)
+				return true;
+	return runner->own;
+}
+
 static void sum_switches(
 	const struct qb_watch *watch, struct qb_watched *ret, struct blamed worst[NAMES_MAX])
 {
@@ -42,7 +53,7 @@ static void sum_switches(
 		for (size_t j = 0; j < switches->n; j++) {
 			const struct qb_runner *runner = &switches->v[j];
 
-			if (runner->own) {
+			if (is_own(watch, runner)) {
 				ret->waited_ns += runner->waited;
 				ret->threads += runner->ns > 0;
 				continue;
@@ -110,7 +121,10 @@ static enum qb_noise decide(const struct qb_watch *watch, const struct qb_watche
 	const double share = (double)limit / 1e6 > SHARE_MIN ? (double)limit / 1e6 : SHARE_MIN;
 	const struct qb_tally_look *tally = &watch->tally.looks[1];
 	const double lost = (double)(w->others_ns + w->steal_ns) + (double)tally->quota_us * 1e3;
-	const double least = watch->by_switches ? lost : lost - (double)w->uncertain_ns;
+	const double ticks = NS_PER_S / (double)sysconf(_SC_CLK_TCK) * (double)watch->n;
+	/* Steal is told in ticks: the last of them may have begun long before. */
+	const double steal = (double)w->steal_ns < ticks ? (double)w->steal_ns : ticks;
+	const double least = lost - (watch->by_switches ? steal : (double)w->uncertain_ns);
 
 	if (w->throttled || w->swapped || tally->asleep_ns || least > share * wall)
 		return QB_NOISE_NOISY;
@@ -158,7 +172,9 @@ void qb_watch_judge(
 		reason(ret, "%" PRIu64 " pages were read back from swap", ret->swapped);
 	if (ret->noise == QB_NOISE_UNKNOWN)
 		reason(ret, "%s",
-			watch->by_switches ? "not every switch was seen"
-					   : "too short to tell by the kernel's ticks; as "
-					     "root every switch is seen");
+			!watch->steal_known	 ? "this kernel does not tell what the CPUs did"
+			: ret->uncertain_ns == 0 ? "too short to tell by one tick of steal"
+			: watch->by_switches	 ? "not every switch was seen"
+						 : "too short to tell by the kernel's ticks; as "
+						   "root every switch is seen");
 }

@@ -65,7 +65,7 @@ static void preempted(uint64_t time, int id)
 	put_switch(time, id, PERF_RECORD_MISC_SWITCH_OUT | PERF_RECORD_MISC_SWITCH_OUT_PREEMPT);
 }
 
-static void put_fork(int parent, int child)
+static void put_family(unsigned type, int parent, int child)
 {
 	struct {
 		struct perf_event_header head;
@@ -77,7 +77,7 @@ static void put_fork(int parent, int child)
 		.tid = (uint32_t)child,
 		.ptid = (uint32_t)parent};
 
-	record.head = (struct perf_event_header){PERF_RECORD_FORK, 0, sizeof(record)};
+	record.head = (struct perf_event_header){type, 0, sizeof(record)};
 	put(&record, sizeof(record));
 }
 
@@ -148,7 +148,7 @@ static void test_family(void **state)
 	(void)state;
 	qb_switches_follow(&switches, a);
 	in(100, a);
-	put_fork(a, child);
+	put_family(PERF_RECORD_FORK, a, child);
 	out(120, a);
 	in(120, child);
 	out(130, -1);
@@ -214,6 +214,30 @@ static void test_crowd(void **state)
 	assert_int_equal(runner(FOREVER)->ns, 1000);
 }
 
+/* A benchmark that forks without end: its children are its own, however many there were. */
+static void test_children(void **state)
+{
+	const int a = FOREVER;
+	uint64_t now = 1;
+
+	(void)state;
+	qb_switches_follow(&switches, a);
+	for (int i = 1; i <= 3 * QB_RUNNERS_MAX; i++) {
+		put_family(PERF_RECORD_FORK, a, FOREVER + i);
+		in(now, FOREVER + i);
+		put_family(PERF_RECORD_EXIT, a, FOREVER + i);
+		out(now + 10, i % 2 ? -1 : FOREVER + i);
+		now += 20;
+		qb_switches_drain(&switches);
+	}
+	qb_switches_end(&switches, (int64_t)now);
+	for (size_t i = 0; i < switches.n; i++)
+		assert_true(switches.v[i].own);
+	assert_int_equal(switches.rest_ns, 0);
+	assert_int_equal(switches.lost, 0);
+	assert_true(runner(a)->own);
+}
+
 static void test_loss_is_counted(void **state)
 {
 	struct {
@@ -238,6 +262,7 @@ int main(void)
 		cmocka_unit_test_setup(test_begin, begin),
 		cmocka_unit_test_setup(test_end, begin),
 		cmocka_unit_test_setup(test_crowd, begin),
+		cmocka_unit_test_setup(test_children, begin),
 		cmocka_unit_test_setup(test_loss_is_counted, begin),
 	};
 
