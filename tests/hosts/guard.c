@@ -85,8 +85,15 @@ static bool may_touch(pid_t pid, ino_t mount_ns)
 	if (pid == -1)
 		return false; /* everybody */
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid > 0 ? pid : -pid);
-	if (stat(path, &st) == 0)
-		return st.st_ino == mount_ns;
+	/* EACCES comes from one that may not be looked at, and from one that dies at this moment: that
+	 * one is gone at the next look. */
+	for (int look = 0; look < 20; look++) {
+		if (stat(path, &st) == 0)
+			return st.st_ino == mount_ns;
+		if (errno != EACCES)
+			break;
+		usleep(1000);
+	}
 	/* Gone, or a zombie, which has no namespace left: nobody is hurt, and the kernel answers.
 	 * A group can outlive its leader, though. */
 	return errno == ENOENT && pid > 0;
