@@ -66,7 +66,7 @@ static void clean_windows(void **unused)
 	struct qb_metric_verdict v[METRICS];
 
 	(void)unused;
-	/* noise.md: one look needs 0 of 30, three looks need 39 clean ones. */
+	/* One look needs 0 of 30, three looks need 39 clean ones. */
 	assert_int_equal(judge(windows, 28, 1, v), QB_VERDICT_OF_UNDECIDED);
 	assert_int_equal(judge(windows, 29, 1, v), QB_VERDICT_OF_PASS);
 	assert_int_equal(judge(windows, 38, 3, v), QB_VERDICT_OF_UNDECIDED);
