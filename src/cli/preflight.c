@@ -51,7 +51,7 @@ static void say_detail(const struct qb_measure *look)
 	for (int i = 0; i < QB_NOISE_METRIC_COUNT; i++)
 		exceeding += look->verdicts[i].exceeding;
 	describe(look, text, sizeof(text));
-	if (exceeding)
+	if (exceeding && *text)
 		qb_say(QB_SAY_DETAIL, "before the command: %s", text);
 	else
 		qb_say(QB_SAY_DETAIL, "before the command: nothing seen in %g s",

@@ -44,6 +44,12 @@ int qb_counters_busy(const char *stat, unsigned cpu, uint64_t *ret);
 /* How often this CPU's clock was lowered because of heat (its own and its package's); false: this
  * host does not count that. */
 bool qb_counters_throttled(unsigned cpu, uint64_t *ret);
+/* Counters only rise: one that is gone, could not be read, or was made anew tells nothing. */
+static inline uint64_t qb_counters_risen(uint64_t before, uint64_t now)
+{
+	return now > before ? now - before : 0;
+}
+
 /* Pages read back from swap, of the whole host. */
 bool qb_counters_swapped_in(uint64_t *ret);
 

@@ -24,23 +24,17 @@ void qb_hard_begin(struct qb_measure *m, pid_t child, struct qb_hard_before *ret
 	m->quota_told = ret->quota_known;
 }
 
-/* Counters only rise; one that was made anew tells nothing. */
-static uint64_t since(uint64_t before, uint64_t now)
-{
-	return now > before ? now - before : 0;
-}
-
 void qb_hard_count(struct qb_measure *m, const struct qb_hard_before *before)
 {
 	uint64_t now;
 
 	for (size_t i = 0; i < m->n; i++)
 		if (before->throttled_known[i] && qb_counters_throttled(m->of[i].cpu, &now))
-			m->of[i].throttled = since(before->throttled[i], now);
+			m->of[i].throttled = qb_counters_risen(before->throttled[i], now);
 	if (before->swap_known && qb_counters_swapped_in(&now))
-		m->swapped_in = since(before->swapped_in, now);
+		m->swapped_in = qb_counters_risen(before->swapped_in, now);
 	if (before->quota_known && qb_cgroup_quota(&before->group, &now))
-		m->quota_us = since(before->quota_us, now);
+		m->quota_us = qb_counters_risen(before->quota_us, now);
 }
 
 static bool is_online(unsigned cpu)

@@ -26,17 +26,11 @@ static struct qb_tally_look look(struct qb_tally *tally)
 	return now;
 }
 
-/* Counters only rise: one that is gone, or was made anew, tells nothing. */
-static uint64_t risen(uint64_t before, uint64_t now)
-{
-	return now > before ? now - before : 0;
-}
-
 static struct qb_tally_look since(const struct qb_tally_look *begin, struct qb_tally_look now)
 {
 	for (int i = 0; i < QB_PRESSURE_COUNT; i++)
-		now.pressure_us[i] = risen(begin->pressure_us[i], now.pressure_us[i]);
-	now.quota_us = risen(begin->quota_us, now.quota_us);
+		now.pressure_us[i] = qb_counters_risen(begin->pressure_us[i], now.pressure_us[i]);
+	now.quota_us = qb_counters_risen(begin->quota_us, now.quota_us);
 	now.asleep_ns -= begin->asleep_ns;
 	if (now.asleep_ns < ASLEEP_NS)
 		now.asleep_ns = 0;
@@ -96,7 +90,7 @@ static int end_table(struct qb_tally_table *table, const struct qb_cpus *cpus, c
 		count(table, cpus, text, now, NULL) < 0)
 		return -ENODATA;
 	for (size_t i = 0; i < table->sources.n; i++)
-		table->times[i] = risen(table->times[i], now[i]);
+		table->times[i] = qb_counters_risen(table->times[i], now[i]);
 	return 0;
 }
 

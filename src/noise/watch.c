@@ -116,7 +116,7 @@ static int64_t steal_since(const struct qb_watch *watch)
 		return 0;
 	for (size_t i = 0; i < watch->n; i++)
 		if (qb_counters_steal(stat, watch->of[i].cpu, &now) == 0)
-			sum += now - watch->of[i].steal[0];
+			sum += qb_counters_risen(watch->of[i].steal[0], now);
 	return (int64_t)((double)sum * NS_PER_S / (double)sysconf(_SC_CLK_TCK));
 }
 

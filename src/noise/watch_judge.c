@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* watch.h: quiet, noisy or unknown, and why. */
+#include "counters.h"
 #include "watch.h"
 #include <base/macros.h>
 #include <base/text.h>
@@ -76,7 +77,8 @@ static void sum_ticks(const struct qb_watch *watch, int64_t used_ns, struct qb_w
 	double busy = 0;
 
 	for (size_t i = 0; i < watch->n; i++)
-		busy += (double)(watch->of[i].busy[1] - watch->of[i].busy[0]) * tick;
+		busy += (double)qb_counters_risen(watch->of[i].busy[0], watch->of[i].busy[1]) *
+			tick;
 	ret->others_ns = busy > (double)used_ns ? (int64_t)(busy - (double)used_ns) : 0;
 	ret->uncertain_ns = (int64_t)(2 * tick * (double)watch->n);
 	for (size_t i = 0; i < watch->accounts.n; i++) {
@@ -142,15 +144,17 @@ void qb_watch_judge(
 	struct blamed worst[NAMES_MAX] = {0};
 
 	*ret = (struct qb_watched){
-		.swapped = watch->swapped[1] - watch->swapped[0], .watch = watch};
+		.swapped = qb_counters_risen(watch->swapped[0], watch->swapped[1]), .watch = watch};
 	if (watch->by_switches)
 		sum_switches(watch, ret, worst);
 	else
 		sum_ticks(watch, used_ns, ret, worst);
 	for (size_t i = 0; i < watch->n; i++) {
-		ret->steal_ns +=
-			(int64_t)((double)(watch->of[i].steal[1] - watch->of[i].steal[0]) * tick);
-		ret->throttled += watch->of[i].throttled[1] - watch->of[i].throttled[0];
+		ret->steal_ns += (int64_t)((double)qb_counters_risen(
+						   watch->of[i].steal[0], watch->of[i].steal[1]) *
+					   tick);
+		ret->throttled +=
+			qb_counters_risen(watch->of[i].throttled[0], watch->of[i].throttled[1]);
 	}
 	ret->noise = decide(watch, ret, limit);
 	if (ret->noise == QB_NOISE_NOISY ||

@@ -75,6 +75,20 @@ static void test_verdict(void **state)
 	}
 }
 
+/* What could not be read at the end (0) is no swapping, no heat and no steal. */
+static void test_unread(void **state)
+{
+	struct qb_watch watch = watch_of(0);
+	struct qb_watched watched;
+
+	(void)state;
+	watch.swapped[0] = watch.of[0].throttled[0] = watch.of[0].steal[0] = 4711;
+	qb_watch_judge(&watch, 900000000, 500, &watched);
+	assert_int_equal(watched.noise, QB_NOISE_QUIET);
+	assert_int_equal(watched.swapped + watched.throttled, 0);
+	free(watch.of);
+}
+
 /* Of who is not to be named nothing but the time is told. */
 static void test_nameless(void **state)
 {
@@ -98,6 +112,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pressure),
 		cmocka_unit_test(test_verdict),
+		cmocka_unit_test(test_unread),
 		cmocka_unit_test(test_nameless),
 	};
 
