@@ -82,6 +82,16 @@ int qb_watch_patience(const struct qb_watch *watch)
 	return left > 0 ? (int)(left / 1000000) + 1 : 0;
 }
 
+bool qb_watch_is_own(const struct qb_watch *watch, const struct qb_runner *runner)
+{
+	for (size_t i = 0; !runner->own && i < watch->n; i++)
+		for (size_t j = 0; j < watch->of[i].switches.n; j++)
+			if (watch->of[i].switches.v[j].own &&
+				watch->of[i].switches.v[j].tid == runner->tid && runner->tid)
+				return true;
+	return runner->own;
+}
+
 static int64_t sum_others(const struct qb_watch *watch)
 {
 	int64_t sum = 0;
@@ -93,7 +103,7 @@ static int64_t sum_others(const struct qb_watch *watch)
 			return -1;
 		sum += switches->rest_ns;
 		for (size_t j = 0; j < switches->n; j++)
-			sum += switches->v[j].own ? 0 : switches->v[j].ns;
+			sum += qb_watch_is_own(watch, &switches->v[j]) ? 0 : switches->v[j].ns;
 	}
 	return sum;
 }

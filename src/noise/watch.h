@@ -89,6 +89,8 @@ void qb_watch_end(struct qb_watch *watch, int64_t started_ns, int64_t wall_ns);
  * above which others are noise, in millionths. */
 void qb_watch_judge(
 	const struct qb_watch *watch, int64_t used_ns, int64_t limit, struct qb_watched *ret);
+/* Is it the benchmark's? A child is told of on the CPU where it was forked, and may run on another. */
+bool qb_watch_is_own(const struct qb_watch *watch, const struct qb_runner *runner);
 void qb_watch_free(struct qb_watch *watch);
 
 #endif

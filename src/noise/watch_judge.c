@@ -34,17 +34,6 @@ static void blame(
 	worst[at] = next;
 }
 
-/* A child is told of on the CPU where it was forked, and may run on another. */
-static bool is_own(const struct qb_watch *watch, const struct qb_runner *runner)
-{
-	for (size_t i = 0; !runner->own && i < watch->n; i++)
-		for (size_t j = 0; j < watch->of[i].switches.n; j++)
-			if (watch->of[i].switches.v[j].own &&
-				watch->of[i].switches.v[j].tid == runner->tid && runner->tid)
-				return true;
-	return runner->own;
-}
-
 static void sum_switches(
 	const struct qb_watch *watch, struct qb_watched *ret, struct blamed worst[NAMES_MAX])
 {
@@ -54,7 +43,7 @@ static void sum_switches(
 		for (size_t j = 0; j < switches->n; j++) {
 			const struct qb_runner *runner = &switches->v[j];
 
-			if (is_own(watch, runner)) {
+			if (qb_watch_is_own(watch, runner)) {
 				ret->waited_ns += runner->waited;
 				ret->threads += runner->ns > 0;
 				continue;
