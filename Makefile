@@ -31,7 +31,7 @@ pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1) 2>/dev/null)
 pkg_libs   = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 # ---- flags ----
-WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+WARNINGS := -Wall -Wextra -Wno-unused-parameter -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 HARDEN   := -O2 -g -fstack-protector-strong -fPIE -ffunction-sections -fdata-sections
 ifeq ($(shell $(CC) -fcf-protection -xc -c /dev/null -o /dev/null 2>/dev/null && echo yes),yes)
 HARDEN += -fcf-protection
@@ -59,10 +59,10 @@ CFLAGS_ALL   := $(CFLAGS_ALL)
 
 # ---- sources: the folder list is the architecture ----
 SD_BUS_SRC  := $(addprefix src/host/,systemd.c systemd_units.c logind.c)
-LIB_SRC     := $(filter-out $(if $(HAVE_SYSTEMD),,$(SD_BUS_SRC)),$(wildcard src/base/*.c src/host/*.c src/levers/*.c src/core/*.c src/noise/*.c))
+LIB_SRC     := $(filter-out $(if $(HAVE_SYSTEMD),,$(SD_BUS_SRC)),$(wildcard $(foreach room,base model host levers core noise,src/$(room)/*.c)))
 HELPER_SRC  := $(wildcard src/helper/*.c)
 PLANNER_SRC := $(wildcard src/planner/*.c)
-CLI_SRC     := $(wildcard src/cli/*.c)
+CLI_SRC     := $(wildcard src/client/*.c src/cli/*.c)
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIB := $(BUILD)/libquietbench.a
 PROGRAMS := $(BUILD)/quietbench $(BUILD)/quietbench-helper $(BUILD)/quietbench-planner

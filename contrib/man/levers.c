@@ -5,7 +5,7 @@
  * @RULE@. Makefile: $(MANUAL).
  */
 #include <base/macros.h>
-#include <core/describe.h>
+#include <model/describe.h>
 #include <quietbench/lever.h>
 #include <quietbench/policy.h>
 

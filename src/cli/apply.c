@@ -4,9 +4,10 @@
  * stays behind and restores in time (src/helper/lease.h); runs of the same user join.
  */
 #include <base/macros.h>
+#include <cli/asked.h>
 #include <cli/command.h>
 #include <cli/condition.h>
-#include <cli/say.h>
+#include <client/say.h>
 #include <errno.h>
 #include <time.h>
 
@@ -83,7 +84,7 @@ static int conduct(const struct qb_session_hello *hello, const struct qb_options
 	_cleanup_(qb_asked_free) struct qb_asked asked = QB_ASKED_NONE;
 	struct qb_error err = {0};
 	struct qb_job job;
-	int status, r = qb_request_build(options, QB_REQUEST_PLAN, &asked, &err);
+	int status, r = qb_asked_build(options, QB_REQUEST_PLAN, &asked, &err);
 
 	if (r == 0)
 		r = qb_condition_complete(&asked, &err);

@@ -6,13 +6,14 @@
  * the caller's; with --conditioned it conditions for the time. Else the host is changed in no way.
  */
 #include <base/macros.h>
+#include <cli/asked.h>
 #include <cli/command.h>
 #include <cli/condition.h>
 #include <cli/findings.h>
 #include <cli/outputs.h>
 #include <cli/report.h>
-#include <cli/say.h>
 #include <cli/soak.h>
+#include <client/say.h>
 #include <errno.h>
 #include <time.h>
 
@@ -192,7 +193,7 @@ static int conduct(struct check *check, struct qb_error *err)
 	int r = qb_outputs_prepare(check->options, err);
 
 	if (r == 0)
-		r = qb_request_build(check->options, QB_REQUEST_PLAN, &check->asked, err);
+		r = qb_asked_build(check->options, QB_REQUEST_PLAN, &check->asked, err);
 	if (r == 0)
 		r = qb_condition_complete(&check->asked, err);
 	if (r == 0)

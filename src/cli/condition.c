@@ -4,7 +4,7 @@
 #include <cli/condition.h>
 #include <cli/report.h>
 #include <cli/require.h>
-#include <cli/say.h>
+#include <client/say.h>
 #include <errno.h>
 #include <quietbench/lever.h>
 

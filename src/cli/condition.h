@@ -4,7 +4,7 @@
 #define QB_CLI_CONDITION_H
 
 #include <cli/options.h>
-#include <cli/session.h>
+#include <client/session.h>
 #include <quietbench/record.h>
 
 /* How long to wait for the host, as hello has it. */

@@ -7,8 +7,8 @@
 #include <base/text.h>
 #include <cli/findings.h>
 #include <cli/lines.h>
-#include <cli/privilege.h>
 #include <cli/query.h>
+#include <client/privilege.h>
 #include <quietbench/lever.h>
 
 /* Timers that are due within ten minutes are told. */

@@ -4,7 +4,7 @@
 #define QB_CLI_FINDINGS_H
 
 #include <cli/json.h>
-#include <cli/planner.h>
+#include <client/planner.h>
 #include <noise/findings.h>
 
 /* `root`: of a captured host, NULL: this one. `soon_ns`: as in struct qb_look. */

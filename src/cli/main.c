@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* quietbench: the commands, and the way from argv to one of them. */
 #include <base/macros.h>
+#include <base/nearest.h>
 #include <cli/command.h>
-#include <cli/say.h>
-#include <core/nearest.h>
+#include <client/say.h>
 #include <errno.h>
 #include <fcntl.h>
 

@@ -2,8 +2,8 @@
 /* noise.h: the measurement. */
 #include <base/macros.h>
 #include <cli/noise.h>
-#include <cli/placed.h>
-#include <cli/say.h>
+#include <client/placed.h>
+#include <client/say.h>
 #include <errno.h>
 #include <noise/hard.h>
 #include <sys/prctl.h>

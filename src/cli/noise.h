@@ -6,10 +6,10 @@
 #ifndef QB_CLI_NOISE_H
 #define QB_CLI_NOISE_H
 
-#include <cli/job.h>
 #include <cli/json.h>
-#include <cli/planner.h>
-#include <cli/session.h>
+#include <client/job.h>
+#include <client/planner.h>
+#include <client/session.h>
 #include <noise/causes.h>
 
 /* The limits of the profile (check.*), or those of a name (ci, bare, lab). -EINVAL: no such name. */

@@ -3,7 +3,7 @@
 #include <base/macros.h>
 #include <base/text.h>
 #include <cli/noise.h>
-#include <cli/say.h>
+#include <client/say.h>
 #include <noise/blame.h>
 #include <noise/hard.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The option table and its parser (options.h). */
 #include <base/macros.h>
+#include <base/nearest.h>
 #include <base/text.h>
 #include <cli/options.h>
-#include <core/nearest.h>
 #include <errno.h>
 #include <noise/detect.h>
 

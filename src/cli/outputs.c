@@ -2,8 +2,8 @@
 /* outputs.h */
 #include <base/macros.h>
 #include <cli/condition.h>
-#include <cli/draft.h>
 #include <cli/outputs.h>
+#include <client/draft.h>
 #include <errno.h>
 #include <quietbench/record.h>
 #include <time.h>

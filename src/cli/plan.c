@@ -3,7 +3,7 @@
 #include <base/macros.h>
 #include <cli/lines.h>
 #include <cli/query.h>
-#include <cli/say.h>
+#include <client/say.h>
 #include <quietbench/lever.h>
 
 /* The keys that must be had: those of --require, and those of the profile. */

@@ -11,7 +11,7 @@
 #define QB_CLI_POLICY_H
 
 #include <cli/json.h>
-#include <cli/planner.h>
+#include <client/planner.h>
 #include <quietbench/policy.h>
 
 struct qb_allowed {

@@ -3,7 +3,7 @@
 #include <base/macros.h>
 #include <base/text.h>
 #include <cli/preflight.h>
-#include <cli/say.h>
+#include <client/say.h>
 #include <errno.h>
 #include <noise/ticks.h>
 

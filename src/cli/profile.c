@@ -7,7 +7,7 @@
 #include <base/text.h>
 #include <cli/lines.h>
 #include <cli/query.h>
-#include <cli/say.h>
+#include <client/say.h>
 #include <core/profile.h>
 #include <errno.h>
 #include <limits.h>

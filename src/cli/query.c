@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the commands share that ask and change nothing, see query.h. */
 #include <base/macros.h>
+#include <cli/asked.h>
 #include <cli/query.h>
 #include <cli/require.h>
-#include <cli/say.h>
+#include <client/say.h>
 #include <quietbench/lever.h>
 
 int qb_query_ask(const struct qb_cli *cli, enum qb_request_mode mode, struct qb_asked *asked,
 	struct qb_answer *answer, struct qb_allowed *allowed, struct qb_error *err)
 {
-	int r = qb_request_build(&cli->options, mode, asked, err);
+	int r = qb_asked_build(&cli->options, mode, asked, err);
 	if (r == 0 && allowed) {
 		qb_allowed_find(!qb_option_given(&cli->options, ROOT), allowed);
 		qb_allowed_wish(allowed, &asked->request);

@@ -10,9 +10,9 @@
 
 #include <cli/command.h>
 #include <cli/json.h>
-#include <cli/planner.h>
 #include <cli/policy.h>
-#include <cli/request.h>
+#include <client/planner.h>
+#include <client/request.h>
 
 /*
  * Asks the planner what the options say, and `allowed` (may be NULL: it does not matter) what of it

@@ -5,10 +5,10 @@
  */
 #include <base/macros.h>
 #include <base/text.h>
-#include <cli/draft.h>
 #include <cli/json.h>
 #include <cli/noise.h>
 #include <cli/watched.h>
+#include <client/draft.h>
 #include <noise/watch.h>
 #include <quietbench/journal.h>
 #include <quietbench/lever.h>

@@ -5,7 +5,7 @@
 #include <cli/lines.h>
 #include <cli/report.h>
 #include <cli/require.h>
-#include <cli/say.h>
+#include <client/say.h>
 #include <errno.h>
 #include <noise/watch.h>
 #include <quietbench/lever.h>

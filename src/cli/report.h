@@ -3,8 +3,8 @@
 #ifndef QB_CLI_REPORT_H
 #define QB_CLI_REPORT_H
 
-#include <cli/planner.h>
-#include <cli/session.h>
+#include <client/planner.h>
+#include <client/session.h>
 #include <quietbench/record.h>
 
 /* The first lines of a run that changes nothing of the host: why, how to change that, and what is

@@ -3,7 +3,7 @@
 #ifndef QB_CLI_REQUIRE_H
 #define QB_CLI_REQUIRE_H
 
-#include <cli/planner.h>
+#include <client/planner.h>
 #include <quietbench/error.h>
 #include <quietbench/protocol.h>
 #include <stdbool.h>

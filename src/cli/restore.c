@@ -8,8 +8,8 @@
 #include <cli/command.h>
 #include <cli/lines.h>
 #include <cli/report.h>
-#include <cli/say.h>
-#include <cli/session.h>
+#include <client/say.h>
+#include <client/session.h>
 #include <errno.h>
 
 /* How the steps of one outcome are said. */

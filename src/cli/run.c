@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* quietbench run: condition the host, run the command, restore. */
 #include <base/macros.h>
+#include <cli/asked.h>
 #include <cli/command.h>
 #include <cli/condition.h>
-#include <cli/placed.h>
 #include <cli/preflight.h>
 #include <cli/report.h>
 #include <cli/require.h>
-#include <cli/say.h>
+#include <client/placed.h>
+#include <client/say.h>
 #include <errno.h>
 #include <host/tasks.h>
 #include <limits.h>
@@ -66,7 +67,7 @@ static int prepare(struct run *run)
 	if (!record && qb_option_given(options, TIMELINE))
 		r = qb_error_set(&err, EINVAL, "run: --timeline is for the record: -o FILE");
 	if (r == 0)
-		r = qb_request_build(options, QB_REQUEST_PLAN, &run->asked, &err);
+		r = qb_asked_build(options, QB_REQUEST_PLAN, &run->asked, &err);
 	if (r == 0)
 		r = qb_condition_complete(&run->asked, &err);
 	if (r == 0)

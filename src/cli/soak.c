@@ -4,8 +4,8 @@
 #include <base/text.h>
 #include <cli/lines.h>
 #include <cli/query.h>
-#include <cli/say.h>
 #include <cli/soak.h>
+#include <client/say.h>
 #include <errno.h>
 #include <noise/ticks.h>
 #include <time.h>

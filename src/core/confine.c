@@ -69,10 +69,6 @@ int qb_confine(enum qb_confine_breach breach, const struct qb_confine_rule *rule
 int qb_confine(enum qb_confine_breach breach, const struct qb_confine_rule *rules, size_t n,
 	struct qb_error *err)
 {
-	(void)breach;
-	(void)rules;
-	(void)n;
-	(void)err;
 	return 0;
 }
 #endif

@@ -2,9 +2,9 @@
 /* find.h, and the list of names of profile.h. Knows folders, not YAML. */
 #include <base/file.h>
 #include <base/macros.h>
+#include <base/nearest.h>
 #include <base/text.h>
 #include <core/find.h>
-#include <core/nearest.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* judge.h and qb_setting_parse: is this a value of that key, and if not, what would be? */
 #include <base/macros.h>
+#include <base/nearest.h>
 #include <base/text.h>
-#include <core/describe.h>
 #include <core/judge.h>
-#include <core/nearest.h>
 #include <errno.h>
+#include <model/describe.h>
 #include <stdio.h>
 
 /* How much of a wrong value an error repeats. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* layer.h */
 #include <base/macros.h>
+#include <base/nearest.h>
 #include <base/text.h>
 #include <core/entry.h>
 #include <core/judge.h>
 #include <core/layer.h>
-#include <core/nearest.h>
 #include <core/profile.h>
 #include <errno.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* policy.h: the policy's text. */
 #include <base/macros.h>
+#include <base/nearest.h>
 #include <base/text.h>
 #include <core/entry.h>
-#include <core/nearest.h>
 #include <core/policy.h>
 #include <core/profile.h>
 #include <errno.h>

@@ -20,7 +20,6 @@ static bool is_of_kind(const struct qb_core *core, long kind)
 
 static bool is_not_boot(const struct qb_core *core, long unused)
 {
-	(void)unused;
 	return !core->boot;
 }
 
@@ -117,7 +116,6 @@ static int resolve_count(const struct qb_cpus_wish *w, const struct qb_cores *co
 
 static bool is_isolated(const struct qb_core *core, long unused)
 {
-	(void)unused;
 	return core->isolated;
 }
 

@@ -27,89 +27,63 @@ int qb_systemd_available(struct qb_error *err)
 
 int qb_systemd_settle(const char *unit, struct qb_error *err)
 {
-	(void)unit;
 	return not_built(err);
 }
 
 int qb_systemd_start_slice(const char *name, const struct qb_cpus *cpus, struct qb_error *err)
 {
-	(void)name;
-	(void)cpus;
 	return not_built(err);
 }
 
 int qb_systemd_start_scope(const char *name, const char *slice, pid_t pid,
 	const struct qb_systemd_limits *limits, struct qb_error *err)
 {
-	(void)name;
-	(void)slice;
-	(void)pid;
-	(void)limits;
 	return not_built(err);
 }
 
 int qb_systemd_id(const char *name, char *buf, size_t size, struct qb_error *err)
 {
-	(void)name;
-	(void)buf;
-	(void)size;
 	return not_built(err);
 }
 
 int qb_systemd_unit_of(pid_t pid, char *buf, size_t size, struct qb_error *err)
 {
-	(void)pid;
-	(void)buf;
-	(void)size;
 	return not_built(err);
 }
 
 int qb_systemd_active(const char *name, bool *ret, struct qb_error *err)
 {
-	(void)name;
-	(void)ret;
 	return not_built(err);
 }
 
 int qb_systemd_check_stop(const char *name, struct qb_error *err)
 {
-	(void)name;
 	return not_built(err);
 }
 
 int qb_systemd_stop(const char *name, struct qb_error *err)
 {
-	(void)name;
 	return not_built(err);
 }
 
 int qb_systemd_start(const char *name, struct qb_error *err)
 {
-	(void)name;
 	return not_built(err);
 }
 
 int qb_systemd_timers(int64_t within_us, struct qb_systemd_timer *ret, size_t max, size_t *ret_n,
 	struct qb_error *err)
 {
-	(void)within_us;
-	(void)ret;
-	(void)max;
-	(void)ret_n;
 	return not_built(err);
 }
 
 int qb_systemd_frozen(const char *name, bool *ret, struct qb_error *err)
 {
-	(void)name;
-	(void)ret;
 	return not_built(err);
 }
 
 int qb_systemd_freeze(const char *name, bool freeze, struct qb_error *err)
 {
-	(void)name;
-	(void)freeze;
 	return not_built(err);
 }
 
@@ -120,20 +94,16 @@ int qb_logind_available(struct qb_error *err)
 
 int qb_logind_inhibit(int *ret_fd, struct qb_error *err)
 {
-	(void)ret_fd;
 	return not_built(err);
 }
 
 int qb_logind_holder(pid_t *ret, struct qb_error *err)
 {
-	(void)ret;
 	return not_built(err);
 }
 
 int qb_logind_desktops(struct qb_logind_desktop *ret, size_t *ret_n, struct qb_error *err)
 {
-	(void)ret;
-	(void)ret_n;
 	return not_built(err);
 }
 

@@ -56,9 +56,6 @@ static int explain(int r, struct qb_error *err)
 static int read_mount(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
 	size_t size, struct qb_error *err)
 {
-	(void)lever;
-	(void)unit;
-	(void)err;
 	qb_text_copy(buf, size, qb_cache_mounted() ? "mounted" : "unmounted");
 	return 0;
 }
@@ -68,8 +65,6 @@ static int write_mount(const struct qb_lever *lever, const struct qb_unit *unit,
 {
 	const bool on = strcmp(text, "mounted") == 0;
 
-	(void)lever;
-	(void)unit;
 	if (on == qb_cache_mounted())
 		return 0;
 	if (on && mount("resctrl", QB_RESCTRL_DIR, "resctrl",
@@ -94,8 +89,6 @@ static int read_group(const struct qb_lever *lever, const struct qb_unit *unit, 
 {
 	int r = qb_file_find(GROUP_DIR, err);
 
-	(void)lever;
-	(void)unit;
 	if (r < 0)
 		return r;
 	qb_text_copy(buf, size, r ? "present" : "absent");
@@ -108,8 +101,6 @@ static int write_group(const struct qb_lever *lever, const struct qb_unit *unit,
 	const bool make = strcmp(text, "present") == 0;
 	int r = 0;
 
-	(void)lever;
-	(void)unit;
 	if (make && !qb_cache_mounted())
 		return qb_error_set(err, ENOENT, "resctrl is not mounted");
 	if (make)
@@ -240,8 +231,6 @@ static int judge_l3(const struct qb_lever *lever, const struct qb_unit *unit, co
 {
 	struct qb_cache_wish wish;
 
-	(void)lever;
-	(void)unit;
 	if (qb_cache_wish_parse(text, &wish) < 0)
 		return qb_error_set(err, EINVAL,
 			"expected a share of some caches ('25%% of 0'): '%.64s'", text);
@@ -251,16 +240,12 @@ static int judge_l3(const struct qb_lever *lever, const struct qb_unit *unit, co
 static int read_bench(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
 	size_t size, struct qb_error *err)
 {
-	(void)lever;
-	(void)unit;
 	return read_l3(false, buf, size, err);
 }
 
 static int write_bench(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
 	struct qb_error *err)
 {
-	(void)lever;
-	(void)unit;
 	return write_l3(false, text, err);
 }
 
@@ -275,8 +260,6 @@ const struct qb_lever_ops qb_cache_l3_ops = {
 static int read_rest(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
 	size_t size, struct qb_error *err)
 {
-	(void)lever;
-	(void)unit;
 	return read_l3(true, buf, size, err);
 }
 
@@ -287,8 +270,6 @@ static int write_rest(const struct qb_lever *lever, const struct qb_unit *unit, 
 	struct qb_cache_wish wish;
 	char theirs[QB_TEXT_MAX];
 
-	(void)lever;
-	(void)unit;
 	if (qb_cache_wish_parse(text, &wish) == 0 &&
 		(read_l3(false, theirs, sizeof(theirs), NULL) < 0 || !same_bench(theirs, text)))
 		return qb_error_set(err, ECANCELED, "the benchmark did not get its ways");
@@ -308,8 +289,6 @@ static int read_cpus(const struct qb_lever *lever, const struct qb_unit *unit, c
 {
 	ssize_t n;
 
-	(void)lever;
-	(void)unit;
 	buf[0] = '\0';
 	if (!qb_file_exists(GROUP_DIR))
 		return 0;
@@ -320,8 +299,6 @@ static int read_cpus(const struct qb_lever *lever, const struct qb_unit *unit, c
 static int write_cpus(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
 	struct qb_error *err)
 {
-	(void)lever;
-	(void)unit;
 	if (!*text && !qb_file_exists(GROUP_DIR))
 		return 0;
 	return explain(qb_file_write(GROUP_DIR "/cpus_list", text, err), err);

@@ -25,7 +25,6 @@ static int judge_governor(const struct qb_lever *lever, const struct qb_unit *un
 {
 	char path[128];
 
-	(void)lever;
 	qb_text_format(path, sizeof(path), POLICY "scaling_available_governors", unit->number);
 	return judge_offered(path, text, err);
 }
@@ -35,7 +34,6 @@ static int judge_epp(const struct qb_lever *lever, const struct qb_unit *unit, c
 {
 	char path[128];
 
-	(void)lever;
 	qb_text_format(path, sizeof(path), POLICY "energy_performance_available_preferences",
 		unit->number);
 	return judge_offered(path, text, err);
@@ -49,7 +47,6 @@ static int judge_limit(const struct qb_lever *lever, const struct qb_unit *unit,
 	char path[128];
 	int r;
 
-	(void)lever;
 	r = qb_number_parse(text, &number);
 	if (r < 0)
 		return qb_error_set(err, -r, "expected kHz, found '%s'", text);

@@ -23,8 +23,6 @@ static int judge_resume(const struct qb_lever *lever, const struct qb_unit *unit
 {
 	int32_t us;
 
-	(void)lever;
-	(void)unit;
 	return strcmp(text, QB_LATENCY_ZERO) == 0 ? 0 : parse_us(text, &us, err);
 }
 
@@ -37,17 +35,12 @@ static int judge_dma(const struct qb_lever *lever, const struct qb_unit *unit, c
 {
 	int32_t us;
 
-	(void)lever;
-	(void)unit;
 	return strcmp(text, QB_LATENCY_NONE) == 0 ? 0 : parse_us(text, &us, err);
 }
 
 static int read_dma(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
 	size_t size, struct qb_error *err)
 {
-	(void)lever;
-	(void)unit;
-	(void)err;
 	if (request < 0)
 		snprintf(buf, size, "%s", QB_LATENCY_NONE);
 	else
@@ -70,8 +63,6 @@ static int write_dma(const struct qb_lever *lever, const struct qb_unit *unit, c
 	ssize_t n;
 	int r;
 
-	(void)lever;
-	(void)unit;
 	if (strcmp(text, QB_LATENCY_NONE) == 0) {
 		drop();
 		return 0;

@@ -27,8 +27,6 @@ static int read_ban(const struct qb_lever *lever, const struct qb_unit *unit, ch
 	struct qb_cpus banned;
 	int r = qb_irqbalance_banned(&banned, err);
 
-	(void)lever;
-	(void)unit;
 	if (r < 0)
 		return r;
 	if (qb_cpus_empty(&banned))
@@ -45,8 +43,6 @@ static int write_ban(const struct qb_lever *lever, const struct qb_unit *unit, c
 	bool add;
 	int r;
 
-	(void)lever;
-	(void)unit;
 	if (parse_ban(text, &add, &cpus) < 0)
 		return qb_error_set(err, EINVAL, "expected CPUs to ban, found '%.64s'", text);
 	if (add) {
@@ -65,8 +61,6 @@ static int judge_ban(const struct qb_lever *lever, const struct qb_unit *unit, c
 	struct qb_cpus cpus;
 	bool add;
 
-	(void)lever;
-	(void)unit;
 	if (parse_ban(text, &add, &cpus) < 0 || !add || qb_cpus_empty(&cpus))
 		return qb_error_set(
 			err, EINVAL, "expected '+' and a CPU list, found '%.64s'", text);
@@ -94,8 +88,6 @@ static int read_stop(const struct qb_lever *lever, const struct qb_unit *unit, c
 	pid_t pid;
 	int r = qb_services_read(SERVICE, buf, size, err);
 
-	(void)lever;
-	(void)unit;
 	if (r == 0 && strcmp(buf, QB_SERVICE_INACTIVE) == 0 && qb_irqbalance_find(&pid, NULL) == 0)
 		return qb_error_set(err, EOPNOTSUPP,
 			"irqbalance (PID %d) was not started as " SERVICE
@@ -107,8 +99,6 @@ static int read_stop(const struct qb_lever *lever, const struct qb_unit *unit, c
 static int write_stop(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
 	struct qb_error *err)
 {
-	(void)lever;
-	(void)unit;
 	return qb_services_write(SERVICE, text, err);
 }
 

@@ -20,7 +20,6 @@ static int exists_irq(
 	struct qb_irq irq;
 	int r = qb_irq_look(unit->number, &irq, err);
 
-	(void)lever;
 	if (r < 0)
 		return r;
 	if (irq.key != unit->key)
@@ -71,7 +70,6 @@ static int write_irq(const struct qb_lever *lever, const struct qb_unit *unit, c
 	struct stat st;
 	int r;
 
-	(void)lever;
 	qb_text_format(path, sizeof(path), QB_IRQ_DIR "/%u/smp_affinity", unit->number);
 	if (stat(path, &st) < 0)
 		return qb_error_errno(err, errno, "look at %s", path);
@@ -101,7 +99,6 @@ static bool rebalanced(
 	const struct qb_step *ban = qb_steps_find(steps, QB_LEVER_IRQBALANCE_BAN, qb_unit_none());
 	struct qb_cpus banned, now;
 
-	(void)step;
 	if (!ban || !ban->intent || !ban->wanted || *ban->wanted != '+')
 		return false;
 	if (qb_cpus_parse_list(ban->wanted + 1, &banned) < 0 ||

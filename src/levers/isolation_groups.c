@@ -82,8 +82,6 @@ static int judge_cpus(const struct qb_lever *lever, const struct qb_unit *unit, 
 	struct qb_cgroups cgroups;
 	int r = qb_isolation_online(&online, err);
 
-	(void)lever;
-	(void)unit;
 	if (r == 0)
 		r = qb_cgroups_load(&cgroups, err);
 	if (r < 0)
@@ -105,8 +103,6 @@ static int read_controller(const struct qb_lever *lever, const struct qb_unit *u
 	ssize_t n;
 	int r = path_of("/", "cgroup.subtree_control", path, sizeof(path), err);
 
-	(void)lever;
-	(void)unit;
 	if (r < 0)
 		return r;
 	n = qb_file_read(path, controllers, sizeof(controllers), err);
@@ -147,8 +143,6 @@ static int write_controller(const struct qb_lever *lever, const struct qb_unit *
 	bool on = strcmp(text, "on") == 0;
 	int r = path_of("/", NULL, root, sizeof(root), err);
 
-	(void)lever;
-	(void)unit;
 	if (r == 0)
 		r = path_of("/", "cgroup.subtree_control", path, sizeof(path), err);
 	if (r == 0 && !on)
@@ -167,8 +161,6 @@ static int read_group(const struct qb_lever *lever, const struct qb_unit *unit, 
 	char path[GROUP_PATH];
 	int r = path_of(QB_GROUP_RUN, NULL, path, sizeof(path), err);
 
-	(void)lever;
-	(void)unit;
 	if (r == 0)
 		r = qb_file_find(path, err);
 	if (r < 0)
@@ -183,8 +175,6 @@ static int write_group(const struct qb_lever *lever, const struct qb_unit *unit,
 	struct qb_cgroups cgroups;
 	int r = qb_cgroups_load(&cgroups, err);
 
-	(void)lever;
-	(void)unit;
 	if (r < 0)
 		return r;
 	if (strcmp(text, "present") == 0)
@@ -197,8 +187,6 @@ const struct qb_lever_ops qb_isolation_group_ops = {.read = read_group, .write =
 static int read_cpus(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
 	size_t size, struct qb_error *err)
 {
-	(void)lever;
-	(void)unit;
 	return read_fresh("cpuset.cpus", "", buf, size, err);
 }
 
@@ -208,8 +196,6 @@ static int write_cpus(const struct qb_lever *lever, const struct qb_unit *unit, 
 	char path[GROUP_PATH];
 	int r = path_of(qb_isolation_cpus_group(), "cpuset.cpus", path, sizeof(path), err);
 
-	(void)lever;
-	(void)unit;
 	if (r < 0 || (!*text && !qb_file_exists(path)))
 		return r;
 	return qb_file_write(path, text, err);
@@ -225,8 +211,6 @@ const struct qb_lever_ops qb_isolation_group_cpus_ops = {
 static int read_partition(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
 	size_t size, struct qb_error *err)
 {
-	(void)lever;
-	(void)unit;
 	return read_fresh("cpuset.cpus.partition", "member", buf, size, err);
 }
 
@@ -242,8 +226,6 @@ static int write_partition(const struct qb_lever *lever, const struct qb_unit *u
 	int r = path_of(
 		qb_isolation_cpus_group(), "cpuset.cpus.partition", path, sizeof(path), err);
 
-	(void)lever;
-	(void)unit;
 	if (r < 0 || (strcmp(text, "member") == 0 && !qb_file_exists(path)))
 		return r;
 	r = qb_file_write(path, text, err);
@@ -288,8 +270,6 @@ static int read_slice(const struct qb_lever *lever, const struct qb_unit *unit, 
 	char path[GROUP_PATH];
 	int r = qb_systemd_settle(QB_SLICE_NAME, err);
 
-	(void)lever;
-	(void)unit;
 	if (r == 0)
 		r = path_of(QB_GROUP_SLICE, NULL, path, sizeof(path), err);
 	if (r == 0)
@@ -314,8 +294,6 @@ static int write_slice(const struct qb_lever *lever, const struct qb_unit *unit,
 {
 	struct qb_cpus cpus;
 
-	(void)lever;
-	(void)unit;
 	if (strcmp(text, "absent") == 0)
 		return qb_systemd_stop(QB_SLICE_NAME, err);
 	if (strcmp(text, ALL_CPUS) == 0)

@@ -25,8 +25,6 @@ static const char *group_of(const struct qb_unit *unit)
 static int judge_name(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
 	struct qb_error *err)
 {
-	(void)lever;
-	(void)text;
 	if (!group_of(unit))
 		return qb_error_set(err, EPERM, "'%s' is no cpuset of quietbench's", unit->name);
 	return 0;
@@ -62,7 +60,6 @@ static int read_shield(const struct qb_lever *lever, const struct qb_unit *unit,
 	char path[GROUP_PATH];
 	int r = path_of(unit, NULL, path, sizeof(path), err);
 
-	(void)lever;
 	if (r == 0)
 		r = qb_file_find(path, err);
 	if (r < 0)
@@ -78,7 +75,6 @@ static int write_shield(const struct qb_lever *lever, const struct qb_unit *unit
 	const char *group = NULL;
 	int r = find(unit, &cgroups, &group, err);
 
-	(void)lever;
 	if (r < 0)
 		return r;
 	if (strcmp(text, "present") == 0)
@@ -152,8 +148,6 @@ static int read_load_balance(const struct qb_lever *lever, const struct qb_unit 
 	char path[GROUP_PATH];
 	int r = load_balance_path(path, sizeof(path), err);
 
-	(void)lever;
-	(void)unit;
 	if (r == 0)
 		r = (int)qb_file_read(path, buf, size, err);
 	return r < 0 ? r : 0;
@@ -165,8 +159,6 @@ static int write_load_balance(const struct qb_lever *lever, const struct qb_unit
 	char path[GROUP_PATH];
 	int r = load_balance_path(path, sizeof(path), err);
 
-	(void)lever;
-	(void)unit;
 	return r < 0 ? r : qb_file_write(path, text, err);
 }
 

@@ -27,7 +27,6 @@ static int read_affinity(const struct qb_lever *lever, const struct qb_unit *uni
 	struct qb_task task;
 	int r = qb_task_read((pid_t)unit->number, &task, err);
 
-	(void)lever;
 	if (r < 0)
 		return r;
 	if (task.ended || task.start != unit->key)
@@ -76,7 +75,6 @@ static int judge_affinity(const struct qb_lever *lever, const struct qb_unit *un
 	struct qb_cpus mask, online;
 	int r = qb_isolation_online(&online, err);
 
-	(void)lever;
 	if (r < 0)
 		return r;
 	if (unit->number <= 1)
@@ -123,7 +121,6 @@ static int read_group(const struct qb_lever *lever, const struct qb_unit *unit, 
 {
 	int r = qb_task_check(unit, err);
 
-	(void)lever;
 	return r < 0 ? r : qb_cgroups_of((pid_t)unit->number, QB_HIERARCHY_CPUSET, buf, size, err);
 }
 
@@ -133,7 +130,6 @@ static int write_group(const struct qb_lever *lever, const struct qb_unit *unit,
 	struct qb_cgroups cgroups;
 	int r = qb_task_check(unit, err);
 
-	(void)lever;
 	if (r == 0)
 		r = qb_cgroups_load(&cgroups, err);
 	return r < 0 ? r : qb_cgroups_move_thread(&cgroups, text, (pid_t)unit->number, err);
@@ -142,7 +138,6 @@ static int write_group(const struct qb_lever *lever, const struct qb_unit *unit,
 static int judge_group(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
 	struct qb_error *err)
 {
-	(void)lever;
 	if (unit->number <= 1)
 		return qb_error_set(err, EPERM, "process 1 is never moved");
 	if (strcmp(text, QB_GROUP_HOUSE) != 0)

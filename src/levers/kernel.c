@@ -17,7 +17,6 @@ static int read_workqueues(const struct qb_lever *lever, const struct qb_unit *u
 {
 	int r = qb_file_read_or(REQUESTED, "", buf, size, err);
 
-	(void)unit;
 	if (r == 0 && !*buf)
 		r = (int)qb_file_read(lever->path, buf, size, err);
 	return r < 0 ? r : 0;
@@ -32,7 +31,6 @@ static int write_detector(const struct qb_lever *lever, const struct qb_unit *un
 {
 	int r = strcmp(text, "1") == 0 ? qb_file_write(WATCHDOG, text, err) : 0;
 
-	(void)unit;
 	if (r == 0)
 		r = qb_file_write(lever->path, text, err);
 	/* EACCES: a kernel built without the detector shows its switch, read-only. */
@@ -54,7 +52,6 @@ static int write_sample_rate(const struct qb_lever *lever, const struct qb_unit 
 	ssize_t n = qb_file_read(PERF_PERCENT, percent, sizeof(percent), err);
 	int r, back;
 
-	(void)unit;
 	if (n < 0)
 		return (int)n;
 	if (strcmp(percent, "0") != 0 && strcmp(percent, "100") != 0)
@@ -74,7 +71,6 @@ static bool lowered(const struct qb_steps *steps, const struct qb_step *step, co
 {
 	int64_t left, current;
 
-	(void)steps;
 	return qb_number_parse(step->left, &left) == 0 && qb_number_parse(now, &current) == 0 &&
 	       current < left;
 }

@@ -13,7 +13,6 @@ static int read_choice(const struct qb_lever *lever, const struct qb_unit *unit,
 	const char *word;
 	ssize_t n = qb_file_read(lever->path, text, sizeof(text), err);
 
-	(void)unit;
 	if (n < 0)
 		return (int)n;
 	word = strchr(text, '[');
@@ -30,7 +29,6 @@ static int judge_choice(const struct qb_lever *lever, const struct qb_unit *unit
 	char offered[256];
 	ssize_t n = qb_file_read(lever->path, offered, sizeof(offered), err);
 
-	(void)unit;
 	if (n < 0)
 		return (int)n;
 	for (char *c = offered; *c; c++)
@@ -47,7 +45,6 @@ static int read_ksm(const struct qb_lever *lever, const struct qb_unit *unit, ch
 {
 	ssize_t n = qb_file_read(lever->path, buf, size, err);
 
-	(void)unit;
 	if (n < 0)
 		return (int)n;
 	/* Whoever puts 2 back unmerges all pages once more. */
@@ -61,7 +58,6 @@ static int write_once(const struct qb_lever *lever, const struct qb_unit *unit, 
 {
 	char now[32];
 
-	(void)unit;
 	if (qb_file_read(lever->path, now, sizeof(now), NULL) >= 0 && strcmp(now, text) == 0)
 		return 0;
 	return qb_file_write(lever->path, text, err);
@@ -70,7 +66,6 @@ static int write_once(const struct qb_lever *lever, const struct qb_unit *unit, 
 static int read_drop(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
 	size_t size, struct qb_error *err)
 {
-	(void)unit;
 	if (!qb_file_exists(lever->path))
 		return qb_error_errno(err, ENOENT, "look at %s", lever->path);
 	qb_text_copy(buf, size, "kept");
@@ -80,7 +75,6 @@ static int read_drop(const struct qb_lever *lever, const struct qb_unit *unit, c
 static int write_drop(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
 	struct qb_error *err)
 {
-	(void)unit;
 	(void)text; /* the judge lets no other in than "dropped", and nothing is ever put back */
 	sync();	    /* what is not on the disk yet cannot be dropped */
 	return qb_file_write(lever->path, "3", err);

@@ -126,7 +126,6 @@ static int judge(const struct qb_lever *lever, const struct qb_unit *unit, const
 	char name[QB_SYSTEMD_NAME];
 	int r = qb_services_judge_name(id, unit->name, err);
 
-	(void)text;
 	if (r == 0)
 		r = qb_systemd_id(unit->name, name, sizeof(name), err);
 	if (r == -ESRCH)
@@ -142,7 +141,6 @@ static int exists(const struct qb_lever *lever, const struct qb_unit *unit, stru
 {
 	char id[QB_SYSTEMD_NAME];
 
-	(void)lever;
 	return qb_systemd_id(unit->name, id, sizeof(id), err);
 }
 
@@ -175,14 +173,12 @@ int qb_services_write(const char *unit, const char *text, struct qb_error *err)
 static int read_stop(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
 	size_t size, struct qb_error *err)
 {
-	(void)lever;
 	return qb_services_read(unit->name, buf, size, err);
 }
 
 static int write_stop(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
 	struct qb_error *err)
 {
-	(void)lever;
 	return qb_services_write(unit->name, text, err);
 }
 
@@ -199,7 +195,6 @@ static int read_freeze(const struct qb_lever *lever, const struct qb_unit *unit,
 	bool frozen;
 	int r = qb_systemd_settle(unit->name, err);
 
-	(void)lever;
 	if (r == 0)
 		r = qb_systemd_frozen(unit->name, &frozen, err);
 	if (r == 0)
@@ -210,7 +205,6 @@ static int read_freeze(const struct qb_lever *lever, const struct qb_unit *unit,
 static int write_freeze(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
 	struct qb_error *err)
 {
-	(void)lever;
 	return qb_systemd_freeze(unit->name, strcmp(text, QB_SERVICE_FROZEN) == 0, err);
 }
 
@@ -229,8 +223,6 @@ static int read_inhibit(const struct qb_lever *lever, const struct qb_unit *unit
 	pid_t holder;
 	int r = qb_logind_holder(&holder, err);
 
-	(void)lever;
-	(void)unit;
 	if (r < 0)
 		return r;
 	/* logind may not have noticed yet that we let go of it. */
@@ -243,8 +235,6 @@ static int read_inhibit(const struct qb_lever *lever, const struct qb_unit *unit
 static int write_inhibit(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
 	struct qb_error *err)
 {
-	(void)lever;
-	(void)unit;
 	if (inhibitor >= 0)
 		close(inhibitor);
 	inhibitor = -1;

@@ -28,7 +28,6 @@ static int judge_online(const struct qb_lever *lever, const struct qb_unit *unit
 	struct qb_cpus online;
 	int r = qb_isolation_online(&online, err);
 
-	(void)lever;
 	if (r < 0)
 		return r;
 	if (strcmp(text, "0") != 0 || !qb_cpus_has(&online, unit->number))
@@ -101,7 +100,6 @@ static int write_online(const struct qb_lever *lever, const struct qb_unit *unit
 	char path[64];
 	int r;
 
-	(void)lever;
 	qb_text_format(path, sizeof(path), CPU_DIR "cpu%u/online", unit->number);
 	r = qb_file_write(path, text, err);
 	for (int waited = 0; r == -EBUSY && waited < BUSY_MS; waited += PAUSE_MS) {
@@ -151,7 +149,6 @@ static int read_cpuset(const struct qb_lever *lever, const struct qb_unit *unit,
 	char path[GROUP_PATH];
 	int r = path_of(unit, path, sizeof(path), err);
 
-	(void)lever;
 	if (r == 0)
 		r = (int)qb_file_read(path, buf, size, err);
 	return r < 0 ? r : 0;
@@ -163,7 +160,6 @@ static int write_cpuset(const struct qb_lever *lever, const struct qb_unit *unit
 	char path[GROUP_PATH];
 	int r = path_of(unit, path, sizeof(path), err);
 
-	(void)lever;
 	return r < 0 ? r : qb_file_write(path, text, err);
 }
 
@@ -171,8 +167,6 @@ static int write_cpuset(const struct qb_lever *lever, const struct qb_unit *unit
 static int judge_cpuset(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
 	struct qb_error *err)
 {
-	(void)lever;
-	(void)text;
 	return qb_error_set(err, EPERM, "the cpuset %s is somebody else's", unit->name);
 }
 

@@ -68,7 +68,6 @@ static int keep_populated(void *data, const char *folder, uint64_t id)
 	struct qb_cpus cpus;
 	char list[128];
 
-	(void)id;
 	if (!cpuset_of(plan, folder, &cpus) || !qb_cpus_subset(&cpus, &plan->going))
 		return 0;
 	qb_cpus_andnot(&plan->going, &cpus);

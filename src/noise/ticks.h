@@ -44,7 +44,6 @@ static inline uint64_t qb_ticks_read(bool direct)
 		return ticks;
 	}
 #else
-	(void)direct;
 #endif
 	return (uint64_t)qb_ns_now(CLOCK_MONOTONIC_RAW);
 }

@@ -35,7 +35,6 @@ static volatile sig_atomic_t stop;
 
 static void end(int signal)
 {
-	(void)signal;
 	stop = 1;
 }
 

@@ -322,7 +322,6 @@ int call_return(pid_t tid, long result)
 /* Kills need no registers; the fault matrix does, and skips itself here. */
 int call_skip(pid_t tid)
 {
-	(void)tid;
 	errno = ENOTSUP;
 	return -1;
 }
@@ -334,7 +333,6 @@ int call_halve(pid_t tid)
 
 int call_return(pid_t tid, long result)
 {
-	(void)result;
 	return call_skip(tid);
 }
 #endif

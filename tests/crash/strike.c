@@ -384,7 +384,6 @@ static int follow_all(void)
 
 static void expire(int signal)
 {
-	(void)signal;
 	expired = 1;
 }
 

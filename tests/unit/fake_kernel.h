@@ -156,7 +156,6 @@ static bool fake_sandboxed;
 /* Group setup and test setup. */
 static inline int fake_enter(void **state)
 {
-	(void)state;
 	fake_sandboxed = sandbox_enter();
 	return 0;
 }
@@ -166,7 +165,6 @@ static inline int fake_begin(void **state)
 	static const char *const places[] = {"/proc/sys/kernel", "/proc/sys/vm", "/sys/kernel/mm",
 		"/sys/devices/virtual/workqueue", "/sys/class/net"};
 
-	(void)state;
 	fake_n = 0;
 	fake_log[0] = '\0';
 	fake_answer = fake_broken = 0;

@@ -26,7 +26,6 @@ static void lists_are_read_and_written(void **state)
 		{"0-15:2/4", "0-1,4-5,8-9,12-13"},
 		{"8191", "8191"},
 	};
-	(void)state;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(cases); i++) {
 		struct qb_cpus set;
 		char text[QB_CPUS_TEXT];
@@ -43,7 +42,6 @@ static void bad_lists_are_refused(void **state)
 		"0-3:", "0-3:2", "0-3:0/2", "0-3:3/2"};
 	struct qb_cpus set = {.bits = {7}};
 
-	(void)state;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(bad); i++)
 		assert_int_equal(qb_cpus_parse_list(bad[i], &set), -EINVAL);
 	assert_int_equal(qb_cpus_parse_list("8192", &set), -ERANGE);
@@ -56,7 +54,6 @@ static void masks_are_the_kernels(void **state)
 	struct qb_cpus set = {0};
 	char text[4096];
 
-	(void)state;
 	assert_int_equal(qb_cpus_parse_hex("00000002,00003333\n", &set), 0);
 	assert_int_equal(qb_cpus_format_list(&set, text, sizeof(text)), 0);
 	assert_string_equal(text, "0-1,4-5,8-9,12-13,33");
@@ -83,7 +80,6 @@ static void the_longest_list_fits(void **state)
 	struct qb_cpus set = {0};
 	char text[QB_CPUS_TEXT];
 
-	(void)state;
 	for (unsigned cpu = 1; cpu < QB_CPUS_MAX; cpu += 2)
 		qb_cpus_add(&set, cpu);
 	assert_int_equal(qb_cpus_format_list(&set, text, sizeof(text)), 0);
@@ -112,7 +108,6 @@ static void quantities_are_exact(void **state)
 		{QB_QUANTITY_PERCENT, "100%", 1000000, "100%"},
 		{QB_QUANTITY_SIZE, "64KiB", 65536, "64 KiB"},
 	};
-	(void)state;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(cases); i++) {
 		int64_t value = -1, again = -1;
 		char text[64];
@@ -130,7 +125,6 @@ static void quantities_want_units(void **state)
 {
 	int64_t value = 7;
 
-	(void)state;
 	assert_int_equal(qb_quantity_parse(QB_QUANTITY_FREQUENCY, "2.4", &value), -EINVAL);
 	assert_int_equal(qb_quantity_parse(QB_QUANTITY_DURATION, "10 parsecs", &value), -EINVAL);
 	assert_int_equal(qb_quantity_parse(QB_QUANTITY_DURATION, "-1s", &value), -EINVAL);
@@ -156,7 +150,6 @@ static void values_are_judged(void **state)
 	const struct qb_spec text = {QB_VALUE_TEXT, 0, 0, NULL};
 	struct qb_error err = {0};
 
-	(void)state;
 	assert_int_equal(qb_spec_judge(&number, "1", &err), 0);
 	assert_int_equal(qb_spec_judge(&number, "2", &err), -ERANGE);
 	assert_string_equal(err.text, "expected a number from 0 to 1, found 2");
@@ -177,7 +170,6 @@ static void errors_gather_context(void **state)
 	struct qb_error err = {0};
 	char long_text[2 * QB_ERROR_MAX];
 
-	(void)state;
 	assert_int_equal(qb_error_errno(&err, ENOENT, "open %s", "x"), -ENOENT);
 	assert_int_equal(qb_error_wrap(&err, "policy%d", 3), -ENOENT);
 	assert_string_equal(err.text, "policy3: open x: No such file or directory");
@@ -195,7 +187,6 @@ static void words_are_whole(void **state)
 {
 	char text[4];
 
-	(void)state;
 	assert_true(qb_text_has_word("performance powersave \n", "powersave"));
 	assert_false(qb_text_has_word("performance powersave", "power"));
 	assert_false(qb_text_has_word("performance", ""));
@@ -213,7 +204,6 @@ static void a_folder_that_fails_has_not_ended(void **state)
 	struct qb_error err = {0};
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC), r;
 
-	(void)state;
 	assert_non_null(dir);
 	while ((r = qb_dir_next(dir, "/proc/self", &entry, &err)) > 0)
 		;
@@ -231,7 +221,6 @@ static void what_is_missing_is_not_unreadable(void **state)
 	struct qb_error err = {0};
 	char text[16], name[512];
 
-	(void)state;
 	assert_int_equal(qb_file_read_or("/proc/none", "all", text, sizeof(text), &err), 0);
 	assert_string_equal(text, "all");
 	assert_string_equal(err.text, "");

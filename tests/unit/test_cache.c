@@ -49,8 +49,6 @@ static void appear(void)
 
 static int wipe(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
-	(void)st;
-	(void)type;
 	return ftw->level ? remove(path) : 0;
 }
 
@@ -73,7 +71,6 @@ int mount(const char *source, const char *target, const char *type, unsigned lon
 
 int umount2(const char *target, int flags)
 {
-	(void)flags;
 	assert_string_equal(target, DIR);
 	assert_true(mounted);
 	mounted = false;
@@ -139,14 +136,12 @@ ssize_t write(int fd, const void *buf, size_t size)
 
 static int enter(void **state)
 {
-	(void)state;
 	sandboxed = sandbox_enter();
 	return 0;
 }
 
 static int fresh(void **state)
 {
-	(void)state;
 	mounted = full = false;
 	if (sandboxed && (!sandbox_empty("/sys/fs") || syscall(SYS_mkdir, DIR, 0755) < 0))
 		return -1;
@@ -218,7 +213,6 @@ static void mounted_for_the_run_and_not_after_it(void **state)
 {
 	struct qb_error err = {0};
 
-	(void)state;
 	if (!sandboxed)
 		skip();
 	assert_int_equal(apply(&err), 0);
@@ -236,7 +230,6 @@ static void what_was_mounted_stays_as_it_was(void **state)
 {
 	struct qb_error err = {0};
 
-	(void)state;
 	if (!sandboxed)
 		skip();
 	appear();
@@ -253,7 +246,6 @@ static void no_group_no_loss(void **state)
 {
 	struct qb_error err = {0};
 
-	(void)state;
 	if (!sandboxed)
 		skip();
 	full = true;
@@ -270,7 +262,6 @@ static void others_are_left_alone(void **state)
 {
 	struct qb_error err = {0};
 
-	(void)state;
 	if (!sandboxed)
 		skip();
 	assert_int_equal(apply(&err), 0);
@@ -288,7 +279,6 @@ static void plans_give_no_masks(void **state)
 {
 	struct qb_error err = {0};
 
-	(void)state;
 	assert_int_equal(qb_lever_judge(QB_LEVER_CACHE_REST, &none, "L3:0=1", &err), -EINVAL);
 	assert_int_equal(qb_lever_judge(QB_LEVER_CACHE_MOUNT, &none, "unmounted", &err), -EINVAL);
 	assert_int_equal(qb_lever_judge(QB_LEVER_CACHE_GROUP, &none, "absent", &err), -EINVAL);
@@ -320,7 +310,6 @@ static void a_block_at_one_end(void **state)
 		{0x7ff, 0, 0x80000000u, 250000, 0},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(cases); i++) {
 		const struct qb_cache_ways ways = {cases[i].all, cases[i].shared, cases[i].least};
 		uint64_t block = 0;
@@ -353,7 +342,6 @@ static void texts_are_divided(void **state)
 		{"", NULL, QB_CACHE_SAME, NULL},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(cases); i++) {
 		struct qb_cache_wish wish;
 		char text[64];
@@ -378,7 +366,6 @@ static void wishes_are_judged(void **state)
 		"25% of ", "25% of x", "7ff"};
 	struct qb_cache_wish wish;
 
-	(void)state;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(bad); i++)
 		assert_int_equal(qb_cache_wish_parse(bad[i], &wish), -EINVAL);
 	assert_int_equal(qb_cache_wish_parse("12.5% of 0,2-3", &wish), 0);
@@ -410,7 +397,6 @@ static void the_caches_of_the_benchmark_are_divided(void **state)
 {
 	char text[1024];
 
-	(void)state;
 	mounted = false;
 	tree_begin();
 	tree_put("proc/filesystems", "nodev\tsysfs\nnodev\tresctrl\n");

@@ -48,7 +48,6 @@ static void paths_are_built(void **state)
 	struct qb_error err = {0};
 	char path[64];
 
-	(void)state;
 	assert_int_equal(qb_cgroups_path(&cgroups, QB_HIERARCHY_V2, "/a", "cgroup.procs", path,
 				 sizeof(path), NULL),
 		0);
@@ -71,7 +70,6 @@ static void mounts_are_read(void **state)
 	struct qb_mount mount;
 	char cut[512];
 
-	(void)state;
 	assert_int_equal(qb_mount_parse(line, &mount), 0);
 	assert_string_equal(mount.root, "/");
 	assert_string_equal(mount.point, "/sys/fs/cgroup");
@@ -90,7 +88,6 @@ static void mounts_are_verified(void **state)
 {
 	struct qb_cgroups found;
 
-	(void)state;
 	assert_int_equal(qb_cgroups_load(&found, NULL), 0);
 	for (int i = 0; i < QB_HIERARCHY_COUNT; i++) {
 		if (!found.mount[i][0])
@@ -105,7 +102,6 @@ static void a_hidden_mount_is_not_found(void **state)
 {
 	struct qb_cgroups found;
 
-	(void)state;
 	if (!sandbox_enter() || !sandbox_empty("/sys/fs/cgroup"))
 		skip();
 	assert_int_equal(qb_cgroups_load(&found, NULL), 0);
@@ -118,7 +114,6 @@ static void members_are_those_below_too(void **state)
 	_cleanup_free_ pid_t *pids = NULL;
 	size_t n = 99;
 
-	(void)state;
 	need_tree();
 	assert_int_equal(qb_cgroups_members(&cgroups, QB_HIERARCHY_V2, "/q", &pids, &n, NULL), 0);
 	assert_int_equal(n, 0);
@@ -132,7 +127,6 @@ static void members_are_those_below_too(void **state)
 
 static void groups_are_removed_with_those_below(void **state)
 {
-	(void)state;
 	need_tree();
 	assert_int_equal(qb_cgroups_remove(&cgroups, QB_HIERARCHY_V2, "/q", NULL), 0);
 	assert_int_equal(qb_cgroups_create(&cgroups, QB_HIERARCHY_V2, "/q", NULL), 0);
@@ -145,7 +139,6 @@ static void groups_are_removed_with_those_below(void **state)
 
 static void nobody_is_killed_in_an_absent_group(void **state)
 {
-	(void)state;
 	need_tree();
 	assert_int_equal(qb_cgroups_kill(&cgroups, QB_HIERARCHY_V2, "/q", NULL), 0);
 }
@@ -156,7 +149,6 @@ static void who_left_the_group_lives(void **state)
 	struct qb_error err = {0};
 	char self[16];
 
-	(void)state;
 	need_tree();
 	snprintf(self, sizeof(self), "%d\n", getpid());
 	put("/q", "cgroup.procs", self);
@@ -168,7 +160,6 @@ static void the_tightest_limit_counts(void **state)
 {
 	struct qb_systemd_limits limits;
 
-	(void)state;
 	need_tree();
 	put("/a", "pids.max", "100\n");
 	put("/a", "memory.max", "max\n");
@@ -197,7 +188,6 @@ static void odd_limits_are_refused(void **state)
 	struct qb_systemd_limits limits;
 	struct qb_error err;
 
-	(void)state;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(odd); i++) {
 		need_tree();
 		put("/a", odd[i][0], odd[i][1]);
@@ -212,7 +202,6 @@ static void limits_are_imposed_or_refused(void **state)
 	struct qb_error err = {0};
 	char path[64], text[64];
 
-	(void)state;
 	need_tree();
 	put("/a", "pids.max", "100\n");
 	put("/a", "cpu.max", "50000 100000\n");
@@ -235,7 +224,6 @@ static void only_our_own_cpusets_have_names(void **state)
 	struct qb_error err = {0};
 	struct qb_unit unit = {.name = "quietbench.house"};
 
-	(void)state;
 	assert_int_equal(qb_lever_judge(QB_LEVER_SHIELD, &unit, "present", NULL), 0);
 	assert_int_equal(qb_lever_judge(QB_LEVER_SHIELD_CPUS, &unit, "0", NULL), 0);
 	memcpy(unit.name, "../../etc", sizeof("../../etc"));
@@ -245,7 +233,6 @@ static void only_our_own_cpusets_have_names(void **state)
 
 static void an_invalid_partition_is_still_ours(void **state)
 {
-	(void)state;
 	assert_true(qb_lever_same(QB_LEVER_PARTITION, "isolated", "isolated invalid (why)"));
 	assert_false(qb_lever_same(QB_LEVER_PARTITION, "isolated", "root"));
 	assert_false(qb_lever_same(QB_LEVER_PARTITION, "root", "roots"));
@@ -284,7 +271,6 @@ static void without_a_house_nobody_is_moved(void **state)
 {
 	static const char *const wishes[] = {"auto", "partition", "shield", "affinity"};
 
-	(void)state;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(wishes); i++) {
 		_cleanup_(qb_steps_free) struct qb_steps steps = {0};
 
@@ -299,7 +285,6 @@ static void without_groups_affinity_remains(void **state)
 {
 	_cleanup_(qb_steps_free) struct qb_steps steps = {0}, explicit = {0}, none = {0};
 
-	(void)state;
 	if (!sandbox_enter() || !sandbox_empty("/sys/fs/cgroup"))
 		skip();
 	assert_int_equal(plan("auto", "1", "0,2-3", &steps), QB_ISOLATION_AFFINITY);

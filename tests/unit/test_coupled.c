@@ -29,7 +29,6 @@ static int make_folder(void **state)
 
 static int remove_folder(void **state)
 {
-	(void)state;
 	return rmdir(folder);
 }
 
@@ -44,7 +43,6 @@ static int begin(void **state)
 
 static int remove_journal(void **state)
 {
-	(void)state;
 	unlink(path);
 	return 0;
 }
@@ -126,7 +124,6 @@ static void test_dirty(void **state)
 		{"0", "0", "5", "dirty_background_ratio=0 "},
 	};
 
-	(void)state;
 	fake_need();
 	for (size_t i = 0; i < QB_ARRAY_SIZE(cases); i++) {
 		_cleanup_(qb_steps_free) struct qb_steps steps = {0};
@@ -154,7 +151,6 @@ static void test_perf(void **state)
 			WRITES_PERCENT("0") WRITES_PERCENT("25") WRITES_RATE WRITES_PERCENT("0")},
 	};
 
-	(void)state;
 	fake_need();
 	for (size_t i = 0; i < QB_ARRAY_SIZE(cases); i++) {
 		_cleanup_(qb_steps_free) struct qb_steps steps = {0};
@@ -178,7 +174,6 @@ static void test_rate_moved(void **state)
 		size_t conflicts;
 	} cases[] = {{"40000", "63000", 0}, {"70000", "70000", 1}};
 
-	(void)state;
 	fake_need();
 	for (size_t i = 0; i < QB_ARRAY_SIZE(cases); i++) {
 		_cleanup_(qb_steps_free) struct qb_steps steps = {0};
@@ -199,7 +194,6 @@ static void test_rate_moved(void **state)
 
 static void test_huge_pages(void **state)
 {
-	(void)state;
 	fake_need();
 	/* The kernel brings the reserve back itself: no write, which would count as ours. */
 	fake_put(HUGE_PAGES "enabled", "[always] madvise never");
@@ -240,7 +234,6 @@ static void test_later(void **state)
 	} cases[] = {{"60", "60", "enabled=always min_free_kbytes=60 "},
 		{"70", "100", "enabled=always "}};
 
-	(void)state;
 	fake_need();
 	for (size_t i = 0; i < QB_ARRAY_SIZE(cases); i++) {
 		_cleanup_(qb_steps_free) struct qb_steps steps = {0}, later = {0};
@@ -313,7 +306,6 @@ static void die_at(const char *where, bool undoing, const char *percent, const c
 /* The percentage is lifted for the rate's sake: a death right then leaves nothing behind. */
 static void test_death(void **state)
 {
-	(void)state;
 	fake_need();
 	die_at(RATE, false, "0", NULL);
 	die_at(RATE, false, "0", "0");

@@ -82,7 +82,6 @@ static void expect(const char *expected)
 
 static void policies_are_read_in_order(void **state)
 {
-	(void)state;
 	tree_begin();
 	put_policy(10, "10 11\n", "schedutil\n");
 	put_link(10, 10);
@@ -98,7 +97,6 @@ static void policies_are_read_in_order(void **state)
 
 static void an_empty_governor_leaves_the_limits_known(void **state)
 {
-	(void)state;
 	tree_begin();
 	put_policy(0, "0\n", "");
 	put_link(0, 0);
@@ -110,7 +108,6 @@ static void an_empty_governor_leaves_the_limits_known(void **state)
 
 static void an_offline_policy_is_listed_without_cpus(void **state)
 {
-	(void)state;
 	tree_begin();
 	put_policy(0, "\n", "powersave\n");
 	put_link(0, 0);
@@ -121,7 +118,6 @@ static void an_offline_policy_is_listed_without_cpus(void **state)
 
 static void no_cpufreq_is_no_error(void **state)
 {
-	(void)state;
 	tree_begin();
 	tree_put(CPU "online", "0\n");
 	expect("0\ncpu1: -1 cpu9: -1\n");
@@ -133,7 +129,6 @@ static void this_machine_loads_and_is_freed(void **state)
 	struct qb_cpufreq all = {0};
 	struct qb_error err = {0};
 
-	(void)state;
 	assert_int_equal(qb_cpufreq_load(&all, &err), 0);
 	qb_cpufreq_free(&all);
 	assert_null(all.policies);

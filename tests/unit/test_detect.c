@@ -20,7 +20,6 @@ static struct qb_measure measure = {.of = &cpu, .n = 1, .ns = WINDOWS * QB_LOOP_
 
 static int begin(void **state)
 {
-	(void)state;
 	loop.windows = windows;
 	measure.ns = WINDOWS * QB_LOOP_WINDOW_NS;
 	for (size_t i = 0; i < WINDOWS; i++)
@@ -42,7 +41,6 @@ static void assert_near(double got, double wanted, double within)
 
 static void test_quantiles(void **state)
 {
-	(void)state;
 	assert_near(qb_student_quantile(0.975, 1), 12.7062, 1e-4);
 	assert_near(qb_student_quantile(0.975, 10), 2.2281, 1e-4);
 	assert_near(qb_student_quantile(0.975, 38), 2.0244, 1e-4);
@@ -52,7 +50,6 @@ static void test_quantiles(void **state)
 
 static void test_factors(void **state)
 {
-	(void)state;
 	assert_near(qb_detect_change(1, 10), 1.32, 0.006);
 	assert_near(qb_detect_change(1, 20), 0.91, 0.005);
 	assert_near(qb_detect_change(1, 30), 0.74, 0.005);
@@ -62,7 +59,6 @@ static void test_steady(void **state)
 {
 	struct qb_detect *detect = ask(1000000000, 20);
 
-	(void)state;
 	assert_int_equal(qb_detect_judge(&measure, NULL), 0);
 	assert_int_equal(detect->pieces, 12);
 	assert_near(detect->cv, 0, 1e-12);
@@ -73,7 +69,6 @@ static void test_speed(void **state)
 {
 	struct qb_detect *detect = ask(1000000000, 20);
 
-	(void)state;
 	for (size_t i = 0; i < WINDOWS; i++)
 		windows[i].chunk_ns = i / 100 % 2 ? 255 : 250;
 	assert_int_equal(qb_detect_judge(&measure, NULL), 0);
@@ -90,7 +85,6 @@ static void test_gaps(void **state)
 {
 	struct qb_detect *detect = ask(10000000, 2);
 
-	(void)state;
 	for (size_t i = 0; i < WINDOWS; i += 2)
 		windows[i].gap_ns = QB_LOOP_WINDOW_NS / 10;
 	assert_int_equal(qb_detect_judge(&measure, NULL), 0);
@@ -106,7 +100,6 @@ static void test_wanted(void **state)
 {
 	struct qb_detect *detect = ask(1000000000, 20);
 
-	(void)state;
 	for (size_t i = 0; i < WINDOWS; i++)
 		windows[i].chunk_ns = i / 100 % 2 ? 255 : 250;
 	measure.verdict = QB_VERDICT_OF_PASS;
@@ -125,7 +118,6 @@ static void test_too_short(void **state)
 {
 	struct qb_error err = {0};
 
-	(void)state;
 	ask(2000000000, 20);
 	assert_int_equal(qb_detect_judge(&measure, &err), -ENODATA);
 	assert_string_equal(err.text,

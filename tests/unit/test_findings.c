@@ -21,7 +21,6 @@ static const struct qb_look there = {.root = tree_root, .host = &host, .chosen =
 /* CPU 2 is the benchmark's. */
 static int begin(void **state)
 {
-	(void)state;
 	tree_begin();
 	memset(&host, 0, sizeof(host));
 	memset(&chosen, 0, sizeof(chosen));
@@ -31,7 +30,6 @@ static int begin(void **state)
 
 static int end(void **state)
 {
-	(void)state;
 	tree_end();
 	return 0;
 }
@@ -85,7 +83,6 @@ static void put_clock(unsigned cpu, const char *driver, const char *governor, co
 
 static void an_empty_host_tells_nothing(void **state)
 {
-	(void)state;
 	qb_findings_look(&there, &findings);
 	for (int id = 0; id < QB_FINDING_COUNT; id++)
 		assert_unknown((enum qb_finding_id)id);
@@ -93,7 +90,6 @@ static void an_empty_host_tells_nothing(void **state)
 
 static void every_finding_has_a_name_and_perhaps_a_lever(void **state)
 {
-	(void)state;
 	assert_string_equal(qb_finding_name(QB_FINDING_THP), "thp");
 	assert_int_equal(qb_finding_key(QB_FINDING_THP), QB_KEY_MEMORY_THP);
 	assert_int_equal(qb_finding_key(QB_FINDING_BATTERY), QB_KEY_COUNT);
@@ -103,7 +99,6 @@ static void every_finding_has_a_name_and_perhaps_a_lever(void **state)
 
 static void turbo_of_intel(void **state)
 {
-	(void)state;
 	put_clock(2, "intel_pstate\n", "performance\n", "800000\n", "4700000\n", "4700000\n");
 	tree_put(CPU_DIR "cpu2/cpufreq/base_frequency", "2100000\n");
 	tree_put(CPU_DIR "intel_pstate/no_turbo", "0\n");
@@ -122,7 +117,6 @@ static void turbo_of_intel(void **state)
 /* Its limits do not say how far boost goes. */
 static void turbo_of_acpi(void **state)
 {
-	(void)state;
 	put_clock(2, "acpi-cpufreq\n", "performance\n", "1500000\n", "2300000\n", "2300000\n");
 	tree_put(CPU_DIR "cpufreq/boost", "1\n");
 	assert_found(QB_FINDING_TURBO, "may rise above 2.3 GHz", "frequency.turbo=false");
@@ -137,7 +131,6 @@ static void turbo_of_acpi(void **state)
 
 static void turbo_of_a_policy_of_its_own(void **state)
 {
-	(void)state;
 	put_clock(2, "amd-pstate-epp\n", "performance\n", "550000\n", "5200000\n", "5200000\n");
 	tree_put(CPU_DIR "cpu2/acpi_cppc/nominal_freq", "3400\n");
 	tree_put(CPU_DIR "cpufreq/boost", "1\n");
@@ -149,7 +142,6 @@ static void turbo_of_a_policy_of_its_own(void **state)
 
 static void turbo_without_a_switch(void **state)
 {
-	(void)state;
 	put_clock(2, "amd-pstate\n", "performance\n", "550000\n", "5200000\n", "5200000\n");
 	assert_unknown(QB_FINDING_TURBO);
 	tree_put(CPU_DIR "cpu2/acpi_cppc/nominal_freq", "3400\n");
@@ -159,7 +151,6 @@ static void turbo_without_a_switch(void **state)
 /* Then a limit below what the hardware can may be the base. */
 static void turbo_without_a_base(void **state)
 {
-	(void)state;
 	put_clock(2, "intel_pstate\n", "performance\n", "800000\n", "3600000\n", "3600000\n");
 	tree_put(CPU_DIR "intel_pstate/no_turbo", "0\n");
 	assert_found(QB_FINDING_TURBO, "may rise as far as 3.6 GHz", "frequency.turbo=false");
@@ -169,7 +160,6 @@ static void turbo_without_a_base(void **state)
 
 static void the_clock_of_a_guest(void **state)
 {
-	(void)state;
 	host.guest = 1;
 	assert_unknown(QB_FINDING_TURBO);
 	assert_non_null(strstr(findings.of[QB_FINDING_TURBO].text, "hypervisor"));
@@ -178,7 +168,6 @@ static void the_clock_of_a_guest(void **state)
 
 static void a_governor_that_follows(void **state)
 {
-	(void)state;
 	qb_cpus_add(&chosen.bench, 3);
 	qb_cpus_add(&chosen.bench, 4);
 	put_clock(2, "intel_cpufreq\n", "schedutil\n", "800000\n", "4700000\n", "4700000\n");
@@ -192,7 +181,6 @@ static void a_governor_that_follows(void **state)
 /* The same word, two meanings. */
 static void powersave(void **state)
 {
-	(void)state;
 	put_clock(2, "intel_pstate\n", "powersave\n", "800000\n", "4700000\n", "4700000\n");
 	assert_found(QB_FINDING_GOVERNOR, "CPU 2 follows the load", "performance");
 	put_clock(2, "acpi-cpufreq\n", "powersave\n", "800000\n", "4700000\n", "4700000\n");
@@ -202,7 +190,6 @@ static void powersave(void **state)
 /* CPU 0 is nobody's business. */
 static void a_clock_that_stands(void **state)
 {
-	(void)state;
 	put_clock(0, "acpi-cpufreq\n", "ondemand\n", "800000\n", "4700000\n", "4700000\n");
 	put_clock(2, "acpi-cpufreq\n", "performance\n", "800000\n", "4700000\n", "4700000\n");
 	assert_nothing(QB_FINDING_GOVERNOR);
@@ -214,7 +201,6 @@ static void a_clock_that_stands(void **state)
 
 static void a_sibling_that_nobody_keeps_free(void **state)
 {
-	(void)state;
 	tree_put(CPU_DIR "cpu2/topology/thread_siblings_list", "2,6\n");
 	assert_found(QB_FINDING_SIBLING, "CPU 6 shares a core with CPU 2 and is not kept free",
 		"cpus.smt=idle");
@@ -231,7 +217,6 @@ static void a_sibling_that_nobody_keeps_free(void **state)
 
 static void a_core_of_one(void **state)
 {
-	(void)state;
 	tree_put(CPU_DIR "cpu2/topology/thread_siblings_list", "2\n");
 	assert_nothing(QB_FINDING_SIBLING);
 }
@@ -239,7 +224,6 @@ static void a_core_of_one(void **state)
 /* It is reserved, which nobody has made true for a check of the host as it is. */
 static void a_sibling_that_was_busy(void **state)
 {
-	(void)state;
 	tree_put(CPU_DIR "cpu2/topology/thread_siblings_list", "2,6-7\n");
 	qb_cpus_add(&chosen.reserved, 6);
 	qb_cpus_add(&chosen.reserved, 7);
@@ -276,7 +260,6 @@ static void put_process(const char *pid, const char *comm, const char *state)
 
 static void other_benchmarks(void **state)
 {
-	(void)state;
 	put_process("1", "systemd", "S");
 	put_process("20", "perfetto", "S"); /* begins like one */
 	put_process("21", "fio", "Z");	    /* has ended */
@@ -290,7 +273,6 @@ static void other_benchmarks(void **state)
 
 static void a_captured_host_cannot_be_asked(void **state)
 {
-	(void)state;
 	assert_unknown(QB_FINDING_TIMERS);
 	assert_unknown(QB_FINDING_DESKTOP);
 	assert_non_null(strstr(findings.of[QB_FINDING_DESKTOP].text, "captured"));
@@ -300,7 +282,6 @@ static void a_captured_host_cannot_be_asked(void **state)
 
 static void on_battery(void **state)
 {
-	(void)state;
 	tree_put(SUPPLY "AC/type", "Mains\n");
 	tree_put(SUPPLY "AC/online", "0\n");
 	tree_put(SUPPLY "BAT0/type", "Battery\n");
@@ -313,7 +294,6 @@ static void on_battery(void **state)
 
 static void on_the_mains(void **state)
 {
-	(void)state;
 	tree_put(SUPPLY "BAT0/type", "Battery\n");
 	tree_put(SUPPLY "BAT0/status", "Full\n");
 	tree_put(SUPPLY "mouse/type", "Battery\n");
@@ -326,7 +306,6 @@ static void on_the_mains(void **state)
 
 static void a_burstable_instance(void **state)
 {
-	(void)state;
 	tree_put(DMI "sys_vendor", "Amazon EC2\n");
 	tree_put(DMI "product_name", "t3a.large\n");
 	assert_found(QB_FINDING_BURSTABLE,
@@ -348,7 +327,6 @@ static void a_burstable_instance(void **state)
 
 static void swap_in_use(void **state)
 {
-	(void)state;
 	tree_put("proc/swaps", SWAPS);
 	assert_nothing(QB_FINDING_SWAP);
 	tree_put("proc/swaps", SWAPS "/dev/sda2   partition\t1048572\t\t0\t\t-2\n");
@@ -364,7 +342,6 @@ static void swap_in_use(void **state)
 
 static void huge_pages(void **state)
 {
-	(void)state;
 	tree_put(THP "enabled", "always [madvise] never\n");
 	assert_nothing(QB_FINDING_THP);
 	tree_put(THP "enabled", "[always] madvise never\n");
@@ -375,7 +352,6 @@ static void huge_pages(void **state)
 
 static void random_addresses(void **state)
 {
-	(void)state;
 	tree_put(KERNEL_DIR "randomize_va_space", "0\n");
 	assert_nothing(QB_FINDING_ASLR);
 	tree_put(KERNEL_DIR "randomize_va_space", "1\n");
@@ -386,7 +362,6 @@ static void random_addresses(void **state)
 
 static void watchdogs(void **state)
 {
-	(void)state;
 	tree_put(KERNEL_DIR "soft_watchdog", "0\n");
 	tree_put(KERNEL_DIR "nmi_watchdog", "0\n");
 	assert_nothing(QB_FINDING_WATCHDOGS);
@@ -408,7 +383,6 @@ static void watchdogs(void **state)
 
 static void a_rate_that_the_kernel_lowered(void **state)
 {
-	(void)state;
 	tree_put(KERNEL_DIR "perf_event_max_sample_rate", "100000\n");
 	assert_nothing(QB_FINDING_PERF);
 	tree_put(KERNEL_DIR "perf_event_max_sample_rate", "1\n"); /* an administrator's */

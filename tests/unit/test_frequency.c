@@ -69,7 +69,6 @@ static void assert_base(const char *expected)
 
 static void test_each_kind_of_core_has_its_base(void **state)
 {
-	(void)state;
 	tree_begin();
 	put_policy(0, "intel_pstate\n", "4900000\n");
 	put_policy(1, "intel_pstate\n", "3900000\n");
@@ -86,7 +85,6 @@ static void test_each_kind_of_core_has_its_base(void **state)
 
 static void test_base_by_cppc(void **state)
 {
-	(void)state;
 	tree_begin();
 	put_policy(0, "amd-pstate-epp\n", "4900000\n");
 	tree_put(CPU "cpu0/acpi_cppc/nominal_freq", "3400\n");
@@ -106,7 +104,6 @@ static void test_base_by_cppc(void **state)
 
 static void test_base_by_list(void **state)
 {
-	(void)state;
 	/* Intel's turbo state. */
 	tree_begin();
 	put_policy(0, "acpi-cpufreq\n", "4900000\n");
@@ -147,7 +144,6 @@ static void put_pstates(const char *states, const char *percent)
 /* 8 to 49: 42 states; 19 above 30, of which the kernel says: 46 percent. */
 static void test_base_by_count(void **state)
 {
-	(void)state;
 	tree_begin();
 	put_policy(0, "intel_cpufreq\n", "4900000\n");
 	put_pstates("42\n", "46\n");
@@ -170,7 +166,6 @@ static void test_base_by_count(void **state)
 
 static void test_the_firmware_caps_the_base(void **state)
 {
-	(void)state;
 	tree_begin();
 	put_policy(0, "acpi-cpufreq\n", "4900000\n");
 	put(0, "scaling_available_frequencies", "2401000 2400000 1800000 \n");
@@ -190,7 +185,6 @@ static void test_the_firmware_caps_the_base(void **state)
 
 static void test_cpb_is_no_switch(void **state)
 {
-	(void)state;
 	tree_begin();
 	put_policy(0, "acpi-cpufreq\n", "4900000\n");
 	put(0, "cpb", "0\n");
@@ -206,7 +200,6 @@ static void test_energy_bias(void **state)
 {
 	struct plan_ask guest = *ASK("frequency.epb", "0");
 
-	(void)state;
 	tree_begin();
 	tree_put(CPU "cpu0/power/energy_perf_bias", "6\n");
 	tree_put(CPU "cpu1/power/energy_perf_bias", "0\n");
@@ -237,7 +230,6 @@ static void test_energy_bias(void **state)
 
 static void test_dynamic_boost(void **state)
 {
-	(void)state;
 	tree_begin();
 	put_policy(0, "intel_pstate\n", "4900000\n");
 	tree_put(CPU "intel_pstate/hwp_dynamic_boost", "1\n");
@@ -271,7 +263,6 @@ static void put_uncore(const char *name, const char *high, const char *now)
 
 static void test_uncore_of_a_die(void **state)
 {
-	(void)state;
 	tree_begin();
 	put_uncore("package_01_die_00", "2200000\n", "2200000\n");
 	put_uncore("package_00_die_00", "2400000\n", "2000000\n");
@@ -293,7 +284,6 @@ static void test_uncore_of_a_die(void **state)
 /* A write to a die would set its clusters, each of which has limits of its own. */
 static void test_uncore_of_clusters(void **state)
 {
-	(void)state;
 	tree_begin();
 	put_uncore("package_00_die_00", "2500000\n", "2500000\n");
 	put_uncore("uncore01", "1800000\n", "1800000\n");
@@ -307,7 +297,6 @@ static void test_uncore_of_clusters(void **state)
 
 static void test_no_uncore(void **state)
 {
-	(void)state;
 	tree_begin();
 	assert_plan(ASK("frequency.uncore", "max"),
 		"frequency.uncore: unsupported: no intel_uncore_frequency here: only some Intel "

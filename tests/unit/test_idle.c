@@ -53,7 +53,6 @@ static void put_resume(unsigned cpu, const char *text)
 
 static void test_states_above_the_limit(void **state)
 {
-	(void)state;
 	tree_begin();
 	for (unsigned cpu = 0; cpu < 8; cpu++)
 		put_x86(cpu);
@@ -63,7 +62,6 @@ static void test_states_above_the_limit(void **state)
 
 static void test_less_than_a_microsecond(void **state)
 {
-	(void)state;
 	tree_begin();
 	put_x86(2);
 	assert_plan(ASK("idle.max_latency", "1900ns"), "idle.max_latency cpu2/state1: 0 > 1\n"
@@ -74,7 +72,6 @@ static void test_less_than_a_microsecond(void **state)
 /* Latency counts, not the number: here the deepest comes first, and the shallowest sleeps. */
 static void test_numbers_do_not_matter(void **state)
 {
-	(void)state;
 	tree_begin();
 	put_state(2, 0, "290\n", "0\n");
 	put_state(2, 1, "1\n", "0\n");
@@ -86,7 +83,6 @@ static void test_numbers_do_not_matter(void **state)
 /* Not even if it is the only one that somebody else left. */
 static void test_the_shallowest_in_use_stays(void **state)
 {
-	(void)state;
 	tree_begin();
 	put_state(2, 0, "0\n", "1\n");
 	put_state(2, 1, "20\n", "0\n");
@@ -96,7 +92,6 @@ static void test_the_shallowest_in_use_stays(void **state)
 
 static void test_nothing_is_slow(void **state)
 {
-	(void)state;
 	tree_begin();
 	put_x86(2);
 	assert_plan(ASK("idle.max_latency", "200us"),
@@ -107,7 +102,6 @@ static void test_nothing_is_slow(void **state)
 /* The kernel writes no limit as 0 and a latency of zero as n/a. */
 static void test_resume_latency(void **state)
 {
-	(void)state;
 	tree_begin();
 	put_x86(2);
 	put_resume(2, "0\n");
@@ -130,7 +124,6 @@ static void test_resume_latency(void **state)
 
 static void test_dma_latency(void **state)
 {
-	(void)state;
 	tree_begin();
 	put_x86(2);
 	assert_plan(ASK("idle.dma_latency", "2500ns"), "idle.dma_latency : none > 2\n");
@@ -142,7 +135,6 @@ static void test_no_cpuidle(void **state)
 	struct plan_ask ask = *ASK(
 		"idle.max_latency", "1us", "idle.resume_latency", "1us", "idle.dma_latency", "1us");
 
-	(void)state;
 	tree_begin();
 	put_resume(2, "0\n");
 	ask.guest = true;
@@ -162,7 +154,6 @@ static void test_no_cpuidle(void **state)
 
 static void test_kept(void **state)
 {
-	(void)state;
 	tree_begin();
 	put_x86(2);
 	assert_plan(ASK("idle.max_latency", "keep"), "");
@@ -173,7 +164,6 @@ static void test_judges(void **state)
 	const struct qb_unit cpu = qb_unit_number(2), none = qb_unit_none();
 	struct qb_unit deep = qb_unit_number(2);
 
-	(void)state;
 	deep.key = 3;
 	assert_int_equal(qb_lever_judge(QB_LEVER_IDLE, &deep, "1", NULL), 0);
 	assert_true(qb_lever_judge(QB_LEVER_IDLE, &deep, "2", NULL) < 0);
@@ -230,7 +220,6 @@ static void test_held_open(void **state)
 {
 	char text[1024];
 
-	(void)state;
 	tree_begin();
 	tree_put("dev/cpu_dma_latency", "");
 	tree_run(tell_held, text, sizeof(text));
@@ -251,7 +240,6 @@ static void test_without_the_device(void **state)
 {
 	char text[1024], expected[256];
 
-	(void)state;
 	tree_begin();
 	tree_run(tell_without_device, text, sizeof(text));
 	tree_end();

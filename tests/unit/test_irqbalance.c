@@ -43,7 +43,6 @@ static void start(enum manner manner, const char *setup)
 
 static int stop(void **state)
 {
-	(void)state;
 	if (child > 0) {
 		kill(child, SIGKILL);
 		waitpid(child, NULL, 0);
@@ -54,7 +53,6 @@ static int stop(void **state)
 
 static int enter(void **state)
 {
-	(void)state;
 	it = mmap(NULL, sizeof(*it), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (it == MAP_FAILED)
 		return -1;
@@ -65,7 +63,6 @@ static int enter(void **state)
 
 static int fresh_run(void **state)
 {
-	(void)state;
 	if (sandboxed && (!sandbox_empty("/run") || mkdir("/run/irqbalance", 0755) < 0 ||
 				 mkdir("/run/quietbench", 0755) < 0))
 		return -1;
@@ -107,7 +104,6 @@ static void look(const char *mask)
 
 static void test_ban(void **state)
 {
-	(void)state;
 	start(MANNER_PROPER, "SLEEP 10 BANNED 00000000");
 	assert_read("none");
 	assert_write("+2-3,6", "settings cpus 2-3,6");
@@ -121,7 +117,6 @@ static void test_ban(void **state)
 /* Somebody's ban of CPU 7 stays, and is what is put back. */
 static void test_ban_adds(void **state)
 {
-	(void)state;
 	start(MANNER_PROPER, "SLEEP 10 IRQ 5 LOAD 0 DIFF 0 CLASS 0 BANNED 00000080");
 	assert_read("7");
 	assert_write("+2", "settings cpus 2,7");
@@ -131,7 +126,6 @@ static void test_ban_adds(void **state)
 /* Between command and look irqbalance shows the past: what it was told counts. */
 static void test_told(void **state)
 {
-	(void)state;
 	start(MANNER_PROPER, "SLEEP 10 BANNED 00000000");
 	assert_write("+2", "settings cpus 2");
 	assert_read("2");
@@ -161,7 +155,6 @@ static void put_note(int pid, long long age_ms, const char *told)
 /* Told long ago, or to an earlier irqbalance, or garbled: what is shown counts. */
 static void test_stale_note(void **state)
 {
-	(void)state;
 	start(MANNER_PROPER, "SLEEP 1 BANNED 00000004");
 	put_note(child, 6000, "7");
 	assert_read("7");
@@ -185,7 +178,6 @@ static void test_unnoted(void **state)
 	const struct qb_unit host = qb_unit_none();
 	struct qb_error err = {0};
 
-	(void)state;
 	start(MANNER_PROPER, "SLEEP 10 BANNED 00000000");
 	assert_int_equal(rmdir("/run/quietbench"), 0);
 	assert_int_equal(qb_irqbalance_ban_ops.write(NULL, &host, "+2", &err), -ENOENT);
@@ -194,7 +186,6 @@ static void test_unnoted(void **state)
 
 static void test_abstract(void **state)
 {
-	(void)state;
 	start(MANNER_ABSTRACT, "SLEEP 10 BANNED 00000000");
 	assert_write("+1", "settings cpus 1");
 }
@@ -206,7 +197,6 @@ static void test_absent(void **state)
 	pid_t pid = -1;
 	int r;
 
-	(void)state;
 	if (!sandboxed)
 		skip();
 	r = qb_irqbalance_find(&pid, &err);
@@ -239,7 +229,6 @@ static void test_deaf(void **state)
 	struct qb_error err = {0};
 	struct qb_cpus cpus;
 
-	(void)state;
 	start(MANNER_DEAF, "SLEEP 10 BANNED 00000000");
 	qb_irqbalance_patience = 1;
 	assert_int_equal(qb_irqbalance_banned(&cpus, &err), -ETIMEDOUT);
@@ -258,14 +247,12 @@ static void test_deaf(void **state)
 
 static void test_endless(void **state)
 {
-	(void)state;
 	start(MANNER_ENDLESS, "");
 	assert_refused(-EBADMSG);
 }
 
 static void test_foreign(void **state)
 {
-	(void)state;
 	if (!own_root)
 		skip(); /* in a user namespace of one user there is nobody else to be */
 	start(MANNER_FOREIGN, "SLEEP 10 BANNED 00000000");
@@ -274,14 +261,12 @@ static void test_foreign(void **state)
 
 static void test_no_answer(void **state)
 {
-	(void)state;
 	start(MANNER_PROPER, "");
 	assert_refused(-EPERM);
 }
 
 static void test_garbled(void **state)
 {
-	(void)state;
 	start(MANNER_PROPER, "SLEEP ten BANNED 0");
 	assert_refused(-EBADMSG);
 }
@@ -294,7 +279,6 @@ static void test_parse(void **state)
 		"TYPE 0 NUMBER 1", "SLEEP  BANNED 4"};
 	struct qb_irqbalance_setup setup = {.sleep = -1};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof(garbled) / sizeof(garbled[0]); i++)
 		if (qb_irqbalance_parse_setup(garbled[i], &setup) != -EBADMSG)
 			fail_msg("taken: '%s'", garbled[i]);
@@ -312,7 +296,6 @@ static void test_same_and_judge(void **state)
 	const struct qb_lever_ops *ops = &qb_irqbalance_ban_ops;
 	char list[700] = "+1";
 
-	(void)state;
 	assert_true(ops->same("2-3", "2,3"));
 	assert_true(ops->same("+2-3", "1-4")); /* banned already: nothing to do */
 	assert_true(ops->same("1-4", "+2-3"));

@@ -44,14 +44,12 @@ static void kernel_answers(unsigned n, int answer, int then)
 
 static int enter(void **state)
 {
-	(void)state;
 	sandboxed = sandbox_enter();
 	return 0;
 }
 
 static int empty_host(void **state)
 {
-	(void)state;
 	n_answers = next_answer = 0;
 	if (sandboxed && (!sandbox_empty("/proc/irq") || !sandbox_empty("/sys/kernel/irq")))
 		return -1;
@@ -116,7 +114,6 @@ static void test_identity(void **state)
 {
 	struct qb_irq irq, other;
 
-	(void)state;
 	need_sandbox();
 	make_irq(9, "ff\n", "nvme0q1\n");
 	assert_int_equal(qb_irq_look(9, &irq, NULL), 0);
@@ -144,7 +141,6 @@ static void test_identity_without_sysfs(void **state)
 {
 	struct qb_irq irq;
 
-	(void)state;
 	need_sandbox();
 	assert_int_equal(mkdir("/proc/irq/9", 0755), 0);
 	put("ff\n", "/proc/irq/9/smp_affinity");
@@ -191,7 +187,6 @@ static void test_plan(void **state)
 	struct qb_steps steps = {0};
 	const struct qb_step *dflt;
 
-	(void)state;
 	need_sandbox();
 	put("ff\n", "/proc/irq/default_smp_affinity");
 	make_irq(1, "ff\n", "i8042\n");
@@ -223,7 +218,6 @@ static void test_plan_nothing(void **state)
 {
 	struct qb_steps steps = {0};
 
-	(void)state;
 	need_sandbox();
 	put("bb\n", "/proc/irq/default_smp_affinity");
 	make_irq(4, "03\n", "ttyS0\n");
@@ -243,7 +237,6 @@ static void test_recycled(void **state)
 	struct qb_error err = {0};
 	struct qb_unit unit;
 
-	(void)state;
 	need_sandbox();
 	make_irq(5, "ff\n", "eth0\n");
 	unit = unit_of(5);
@@ -265,7 +258,6 @@ static void test_refusals(void **state)
 {
 	struct qb_error err = {0};
 
-	(void)state;
 	need_sandbox();
 	make_irq(5, "ff\n", "eth0\n");
 	kernel_answers(0, 0, EIO);
@@ -289,7 +281,6 @@ static void test_vectors_full(void **state)
 {
 	struct qb_error err = {0};
 
-	(void)state;
 	need_sandbox();
 	kept = "06\n";
 	make_irq(5, kept, "eth0\n");
@@ -314,7 +305,6 @@ static void test_vectors_full(void **state)
 
 static void test_same(void **state)
 {
-	(void)state;
 	assert_true(qb_lever_same(QB_LEVER_IRQ, "ff", "00000000,000000ff"));
 	assert_false(qb_lever_same(QB_LEVER_IRQ, "ff", "fe"));
 	assert_false(qb_lever_same(QB_LEVER_IRQ, "ff", "rubbish"));
@@ -328,7 +318,6 @@ static void test_rebalanced(void **state)
 	const struct qb_step governor = {.lever = QB_LEVER_GOVERNOR};
 	struct qb_step *ban;
 
-	(void)state;
 	assert_false(qb_lever_ours(&steps, &irq, "01"));
 	ban = qb_steps_add(&steps, QB_LEVER_IRQBALANCE_BAN, qb_unit_none(), "none", "+2,6");
 	assert_non_null(ban);

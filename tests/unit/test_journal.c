@@ -21,7 +21,6 @@ static struct qb_journal_owner owner = {
 
 static int make_folder(void **state)
 {
-	(void)state;
 	if (!mkdtemp(folder) || qb_journal_boot_id(owner.boot_id, NULL) < 0)
 		return -1;
 	snprintf(path, sizeof(path), "%s/journal", folder);
@@ -30,13 +29,11 @@ static int make_folder(void **state)
 
 static int remove_folder(void **state)
 {
-	(void)state;
 	return rmdir(folder);
 }
 
 static int remove_journal(void **state)
 {
-	(void)state;
 	unlink(path);
 	return 0;
 }
@@ -70,7 +67,6 @@ static void a_session_comes_back(void **state)
 	struct qb_journal journal, read;
 	struct qb_error err = {0};
 
-	(void)state;
 	write_session(&journal);
 	qb_journal_close(&journal);
 	assert_int_equal(qb_journal_open(&read, path, &steps, &err), 0);
@@ -108,7 +104,6 @@ static void damage_is_never_believed(void **state)
 	off_t end;
 	int fd;
 
-	(void)state;
 	write_session(&journal);
 	end = journal.end;
 	assert_int_equal(journal.n_gathered, 0); /* UNDOING goes to the file at once */
@@ -139,7 +134,6 @@ static void a_torn_end_is_forgiven(void **state)
 	struct qb_journal journal;
 	struct qb_error err = {0};
 
-	(void)state;
 	memset(big, 'x', sizeof(big) - 1);
 	big[sizeof(big) - 1] = '\0';
 	write_session(&journal);
@@ -170,7 +164,6 @@ static void a_cut_journal_ends_early_or_is_refused(void **state)
 	struct qb_journal journal;
 	off_t end;
 
-	(void)state;
 	write_session(&journal);
 	end = journal.end;
 	qb_journal_close(&journal);
@@ -193,7 +186,6 @@ static void foreign_files_are_refused(void **state)
 	struct qb_journal journal;
 	struct qb_error err = {0};
 
-	(void)state;
 	assert_int_equal(qb_journal_open(&journal, path, &steps, &err), -ENOENT);
 	write_session(&journal);
 	qb_journal_close(&journal);
@@ -221,7 +213,6 @@ static void another_boot_is_another_host(void **state)
 	struct qb_journal journal;
 	struct qb_error err = {0};
 
-	(void)state;
 	other.boot_id[0] = 'z';
 	assert_int_equal(qb_journal_create(&journal, path, &other, 65536, &err), 0);
 	qb_journal_close(&journal);
@@ -234,7 +225,6 @@ static void space_is_reserved_and_kept(void **state)
 	struct qb_error err = {0};
 	int r = 0;
 
-	(void)state;
 	assert_int_equal(qb_journal_create(&journal, path, &owner, 8192, &err), 0);
 	assert_int_equal(qb_journal_create(&second, path, &owner, 8192, &err), -EEXIST);
 	for (int i = 0; i < 1000 && r == 0; i++)
@@ -252,7 +242,6 @@ static void it_appears_whole(void **state)
 	char fresh[256];
 	int fd;
 
-	(void)state;
 	snprintf(fresh, sizeof(fresh), "%s" QB_JOURNAL_FRESH, path);
 	fd = open(fresh, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
@@ -274,7 +263,6 @@ static void the_summary_is_for_everybody(void **state)
 	struct qb_error err = {0};
 	struct stat st;
 
-	(void)state;
 	qb_steps_add(&steps, QB_LEVER_NO_TURBO, qb_unit_none(), "0", "1")->left =
 		qb_steps_text(&steps, "1");
 	assert_int_equal(qb_journal_summarize(path, &owner, &steps, &err), 0);

@@ -35,7 +35,6 @@ static int begin(void **state)
 
 static int end(void **state)
 {
-	(void)state;
 	qb_steps_free(&steps);
 	return 0;
 }
@@ -99,7 +98,6 @@ static void assert_refused(unsigned lever, enum qb_status status, const char *wh
 
 static void test_nothing_asked(void **state)
 {
-	(void)state;
 	fake_need();
 	fake_put(KERNEL "watchdog", "1");
 	fake_put(RATE, "100000");
@@ -120,7 +118,6 @@ static void test_nothing_there(void **state)
 		QB_KEY_PERF_CPU_PERCENT};
 	const size_t n_numbers = sizeof(numbers) / sizeof(numbers[0]);
 
-	(void)state;
 	fake_need();
 	for (size_t i = 0; i < n_numbers; i++)
 		ask_number(numbers[i], 1);
@@ -143,7 +140,6 @@ static void test_workqueues(void **state)
 	const struct qb_unit global = {0};
 	char text[64];
 
-	(void)state;
 	fake_need();
 	fake_put(WORKQUEUES "cpumask", "0f");
 	fake_put(WORKQUEUES "writeback/cpumask", "ff");
@@ -176,7 +172,6 @@ static void test_workqueues(void **state)
 
 static void test_watchdogs(void **state)
 {
-	(void)state;
 	fake_need();
 	fake_put(KERNEL "watchdog", "1");
 	fake_put(KERNEL "nmi_watchdog", "0");
@@ -208,7 +203,6 @@ static void test_detector(void **state)
 	const struct qb_unit host = {0};
 	struct qb_error err = {0};
 
-	(void)state;
 	fake_need();
 	fake_put(KERNEL "watchdog", "0");
 	fake_put(KERNEL "nmi_watchdog", "0");
@@ -222,7 +216,6 @@ static void test_detector(void **state)
 
 static void test_stat_interval(void **state)
 {
-	(void)state;
 	fake_need();
 	fake_put(VM "stat_interval", "1");
 	ask_number(QB_KEY_KERNEL_STAT_INTERVAL, INT64_C(120000000000));
@@ -235,7 +228,6 @@ static void test_stat_interval(void **state)
 
 static void test_perf(void **state)
 {
-	(void)state;
 	fake_need();
 	fake_put(RATE, "63000");
 	fake_put(PERCENT, "25");
@@ -251,7 +243,6 @@ static void test_perf(void **state)
 
 static void test_network(void **state)
 {
-	(void)state;
 	fake_need();
 	ask(QB_KEY_IRQS_NETWORK, "housekeeping");
 	fake_put(NET "lo/queues/rx-0/rps_cpus", "00");
@@ -275,7 +266,6 @@ static void test_huge_pages(void **state)
 	struct qb_error err = {0};
 	char text[64];
 
-	(void)state;
 	fake_need();
 	fake_put(HUGE_PAGES "enabled", "always [madvise] never");
 	fake_put(HUGE_PAGES "defrag", "always madvise [never]"); /* of an old kernel */
@@ -299,7 +289,6 @@ static void test_ksm(void **state)
 	struct qb_error err = {0};
 	char text[64];
 
-	(void)state;
 	fake_need();
 	fake_put(KSM, "1");
 	ask_number(QB_KEY_MEMORY_KSM, 0);
@@ -319,7 +308,6 @@ static void test_ksm(void **state)
 
 static void test_numa_balancing(void **state)
 {
-	(void)state;
 	fake_need();
 	fake_put(KERNEL "numa_balancing", "2");
 	ask_number(QB_KEY_MEMORY_NUMA_BALANCING, 1);
@@ -332,7 +320,6 @@ static void test_numa_balancing(void **state)
 
 static void test_dirty(void **state)
 {
-	(void)state;
 	fake_need();
 	fake_put(VM "dirty_ratio", "20");
 	fake_put(VM "dirty_bytes", "0");
@@ -351,7 +338,6 @@ static void test_drop_caches(void **state)
 	struct qb_error err = {0};
 	char text[64];
 
-	(void)state;
 	fake_need();
 	fake_put(VM "drop_caches", "0");
 	ask_number(QB_KEY_MEMORY_DROP_CACHES, 1);

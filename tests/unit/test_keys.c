@@ -19,7 +19,6 @@ static int parse(enum qb_key key, const char *text, struct qb_setting *ret, stru
 
 static void test_find(void **state)
 {
-	(void)state;
 	for (int key = 0; key < QB_KEY_COUNT; key++) {
 		assert_int_equal(qb_key_find(qb_keys[key].name), key);
 		assert_true(qb_keys[key].help[0] && qb_keys[key].min <= qb_keys[key].max);
@@ -43,7 +42,6 @@ static void test_nearest(void **state)
 		{"", NULL},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(cases); i++) {
 		const char *nearest = qb_key_nearest(cases[i][0]);
 
@@ -56,7 +54,6 @@ static void test_nearest(void **state)
 
 static void test_defaults(void **state)
 {
-	(void)state;
 	for (int key = 0; key < QB_KEY_COUNT; key++) {
 		struct qb_setting setting;
 		struct qb_error err;
@@ -166,7 +163,6 @@ static void test_round_trip(void **state)
 {
 	bool tried[QB_KEY_COUNT] = {false};
 
-	(void)state;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(good); i++) {
 		const char *written = good[i].written ? good[i].written : good[i].text;
 		struct qb_setting first = {0}, again = {0};
@@ -296,7 +292,6 @@ static void test_bad(void **state)
 {
 	struct qb_setting untouched;
 
-	(void)state;
 	memset(&untouched, 0x55, sizeof(untouched));
 	for (size_t i = 0; i < QB_ARRAY_SIZE(bad); i++) {
 		struct qb_setting setting;
@@ -313,7 +308,6 @@ static void test_bad(void **state)
 /* Every choice of every key is good; a typing error in it is not. */
 static void test_choices(void **state)
 {
-	(void)state;
 	for (int key = 0; key < QB_KEY_COUNT; key++) {
 		for (const char *choice = qb_keys[key].choices; *choice;) {
 			int n = (int)strcspn(choice, " ");
@@ -335,7 +329,6 @@ static void test_choices(void **state)
 /* Both sides of both bounds of every number. */
 static void test_bounds(void **state)
 {
-	(void)state;
 	for (int key = 0; key < QB_KEY_COUNT; key++) {
 		const struct qb_key_info *info = &qb_keys[key];
 		const int64_t values[] = {info->min, info->max, info->min - 1, info->max + 1};
@@ -364,7 +357,6 @@ static void test_words(void **state)
 	const char *word;
 	char text[1024] = "", *end = text;
 
-	(void)state;
 	assert_int_equal(parse(QB_KEY_CPUS_EXEMPT, "[a, bc, d]", &setting, &err), 0);
 	assert_int_equal(setting.n, 3);
 	assert_string_equal(word = qb_setting_next(&setting, NULL), "a");
@@ -393,7 +385,6 @@ static void test_words_written(void **state)
 	struct qb_setting setting = {.kind = QB_SETTING_WORDS, .n = 255};
 	char text[QB_SETTING_FORMAT];
 
-	(void)state;
 	for (int i = 0; i < 255; i++)
 		setting.text[2 * i] = 'w';
 	qb_setting_format(QB_KEY_CPUS_EXEMPT, &setting, text, sizeof(text));

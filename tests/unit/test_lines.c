@@ -16,7 +16,6 @@ static char *printed;
 
 static int clear(void **state)
 {
-	(void)state;
 	qb_steps_free(&steps);
 	free(printed);
 	printed = NULL;
@@ -62,7 +61,6 @@ static const char *wrapped(const char *text)
 
 static void test_units_share_a_line(void **state)
 {
-	(void)state;
 	/* The units come in no order; one has another value. */
 	for (unsigned cpu = 8; cpu-- > 0;)
 		add(QB_LEVER_GOVERNOR, cpu, cpu == 5 ? "schedutil" : "powersave", "performance");
@@ -75,7 +73,6 @@ static void test_units_share_a_line(void **state)
 
 static void test_attributes_of_one_key(void **state)
 {
-	(void)state;
 	add(QB_LEVER_MAX_FREQ, 0, "4700000", "2100000");
 	add(QB_LEVER_MAX_FREQ, 1, "4700000", "2100000");
 	add(QB_LEVER_MIN_FREQ, 0, "800000", "2100000");
@@ -86,7 +83,6 @@ static void test_attributes_of_one_key(void **state)
 
 static void test_what_a_range_cannot_name(void **state)
 {
-	(void)state;
 	for (unsigned cpu = 2; cpu < 4; cpu++)
 		for (unsigned idle = 2; idle < 4; idle++)
 			add(QB_LEVER_IDLE, cpu, "0", "1")->unit.key = idle;
@@ -102,7 +98,6 @@ static void test_what_a_range_cannot_name(void **state)
 
 static void test_threads_are_counted(void **state)
 {
-	(void)state;
 	for (unsigned tid = 100; tid < 112; tid++)
 		add(QB_LEVER_TASK_AFFINITY, tid * 3, "f", "5");
 	add(QB_LEVER_TASK_AFFINITY, 7, "3", "1");
@@ -112,7 +107,6 @@ static void test_threads_are_counted(void **state)
 
 static void test_what_has_no_line(void **state)
 {
-	(void)state;
 	add(QB_LEVER_MAX_FREQ, 0, "4700000", NULL); /* coupled */
 	add(QB_LEVER_GOVERNOR, 0, "performance", "performance")->status = QB_STATUS_UNCHANGED;
 	assert_string_equal(changes(QB_STATUS_PLANNED), "");
@@ -120,7 +114,6 @@ static void test_what_has_no_line(void **state)
 
 static void test_what_is_so_already(void **state)
 {
-	(void)state;
 	add(QB_LEVER_GOVERNOR, 0, "performance", "performance")->status = QB_STATUS_UNCHANGED;
 	qb_steps_refuse(
 		&steps, QB_LEVER_IRQBALANCE_BAN, QB_STATUS_UNCHANGED, "irqbalance is not running");
@@ -134,7 +127,6 @@ static void test_what_is_so_already(void **state)
 /* Never cut: it is exactly what will be written. */
 static void test_long_values_break(void **state)
 {
-	(void)state;
 	char all[128], some[128];
 	memset(all, 'f', 60);
 	memset(some, '5', 60);
@@ -151,7 +143,6 @@ static void test_long_values_break(void **state)
 
 static void test_long_lists_of_units(void **state)
 {
-	(void)state;
 	for (unsigned irq = 20; irq < 60; irq += 2)
 		add(QB_LEVER_IRQ, irq, "f", "5");
 	add(QB_LEVER_IRQ, 3, "3", "1");
@@ -163,7 +154,6 @@ static void test_long_lists_of_units(void **state)
 
 static void test_reasons_are_shared(void **state)
 {
-	(void)state;
 	const struct qb_step *first;
 	qb_steps_refuse(&steps, QB_LEVER_GOVERNOR, QB_STATUS_UNSUPPORTED, "no cpufreq");
 	qb_steps_refuse(&steps, QB_LEVER_BOOST, QB_STATUS_UNSUPPORTED, "no cpufreq");
@@ -185,7 +175,6 @@ static void test_reasons_are_shared(void **state)
 
 static void test_wrap(void **state)
 {
-	(void)state;
 	char text[256] = "", *end;
 	for (int i = 0; i < 20; i++)
 		qb_text_format(text + 10 * i, sizeof(text) - 10 * (size_t)i, "%09d ", i);
@@ -203,7 +192,6 @@ static void test_wrap(void **state)
 
 static void test_head(void **state)
 {
-	(void)state;
 	struct qb_profile *profile = calloc(1, sizeof(*profile));
 	struct qb_host host = {.cpus = 8};
 	struct qb_selection chosen = {0};

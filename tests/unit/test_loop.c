@@ -35,7 +35,6 @@ static void gap(size_t window, uint64_t at_us, uint64_t us)
 
 static void what_is_a_gap(void **unused)
 {
-	(void)unused;
 	begin();
 	/* Half more than the median, and 80 ns. */
 	assert_int_equal(state.limit, 750 + 160);
@@ -45,7 +44,6 @@ static void what_is_a_gap(void **unused)
 
 static void gaps_are_counted(void **unused)
 {
-	(void)unused;
 	begin();
 	gap(0, 100, 20);
 	gap(0, 200, 300);
@@ -67,7 +65,6 @@ static void gaps_are_counted(void **unused)
 /* 25 ms, begun 1 ms before the end of a window, have their parts in four of them. */
 static void a_gap_of_several_windows(void **unused)
 {
-	(void)unused;
 	begin();
 	gap(0, 9000, 25000);
 	assert_int_equal(windows[0].gap_ns, 1000000);
@@ -83,7 +80,6 @@ static void a_gap_of_several_windows(void **unused)
 
 static void only_the_longest_are_kept(void **unused)
 {
-	(void)unused;
 	begin();
 	for (uint64_t i = 1; i <= 3 * QB_LOOP_LONGEST; i++)
 		gap(0, 10 * i, i * 7 % (3 * QB_LOOP_LONGEST) + 1);
@@ -100,7 +96,6 @@ static void fill(uint64_t ticks, uint32_t n)
 
 static void the_median(void **unused)
 {
-	(void)unused;
 	begin();
 	fill(MEDIAN, CHUNKS_MIN - 1);
 	assert_true(take_median(&state) == 0); /* too few */

@@ -18,13 +18,11 @@ static struct qb_message message;
 
 static int open_pair(void **state)
 {
-	(void)state;
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair);
 }
 
 static int close_pair(void **state)
 {
-	(void)state;
 	close(pair[0]);
 	return close(pair[1]) < 0 && errno != EBADF;
 }
@@ -35,7 +33,6 @@ static void a_step_travels_whole(void **state)
 	struct qb_step *step = qb_steps_add(&steps, QB_LEVER_IRQ,
 		(struct qb_unit){.number = 7, .key = UINT64_MAX, .name = "x"}, "ff", "");
 
-	(void)state;
 	step->status = QB_STATUS_FAILED;
 	step->reason = qb_steps_text(&steps, "because");
 	assert_int_equal(qb_message_send_steps(pair[0], &steps), 0);
@@ -54,7 +51,6 @@ static void many_steps_share_packets(void **state)
 	_cleanup_(qb_steps_free) struct qb_steps steps = {0}, got = {0};
 	int packets = 0;
 
-	(void)state;
 	for (unsigned i = 0; i < 1000; i++)
 		assert_non_null(qb_steps_add(
 			&steps, QB_LEVER_IRQ, qb_unit_number(i), "ffffffff", "0fffffff"));
@@ -80,7 +76,6 @@ static void malformed_steps_are_refused(void **state)
 		qb_steps_add(&steps, QB_LEVER_GOVERNOR, qb_unit_number(1), "powersave", "x"), buf,
 		sizeof(buf));
 
-	(void)state;
 	assert_true(n > 0);
 	for (int size = 0; size < n; size++)
 		assert_int_equal(qb_step_decode(&got, buf, (size_t)size), -EBADMSG);
@@ -104,7 +99,6 @@ static void fds_and_credentials_arrive(void **state)
 	const int on = 1;
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-	(void)state;
 	assert_int_equal(setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
 	assert_int_equal(qb_message_send(pair[0], QB_MSG_RUN, &head, sizeof(head), &fd, 1), 0);
 	assert_int_equal(qb_message_receive(pair[1], &message, NULL), 1);
@@ -126,7 +120,6 @@ static void too_many_fds_are_refused(void **state)
 	struct cmsghdr *cmsg = (struct cmsghdr *)control;
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control};
 
-	(void)state;
 	for (unsigned n = QB_MESSAGE_FDS + 1; n <= 12; n++) {
 		int before = dup(pair[0]), after, fds[12];
 
@@ -155,7 +148,6 @@ static void wrong_packets_are_refused(void **state)
 	static char big[QB_MESSAGE_MAX + 8];
 	static struct qb_request request;
 
-	(void)state;
 	assert_int_equal(send(pair[0], "hello", 5, 0), 5);
 	assert_int_equal(qb_message_receive(pair[1], &message, &err), -EBADMSG);
 	head.version = 99;
@@ -181,7 +173,6 @@ static void strings_end_and_so_do_sessions(void **state)
 {
 	struct qb_hello hello;
 
-	(void)state;
 	memset(&hello, 'x', sizeof(hello));
 	hello.purpose = QB_PURPOSE_RUN;
 	assert_int_equal(qb_message_send(pair[0], QB_MSG_HELLO, &hello, sizeof(hello), NULL, 0), 0);
@@ -197,7 +188,6 @@ static void equal_texts_are_shared(void **state)
 {
 	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
 
-	(void)state;
 	for (unsigned i = 0; i < 5000; i++) {
 		char text[16];
 

@@ -40,7 +40,6 @@ static double sum_at_most(int k, int n, double p)
 
 static void binomial_tails(void **unused)
 {
-	(void)unused;
 	for (int n = 1; n <= 120; n += 7)
 		for (int k = 0; k <= n; k++)
 			for (double p = 0.01; p < 1; p += 0.13) {
@@ -65,7 +64,6 @@ static void clean_windows(void **unused)
 	struct qb_noise_window windows[60] = {0};
 	struct qb_metric_verdict v[METRICS];
 
-	(void)unused;
 	/* One look needs 0 of 30, three looks need 39 clean ones. */
 	assert_int_equal(judge(windows, 28, 1, v), QB_VERDICT_OF_UNDECIDED);
 	assert_int_equal(judge(windows, 29, 1, v), QB_VERDICT_OF_PASS);
@@ -84,7 +82,6 @@ static void not_measured(void **unused)
 	struct qb_noise_window windows[60];
 	struct qb_metric_verdict v[METRICS];
 
-	(void)unused;
 	for (int i = 0; i < 60; i++)
 		windows[i] = (struct qb_noise_window){
 			.preempted = -1, .steal = -1, .speed = i % 2 ? -1 : 0};
@@ -98,7 +95,6 @@ static void one_long_gap_may_happen(void **unused)
 	struct qb_noise_window windows[60] = {0};
 	struct qb_metric_verdict v[METRICS];
 
-	(void)unused;
 	windows[7].longest_ns = 300000;
 	assert_int_equal(judge(windows, 60, 1, v), QB_VERDICT_OF_PASS);
 	windows[40].longest_ns = 300000;
@@ -111,7 +107,6 @@ static void bursts_count_less(void **unused)
 	struct qb_noise_window windows[120] = {0};
 	struct qb_metric_verdict v[METRICS];
 
-	(void)unused;
 	for (int i = 40; i < 60; i++)
 		windows[i].gaps = 0.1;
 	judge(windows, 120, 1, v);
@@ -157,7 +152,6 @@ static void the_stated_error(void **unused)
 	const unsigned tries = 2000, error = (unsigned)(QB_VERDICT_ALPHA * tries);
 	unsigned count[3];
 
-	(void)unused;
 	state = 20261126;
 	simulate(QB_VERDICT_RATE / 2, 0, tries, count);
 	assert_true(count[QB_VERDICT_OF_FAIL] <= error);
@@ -179,7 +173,6 @@ static void the_stated_error_in_bursts(void **unused)
 {
 	const unsigned tries = 2000, error = (unsigned)(QB_VERDICT_ALPHA * tries);
 
-	(void)unused;
 	state = 20261127;
 	for (double correlation = 0.1; correlation < 0.75; correlation += 0.2) {
 		unsigned count[3];
@@ -208,7 +201,6 @@ static void the_error_beside_the_limit(void **unused)
 	} sides[] = {{0.5, QB_VERDICT_OF_PASS}, {2, QB_VERDICT_OF_FAIL}};
 	const unsigned tries = 1000;
 
-	(void)unused;
 	state = 20261128;
 	for (size_t s = 0; s < QB_ARRAY_SIZE(sides); s++)
 		for (double memory = 0; memory < 1; memory += 0.3) {
@@ -246,7 +238,6 @@ static void rows_of_interrupts(void **unused)
 	struct qb_sources sources = {0};
 	uint64_t counts[8];
 
-	(void)unused;
 	assert_int_equal(qb_sources_parse(interrupts, &sources, NULL), 0);
 	assert_int_equal(sources.n, 5);
 	assert_string_equal(sources.v[0].name, "IRQ 24 ACPI:Ged");
@@ -271,7 +262,6 @@ static void odd_interrupts(void **unused)
 	static const char *const texts[] = {"", "\n", "CPU0\n", ":", "CPU0\n:\n",
 		" CPU0\nLOC:", "CPU0 CPU1\nLOC: 99999999999999999999999 x\n", "CPUx\nLOC: 1\n"};
 
-	(void)unused;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(texts); i++) {
 		struct qb_sources sources = {0};
 		uint64_t counts[8];
@@ -288,7 +278,6 @@ static void steal_of_a_cpu(void **unused)
 				   "cpu10 1 2 3 4 5 6 7 5 9 10\ncpu3 1 2\n";
 	uint64_t steal = 0;
 
-	(void)unused;
 	assert_int_equal(qb_counters_steal(stat, 1, &steal), 0);
 	assert_int_equal(steal, 77);
 	assert_int_equal(qb_counters_steal(stat, 10, &steal), 0);
@@ -303,7 +292,6 @@ static void costs_of_interrupts(void **unused)
 	enum { N = 60, P = 3 };
 	double x[N * P], y[N], costs[P];
 
-	(void)unused;
 	state = 5;
 	for (int i = 0; i < N; i++) {
 		x[i * P] = 25;			       /* a tick, always the same */

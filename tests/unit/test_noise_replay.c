@@ -185,7 +185,6 @@ static struct replay replay;
 
 static void the_share(void **unused)
 {
-	(void)unused;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(recorded); i++) {
 		struct qb_causes causes;
 
@@ -203,7 +202,6 @@ static void the_share_without_an_account(void **unused)
 {
 	struct qb_causes with, without;
 
-	(void)unused;
 	load(&replay, "two.txt");
 	judge(&replay, &with);
 	replay.of.waited[1] = -1;
@@ -217,7 +215,6 @@ static void the_share_without_an_account(void **unused)
 
 static void the_culprit(void **unused)
 {
-	(void)unused;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(recorded); i++) {
 		const struct qb_cause *cause = NULL;
 		struct qb_causes causes;
@@ -240,7 +237,6 @@ static void records_were_lost(void **unused)
 	struct qb_causes causes;
 	double named = 0, unknown = 0;
 
-	(void)unused;
 	load(&replay, "half.txt");
 	replay.of.switches.lost = 1;
 	judge(&replay, &causes);
@@ -264,7 +260,6 @@ static void names_by_accounts(void **unused)
 	struct qb_causes causes;
 	double share = 0;
 
-	(void)unused;
 	load(&replay, "two.txt");
 	replay.of.switches.fd = -1;
 	replay.m.accounts = (struct qb_accounts){.v = &account, .n = 1};
@@ -281,7 +276,6 @@ static void the_verdict(void **unused)
 {
 	struct qb_causes causes;
 
-	(void)unused;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(recorded); i++) {
 		load(&replay, recorded[i]);
 		limit(&replay, replay.truth / 2);
@@ -308,7 +302,6 @@ static void the_tick(void **unused)
 {
 	struct qb_causes causes;
 
-	(void)unused;
 	load(&replay, "none.txt");
 	judge(&replay, &causes);
 	assert_int_equal(causes.v[0].kind, QB_CAUSE_TICK);

@@ -45,7 +45,6 @@ static void who_is_to_blame(void **unused)
 {
 	struct qb_measure *m = loud();
 
-	(void)unused;
 	blame(m, QB_NOISE_PREEMPTED_METRIC, ODD_NAME, 1);
 	/* A greater one of another kind, and on another CPU. */
 	blame(m, QB_NOISE_GAPS_METRIC, "timer tick", 3);
@@ -77,7 +76,6 @@ static void what_fails_at_once(void **unused)
 {
 	struct qb_measure *m = quiet();
 
-	(void)unused;
 	assert_false(qb_hard_any(m));
 	m->swapped_in = 1;
 	assert_true(qb_hard_any(m));
@@ -114,7 +112,6 @@ static void a_line_for_each_rule(void **unused)
 	struct qb_noise_problem p[QB_NOISE_PROBLEMS];
 	struct qb_measure *m = loud();
 
-	(void)unused;
 	assert_int_equal(qb_noise_problems(m, p), 6);
 	problem(&p[0], QB_PROBLEM_FAILED, "clock lowered because of heat, 3 times: " COOL);
 	problem(&p[1], QB_PROBLEM_FAILED,
@@ -154,7 +151,6 @@ static void the_longest_gap(void **unused)
 	struct qb_measure *m = quiet();
 	char text[160];
 
-	(void)unused;
 	qb_noise_longest_text(m, text, sizeof(text));
 	assert_string_equal(text, "none longer than 200.0 us in 12.0 s");
 	m->verdicts[QB_NOISE_LONGEST_METRIC].exceeding = 1;
@@ -169,7 +165,6 @@ static void the_line_above_all(void **unused)
 {
 	char text[1024];
 
-	(void)unused;
 	qb_noise_verdict_text(loud(), text, sizeof(text));
 	assert_string_equal(text,
 		"noisy: CPUs 1,3, 3.0 s: clock lowered because of heat, 3 times, kept off by a "
@@ -186,7 +181,6 @@ static void annotations(void **unused)
 {
 	_cleanup_free_ char *text = NULL, *calm = NULL;
 
-	(void)unused;
 	written_by(qb_noise_github, loud(), &text);
 	assert_non_null(strstr(text,
 		"\n::error title=quietbench%3A noisy%3A preempted::preempted 2.08 %25 (limit 0.05 "
@@ -222,7 +216,6 @@ static void metrics(void **unused)
 	};
 	_cleanup_free_ char *text = NULL;
 
-	(void)unused;
 	written_by(put_prometheus, loud(), &text);
 	for (size_t i = 0; i < QB_ARRAY_SIZE(samples); i++)
 		if (!strstr(text, samples[i]))

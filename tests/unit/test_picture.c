@@ -62,7 +62,6 @@ static void expect(struct qb_picture picture, const char *expected)
 
 static void one_cpu(void **state)
 {
-	(void)state;
 	begin("Example", "0", "", "0");
 	add(0, 0, 0, 0, 512);
 	host.guest = 1;
@@ -90,7 +89,6 @@ static void laptop(void)
 
 static void siblings_share_a_cell(void **state)
 {
-	(void)state;
 	laptop();
 	expect((struct qb_picture){.utf8 = true},
 		"Example\n"
@@ -106,7 +104,6 @@ static void siblings_share_a_cell(void **state)
 
 static void plain_ascii_in_colour(void **state)
 {
-	(void)state;
 	laptop();
 	expect((struct qb_picture){.colour = true},
 		"\033[1mExample\033[0m\n"
@@ -123,7 +120,6 @@ static void plain_ascii_in_colour(void **state)
 
 static void kinds_have_rows_of_their_own(void **state)
 {
-	(void)state;
 	begin("", "2", "3", "0-1,4-7");
 	for (unsigned cpu = 0; cpu < 8; cpu++) {
 		add(cpu, cpu < 4 ? (int)cpu / 2 : (int)cpu - 2, 0, 0, 24576);
@@ -157,7 +153,6 @@ static void server(void)
 
 static void a_big_host_fits_on_a_screen(void **state)
 {
-	(void)state;
 	begin("Example", "191", "383", "0-190,192-382");
 	server();
 	expect((struct qb_picture){0},
@@ -182,7 +177,6 @@ static void a_big_host_fits_on_a_screen(void **state)
 
 static void rows_fold_by_role_and_packages_when_alike(void **state)
 {
-	(void)state;
 	begin("", "0-191", "", "0-383");
 	server();
 	expect((struct qb_picture){0},
@@ -199,7 +193,6 @@ static void rows_fold_by_role_and_packages_when_alike(void **state)
 
 static void narrow_terminals_wrap(void **state)
 {
-	(void)state;
 	begin("", "7", "", "0,2,4,6,8,10,12,14,16,18,20");
 	for (unsigned cpu = 0; cpu < 12; cpu++)
 		add(cpu, (int)cpu, 0, -1, 0);

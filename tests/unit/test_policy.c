@@ -34,7 +34,6 @@ static void a_whole_policy(void **state)
 {
 	const struct qb_policy_rule *rule = &policy.rules[0];
 
-	(void)state;
 	assert_parsed("version: 1\n"
 		      "rules:\n"
 		      "  - name: ci\n"
@@ -77,7 +76,6 @@ static void defaults_are_the_tables(void **state)
 	char text[1024] = "version: 1\nrules:\n  - name: n\n    who: []\n";
 	struct qb_policy_rule silent;
 
-	(void)state;
 	assert_parsed(text);
 	silent = policy.rules[0];
 	for (int key = 0; key < QB_POLICY_KEY_COUNT; key++) {
@@ -98,7 +96,6 @@ static void the_shipped_example(void **state)
 	char text[8192], *group;
 	ssize_t n = qb_file_read("contrib/policy/policy.yaml", text, sizeof(text), NULL);
 
-	(void)state;
 	assert_true(n > 0);
 	group = strstr(text, "group:quietbench"); /* which need not be here */
 	assert_non_null(group);
@@ -116,7 +113,6 @@ static void nobody_is_named(void **state)
 {
 	const struct qb_policy_caller caller = {.uid = 1};
 
-	(void)state;
 	assert_parsed("version: 1\nrules: []\n");
 	assert_null(qb_policy_find(&policy, &caller));
 	assert_parsed("version: 1\n");
@@ -200,7 +196,6 @@ static void errors_name_the_place(void **state)
 			"the value out, or quote it if it is a text"},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(bad); i++) {
 		assert_int_equal(parse(bad[i].text), -EINVAL);
 		assert_string_equal(error.text, bad[i].error);
@@ -211,7 +206,6 @@ static void too_many_rules(void **state)
 {
 	char text[4096] = "version: 1\nrules:\n";
 
-	(void)state;
 	for (int i = 0; i <= QB_POLICY_RULES; i++)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text),
 			"  - name: r%d\n    who: [everyone]\n", i);
@@ -226,7 +220,6 @@ static void the_first_rule_that_names_him_counts(void **state)
 				      member = {.uid = 7, .groups = groups, .n_groups = 2},
 				      user = {.uid = 1000, .groups = groups, .n_groups = 2};
 
-	(void)state;
 	assert_parsed("version: 1\nrules:\n"
 		      "  - {name: a, who: [user:1000, user:2000]}\n"
 		      "  - {name: b, who: [group:2000]}\n");
@@ -297,7 +290,6 @@ static void what_is_refused_is_said_once(void **state)
 	_cleanup_(plan_free) struct plan plan =
 		plan_of(QB_ISOLATION_PARTITION, "2", "6", "", "0-1,3-5,7");
 
-	(void)state;
 	add(&plan, QB_LEVER_GOVERNOR, "", 0, "performance");
 	add(&plan, QB_LEVER_GROUP_CPUS, "", 0, "2,6");
 	add(&plan, QB_LEVER_PARTITION, "", 0, "isolated");
@@ -327,7 +319,6 @@ static void a_key_may_be_denied(void **state)
 	_cleanup_(plan_free) struct plan plan = plan_of(QB_ISOLATION_NONE, "2", "", "", "0-7");
 	struct qb_policy_rule rule = qb_policy_members;
 
-	(void)state;
 	rule.deny[QB_KEY_FREQUENCY_GOVERNOR] = rule.deny[QB_KEY_CPUS_ISOLATION] = true;
 	add(&plan, QB_LEVER_GOVERNOR, "", 0, "performance");
 	add(&plan, QB_LEVER_GROUP, "", 0, "present");
@@ -360,7 +351,6 @@ static void cpus_are_counted(void **state)
 	};
 	struct qb_policy_rule rule = qb_policy_members;
 
-	(void)state;
 	rule.allow[QB_KEY_CPUS_SMT] = true;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(plans); i++) {
 		_cleanup_(plan_free) struct plan plan = plan_of(plans[i].isolation, plans[i].bench,
@@ -384,7 +374,6 @@ static void only_these_cpus(void **state)
 	struct qb_policy_rule rule = qb_policy_members;
 	struct qb_request request = {0};
 
-	(void)state;
 	rule.cpus = set_of("2-3,9");
 	assert_int_equal(qb_policy_wish(&rule, &online, &request, &error), 0);
 	assert_true(qb_cpus_equal(&request.allowed, &(struct qb_cpus){.bits = {0xc}}));
@@ -399,7 +388,6 @@ static void a_request_is_judged(void **state)
 	struct qb_policy_rule rule = qb_policy_default;
 	struct qb_request request = {.n_files = 1};
 
-	(void)state;
 	assert_int_equal(qb_policy_wish(&rule, &online, &request, &error), 0);
 	assert_true(request.without_isolation && request.without_offline);
 	assert_int_equal(qb_policy_wish(&qb_policy_members, &online, &request, &error), 0);
@@ -437,7 +425,6 @@ static void a_plan_that_lies_is_an_error(void **state)
 		{QB_ISOLATION_AFFINITY, QB_LEVER_SMT_OFFLINE, "", 3, "0", -EPROTO},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(lies); i++) {
 		_cleanup_(plan_free) struct plan plan =
 			plan_of(lies[i].isolation, "2", "", "", "0-1,3-7");
@@ -454,7 +441,6 @@ static void a_rule_is_described(void **state)
 {
 	char text[QB_POLICY_TEXT];
 
-	(void)state;
 	qb_policy_describe(&qb_policy_members, 8, text, sizeof(text));
 	assert_string_equal(text, "class S, cpus.isolation; up to 4 of 8 CPUs");
 	assert_parsed("version: 1\nrules:\n  - name: n\n    who: []\n    classes: [S, D]\n"

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include <base/macros.h>
-#include <cli/process.h>
+#include <client/process.h>
 #include <cmocka.h>
 #include <errno.h>
 #include <quietbench/lever.h>
@@ -24,7 +24,6 @@ static void core_scheduling_says_why_not(void **state)
 			"cpus.smt=idle or offline"},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(cases); i++) {
 		_cleanup_(qb_steps_free) struct qb_steps steps = {0};
 		const struct qb_step *step =
@@ -48,7 +47,6 @@ static void this_kernel_answers(void **state)
 	const struct qb_step *step =
 		qb_steps_add(&steps, QB_LEVER_CORE_SCHED, qb_unit_none(), NULL, "true");
 
-	(void)state;
 	assert_int_equal(qb_process_apply(&steps, &selection, results), 1);
 	qb_process_note(results, 1, &steps);
 	assert_true(step->status == QB_STATUS_APPLIED ? results[0].code == 0

@@ -11,7 +11,6 @@ static void test_complete(void **state)
 {
 	_cleanup_ask_ struct ask ask = {0};
 
-	(void)state;
 	attach(&ask, "/home/u/mine.yaml",
 		"%YAML 1.1\n---\nversion: '1'\ndescription: >-\n  Folded \xe2\x80\x94\n  twice.\n"
 		"cpus: {count: max, exempt: []}\nfrequency:\n  \"turbo\": \"false\"\n"
@@ -42,7 +41,6 @@ static void test_sha256(void **state)
 {
 	_cleanup_ask_ struct ask ask = {0};
 
-	(void)state;
 	attach(&ask, "p", "version: 1\n");
 	load(&ask, "p");
 	assert_loaded(&ask);
@@ -55,7 +53,6 @@ static void test_inheritance(void **state)
 {
 	_cleanup_ask_ struct ask ask = {0};
 
-	(void)state;
 	attach(&ask, "child",
 		"version: 1\nextends: mother\ncpus: {count: 2, exempt: [cron]}\n"
 		"irqs: {move: true}\n");
@@ -78,7 +75,6 @@ static void test_parent_errors(void **state)
 {
 	_cleanup_ask_ struct ask bad = {0}, contradicted = {0};
 
-	(void)state;
 	attach(&bad, "a", "version: 1\nextends: b\nirqs: {move: true}\n");
 	attach(&bad, "/x/b.yaml", "version: 1\nirqs:\n  move: maybe\n");
 	load(&bad, "a");
@@ -95,7 +91,6 @@ static void test_circles(void **state)
 {
 	_cleanup_ask_ struct ask self = {0}, three = {0};
 
-	(void)state;
 	attach(&self, "a", "version: 1\nextends: a\n");
 	load(&self, "a");
 	assert_refused(&self, "a:2:10: extends: expected an end, found a circle: a -> a");
@@ -129,7 +124,6 @@ static void test_sets(void **state)
 	};
 	_cleanup_ask_ struct ask ask = {0};
 
-	(void)state;
 	attach(&ask, "p",
 		"version: 1\nfrequency: {turbo: false}\nirqs: {move: true}\n"
 		"process: {policy: fifo}\n");
@@ -161,7 +155,6 @@ static void test_list_and_count(void **state)
 	static const char listed[] = "version: 1\ncpus: {list: \"2-5\"}\n";
 	_cleanup_ask_ struct ask list = {0}, both = {0}, count = {0}, much = {0}, own = {0};
 
-	(void)state;
 	attach(&list, "p", counted);
 	set(&list, "cpus.list=2-3");
 	load(&list, "p");

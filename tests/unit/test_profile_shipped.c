@@ -11,7 +11,6 @@ static void test_shipped(void **state)
 	struct qb_profile_name *names;
 	size_t n;
 
-	(void)state;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(promised); i++) {
 		_cleanup_ask_ struct ask ask = {.dirs = {SHIPPED}};
 
@@ -35,7 +34,6 @@ static void test_base(void **state)
 {
 	_cleanup_ask_ struct ask ask = {.dirs = {SHIPPED}};
 
-	(void)state;
 	load(&ask, "base");
 	assert_loaded(&ask);
 	for (int key = 0; key < QB_KEY_COUNT; key++) {
@@ -65,7 +63,6 @@ static void test_promises(void **state)
 		QB_KEY_PERF_MAX_SAMPLE_RATE};
 	_cleanup_ask_ struct ask ask = {.dirs = {SHIPPED}};
 
-	(void)state;
 	load(&ask, "default");
 	assert_setting(&ask, QB_KEY_CPUS_COUNT, "1");
 	assert_setting(&ask, QB_KEY_FREQUENCY_TURBO, "false");

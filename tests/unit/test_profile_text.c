@@ -157,7 +157,6 @@ static void test_documents(void **state)
 {
 	struct qb_profile untouched;
 
-	(void)state;
 	memset(&untouched, 0x55, sizeof(untouched));
 	for (size_t i = 0; i < QB_ARRAY_SIZE(documents); i++) {
 		_cleanup_ask_ struct ask ask = {.profile = untouched};
@@ -182,7 +181,6 @@ static void test_bytes(void **state)
 	_cleanup_ask_ struct ask ask = {0}, full = {0}, more = {0}, windows = {0};
 	char *text = malloc(QB_YAML_SIZE + 1);
 
-	(void)state;
 	attach_bytes(&ask, "p", nul, sizeof(nul) - 1);
 	load(&ask, "p");
 	assert_refused(&ask, "p:2:8: a NUL byte: not a text");
@@ -209,7 +207,6 @@ static void test_bombs(void **state)
 	static const char *const repeated[] = {"[", "{a: ", "- ", "? ", "a:\n "};
 	char *text = malloc(QB_YAML_SIZE + 1);
 
-	(void)state;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(repeated); i++) {
 		_cleanup_ask_ struct ask ask = {0};
 		size_t used = 0, n = strlen(repeated[i]);

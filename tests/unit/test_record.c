@@ -27,7 +27,6 @@ static char file[64];
 
 static int enter(void **state)
 {
-	(void)state;
 	if (!mkdtemp(folder))
 		return -1;
 	snprintf(file, sizeof(file), "%s/record.json", folder);
@@ -36,7 +35,6 @@ static int enter(void **state)
 
 static int leave(void **state)
 {
-	(void)state;
 	unlink(file);
 	return rmdir(folder); /* fails, and so does the test, when anything was left behind */
 }
@@ -60,7 +58,6 @@ static const char *text_at(json_t *object, const char *key)
 
 static void test_head(void **state)
 {
-	(void)state;
 	struct session *s = full();
 	json_t *json = written(s), *cpus = json_object_get(json, "cpus");
 
@@ -78,7 +75,6 @@ static void test_head(void **state)
 
 static void test_profile(void **state)
 {
-	(void)state;
 	struct session *s = full();
 	json_t *json = written(s), *profile = json_object_get(json, "profile");
 	json_t *effective = json_object_get(profile, "effective");
@@ -104,7 +100,6 @@ static void test_profile(void **state)
 
 static void test_levers(void **state)
 {
-	(void)state;
 	struct session *s = full();
 	json_t *json = written(s), *levers = json_object_get(json, "levers");
 	json_t *first = json_array_get(levers, 0), *last = json_array_get(levers, 3);
@@ -128,7 +123,6 @@ static void test_levers(void **state)
 /* A watched attribute that one of our writes changed is part of the story. */
 static void test_coupled(void **state)
 {
-	(void)state;
 	struct session *s = full();
 	add_step(s, QB_LEVER_MAX_FREQ, 0, QB_STATUS_PLANNED, QB_RESTORED_YES, "4700000", NULL,
 		"2100000", NULL);
@@ -145,7 +139,6 @@ static void test_coupled(void **state)
 
 static void test_runs(void **state)
 {
-	(void)state;
 	struct session *s = full();
 	json_t *json = written(s), *runs = json_object_get(json, "runs");
 	json_t *first = json_array_get(runs, 0), *second = json_array_get(runs, 1);
@@ -169,7 +162,6 @@ static void test_runs(void **state)
 
 static void test_restore(void **state)
 {
-	(void)state;
 	struct session *s = full();
 	json_t *json = written(s), *restore = json_object_get(json, "restore");
 	json_t *conflicts = json_object_get(restore, "conflicts");
@@ -187,7 +179,6 @@ static void test_restore(void **state)
 
 static void test_bare(void **state)
 {
-	(void)state;
 	struct session *s = bare();
 	json_t *json = written(s), *host = json_object_get(json, "host");
 
@@ -213,7 +204,6 @@ static unsigned entries(void)
 
 static void test_prepare_leaves_nothing(void **state)
 {
-	(void)state;
 	unlink(file);
 	assert_int_equal(qb_record_prepare(file, NULL), 0);
 	assert_int_equal(entries(), 0);
@@ -221,7 +211,6 @@ static void test_prepare_leaves_nothing(void **state)
 
 static void test_replaces(void **state)
 {
-	(void)state;
 	struct session *s = full();
 	struct stat before, after;
 	mode_t mask = umask(027);
@@ -241,7 +230,6 @@ static void test_replaces(void **state)
 
 static void test_follows_links(void **state)
 {
-	(void)state;
 	struct session *s = full();
 	struct qb_error err = {0};
 	char link[64];
@@ -259,7 +247,6 @@ static void test_follows_links(void **state)
 
 static void test_refuses(void **state)
 {
-	(void)state;
 	struct qb_error err = {0};
 
 	assert_int_equal(qb_record_prepare("/dev/null", &err), -EINVAL);

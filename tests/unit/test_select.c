@@ -131,7 +131,6 @@ static void nodes_are_the_kernels(void **state)
 	struct qb_cpus allowed;
 	struct qb_selection got;
 
-	(void)state;
 	for (unsigned i = 4; i < 8; i++)
 		t.pus[i].os_node = 73;
 	read_wish("cpus.count=5 cpus.within=any", &profile, &allowed);
@@ -153,7 +152,6 @@ static void a_host_that_tells_nothing(void **state)
 	struct qb_selection got;
 	char text[64];
 
-	(void)state;
 	for (unsigned i = 0; i < t.n; i++) {
 		struct qb_pu *pu = &t.pus[i];
 

@@ -73,7 +73,6 @@ static void what_cannot_be_had_is_named(void **state)
 		{LAPTOP, "allowed=90", -EINVAL, "none of those this process may use is online"},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(cases); i++) {
 		struct qb_topology t = build(cases[i].host);
 		struct qb_selection got = {.why = "untouched"};
@@ -115,7 +114,6 @@ static void why_is_said(void **state)
 			"1 core on node 0, away from boot CPU 0, the last of those alike"},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(cases); i++) {
 		struct qb_topology t = build(cases[i].host);
 		struct qb_selection got;

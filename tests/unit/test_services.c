@@ -94,7 +94,6 @@ static pid_t one_that_died(void)
 
 static int enter(void **state)
 {
-	(void)state;
 	it = mmap(NULL, sizeof(*it), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	sandboxed = it != MAP_FAILED && sandbox_enter();
 	return unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
@@ -103,7 +102,6 @@ static int enter(void **state)
 /* A bus of its own for every test, with an active cron.service. */
 static int begin(void **state)
 {
-	(void)state;
 	qb_services_spare(0);
 	memset(it, 0, sizeof(*it));
 	it->unit[0] = (struct fake_unit){.id = CRON, .active = "active", .freezer = "running"};
@@ -114,7 +112,6 @@ static int begin(void **state)
 
 static int end(void **state)
 {
-	(void)state;
 	fake_stop();
 	return 0;
 }
@@ -126,7 +123,6 @@ static int end(void **state)
 /* The first to ask in this process, as a recovery is. */
 static void the_dead_are_waited_for(void **state)
 {
-	(void)state;
 	NEED_SANDBOX();
 	it->dead = one_that_died();
 	it->dead_looks = 3;
@@ -136,7 +132,6 @@ static void the_dead_are_waited_for(void **state)
 
 static void a_unit_is_stopped_and_started(void **state)
 {
-	(void)state;
 	NEED_SANDBOX();
 	assert_int_equal(judge_it(QB_LEVER_SERVICES_STOP, CRON, "inactive"), 0);
 	assert_reads(QB_LEVER_SERVICES_STOP, CRON, "active");
@@ -149,7 +144,6 @@ static void a_unit_is_stopped_and_started(void **state)
 /* The same for irqbalance, whose unit nobody names. */
 static void irqbalance_is_stopped_and_started(void **state)
 {
-	(void)state;
 	NEED_SANDBOX();
 	it->unit[1] = (struct fake_unit){.id = "irqbalance.service", .active = "active"};
 	assert_true(
@@ -164,7 +158,6 @@ static void irqbalance_is_stopped_and_started(void **state)
 
 static void what_is_under_way_is_waited_for(void **state)
 {
-	(void)state;
 	NEED_SANDBOX();
 	it->unit[0].busy = 3;
 	assert_reads(QB_LEVER_SERVICES_STOP, CRON, "active");
@@ -181,7 +174,6 @@ static void a_unit_that_is_not_here_needs_nothing(void **state)
 {
 	const struct qb_unit gone = unit_named("gone.timer"), there = unit_named(CRON);
 
-	(void)state;
 	NEED_SANDBOX();
 	it->unit[1] =
 		(struct fake_unit){.id = "gone.timer", .not_found = true, .active = "inactive"};
@@ -196,7 +188,6 @@ static void what_would_not_come_back_is_not_stopped(void **state)
 {
 	struct fake_unit *cron = &it->unit[0];
 
-	(void)state;
 	NEED_SANDBOX();
 	cron->transient = true;
 	assert_refused(write_it(QB_LEVER_SERVICES_STOP, CRON, "inactive"), EOPNOTSUPP, "no file");
@@ -220,7 +211,6 @@ static void some_units_are_left_alone(void **state)
 	static const char *const unfit[] = {
 		"system.slice", "multi-user.target", "cron", "../cron.service", ""};
 
-	(void)state;
 	NEED_SANDBOX();
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
 		assert_refused(judge_it(QB_LEVER_SERVICES_STOP, kept[i], "inactive"), EPERM,
@@ -245,7 +235,6 @@ static void nobody_saws_off_his_branch(void **state)
 {
 	char manager[32];
 
-	(void)state;
 	NEED_SANDBOX();
 	snprintf(manager, sizeof(manager), "user@%u.service", (unsigned)getuid());
 	it->unit[1] = (struct fake_unit){.id = "session-3.scope", .alias = "runner.scope"};
@@ -263,7 +252,6 @@ static void nobody_saws_off_his_branch(void **state)
 
 static void a_unit_is_frozen_and_thawed(void **state)
 {
-	(void)state;
 	NEED_SANDBOX();
 	assert_reads(QB_LEVER_SERVICES_FREEZE, CRON, "running");
 	assert_writes(QB_LEVER_SERVICES_FREEZE, CRON, "frozen", "FreezeUnit " CRON ";");
@@ -276,7 +264,6 @@ static void a_unit_is_frozen_and_thawed(void **state)
 
 static void what_cannot_be_frozen_says_why(void **state)
 {
-	(void)state;
 	NEED_SANDBOX();
 	it->unit[0].no_freeze = true;
 	assert_refused(read_it(QB_LEVER_SERVICES_FREEZE, CRON), EOPNOTSUPP, "cgroup v2");
@@ -289,7 +276,6 @@ static void what_cannot_be_frozen_says_why(void **state)
 
 static void sleep_is_held_off(void **state)
 {
-	(void)state;
 	NEED_SANDBOX();
 	assert_int_equal(judge_it(QB_LEVER_INHIBIT, "", QB_LOGIND_WHAT), 0);
 	assert_reads(QB_LEVER_INHIBIT, "", "none");
@@ -328,7 +314,6 @@ static void timers_are_told_with_their_time(void **state)
 	struct qb_systemd_timer timers[2];
 	size_t n;
 
-	(void)state;
 	NEED_SANDBOX();
 	put_timer(0, "late.timer", "waiting", 0, in_us(CLOCK_REALTIME, SECONDS(500)));
 	put_timer(1, "both.timer", "waiting", in_us(CLOCK_MONOTONIC, SECONDS(900)),
@@ -374,7 +359,6 @@ static void assert_found(enum qb_finding_id id, const char *what)
 
 static void timers_are_worth_knowing(void **state)
 {
-	(void)state;
 	NEED_SANDBOX();
 	assert_int_equal(find(QB_FINDING_TIMERS)->state, QB_FINDING_UNKNOWN); /* no systemd */
 	assert_int_equal(mkdir("/run/systemd", 0755), 0);
@@ -390,7 +374,6 @@ static void timers_are_worth_knowing(void **state)
 
 static void a_desktop_is_worth_knowing(void **state)
 {
-	(void)state;
 	NEED_SANDBOX();
 	assert_int_equal(mkdir("/run/systemd", 0755), 0);
 	assert_int_equal(mkdir("/run/systemd/system", 0755), 0);
@@ -412,7 +395,6 @@ static void without_a_bus_nothing_is_gone(void **state)
 {
 	const struct qb_unit cron = unit_named(CRON);
 
-	(void)state;
 	NEED_SANDBOX();
 	fake_stop();
 	assert_int_equal(unlink("/run/dbus/system_bus_socket"), 0);
@@ -453,7 +435,6 @@ static void it_says_what_to_install(void **state)
 	struct qb_error err = {0};
 	bool active;
 
-	(void)state;
 	assert_int_equal(qb_systemd_active("cron.service", &active, &err), -ENOTSUP);
 	assert_non_null(strstr(err.text, "libsystemd-dev"));
 }

@@ -105,7 +105,6 @@ static void switches_for(const char *const *cpus)
 
 static void siblings_go_and_are_left_to_nobody(void **state)
 {
-	(void)state;
 	switches_for((const char *const[]){"1", "2", "3", NULL});
 	expect_plan("1", "3", "cpu3/online 1 -> 0\noffline '3'\nreserved ''\nleft '0-2'\n3 CPUs\n");
 	wished = "idle";
@@ -115,7 +114,6 @@ static void siblings_go_and_are_left_to_nobody(void **state)
 
 static void who_has_no_switch_is_kept_idle(void **state)
 {
-	(void)state;
 	switches_for((const char *const[]){"1", NULL});
 	expect_plan("1", "3",
 		"unsupported: the kernel offers no switch for CPU 3 "
@@ -126,7 +124,6 @@ static void who_has_no_switch_is_kept_idle(void **state)
 
 static void siblings_at_work_are_told(void **state)
 {
-	(void)state;
 	switches_for((const char *const[]){"1", "2", "3", NULL});
 	expect_plan("2", "",
 		"unsupported: CPU 0 beside the benchmark keeps house: choose fewer or other cores "
@@ -152,7 +149,6 @@ static void nobody_is_woken(void **state)
 {
 	char text[512];
 
-	(void)state;
 	tree_begin();
 	tree_put(CPU "online", "0-1,3\n");
 	tree_run(tell_judge, text, sizeof(text));
@@ -182,7 +178,6 @@ static void a_refusal_gets_its_words(void **state)
 {
 	char text[1024], expected[1024];
 
-	(void)state;
 	tree_begin();
 	tree_put(CPU "cpu3/online", "1\n");
 	tree_put(CPU "smt/control", "off\n");
@@ -221,7 +216,6 @@ static void only_our_own_hotplug_excuses_a_mask(void **state)
 {
 	char text[64];
 
-	(void)state;
 	tree_begin();
 	tree_put(CPU "online", "0-1\n");
 	tree_run(tell_widened, text, sizeof(text));

@@ -31,14 +31,12 @@ static struct qb_journal_owner owner;
 
 static int enter(void **state)
 {
-	(void)state;
 	sandboxed = sandbox_enter();
 	return 0;
 }
 
 static int fresh_host(void **state)
 {
-	(void)state;
 	if (!sandboxed)
 		return 0;
 	owner = (struct qb_journal_owner){.since = time(NULL) - 180,
@@ -56,7 +54,6 @@ static int fresh_host(void **state)
 
 static int tidy(void **state)
 {
-	(void)state;
 	if (lock >= 0)
 		close(lock);
 	lock = -1;

@@ -20,7 +20,6 @@ static struct qb_switches switches;
 
 static int begin(void **state)
 {
-	(void)state;
 	memset(&ring, 0, sizeof(ring));
 	ring.page.data_offset = sizeof(ring.page);
 	ring.page.data_size = DATA;
@@ -94,7 +93,6 @@ static void test_time(void **state)
 {
 	const int a = FOREVER, b = FOREVER + 1;
 
-	(void)state;
 	in(100, a);
 	preempted(150, a);
 	in(150, b);
@@ -115,7 +113,6 @@ static void test_death(void **state)
 {
 	const int a = FOREVER, b = FOREVER + 1;
 
-	(void)state;
 	in(100, a);
 	out(110, -1);
 	in(110, b);
@@ -132,7 +129,6 @@ static void test_lost(void **state)
 {
 	const int a = FOREVER, b = FOREVER + 1;
 
-	(void)state;
 	in(100, a);
 	in(200, b); /* how a left is lost */
 	out(250, b);
@@ -145,7 +141,6 @@ static void test_family(void **state)
 {
 	const int a = FOREVER, child = FOREVER + 1, other = FOREVER + 2;
 
-	(void)state;
 	qb_switches_follow(&switches, a);
 	in(100, a);
 	put_family(PERF_RECORD_FORK, a, child);
@@ -163,7 +158,6 @@ static void test_begin(void **state)
 {
 	const int a = FOREVER, b = FOREVER + 1;
 
-	(void)state;
 	switches.from_ns = 250;
 	in(100, a);
 	out(200, a);
@@ -181,7 +175,6 @@ static void test_end(void **state)
 {
 	const int a = FOREVER, b = FOREVER + 1;
 
-	(void)state;
 	in(100, a);
 	out(500, a);
 	in(500, b);
@@ -196,7 +189,6 @@ static void test_crowd(void **state)
 	int64_t sum = 0;
 	uint64_t now = 1;
 
-	(void)state;
 	for (int i = 0; i < 3 * QB_RUNNERS_MAX; i++) {
 		uint64_t ns = i % 7 == 0 ? 1000 : 10;
 
@@ -220,7 +212,6 @@ static void test_children(void **state)
 	const int a = FOREVER;
 	uint64_t now = 1;
 
-	(void)state;
 	qb_switches_follow(&switches, a);
 	for (int i = 1; i <= 3 * QB_RUNNERS_MAX; i++) {
 		put_family(PERF_RECORD_FORK, a, FOREVER + i);
@@ -245,7 +236,6 @@ static void test_loss_is_counted(void **state)
 		uint64_t id, lost;
 	} record = {.lost = 5};
 
-	(void)state;
 	record.head = (struct perf_event_header){PERF_RECORD_LOST, 0, sizeof(record)};
 	put(&record, sizeof(record));
 	qb_switches_drain(&switches);

@@ -115,7 +115,6 @@ static void a_thread_is_read(void **state)
 	struct qb_task task, leader;
 	struct qb_unit unit;
 
-	(void)state;
 	start(&sleeper);
 	assert_int_equal(qb_task_read(sleeper.tid, &task, NULL), 0);
 	assert_int_equal(qb_task_read(getpid(), &leader, NULL), 0);
@@ -147,7 +146,6 @@ static void odd_texts_are_refused(void **state)
 	struct qb_task task = before;
 	char text[256];
 
-	(void)state;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(stats); i++) {
 		qb_text_copy(text, sizeof(text), stats[i]);
 		assert_int_equal(qb_task_parse_stat(text, &task), -EBADMSG);
@@ -165,7 +163,6 @@ static void the_dead_are_gone(void **state)
 	struct qb_error err = {0};
 	struct qb_task task;
 
-	(void)state;
 	if (pid == 0)
 		_exit(0);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
@@ -183,7 +180,6 @@ static void a_zombie_has_ended(void **state)
 	siginfo_t info;
 	pid_t pid = fork();
 
-	(void)state;
 	if (pid == 0)
 		_exit(0);
 	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
@@ -205,7 +201,6 @@ static void every_thread_is_walked(void **state)
 	struct qb_task task;
 	int r, seen = 0;
 
-	(void)state;
 	start(&sleeper);
 	while ((r = qb_tasks_next(&walk, &task, NULL)) > 0) {
 		seen += task.tid == sleeper.tid;
@@ -218,7 +213,6 @@ static void every_thread_is_walked(void **state)
 
 static void affinities_are_sets(void **state)
 {
-	(void)state;
 	assert_true(qb_lever_same(QB_LEVER_TASK_AFFINITY, "1", "00000000,00000001"));
 	assert_false(qb_lever_same(QB_LEVER_TASK_AFFINITY, "0", "1"));
 	assert_false(qb_lever_same(QB_LEVER_TASK_AFFINITY, "1", "rubbish"));
@@ -231,7 +225,6 @@ static void an_affinity_is_written_and_put_back(void **state)
 	struct qb_unit unit;
 	struct qb_task task;
 
-	(void)state;
 	if (!two_cpus(cpu))
 		skip();
 	assert_int_equal(qb_task_read(getpid(), &task, NULL), 0);
@@ -253,7 +246,6 @@ static void only_some_may_be_moved_and_only_there(void **state)
 	const struct qb_unit init = qb_unit_number(1), self = qb_unit_number((uint32_t)getpid());
 	struct qb_error err = {0};
 
-	(void)state;
 	assert_int_equal(qb_lever_judge(QB_LEVER_TASK_AFFINITY, &init, "1", &err), -EPERM);
 	assert_int_equal(
 		qb_lever_judge(QB_LEVER_TASK_GROUP, &init, "/quietbench.house", &err), -EPERM);
@@ -267,7 +259,6 @@ static void the_last_step_of_a_thread_is_found(void **state)
 	_cleanup_(qb_task_index_free) struct qb_task_index index = {0};
 	const struct qb_unit a = {.number = 70000, .key = 1}, b = {.number = 70000, .key = 2};
 
-	(void)state;
 	qb_steps_add(&steps, QB_LEVER_TASK_AFFINITY, a, "1", NULL);
 	qb_steps_add(&steps, QB_LEVER_TASK_AFFINITY, b, "2", NULL);
 	qb_steps_add(&steps, QB_LEVER_TASK_GROUP, a, "/", NULL);
@@ -310,7 +301,6 @@ static void a_child_gets_what_its_parent_had(void **state)
 	unsigned cpu[2];
 	pid_t child;
 
-	(void)state;
 	if (!two_cpus(cpu))
 		skip();
 	mask_of(cpu[0], a, sizeof(a));
@@ -336,7 +326,6 @@ static void a_choice_of_its_own_is_kept(void **state)
 	unsigned cpu[2];
 	pid_t child;
 
-	(void)state;
 	if (!two_cpus(cpu))
 		skip();
 	mask_of(cpu[0], a, sizeof(a));
@@ -358,7 +347,6 @@ static void a_mask_of_a_broken_undo_is_no_choice(void **state)
 	unsigned cpu[2];
 	size_t n;
 
-	(void)state;
 	if (!two_cpus(cpu))
 		skip();
 	mask_of(cpu[1], b, sizeof(b));
@@ -383,7 +371,6 @@ static void what_an_undo_changed_is_settled(void **state)
 	struct qb_unit self;
 	unsigned cpu[2];
 
-	(void)state;
 	if (!two_cpus(cpu))
 		skip();
 	mask_of(cpu[0], a, sizeof(a));
@@ -405,7 +392,6 @@ static void a_session_without_threads_adopts_none(void **state)
 {
 	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
 
-	(void)state;
 	qb_steps_add(&steps, QB_LEVER_NO_TURBO, qb_unit_none(), "0", "1");
 	assert_int_equal(qb_isolation_adopt(&steps, NULL), 0);
 	assert_int_equal(qb_isolation_settle(&steps, NULL), 0);
@@ -429,7 +415,6 @@ static void a_snapshot_moves_who_may_be_moved(void **state)
 	struct qb_task self;
 	unsigned cpu[2];
 
-	(void)state;
 	if (!two_cpus(cpu))
 		skip();
 	qb_cpus_add(&selection.bench, cpu[1]);

@@ -100,7 +100,6 @@ static void expect(const char *expected)
 
 static void siblings_sit_on_one_core(void **state)
 {
-	(void)state;
 	tree_begin();
 	tree_put(CPU "online", "0-3\n");
 	tree_put(CPU "possible", "0-7\n");
@@ -118,7 +117,6 @@ static void siblings_sit_on_one_core(void **state)
 
 static void holes_and_offline_cpus_are_left_out(void **state)
 {
-	(void)state;
 	tree_begin();
 	tree_put(CPU "online", "2,5\n");
 	tree_put(CPU "possible", "0-5\n");
@@ -133,7 +131,6 @@ static void holes_and_offline_cpus_are_left_out(void **state)
 
 static void lists_may_be_missing(void **state)
 {
-	(void)state;
 	tree_begin();
 	put_cpu(0, "0\n", 0, 0, "0-1\n");
 	put_cpu(1, "1\n", 1, 0, "0-1\n");
@@ -145,7 +142,6 @@ static void lists_may_be_missing(void **state)
 
 static void nodes_keep_their_numbers(void **state)
 {
-	(void)state;
 	tree_begin();
 	tree_put(CPU "online", "0-1\n");
 	put_cpu(0, "0\n", 0, 0, "0\n");
@@ -190,7 +186,6 @@ static void kinds_of(const long khz[4], const long capacity[4], const char *kind
 
 static void favoured_cores_are_no_kind(void **state)
 {
-	(void)state;
 	kinds_of((const long[]){5000000, 5200000, 3900000, 3900000}, NULL, "1100");
 	kinds_of((const long[]){4700000, 4700000, 4800000, 4700000}, NULL, "0000");
 	/* amd-pstate ranks every core: small steps, a wide range */
@@ -222,7 +217,6 @@ static void guests_are_known_by_their_traces(void **state)
 			"guest 'KVM'1"},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(cases); i++) {
 		char text[4096];
 
@@ -241,7 +235,6 @@ static void arm_names_every_kind_of_core(void **state)
 {
 	char text[4096];
 
-	(void)state;
 	tree_begin();
 	put_cpu(0, "0\n", 0, 0, "0\n");
 	tree_put("proc/cpuinfo", "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd46\n\n"
@@ -256,7 +249,6 @@ static void no_topology_is_an_error_that_says_so(void **state)
 {
 	char text[4096];
 
-	(void)state;
 	tree_begin();
 	tree_put(CPU "online", "0-3\n");
 	tree_put(CPU "cpu0/cpufreq/scaling_driver", "intel_cpufreq\n");
@@ -272,7 +264,6 @@ static void odd_nodes_are_an_error(void **state)
 	static const char *const odd[] = {"-1\n", "x\n", "18446744073709551616\n"};
 	char text[4096];
 
-	(void)state;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(odd); i++) {
 		tree_begin();
 		tree_put(CPU "online", "0\n");
@@ -300,7 +291,6 @@ static void the_callers_environment_does_not_matter(void **state)
 {
 	char text[4096];
 
-	(void)state;
 	tree_begin();
 	put_cpu(0, "0\n", 0, 0, "0\n");
 	tree_run(tell_environment, text, sizeof(text));
@@ -316,7 +306,6 @@ static void this_machine_loads_and_is_freed(void **state)
 	struct qb_error err = {0};
 	int r = qb_topology_load(&t, &err);
 
-	(void)state;
 	if (r == -ENODATA)
 		skip();
 	assert_int_equal(r, 0);

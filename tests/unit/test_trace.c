@@ -18,7 +18,6 @@ static struct qb_trace_cpu cpu;
 
 static int begin(void **state)
 {
-	(void)state;
 	trace = (struct qb_trace){0};
 	memset(&cpu, 0, sizeof(cpu));
 	return 0;
@@ -48,7 +47,6 @@ static void test_pairs(void **state)
 		"3886.000010: ipi_entry: (Rescheduling interrupts)\n" IDLE
 		"3886.000011: ipi_exit: (Rescheduling interrupts)\n";
 
-	(void)state;
 	qb_trace_take(&trace, &cpu, text);
 	assert_int_equal(row("timer interrupt")->ns, 40000);
 	assert_int_equal(row("softirq SCHED")->ns, 1000);
@@ -67,7 +65,6 @@ static void test_nested(void **state)
 					"1.000040: irq_handler_exit: irq=36 ret=handled\n" IDLE
 					"1.000100: softirq_exit: vec=3 [action=NET_RX]\n";
 
-	(void)state;
 	qb_trace_take(&trace, &cpu, text);
 	assert_int_equal(row("IRQ 36 disk")->ns, 30000);
 	assert_int_equal(row("softirq NET_RX")->ns, 70000);
@@ -82,7 +79,6 @@ static void test_lost(void **state)
 					"2.000002: softirq_entry: vec=1 [action=TIMER]\n" IDLE
 					"2.000004: softirq_exit: vec=1 [action=TIMER]\n";
 
-	(void)state;
 	qb_trace_take(&trace, &cpu, text);
 	assert_int_equal(cpu.lost, 123);
 	assert_int_equal(row("softirq NET_RX")->times, 0);
@@ -92,7 +88,6 @@ static void test_lost(void **state)
 /* What a task is called is not to be taken for what happened. */
 static void test_names(void **state)
 {
-	(void)state;
 	qb_trace_take(&trace, &cpu,
 		NASTY "1.000000: softirq_entry: vec=1 [action=TIMER]\n"
 		      "  1.0: softirq_e-1       [001] d.h1.  1.000003: softirq_exit: vec=1 "
@@ -122,7 +117,6 @@ static void test_pieces(void **state)
 
 static void test_bounds(void **state)
 {
-	(void)state;
 	trace.from_ns = 1500000000;
 	trace.until_ns = 2500000000;
 	for (int s = 1; s <= 3; s++) {
@@ -142,7 +136,6 @@ static void test_garbage(void **state)
 {
 	static char text[4096];
 
-	(void)state;
 	for (int i = 0; i < 200; i++) {
 		snprintf(text, sizeof(text), IDLE "1.%06d: irq_handler_entry: irq=%d name=dev%d\n",
 			i, i, i);

@@ -12,7 +12,6 @@ static void test_pressure(void **state)
 {
 	uint64_t us = 1;
 
-	(void)state;
 	assert_true(qb_pressure_parse("some avg10=0.00 avg60=0.00 avg300=0.00 total=4711\n"
 				      "full avg10=0.00 avg60=0.00 avg300=0.00 total=1\n",
 		&us));
@@ -60,7 +59,6 @@ static void test_verdict(void **state)
 		{0, {.pressure_us = {900000, 900000, 900000}}, QB_NOISE_QUIET, NULL},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct qb_watch watch = watch_of(rows[i].others_ns);
 		struct qb_watched watched;
@@ -81,7 +79,6 @@ static void test_unread(void **state)
 	struct qb_watch watch = watch_of(0);
 	struct qb_watched watched;
 
-	(void)state;
 	watch.swapped[0] = watch.of[0].throttled[0] = watch.of[0].steal[0] = 4711;
 	qb_watch_judge(&watch, 900000000, 500, &watched);
 	assert_int_equal(watched.noise, QB_NOISE_QUIET);
@@ -98,7 +95,6 @@ static void test_nameless(void **state)
 		.seen = {{.pid = 9, .tid = 9, .own = 1, .comm = "bench", .ns = 900000000},
 			{.comm = "another user's process", .ns = 50000000, .times = 2}}};
 
-	(void)state;
 	qb_watch_lend(&watch, &message);
 	qb_watch_judge(&watch, 900000000, 500, &watched);
 	assert_int_equal(watched.noise, QB_NOISE_NOISY);

@@ -27,9 +27,6 @@ static inline void tree_begin(void)
 
 static inline int tree_remove(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
-	(void)st;
-	(void)type;
-	(void)ftw;
 	return remove(path);
 }
 

@@ -3,8 +3,8 @@
 #include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
-#include <cli/privilege.h>
-#include <cli/spawn.h>
+#include <client/privilege.h>
+#include <client/spawn.h>
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A held child on the CPUs that a session has made quiet. */
-#ifndef QB_CLI_PLACED_H
-#define QB_CLI_PLACED_H
+#ifndef QB_CLIENT_PLACED_H
+#define QB_CLIENT_PLACED_H
 
-#include <cli/child.h>
+#include <client/child.h>
 
 /*
  * Holds a child as qb_child_hold does and, with a session (NULL: there is none), has the helper place

@@ -2,7 +2,7 @@
 /* The levers of the benchmark's own process (process.h). */
 #include <base/file.h>
 #include <base/macros.h>
-#include <cli/process.h>
+#include <client/process.h>
 #include <errno.h>
 #include <host/cgroups.h>
 #include <linux/mempolicy.h>
@@ -23,7 +23,6 @@ static int pin(const char *text, const struct qb_selection *selection)
 	struct qb_cpus cpus;
 	int r = qb_cpus_parse_list(text, &cpus);
 
-	(void)selection;
 	if (!mask || r < 0) {
 		CPU_FREE(mask);
 		return mask ? r : -ENOMEM;
@@ -48,7 +47,6 @@ static int set_policy(const char *text, const struct qb_selection *selection)
 		{"rr", SCHED_RR, 1},
 	};
 
-	(void)selection;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(policies); i++) {
 		struct sched_param param = {.sched_priority = policies[i].priority};
 
@@ -67,7 +65,6 @@ static int set_nice(const char *text, const struct qb_selection *selection)
 	int64_t nice;
 	int r = qb_number_parse(text, &nice);
 
-	(void)selection;
 	if (r < 0)
 		return r;
 	if (getpriority(PRIO_PROCESS, 0) == nice)
@@ -79,7 +76,6 @@ static int set_aslr(const char *text, const struct qb_selection *selection)
 {
 	int now = personality(0xffffffff), wanted;
 
-	(void)selection;
 	if (now < 0)
 		return -errno;
 	wanted = strcmp(text, "true") == 0 ? now & ~ADDR_NO_RANDOMIZE : now | ADDR_NO_RANDOMIZE;
@@ -110,8 +106,6 @@ static int set_numa(const char *text, const struct qb_selection *selection)
 /* A cookie of its own: the kernel lets only threads with the same one share its cores. */
 static int set_core_sched(const char *text, const struct qb_selection *selection)
 {
-	(void)text;
-	(void)selection;
 	if (prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0UL, PR_SCHED_CORE_SCOPE_THREAD_GROUP, 0UL) <
 		0)
 		return -errno;
@@ -128,8 +122,6 @@ static int see_lock(const char *text, const struct qb_selection *selection)
 	struct qb_cgroups cgroups;
 	int found = -ENOENT;
 
-	(void)text;
-	(void)selection;
 	if (qb_cgroups_load(&cgroups, NULL) < 0 || !cgroups.mount[QB_HIERARCHY_V2][0] ||
 		qb_cgroups_of(getpid(), QB_HIERARCHY_V2, group, sizeof(group), NULL) < 0)
 		return -ENOTSUP;

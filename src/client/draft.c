@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* draft.h */
 #include <base/text.h>
-#include <cli/draft.h>
+#include <client/draft.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

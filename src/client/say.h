@@ -5,8 +5,8 @@
  * The descriptor is a copy made at the start, so that a closed stderr or one that the caller
  * reuses is never written into by accident.
  */
-#ifndef QB_CLI_SAY_H
-#define QB_CLI_SAY_H
+#ifndef QB_CLIENT_SAY_H
+#define QB_CLIENT_SAY_H
 
 #include <stdbool.h>
 

@@ -7,8 +7,8 @@
  *	if (nearest.best[0])
  *		… nearest.best
  */
-#ifndef QB_CORE_NEAREST_H
-#define QB_CORE_NEAREST_H
+#ifndef QB_BASE_NEAREST_H
+#define QB_BASE_NEAREST_H
 
 struct qb_nearest {
 	const char *word;  /* as it was written */

@@ -2,7 +2,7 @@
 /* Starting programs (spawn.h). */
 #include <base/macros.h>
 #include <base/text.h>
-#include <cli/spawn.h>
+#include <client/spawn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

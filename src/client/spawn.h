@@ -6,8 +6,8 @@
  * its fd 0 and nothing else of the caller's: a pipe that somebody reads to its end must not be held
  * open by a helper that outlives us.
  */
-#ifndef QB_CLI_SPAWN_H
-#define QB_CLI_SPAWN_H
+#ifndef QB_CLIENT_SPAWN_H
+#define QB_CLIENT_SPAWN_H
 
 #include <quietbench/error.h>
 #include <stdbool.h>

@@ -2,8 +2,8 @@
 /* Asking the planner, gathering answers (planner.h). */
 #include <base/macros.h>
 #include <base/text.h>
-#include <cli/planner.h>
-#include <cli/spawn.h>
+#include <client/planner.h>
+#include <client/spawn.h>
 #include <errno.h>
 #include <limits.h>
 #include <quietbench/lever.h>

@@ -10,11 +10,11 @@
  * Every request returns 0, or a negative errno with the helper's own words in err; after an error
  * the helper restores by itself, and qb_session_close waits for that.
  */
-#ifndef QB_CLI_SESSION_H
-#define QB_CLI_SESSION_H
+#ifndef QB_CLIENT_SESSION_H
+#define QB_CLIENT_SESSION_H
 
-#include <cli/job.h>
-#include <cli/planner.h>
+#include <client/job.h>
+#include <client/planner.h>
 #include <quietbench/error.h>
 #include <quietbench/protocol.h>
 

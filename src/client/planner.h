@@ -8,10 +8,10 @@
  *	_cleanup_(qb_answer_free) struct qb_answer answer = {0};
  *	qb_planner_ask(&asked, &answer, &err)
  */
-#ifndef QB_CLI_PLANNER_H
-#define QB_CLI_PLANNER_H
+#ifndef QB_CLIENT_PLANNER_H
+#define QB_CLIENT_PLANNER_H
 
-#include <cli/request.h>
+#include <client/request.h>
 #include <quietbench/error.h>
 #include <quietbench/protocol.h>
 #include <quietbench/step.h>

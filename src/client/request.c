@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Options to request (request.h). */
+/* request.h */
 #include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
-#include <cli/request.h>
+#include <client/request.h>
 #include <core/profile.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -128,48 +128,6 @@ static int choose_profile(const char *profile, struct qb_asked *asked, struct qb
 	return 0;
 }
 
-static int add_set(
-	struct qb_request *request, const char *key, const char *value, struct qb_error *err)
-{
-	if (request->n_set == QB_REQUEST_SETS)
-		return qb_error_set(err, E2BIG, "%s=%s: at most %d settings; write a profile", key,
-			value, QB_REQUEST_SETS);
-	if (!qb_text_format(request->set[request->n_set], QB_REQUEST_SET, "%s=%s", key, value))
-		return qb_error_set(err, ENAMETOOLONG, "%s: a value longer than %d characters", key,
-			QB_REQUEST_SET - 2 - (int)strlen(key));
-	request->n_set++;
-	return 0;
-}
-
-/* -s first: what has an option of its own is the more explicit, and the last of two counts. */
-static int choose_settings(
-	const struct qb_options *options, struct qb_request *request, struct qb_error *err)
-{
-	static const struct {
-		enum qb_option_id option;
-		const char *key;
-	} shorthands[] = {
-		{QB_OPTION_CPUS, "cpus.list"},
-		{QB_OPTION_COUNT, "cpus.count"},
-		{QB_OPTION_NODE, "cpus.node"},
-	};
-	int r;
-
-	for (unsigned i = 0; i < options->n_set; i++)
-		qb_text_copy(request->set[request->n_set++], QB_REQUEST_SET, options->set[i]);
-	for (size_t i = 0; i < QB_ARRAY_SIZE(shorthands); i++) {
-		const char *value = options->value[shorthands[i].option];
-
-		r = value ? add_set(request, shorthands[i].key, value, err) : 0;
-		if (r < 0)
-			return r;
-	}
-	request->n_require = (uint8_t)options->n_require;
-	for (unsigned i = 0; i < options->n_require; i++)
-		qb_text_copy(request->require[i], QB_NAME_MAX, options->require[i]);
-	return 0;
-}
-
 static int choose_root(const char *root, struct qb_asked *asked, struct qb_error *err)
 {
 	int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -181,18 +139,15 @@ static int choose_root(const char *root, struct qb_asked *asked, struct qb_error
 	return 0;
 }
 
-int qb_request_build(const struct qb_options *options, enum qb_request_mode mode,
+int qb_request_begin(enum qb_request_mode mode, const char *profile, const char *root,
 	struct qb_asked *ret, struct qb_error *err)
 {
-	const char *profile = options->value[QB_OPTION_PROFILE];
-	const char *root = options->value[QB_OPTION_ROOT];
 	struct qb_asked asked = {.request.mode = (uint8_t)mode};
 	int r;
 
-	r = choose_settings(options, &asked.request, err);
-	if (r == 0 && root)
+	if (root)
 		r = choose_root(root, &asked, err);
-	else if (r == 0)
+	else
 		r = qb_caller_cpus(getpid(), &asked.request.allowed, err);
 	if (r == 0 && profile)
 		r = choose_profile(profile, &asked, err);

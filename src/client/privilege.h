@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which way to the helper is open to this user, in the order in which session.h seeks them. */
-#ifndef QB_CLI_PRIVILEGE_H
-#define QB_CLI_PRIVILEGE_H
+#ifndef QB_CLIENT_PRIVILEGE_H
+#define QB_CLIENT_PRIVILEGE_H
 
 #include <limits.h>
 #include <quietbench/error.h>

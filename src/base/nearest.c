@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* nearest.h */
 #include <base/macros.h>
+#include <base/nearest.h>
 #include <base/text.h>
-#include <core/nearest.h>
 
 #define LENGTH_MAX   (sizeof(((struct qb_nearest *)NULL)->best) - 1)
 #define DISTANCE_MAX 3

@@ -4,8 +4,8 @@
  * They need no privilege (but for fifo, rr and a negative nice) and leave nothing to restore.
  * process.lock it finds done: it is a limit of the group that the helper moved it to.
  */
-#ifndef QB_CLI_PROCESS_H
-#define QB_CLI_PROCESS_H
+#ifndef QB_CLIENT_PROCESS_H
+#define QB_CLIENT_PROCESS_H
 
 #include <quietbench/step.h>
 #include <quietbench/topology.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* placed.h */
 #include <base/macros.h>
-#include <cli/placed.h>
+#include <client/placed.h>
 #include <errno.h>
 #include <sys/socket.h>
 

@@ -2,7 +2,7 @@
 /* Signals and job control (job.h). */
 #include <base/file.h>
 #include <base/macros.h>
-#include <cli/job.h>
+#include <client/job.h>
 #include <errno.h>
 #include <host/cgroups.h>
 #include <host/tasks.h>

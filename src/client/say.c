@@ -2,7 +2,7 @@
 /* Lines for people (say.h). */
 #include <base/macros.h>
 #include <base/text.h>
-#include <cli/say.h>
+#include <client/say.h>
 #include <fcntl.h>
 #include <stdarg.h>
 

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From options to a request (protocol.h), with the files that travel beside it.
+ * A request (protocol.h), with the files that travel beside it.
  *
- * -c, -n and --node become sets. A profile of the caller's own (-p FILE, or a name found in
+ * A profile of the caller's own (-p FILE, or a name found in
  * $XDG_CONFIG_HOME/quietbench/profiles) is opened by the caller, copied into a sealed memfd and
  * attached: planner and monitor never open a path that a user chose. What an own profile extends
  * is attached by qb_planner_ask, when the planner says that it misses it.
  *
  *	_cleanup_(qb_asked_free) struct qb_asked asked = QB_ASKED_NONE;
- *	qb_request_build(&cli->options, QB_REQUEST_PLAN, &asked, &err)
+ *	qb_request_begin(QB_REQUEST_PLAN, "default", NULL, &asked, &err)
  */
-#ifndef QB_CLI_REQUEST_H
-#define QB_CLI_REQUEST_H
+#ifndef QB_CLIENT_REQUEST_H
+#define QB_CLIENT_REQUEST_H
 
-#include <cli/options.h>
 #include <quietbench/error.h>
 #include <quietbench/protocol.h>
 
@@ -26,7 +25,9 @@ struct qb_asked {
 
 void qb_asked_free(struct qb_asked *asked);
 
-int qb_request_build(const struct qb_options *options, enum qb_request_mode mode,
+/* `profile` NULL: the host's default; `root` NULL: this host, else a captured one. What is to be set
+ * and required is added to ret->request afterwards. */
+int qb_request_begin(enum qb_request_mode mode, const char *profile, const char *root,
 	struct qb_asked *ret, struct qb_error *err);
 /*
  * Attaches the caller's own profile of this name. -ENOENT: he has none; -E2BIG: no room for

@@ -7,8 +7,8 @@
  *	r = qb_draft_open(&draft, file, 0, err);   … write to draft.out …
  *	r = qb_draft_keep(&draft, err);
  */
-#ifndef QB_CLI_DRAFT_H
-#define QB_CLI_DRAFT_H
+#ifndef QB_CLIENT_DRAFT_H
+#define QB_CLIENT_DRAFT_H
 
 #include <limits.h>
 #include <quietbench/error.h>

@@ -15,8 +15,8 @@
  * each process of its control group, the sentinel as well as us; a benchmark that was placed is in
  * another and gets nothing, so that is relayed.
  */
-#ifndef QB_CLI_JOB_H
-#define QB_CLI_JOB_H
+#ifndef QB_CLIENT_JOB_H
+#define QB_CLIENT_JOB_H
 
 #include <quietbench/error.h>
 #include <signal.h>

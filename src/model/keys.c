@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* quietbench/profile.h: the table of keys, and finding one in it. */
 #include <base/macros.h>
-#include <core/nearest.h>
+#include <base/nearest.h>
 #include <quietbench/profile.h>
 
 const struct qb_key_info qb_keys[QB_KEY_COUNT] = {

@@ -11,12 +11,12 @@
  * The command gets from the caller: user, environment byte for byte, folder, limits, terminal,
  * process group, signal mask and dispositions, and every descriptor that was open.
  */
-#ifndef QB_CLI_CHILD_H
-#define QB_CLI_CHILD_H
+#ifndef QB_CLIENT_CHILD_H
+#define QB_CLIENT_CHILD_H
 
-#include <cli/job.h>
-#include <cli/planner.h>
-#include <cli/session.h>
+#include <client/job.h>
+#include <client/planner.h>
+#include <client/session.h>
 #include <noise/watch.h>
 #include <quietbench/error.h>
 #include <sys/resource.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a value of a key looks like, in words: for errors and for the manual. */
-#ifndef QB_CORE_DESCRIBE_H
-#define QB_CORE_DESCRIBE_H
+#ifndef QB_MODEL_DESCRIBE_H
+#define QB_MODEL_DESCRIBE_H
 
 #include <quietbench/profile.h>
 

@@ -2,7 +2,7 @@
 /* describe.h */
 #include <base/macros.h>
 #include <base/text.h>
-#include <core/describe.h>
+#include <model/describe.h>
 
 /* "a, b or c" of a blank-separated list, after what is in buf already. */
 static void append_choices(char *buf, size_t size, const char *choices)

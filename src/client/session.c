@@ -2,9 +2,9 @@
 /* A session with the helper (session.h). */
 #include <base/macros.h>
 #include <base/text.h>
-#include <cli/say.h>
-#include <cli/session.h>
-#include <cli/spawn.h>
+#include <client/say.h>
+#include <client/session.h>
+#include <client/spawn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

@@ -2,8 +2,8 @@
 /* The benchmark's process (child.h). */
 #include <base/macros.h>
 #include <base/text.h>
-#include <cli/child.h>
-#include <cli/process.h>
+#include <client/child.h>
+#include <client/process.h>
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
