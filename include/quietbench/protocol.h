@@ -37,7 +37,7 @@
  *
  *	RUN      by the owner of a lease, or from inside a run: PLAN APPLY RUN RESTORE BYE as above,
  *	         served by a monitor of its own, which only places
- *	         `shared`, with one fd, by root: a helper hands its session over (helper/share.h)
+ *	         `shared`, with one fd, by root: a helper hands its session over (helper/monitor_internal.h)
  *	LEASE    by the owner of a lease: it is renewed, and the session over
  *	RESTORE  by the owner of a lease, or root: it has ended; RESTORE and BYE follow
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * quietbench apply: condition the host for many commands, and leave it so for a while. The helper
- * stays behind and restores in time (src/helper/lease.h); runs of the same user join.
+ * stays behind and restores in time (src/helper/helper.h); runs of the same user join.
  */
 #include <base/macros.h>
 #include <cli/asked.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* conduct.h */
-#include "conduct.h"
+/* helper.h: conduct */
+#include "helper.h"
 #include <base/macros.h>
 #include <errno.h>
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* monitor_internal.h: who else comes to a conditioned host. */
 #include "monitor_internal.h"
-#include "share.h"
 #include <base/macros.h>
 #include <errno.h>
 

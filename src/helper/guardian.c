@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* guardian.h */
-#include "guardian.h"
-#include "lock.h"
-#include "monitor.h"
-#include "recover.h"
+/* helper.h: guardian */
+#include "helper.h"
 #include <base/macros.h>
 #include <signal.h>
 #include <stdbool.h>

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* guests.h */
-#include "guests.h"
+/* helper.h: guests */
 #include "monitor_internal.h"
-#include "recover.h"
-#include "share.h"
 #include <base/macros.h>
 #include <errno.h>
 #include <sys/socket.h>

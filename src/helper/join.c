@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* join.h */
-#include "join.h"
+/* helper.h: join */
+#include "monitor_internal.h"
 #include <base/macros.h>
 #include <base/text.h>
 #include <errno.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* lease.h */
-#include "lease.h"
+/* helper.h: lease */
+#include "helper.h"
+#include "policy.h"
 #include <base/macros.h>
 #include <base/text.h>
 #include <core/policy.h>

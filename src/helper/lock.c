@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* lock.h */
-#include "lock.h"
-#include "lease.h"
+/* helper.h: lock */
+#include "helper.h"
 #include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>

@@ -5,11 +5,7 @@
  * configuration; but `--recover`, without any client, restores what a session left of which nobody
  * lives: the unit of systemd's ends with that.
  */
-#include "audit.h"
-#include "guardian.h"
-#include "lock.h"
-#include "recover.h"
-#include "sandbox.h"
+#include "helper.h"
 #include <base/file.h>
 #include <base/macros.h>
 #include <errno.h>

@@ -23,13 +23,7 @@
  * 13. Of whom it sees on the CPUs of what it placed it tells sums, and whose they are only to whom
  *     the policy lets see that; no descriptor of perf's leaves it.
  */
-#include "monitor.h"
-#include "audit.h"
-#include "lock.h"
 #include "monitor_internal.h"
-#include "place.h"
-#include "recover.h"
-#include "share.h"
 #include <base/macros.h>
 #include <errno.h>
 #include <poll.h>

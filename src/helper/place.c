@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* place.h */
-#include "place.h"
+/* helper.h: place */
+#include "helper.h"
 #include <base/macros.h>
 #include <errno.h>
 #include <host/tasks.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* planner.h */
-#include "planner.h"
-#include "sandbox.h"
+/* helper.h: planner */
+#include "helper.h"
 #include <base/macros.h>
 #include <base/text.h>
 #include <core/policy.h>

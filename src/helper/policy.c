@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* policy.h */
 #include "policy.h"
-#include "planner.h"
+#include "helper.h"
 #include <base/macros.h>
 #include <core/policy.h>
 #include <errno.h>

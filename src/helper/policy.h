@@ -10,7 +10,7 @@
 #ifndef QB_HELPER_POLICY_H
 #define QB_HELPER_POLICY_H
 
-#include "session.h"
+#include "helper.h"
 #include <quietbench/policy.h>
 #include <quietbench/protocol.h>
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* recover.h */
-#include "recover.h"
-#include "audit.h"
+/* helper.h: recover */
+#include "helper.h"
 #include <base/macros.h>
 #include <base/text.h>
 #include <errno.h>

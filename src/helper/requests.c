@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* monitor_internal.h: what each request of the client's does. */
-#include "audit.h"
-#include "lock.h"
 #include "monitor_internal.h"
-#include "place.h"
-#include "recover.h"
-#include "share.h"
 #include <base/macros.h>
 #include <base/text.h>
 #include <core/policy.h>

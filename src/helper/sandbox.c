@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* sandbox.h */
-#include "sandbox.h"
+/* helper.h: sandbox */
+#include "helper.h"
 #include <base/macros.h>
 #include <core/confine.h>
 #include <errno.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* share.h */
-#include "share.h"
+/* helper.h: share */
 #include "monitor_internal.h"
 #include <base/macros.h>
 #include <base/text.h>

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The pieces of the helper, from the bottom up. What serves a session is in monitor_internal.h. */
+#ifndef QB_HELPER_HELPER_H
+#define QB_HELPER_HELPER_H
+
+#include <core/restore.h>
+#include <quietbench/error.h>
+#include <quietbench/journal.h>
+#include <quietbench/protocol.h>
+#include <quietbench/topology.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct qb_limits; /* policy.h */
+
+/* ---- peer ---- */
+
+/* Who is at the other end of the session, and may he be there. */
+struct qb_peer {
+	pid_t pid;
+	uid_t uid;
+	int pidfd;	/* of the client; readable when it is dead */
+	bool activated; /* came through QB_SOCKET_PATH: this process is a unit of systemd's */
+};
+
+/* Who is at the other end of a socket (SO_PEERCRED: the kernel's word, not his). */
+int qb_peer_look(int session, struct qb_peer *ret, struct qb_error *err);
+/*
+ * The same for the session that the helper is started with, and may he be there? `sudo_uid` is
+ * SUDO_UID of the helper's environment, NULL when sudo did not start it.
+ *
+ *	sudo               a socketpair (neither end has a name) of the user whom sudo let through
+ *	QB_SOCKET_PATH     root, and the members of the group that the socket's file has
+ *	anything else      a socketpair of root's
+ */
+int qb_peer_identify(int session, const char *sudo_uid, struct qb_peer *ret, struct qb_error *err);
+/*
+ * The groups that he had when he connected, his effective one first (SO_PEERCRED, SO_PEERGROUPS).
+ * *ret is malloc'd.
+ */
+int qb_peer_groups(int session, gid_t **ret, size_t *ret_n, struct qb_error *err);
+/* Has the client ended? */
+bool qb_peer_dead(const struct qb_peer *peer);
+/*
+ * 0 in the first PID namespace; -QB_NOT_FROM_HERE in a container, whose /run and lock are its own.
+ * It is asked of the client: this process sees him, so its own namespace is his or one above.
+ */
+int qb_peer_host_namespace(const struct qb_peer *peer, struct qb_error *err);
+
+/* ---- session ---- */
+
+/* What guardian, monitor and recovery share of one session. */
+struct qb_helper {
+	int session; /* the socket to the client */
+	int lock;    /* the host lock's description */
+	struct qb_peer peer;
+	/* The request that is being served, 0 between two: shared memory, so that a recovery knows
+	 * whether the client is waiting for an answer. BYE stays: nothing is to be heard after it. */
+	_Atomic uint16_t *pending;
+	/* Shared as well: the host is being restored, so whoever joined runs on one that is not
+	 * conditioned any more. */
+	_Atomic bool *over;
+};
+
+/* ---- audit ---- */
+
+/*
+ * Who did what: lines for the host's log (facility authpriv, as sudo's).
+ *
+ * Each session has at most one line when it begins to change the host and one when it ends, or one
+ * that says why it was refused; so connections bound them. Best effort: where nobody listens at
+ * /dev/log, or cannot keep up, a restore does not wait for it (which syslog(3) would).
+ */
+/* A line "user 1000, process 812: …", cut where it is long, and printable. */
+void qb_audit(const struct qb_peer *peer, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* ---- sandbox ---- */
+
+/* What the helper's processes give up. */
+/* At start, before the peer is looked at: limits, environment, umask, folder, fds, terminal, signals.
+ * `*ret_session` is the session, moved away from fd 0. */
+int qb_sandbox_start(int *ret_session, struct qb_error *err);
+/* The monitor's and the guardian's: the capabilities and system calls that levers need, no new
+ * privileges. Nobody is executed by a path after this. */
+int qb_sandbox_limit(struct qb_error *err);
+/* In the child that becomes the planner: nobody, without capabilities, with small limits. */
+int qb_sandbox_enter_planner(void);
+
+/* ---- planner ---- */
+
+/* Executing quietbench-planner as nobody, and believing as little of its answer as possible. */
+struct qb_planned {
+	struct qb_profile profile;
+	struct qb_selection selection;
+	struct qb_policy policy; /* asked for alone */
+	struct qb_steps steps;	 /* judged; their `before`s are not the planner's to say */
+};
+
+/*
+ * Hands request and memfds to a fresh planner and takes its plan. PROFILE, HOST and SELECTION are
+ * passed on to the client as they come. Steps that the levers' own specification does not accept
+ * become refused, CPUs that cannot be are an error. Errors: the planner's own word, its crash, or silence for too long.
+ */
+int qb_planner_ask(struct qb_helper *helper, struct qb_message *request, struct qb_planned *ret,
+	struct qb_error *err);
+
+/* Turns the policy's file (a sealed memfd, which is closed) into its table. */
+int qb_planner_ask_policy(
+	struct qb_helper *helper, int file, struct qb_policy *ret, struct qb_error *err);
+
+/* ---- place ---- */
+
+/* Placing the benchmark: the held child asks for itself, on a throw-away socket. */
+/* Takes the socket out of RUN's message and has the kernel attach credentials to what comes. */
+int qb_place_take(struct qb_message *message, int *ret_socket, struct qb_error *err);
+/*
+ * Receives PLACE, places its sender, answers him, and closes the socket. Only a child of the peer's
+ * with the peer's uid is placed. A failure is the child's to hear; the session goes on. The bench is
+ * remembered in the session's journal, or, `joined`, beside it; `confined` to its CPUs.
+ */
+void qb_place_serve(int *socket, const struct qb_peer *peer, struct qb_conditioning *session,
+	const struct qb_selection *selection, bool joined, bool confined);
+
+/* ---- conduct ---- */
+
+/* Conditioning: from judged steps to a conditioned host, under a journal. */
+/*
+ * Silences the rivals, looks at everything, journals it, writes, sweeps for threads born
+ * meanwhile, looks again. When the partition turns out invalid and the profile leaves the way to
+ * us, masks isolate instead. On error the caller restores `session` (its journal knows how far
+ * it came).
+ */
+int qb_conduct_apply(struct qb_conditioning *session, const struct qb_journal_owner *owner,
+	struct qb_selection *selection, const struct qb_profile *profile, struct qb_error *err);
+
+/* ---- recover ---- */
+
+/* Restoring what a dead session left. Both need the host lock. */
+/* Tells the client of every process moved back; `data` is a pointer to the session's fd. */
+void qb_recover_leftover(void *data, pid_t pid, const char *comm);
+/* Sends the steps and the DONE that answers RESTORE. */
+int qb_recover_report(int session, const struct qb_steps *steps,
+	const struct qb_undo_summary *summary, bool recovered, bool over);
+
+/*
+ * The guardian's: heals, then serves what is left of the session (the client's RESTORE is answered
+ * with the steps and `recovered`). Exit status: 0 restored, 1 not completely.
+ */
+int qb_recover_run(struct qb_helper *helper);
+
+/*
+ * At the start of a session: restores what a session left of which nobody lives. 1: there was one
+ * (ret tells how it went), 0: there was none, negative: there is one that cannot be trusted.
+ */
+int qb_recover_leftovers(
+	struct qb_conditioning *ret_session, struct qb_undo_summary *ret, struct qb_error *err);
+
+/* ---- lease ---- */
+
+/*
+ * What keeps a host conditioned when its client has gone, and the door through which others come.
+ *
+ * A lease ends when its timer (CLOCK_BOOTTIME: a suspended host's time counts) or its process does,
+ * whichever it was given; its monitor then restores, whoever still runs there: the runs that joined
+ * are moved back and go on, and say at their end that it ended before them. It also ends with
+ * SIGTERM to the helper, with `quietbench restore`, and with the monitor's death. The session of
+ * shared runs (share.h) is a lease that ends with the last of them, and is root's alone to restore.
+ *
+ * The door (protocol.h) is open on every conditioned host, a run's too. Only the owner of the
+ * session, root, and who is inside the run get an answer there; nobody can hold up the monitor
+ * longer than QB_DOOR_MS, and only those three can at all.
+ */
+#define QB_DOOR_MS 1000
+
+struct qb_lease {
+	int timer, pidfd; /* readable: the lease is over; -1: it does not depend on that */
+	int64_t ns;	  /* of the timer */
+	int32_t pid;
+};
+#define QB_LEASE_NONE ((struct qb_lease){.timer = -1, .pidfd = -1})
+
+/*
+ * What HELLO asks for, judged. A process must be one that the peer could end himself. With limits
+ * it lasts no longer than their rule says, whatever lives.
+ */
+int qb_lease_make(struct qb_lease *ret, const struct qb_hello *hello, const struct qb_peer *peer,
+	const struct qb_limits *limits, struct qb_error *err);
+/* From now on it counts. The summary says until when. */
+int qb_lease_start(const struct qb_lease *lease, struct qb_journal_owner *owner,
+	const struct qb_steps *steps, struct qb_error *err);
+void qb_lease_close(struct qb_lease *lease);
+
+/* Opens the door. */
+int qb_door_open(int *ret, struct qb_error *err);
+/* Who is there? A connection, or -1 when it is nobody after all. */
+int qb_door_answer(int door, struct qb_peer *ret);
+/* Waits for his HELLO, but not for long. 1: there is one; its fds are the caller's to close. */
+int qb_door_listen(int connection, struct qb_message *ret);
+
+/* "the run of user 1000 (process 812), since 12:00:01: make bench", "the apply of …". */
+void qb_lease_describe(const struct qb_journal_owner *owner, char *buf, size_t size);
+
+/* ---- lock ---- */
+
+/*
+ * The host lock: one exclusive session at a time, first come first served.
+ *
+ * The lock is flock on one open description, opened by the guardian and inherited by the monitor:
+ * it is held as long as either lives, and may be taken by either. Waiters stand in a queue of
+ * ticket files, each flocked by its waiter; whoever finds no living ticket before his own may take
+ * the lock. A dead waiter's flock is gone, and so is his place; one who is stopped, or whose client
+ * is (Ctrl-Z), keeps his place and is passed meanwhile.
+ */
+/* Makes /run/quietbench (root's, 0755) and opens the lock file (root's, 0600) without taking it. */
+int qb_lock_open(struct qb_error *err);
+struct qb_lock_wait {
+	int64_t ns;		    /* 0: not to wait (-EWOULDBLOCK); -1: for ever */
+	const struct qb_peer *peer; /* whose death ends the wait (-ECANCELED) */
+	void (*told)(void *data, const char *holder); /* called once: whom we wait for */
+	bool names;				      /* what another user runs may be told */
+	/* Shared runs: may it go on beside this holder? NULL: it wants the lock itself. */
+	bool (*admitted)(void *data, const struct qb_journal_owner *holder);
+	void *data;
+};
+/* Waits for its turn. 0: the lock is ours; 1: it is not, but `admitted`. */
+int qb_lock_take(int lock, const struct qb_lock_wait *wait, struct qb_error *err);
+/* Leaves it, before this process ends. */
+void qb_lock_leave(int lock);
+/* Is it free, or ours? Never waits. */
+int qb_lock_try(int lock);
+
+/* ---- guardian ---- */
+
+/*
+ * The guardian sleeps. Its only job is recovery when the monitor dies.
+ *
+ * It forks the monitor, answers a stopped one with SIGCONT, passes SIGTERM on (restore, then end),
+ * and, should the monitor end without having settled its journal, forks a recovery that takes the
+ * session over where it stands: the client is told the truth on the same socket. A recovery that
+ * crashes is forked again; the journal skips a step after two crashes on it.
+ */
+/* Returns the exit status of the helper: 0 when everything of ours is back. */
+int qb_guardian_run(struct qb_helper *helper);
+
+/* ---- monitor ---- */
+
+/* The monitor: the only process that changes the host. Its MUSTs head monitor.c. */
+/* Exit status: the session ended and its journal could not be settled; the guardian takes over. */
+#define QB_MONITOR_UNSETTLED 70
+
+/* Serves the session to its end. Exit status: 0, 1 (not everything could be restored), or 70. */
+int qb_monitor_run(struct qb_helper *helper);
+
+#endif
