@@ -4,6 +4,7 @@
 #include "ticks.h"
 #include <base/macros.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #define MULTIPLICATIONS 256
 /* Chunks are sorted by length into so many boxes of 1/128 of the median each, up to four of it. */
@@ -64,6 +65,69 @@ static void warm_up(struct state *s)
 	expect(s, (double)fastest);
 }
 
+/* So many ticks are looked at, for so long at most. */
+#define TICKS_SEEN    5
+#define TICKS_SEEN_NS INT64_C(100000000)
+
+static int compare_int64(const void *a, const void *b)
+{
+	const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * When does the kernel tick? Its coarse clock moves at each tick and at no other time, by the tick's
+ * period, which is also the clock's resolution. CPUs tick together, unless skew_tick=1 was booted
+ * with. Returns when a tick began (CLOCK_MONOTONIC, by which the kernel sets its ticks); 0: none was
+ * seen.
+ */
+static int64_t find_tick(int64_t *ret_period)
+{
+	int64_t off[TICKS_SEEN], first = 0, now = qb_ns_now(CLOCK_MONOTONIC), before = now;
+	int64_t coarse = qb_ns_now(CLOCK_MONOTONIC_COARSE), until = now + TICKS_SEEN_NS, period;
+	struct timespec resolution;
+	size_t n = 0;
+
+	if (clock_getres(CLOCK_MONOTONIC_COARSE, &resolution) < 0 || resolution.tv_sec > 0)
+		return 0;
+	period = resolution.tv_nsec;
+	while (n < TICKS_SEEN && now < until) {
+		const int64_t coarse_now = qb_ns_now(CLOCK_MONOTONIC_COARSE);
+
+		if (coarse_now != coarse) { /* since the reading before the last */
+			first = n ? first : before;
+			off[n++] = (before - first + period / 2) % period - period / 2;
+		}
+		coarse = coarse_now;
+		before = now;
+		now = qb_ns_now(CLOCK_MONOTONIC);
+	}
+	if (!n)
+		return 0;
+	qsort(off, n, sizeof(off[0]), compare_int64);
+	*ret_period = period;
+	return first + off[n / 2];
+}
+
+/* By the loop's own clock: from its start on, which was at `started_ns`. */
+static void place_tick(struct qb_loop *loop, int64_t at_ns, int64_t period_ns)
+{
+	loop->tick_ns = (double)period_ns;
+	loop->tick_at_ns = (at_ns - loop->started_ns) % period_ns;
+	loop->tick_at_ns += loop->tick_at_ns < 0 ? period_ns : 0;
+}
+
+/* The clock that the kernel ticks by is made to run a little faster or slower than the loop's. */
+static void follow_tick(struct state *s, int64_t period_ns)
+{
+	const int64_t ns = qb_ns_now(CLOCK_MONOTONIC) - s->loop->started_ns;
+	const double ticks = (double)(qb_ticks_read(s->loop->direct) - s->start);
+
+	if (period_ns && ns > 0)
+		s->loop->tick_ns = (double)period_ns * ticks * s->tick_ns / (double)ns;
+}
+
 /* The median of the window's chunks, in ticks; 0: there were too few. Empties the boxes. */
 static double take_median(struct state *s)
 {
@@ -116,6 +180,14 @@ static void spread(struct state *s, const struct qb_loop_gap *gap)
 	}
 }
 
+static void keep(struct qb_loop *loop, const struct qb_loop_gap *gap)
+{
+	if (loop->n_gaps < loop->gaps_room)
+		loop->gaps[loop->n_gaps++] = *gap;
+	else
+		loop->gaps_unkept++;
+}
+
 static void note_gap(struct state *s, struct qb_loop_window *window, uint64_t at, uint64_t took)
 {
 	const double ticks = (double)took - s->median;
@@ -133,6 +205,7 @@ static void note_gap(struct state *s, struct qb_loop_window *window, uint64_t at
 		window->longest_ns = gap.ns;
 	s->loop->lengths[length < QB_LOOP_LENGTHS ? length : QB_LOOP_LENGTHS - 1]++;
 	keep_longest(s->loop, &gap);
+	keep(s->loop, &gap);
 }
 
 /* One window, from `from` to `end`. Returns the time up to which it has counted everything. */
@@ -166,16 +239,20 @@ void qb_loop_run(struct qb_loop *loop)
 {
 	static _Thread_local struct state state;
 	struct state *s = &state;
+	int64_t tick_at, period = 0;
 	uint64_t window, at;
 
 	*s = (struct state){.loop = loop};
 	loop->direct = qb_ticks_direct();
 	qb_preempt_begin(&loop->preempt);
 	warm_up(s);
+	tick_at = find_tick(&period);
 	(void)qb_preempt_ask(&loop->preempt, QB_PREEMPT_GAP_NS); /* of the warm-up: past */
 	window = (uint64_t)((double)QB_LOOP_WINDOW_NS / s->tick_ns);
 	loop->started_ns = qb_ns_now(CLOCK_MONOTONIC);
 	s->start = at = qb_ticks_read(loop->direct);
+	if (tick_at)
+		place_tick(loop, tick_at, period);
 	for (size_t i = 0; i < loop->n_windows && !*loop->stop; i++) {
 		struct qb_loop_window *w = &loop->windows[i];
 		uint64_t end = s->start + (i + 1) * window, closed;
@@ -186,6 +263,7 @@ void qb_loop_run(struct qb_loop *loop)
 		w->chunk_ns = (float)(median * s->tick_ns);
 		if (median > 0)
 			expect(s, median);
+		follow_tick(s, period);
 		at = qb_ticks_read(loop->direct);
 		w->lost_ns += (int64_t)((double)(at - closed) * s->tick_ns);
 		loop->done = i + 1;

@@ -5,7 +5,8 @@
  * The thread repeats a chunk of dependent multiplications (about a quarter of a microsecond) and
  * reads the clock after each. The median chunk of a window of 10 ms is the CPU's speed there; a
  * chunk that takes much longer than the median has a gap in it, and what it took beyond the
- * median is the gap's length. Gaps and speed are different noise: a guest's neighbour steals few
+ * median is the gap's length. Every gap is kept as an event while there is room, and is in the sums
+ * in any case. Gaps and speed are different noise: a guest's neighbour steals few
  * gaps and slows everything down, a cron job does the opposite.
  *
  * It runs in the scheduling class of its caller: real-time classes would measure their own
@@ -20,8 +21,10 @@
 #include <stddef.h>
 
 #define QB_LOOP_WINDOW_NS INT64_C(10000000)
-/* The longest gaps are kept one by one. */
+/* The longest gaps, apart from all others. */
 #define QB_LOOP_LONGEST 16
+/* There should be room for so many gaps of each second. */
+#define QB_LOOP_GAPS_PER_S 5000
 /* Lengths of gaps, in powers of two: [i] is of 2^i ns and more. */
 #define QB_LOOP_LENGTHS 40
 
@@ -35,16 +38,20 @@ struct qb_loop_window {
 };
 
 struct qb_loop_gap {
-	int64_t at_ns; /* since the start */
-	int64_t ns;
-	bool preempted;
+	int64_t at_ns; /* since the start: when it began */
+	int64_t ns : 63;
+	bool preempted : 1;
 };
+_Static_assert(sizeof(struct qb_loop_gap) == 16, "they are many");
 
 struct qb_loop {
 	/* given */
 	struct qb_loop_window *windows;
 	size_t n_windows; /* how long: so many windows at most */
 	const _Atomic bool *stop;
+	struct qb_loop_gap
+		*gaps; /* room for all of them, in order; NULL: they are only summed up */
+	size_t gaps_room;
 	/* found; `done` windows may be looked at while it runs */
 	_Atomic size_t done;
 	bool direct; /* the clock is the CPU's own counter */
@@ -53,6 +60,11 @@ struct qb_loop {
 	struct qb_loop_gap longest[QB_LOOP_LONGEST]; /* longest first */
 	uint64_t lengths[QB_LOOP_LENGTHS];
 	uint64_t chunks;
+	_Atomic size_t n_gaps; /* kept */
+	uint64_t gaps_unkept;  /* for want of room: those after the kept ones, in the sums alone */
+	/* The kernel's own tick: its period in the loop's time, 0: not known; and when one began. */
+	double tick_ns;
+	int64_t tick_at_ns;
 };
 
 /* Spins so long before anything counts: clocks rise, caches and pages come. */

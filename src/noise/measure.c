@@ -254,17 +254,32 @@ static void open_switches(struct qb_measure *m)
 			m->of[i].switches.fd = -1;
 }
 
+/* The loops go on for a window more than they are looked at. */
+static size_t count_loops(size_t windows)
+{
+	return (windows + 1) * QB_MEASURE_LOOPS;
+}
+
+static size_t count_gaps(size_t windows)
+{
+	return (size_t)((int64_t)(windows + 1) * QB_VERDICT_WINDOW_NS * QB_LOOP_GAPS_PER_S /
+			1000000000);
+}
+
 static int prepare_cpu(struct qb_measure *m, unsigned cpu, size_t windows, struct qb_error *err)
 {
 	struct qb_measure_cpu *of = &m->of[m->n];
 	struct qb_loop *loop = &m->shared->of[m->n].loop;
+	const size_t n = qb_cpus_count(&m->cpus);
 
 	m->shared->of[m->n].cpu = of->cpu = cpu;
 	of->switches.fd = -1;
 	of->loop = loop;
-	/* The loops go on for a window more than they are looked at. */
-	loop->n_windows = (windows + 1) * QB_MEASURE_LOOPS;
+	loop->n_windows = count_loops(windows);
 	loop->windows = m->shared->windows + m->n * loop->n_windows;
+	loop->gaps_room = count_gaps(windows);
+	loop->gaps = (struct qb_loop_gap *)(m->shared->windows + n * loop->n_windows) +
+		     m->n * loop->gaps_room;
 	loop->stop = &m->shared->stop;
 	m->n++;
 	of->windows = calloc(windows + 1, sizeof(*of->windows));
@@ -278,8 +293,9 @@ static int prepare_cpu(struct qb_measure *m, unsigned cpu, size_t windows, struc
 int qb_measure_prepare(struct qb_measure *m, struct qb_error *err)
 {
 	const size_t windows = count_windows(m), n = qb_cpus_count(&m->cpus);
-	const size_t size = sizeof(*m->shared) +
-			    n * (windows + 1) * QB_MEASURE_LOOPS * sizeof(m->shared->windows[0]);
+	const size_t size =
+		sizeof(*m->shared) + n * (count_loops(windows) * sizeof(struct qb_loop_window) +
+						 count_gaps(windows) * sizeof(struct qb_loop_gap));
 	int r;
 
 	if (!windows || !n)

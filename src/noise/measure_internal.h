@@ -15,6 +15,7 @@ struct qb_measure_shared {
 		pid_t tid;
 		unsigned cpu;
 	} of[QB_MEASURE_CPUS];
+	/* The windows of every CPU, and behind them the gaps. */
 	struct qb_loop_window windows[];
 };
 

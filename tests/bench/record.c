@@ -6,6 +6,9 @@
  *	source LABEL COUNT... NAME     one per window of 100 ms: how often it came
  *	steal TICKS...                 the same
  *	runner TID NS TIMES COMM
+ *	tick NS AT                     the kernel's own: its period, and when one began
+ *	gaps FROM NS[+] FROM NS[+]...  one line per window of 100 ms, in units of 0.1 us, FROM since the last
+ *	                               began; +: somebody else had the CPU
  *	loop CHUNK_NS GAP_NS PREEMPTED_NS GAPS PREEMPTIONS LONGEST_NS     one per window of 10 ms
  */
 #include <noise/measure.h>
@@ -35,6 +38,34 @@ static void print_counts(const struct qb_measure *m, const struct qb_measure_cpu
 	putchar('\n');
 }
 
+/* Tenths of a microsecond. */
+static long long tenths(int64_t ns)
+{
+	return (ns + 50) / 100;
+}
+
+static void print_gaps(const struct qb_measure_cpu *of)
+{
+	const struct qb_loop *loop = of->loop;
+	long long before = 0;
+	size_t at = 0;
+
+	printf("tick %.3f %lld", loop->tick_ns, (long long)loop->tick_at_ns);
+	for (size_t i = 0; i < of->n; i++) {
+		printf("\ngaps");
+		for (; at < loop->n_gaps &&
+			loop->gaps[at].at_ns < (int64_t)(i + 1) * QB_VERDICT_WINDOW_NS;
+			at++) {
+			const struct qb_loop_gap *gap = &loop->gaps[at];
+
+			printf(" %lld %lld%s", tenths(gap->at_ns) - before, tenths(gap->ns),
+				gap->preempted ? "+" : "");
+			before = tenths(gap->at_ns);
+		}
+	}
+	putchar('\n');
+}
+
 static void print(const struct qb_measure *m, const struct qb_measure_cpu *of, int seconds)
 {
 	printf("started %lld\ncpu %u\nseconds %d\ndirect %d\nby %d\nwaited %lld %lld\n",
@@ -48,6 +79,7 @@ static void print(const struct qb_measure *m, const struct qb_measure_cpu *of, i
 			printf("runner %d %lld %llu %s\n", runner->tid, (long long)runner->ns,
 				(unsigned long long)runner->times, runner->comm);
 	}
+	print_gaps(of);
 	for (size_t i = 0; i < of->n * QB_MEASURE_LOOPS; i++) {
 		const struct qb_loop_window *w = &of->loop->windows[i];
 

@@ -15,14 +15,18 @@
 
 #define TICKS_US 2000
 
+#define ROOM	 50
+
 static struct qb_loop_window windows[WINDOWS];
+static struct qb_loop_gap gaps[ROOM];
 static struct qb_loop loop;
 static struct state state;
 
 static void begin(void)
 {
 	memset(windows, 0, sizeof(windows));
-	loop = (struct qb_loop){.windows = windows, .n_windows = WINDOWS};
+	loop = (struct qb_loop){
+		.windows = windows, .n_windows = WINDOWS, .gaps = gaps, .gaps_room = ROOM};
 	state = (struct state){.loop = &loop, .tick_ns = 0.5, .start = 1000};
 	expect(&state, MEDIAN);
 }
@@ -87,6 +91,46 @@ static void only_the_longest_are_kept(void **unused)
 		assert_int_equal(loop.longest[i].ns, (3 * QB_LOOP_LONGEST - i) * 1000);
 }
 
+/* In order while there is room; beyond that they are counted, and in the sums. */
+static void every_gap_is_kept(void **unused)
+{
+	begin();
+	for (uint64_t i = 0; i < ROOM + 7; i++)
+		gap(0, 100 * i, i + 1);
+	assert_int_equal(loop.n_gaps, ROOM);
+	assert_int_equal(loop.gaps_unkept, 7);
+	for (size_t i = 0; i < ROOM; i++) {
+		assert_int_equal(gaps[i].at_ns, i * 100000);
+		assert_int_equal(gaps[i].ns, (i + 1) * 1000);
+		assert_false(gaps[i].preempted);
+	}
+	assert_int_equal(windows[0].gaps, ROOM + 7);
+	assert_int_equal(windows[0].gap_ns, (ROOM + 7) * (ROOM + 8) / 2 * 1000);
+}
+
+/* The next tick after the start, wherever the one was that was seen. */
+static void where_the_tick_is(void **unused)
+{
+	begin();
+	loop.started_ns = 10000000;
+	place_tick(&loop, 9000000, 4000000);
+	assert_int_equal(loop.tick_at_ns, 3000000);
+	place_tick(&loop, 1500000, 4000000);
+	assert_int_equal(loop.tick_at_ns, 3500000);
+	place_tick(&loop, 10000000, 4000000);
+	assert_int_equal(loop.tick_at_ns, 0);
+	assert_true(loop.tick_ns == 4000000);
+}
+
+/* This machine's: its period is one of Linux's, and the clock that moves with it is found moving. */
+static void the_tick_is_seen(void **unused)
+{
+	int64_t period = 0, at = find_tick(&period), now = qb_ns_now(CLOCK_MONOTONIC);
+
+	assert_true(at > 0 && at < now && at > now - 60 * INT64_C(1000000000));
+	assert_true(period >= 1000000 - 1000 && period <= 10000000 + 1000);
+}
+
 static void fill(uint64_t ticks, uint32_t n)
 {
 	uint64_t box = ticks / state.box;
@@ -116,6 +160,9 @@ int main(void)
 		cmocka_unit_test(gaps_are_counted),
 		cmocka_unit_test(a_gap_of_several_windows),
 		cmocka_unit_test(only_the_longest_are_kept),
+		cmocka_unit_test(every_gap_is_kept),
+		cmocka_unit_test(where_the_tick_is),
+		cmocka_unit_test(the_tick_is_seen),
 		cmocka_unit_test(the_median),
 	};
 
