@@ -54,6 +54,7 @@
 #include <quietbench/profile.h>
 #include <quietbench/step.h>
 #include <quietbench/topology.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define QB_PROTOCOL_VERSION 3
@@ -65,29 +66,65 @@
  * in /run, so a socket of this name was given by root, to the group that its file has. */
 #define QB_SOCKET_PATH "/run/quietbench.socket"
 
+/*
+ * The only list of messages: it generates their types, the union of struct qb_message, and what
+ * qb_message_receive holds a packet against. A row:
+ *
+ *	X(TYPE, member of struct qb_message, body, FIXED or VARIABLE, fds, senders, strings)
+ *
+ * FIXED: a packet has exactly the body's size; VARIABLE: at least that. `fds`: how many descriptors
+ * come along at most. `strings`: the function of message.c that ends the strings and bounds the
+ * counts (accept_STRINGS); `nothing` where there are none. The order is the wire's: append.
+ */
+/* clang-format off */
+#define QB_MESSAGES(X) \
+	X(HELLO,     hello,     qb_hello,             FIXED,    1, QB_SENDER_CLIENT, hello) \
+	X(PLAN,      request,   qb_request,           FIXED,    QB_MESSAGE_FDS, QB_SENDER_CLIENT, request) \
+	X(APPLY,     apply,     qb_message_head,      FIXED,    0, QB_SENDER_CLIENT, nothing) \
+	X(RUN,       run,       qb_message_head,      FIXED,    1, QB_SENDER_CLIENT, nothing) \
+	X(PLACE,     place,     qb_message_head,      FIXED,    0, QB_SENDER_BENCHMARK, nothing) \
+	X(RESTORE,   restore,   qb_message_head,      FIXED,    0, QB_SENDER_CLIENT, nothing) \
+	X(BYE,       bye,       qb_message_head,      FIXED,    0, QB_SENDER_CLIENT, nothing) \
+	X(LEASE,     lease,     qb_message_head,      FIXED,    0, QB_SENDER_CLIENT, nothing) \
+	X(WATCH,     watch,     qb_watch_message,     FIXED,    0, QB_SENDER_CLIENT, nothing) \
+	/* answers; a STEP holds several */ \
+	X(NOTE,      note,      qb_note,              FIXED,    0, QB_SENDER_HELPER, note) \
+	X(PROFILE,   profile,   qb_profile_message,   FIXED,    0, QB_SENDER_HELPER | QB_SENDER_PLANNER, profile) \
+	X(HOST,      host,      qb_host,              FIXED,    0, QB_SENDER_HELPER | QB_SENDER_PLANNER, host) \
+	X(PU,        pus,       qb_pus,               FIXED,    0, QB_SENDER_PLANNER, pus) \
+	X(SELECTION, selection, qb_selection_message, FIXED,    0, QB_SENDER_HELPER | QB_SENDER_PLANNER, selection) \
+	X(STEP,      steps,     qb_message_head,      VARIABLE, 0, QB_SENDER_HELPER | QB_SENDER_PLANNER, nothing) \
+	X(LEFTOVER,  leftover,  qb_leftover,          FIXED,    0, QB_SENDER_HELPER, leftover) \
+	X(DONE,      done,      qb_done,              FIXED,    0, QB_SENDER_HELPER | QB_SENDER_PLANNER, nothing) \
+	X(ERROR,     error,     qb_error_message,     FIXED,    0, QB_SENDER_HELPER | QB_SENDER_PLANNER, error) \
+	X(POLICY,    policy,    qb_policy_message,    FIXED,    0, QB_SENDER_PLANNER, policy) \
+	X(SWITCHES,  switches,  qb_switches_message,  FIXED,    0, QB_SENDER_HELPER, switches)
+/* clang-format on */
+
 enum qb_message_type {
-	QB_MSG_HELLO = 1,
-	QB_MSG_PLAN,
-	QB_MSG_APPLY,
-	QB_MSG_RUN,
-	QB_MSG_PLACE,
-	QB_MSG_RESTORE,
-	QB_MSG_BYE,
-	QB_MSG_LEASE,
-	QB_MSG_WATCH,
-	/* answers */
-	QB_MSG_NOTE,
-	QB_MSG_PROFILE,
-	QB_MSG_HOST,
-	QB_MSG_PU,
-	QB_MSG_SELECTION,
-	QB_MSG_STEP, /* several steps */
-	QB_MSG_LEFTOVER,
-	QB_MSG_DONE,
-	QB_MSG_ERROR,
-	QB_MSG_POLICY, /* an answer as well */
-	QB_MSG_SWITCHES,
+	QB_MSG_NONE, /* no message has it */
+#define X(type, ...) QB_MSG_##type,
+	QB_MESSAGES(X)
+#undef X
+		QB_MSG_END
 };
+
+/* Who sends. The helper is a client where it asks the planner, or the helper behind the door. */
+enum qb_sender {
+	QB_SENDER_CLIENT = 1,
+	QB_SENDER_BENCHMARK = 2, /* the held child */
+	QB_SENDER_HELPER = 4,
+	QB_SENDER_PLANNER = 8,
+};
+
+struct qb_message_info {
+	const char *name; /* "HELLO" */
+	size_t size;	  /* of the body */
+	bool variable;	  /* more bytes may follow it */
+	unsigned fds;	  /* at most */
+	unsigned senders; /* one bit for each */
+};
+extern const struct qb_message_info qb_messages[QB_MSG_END]; /* by type; [QB_MSG_NONE] is empty */
 
 struct qb_message_head {
 	uint32_t magic;
@@ -238,12 +275,6 @@ struct qb_error_message {
 	char text[QB_ERROR_MAX];
 };
 
-_Static_assert(sizeof(struct qb_profile_message) <= QB_MESSAGE_MAX &&
-		       sizeof(struct qb_request) <= QB_MESSAGE_MAX &&
-		       sizeof(struct qb_policy_message) <= QB_MESSAGE_MAX &&
-		       sizeof(struct qb_switches_message) <= QB_MESSAGE_MAX,
-	"every message fits a packet");
-
 /* One received packet. fds are CLOEXEC and owned by the receiver (qb_message_close). */
 struct qb_message {
 	size_t size;
@@ -253,19 +284,9 @@ struct qb_message {
 	uint32_t uid;
 	union {
 		struct qb_message_head head;
-		struct qb_hello hello;
-		struct qb_request request;
-		struct qb_note note;
-		struct qb_profile_message profile;
-		struct qb_policy_message policy;
-		struct qb_host host;
-		struct qb_pus pus;
-		struct qb_selection_message selection;
-		struct qb_leftover leftover;
-		struct qb_watch_message watch;
-		struct qb_switches_message switches;
-		struct qb_done done;
-		struct qb_error_message error;
+#define X(type, member, body, ...) struct body member;
+		QB_MESSAGES(X)
+#undef X
 		unsigned char bytes[QB_MESSAGE_MAX];
 	};
 };
@@ -282,10 +303,11 @@ int qb_message_send_done(int fd, enum qb_message_type of);
 int qb_message_send_error(int fd, const struct qb_error *err);
 int qb_message_send_note(int fd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /*
- * Receives one packet and checks head and size against its type; strings inside are made to end.
- * 1: a message; 0: end of file; negative: -EBADMSG and friends. EINTR is retried.
+ * Receives one packet from `sender` and checks it against its row: head, size, descriptors, and
+ * whether this sender may send it. Strings inside are made to end. 1: a message; 0: end of file;
+ * negative: -EBADMSG, -EPROTO and friends. EINTR is retried.
  */
-int qb_message_receive(int fd, struct qb_message *ret, struct qb_error *err);
+int qb_message_receive(int fd, enum qb_sender sender, struct qb_message *ret, struct qb_error *err);
 void qb_message_close(struct qb_message *message);
 
 #endif

@@ -77,7 +77,7 @@ static int place(int socket, struct qb_error *err)
 
 	if (r < 0)
 		return qb_error_errno(err, -r, "ask to be placed");
-	r = qb_message_receive(socket, &message, err);
+	r = qb_message_receive(socket, QB_SENDER_HELPER, &message, err);
 	if (r < 0 && r != -ECONNRESET)
 		return r;
 	if (r > 0 && message.head.type == QB_MSG_DONE)

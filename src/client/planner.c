@@ -106,10 +106,12 @@ int qb_answer_take(struct qb_answer *answer, const struct qb_message *message, b
 	case QB_MSG_NOTE:
 	case QB_MSG_LEFTOVER:
 	case QB_MSG_WATCH:
-	case QB_MSG_SWITCHES: break;
+	case QB_MSG_SWITCHES:
+	case QB_MSG_NONE:
+	case QB_MSG_END: break;
 	}
 	return qb_error_set(
-		err, EBADMSG, "a message of type %u where an answer was expected", type);
+		err, EBADMSG, "%s where an answer was expected", qb_messages[type].name);
 }
 
 /* Why there was no answer: a planner that could not start, or died. */
@@ -134,7 +136,7 @@ static int gather(
 	if (r < 0 && r != -EPIPE)
 		return qb_error_errno(err, -r, "ask the planner");
 	while (true) {
-		r = qb_message_receive(fd, &message, err);
+		r = qb_message_receive(fd, QB_SENDER_PLANNER, &message, err);
 		if (r == 0 || r == -ECONNRESET)
 			return 1;
 		if (r < 0)

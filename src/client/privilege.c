@@ -30,7 +30,7 @@ static void converse(int fd, char *why, size_t size)
 	(void)qb_message_send(fd, QB_MSG_BYE, &bye, sizeof(bye), NULL, 0);
 	/* A helper that refuses ends without having read BYE: the reset comes before its words. */
 	do {
-		r = qb_message_receive(fd, &message, NULL);
+		r = qb_message_receive(fd, QB_SENDER_HELPER, &message, NULL);
 		if (r > 0 && message.head.type == QB_MSG_ERROR)
 			qb_text_copy(why, size, message.error.text);
 		if (r > 0)

@@ -45,7 +45,7 @@ static bool took_aside(struct qb_session *session, const struct qb_message *mess
 void qb_session_listen(struct qb_session *session)
 {
 	static struct qb_message message;
-	int r = qb_message_receive(session->fd, &message, NULL);
+	int r = qb_message_receive(session->fd, QB_SENDER_HELPER, &message, NULL);
 
 	if (r <= 0) {
 		lose(session);
@@ -61,7 +61,7 @@ void qb_session_listen(struct qb_session *session)
 /* A peer that died with something unread is at its end like any other. */
 static int receive(int fd, struct qb_message *ret, struct qb_error *err)
 {
-	int r = qb_message_receive(fd, ret, err);
+	int r = qb_message_receive(fd, QB_SENDER_HELPER, ret, err);
 
 	return r == -ECONNRESET ? 0 : r;
 }
@@ -331,7 +331,7 @@ void qb_session_close(struct qb_session *session)
 
 		/* If it is gone already, the end of file says so; if BYE cannot be said, ours. */
 		while ((r == 0 || r == -EPIPE) && poll(&end, 1, CLOSE_MS) > 0 &&
-			qb_message_receive(session->fd, &message, NULL) > 0) {
+			qb_message_receive(session->fd, QB_SENDER_HELPER, &message, NULL) > 0) {
 			qb_message_close(&message);
 			took_aside(session, &message);
 		}

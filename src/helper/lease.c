@@ -122,7 +122,7 @@ int qb_door_listen(int connection, struct qb_message *ret)
 	int r = -EPROTO;
 
 	setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	if (qb_message_receive(connection, ret, NULL) == 1) {
+	if (qb_message_receive(connection, QB_SENDER_CLIENT, ret, NULL) == 1) {
 		r = ret->head.type == QB_MSG_HELLO ? 1 : -EPROTO;
 		if (r < 0)
 			qb_message_close(ret);

@@ -84,7 +84,7 @@ static const struct {
 /* One request of the client's. Negative: the session is over, and *err says why. */
 static int serve(struct qb_monitor *m, struct qb_error *err)
 {
-	int r = qb_message_receive(m->helper->session, &m->message, err);
+	int r = qb_message_receive(m->helper->session, QB_SENDER_CLIENT, &m->message, err);
 
 	if (r <= 0)
 		return r < 0 ? r : qb_error_set(err, EPIPE, "the client is gone");

@@ -88,7 +88,7 @@ void qb_place_serve(int *socket, const struct qb_peer *peer, struct qb_condition
 {
 	static struct qb_message message;
 	struct qb_error err = {0};
-	int r = qb_message_receive(*socket, &message, &err);
+	int r = qb_message_receive(*socket, QB_SENDER_BENCHMARK, &message, &err);
 
 	if (r > 0) {
 		r = place(&message, peer, session, selection, joined, confined, &err);

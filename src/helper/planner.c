@@ -159,8 +159,10 @@ static int take(struct qb_helper *helper, struct qb_message *message, struct qb_
 	case QB_MSG_SWITCHES:
 	case QB_MSG_PU:
 	case QB_MSG_LEFTOVER:
+	case QB_MSG_NONE:
+	case QB_MSG_END:
 		return qb_error_set(
-			err, EPROTO, "the planner sent a message of type %u", message->head.type);
+			err, EPROTO, "the planner sent %s", qb_messages[message->head.type].name);
 	}
 	if (helper->session < 0)
 		return 1; /* a plan that is nobody's to see */
@@ -202,7 +204,7 @@ static int converse(struct qb_helper *helper, int socket, struct qb_message *mes
 			return qb_error_set(
 				err, E2BIG, "the planner sent more than %d messages", MESSAGES_MAX);
 		qb_message_close(message);
-		r = qb_message_receive(socket, message, err);
+		r = qb_message_receive(socket, QB_SENDER_PLANNER, message, err);
 		if (r == 0)
 			return qb_error_set(err, EPROTO, "the planner ended in mid-plan");
 		if (r > 0)

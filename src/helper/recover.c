@@ -58,7 +58,7 @@ static void serve_rest(struct qb_helper *helper, const struct qb_steps *steps,
 		if (*helper->pending && answer(helper, *helper->pending, steps, summary) < 0)
 			return; /* he would wait for it: our end tells him that it will not come */
 		*helper->pending = 0;
-		if (qb_message_receive(helper->session, &message, NULL) != 1)
+		if (qb_message_receive(helper->session, QB_SENDER_CLIENT, &message, NULL) != 1)
 			return;
 		*helper->pending = message.head.type;
 		qb_message_close(&message);

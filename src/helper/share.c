@@ -33,7 +33,7 @@ bool qb_share_hand_over(struct qb_monitor *m, const struct qb_journal_owner *hol
 	if (door < 0 || qb_message_send(door, QB_MSG_HELLO, &hello, sizeof(hello),
 				&m->helper->session, 1) < 0)
 		return false;
-	r = qb_message_receive(door, &answer, NULL);
+	r = qb_message_receive(door, QB_SENDER_HELPER, &answer, NULL);
 	if (r > 0)
 		qb_message_close(&answer);
 	return r > 0 && answer.head.type == QB_MSG_DONE;

@@ -7,29 +7,20 @@
 #include <stdarg.h>
 #include <sys/socket.h>
 
-/* The one size each type has; 0 for STEP, which ends with its texts. */
-static const size_t sizes[] = {
-	[QB_MSG_HELLO] = sizeof(struct qb_hello),
-	[QB_MSG_PLAN] = sizeof(struct qb_request),
-	[QB_MSG_APPLY] = sizeof(struct qb_message_head),
-	[QB_MSG_RUN] = sizeof(struct qb_message_head),
-	[QB_MSG_PLACE] = sizeof(struct qb_message_head),
-	[QB_MSG_RESTORE] = sizeof(struct qb_message_head),
-	[QB_MSG_BYE] = sizeof(struct qb_message_head),
-	[QB_MSG_LEASE] = sizeof(struct qb_message_head),
-	[QB_MSG_WATCH] = sizeof(struct qb_watch_message),
-	[QB_MSG_NOTE] = sizeof(struct qb_note),
-	[QB_MSG_PROFILE] = sizeof(struct qb_profile_message),
-	[QB_MSG_HOST] = sizeof(struct qb_host),
-	[QB_MSG_PU] = sizeof(struct qb_pus),
-	[QB_MSG_SELECTION] = sizeof(struct qb_selection_message),
-	[QB_MSG_STEP] = 0,
-	[QB_MSG_LEFTOVER] = sizeof(struct qb_leftover),
-	[QB_MSG_DONE] = sizeof(struct qb_done),
-	[QB_MSG_ERROR] = sizeof(struct qb_error_message),
-	[QB_MSG_POLICY] = sizeof(struct qb_policy_message),
-	[QB_MSG_SWITCHES] = sizeof(struct qb_switches_message),
+#define FIXED	 false
+#define VARIABLE true
+const struct qb_message_info qb_messages[QB_MSG_END] = {
+#define X(type, member, body, kind, fds, senders, strings)                                         \
+	[QB_MSG_##type] = {#type, sizeof(struct body), kind, fds, senders},
+	QB_MESSAGES(X)
+#undef X
 };
+
+#define X(type, member, body, kind, n_fds, senders, strings)                                       \
+	_Static_assert(sizeof(struct body) <= QB_MESSAGE_MAX && (n_fds) <= QB_MESSAGE_FDS,         \
+		"every message fits a packet");
+QB_MESSAGES(X)
+#undef X
 
 int qb_message_send(int fd, enum qb_message_type type, void *message, size_t size, const int *fds,
 	unsigned n_fds)
@@ -153,10 +144,10 @@ void qb_message_close(struct qb_message *message)
 }
 
 /*
- * Takes fds and credentials out of the control data. The room for credentials holds fds where none
+ * Gets fds and credentials out of the control data. The room for credentials holds fds where none
  * come: more than a message may have are closed here. False: there were more.
  */
-static bool take_control(struct msghdr *msg, struct qb_message *ret)
+static bool receive_control(struct msghdr *msg, struct qb_message *ret)
 {
 	bool fits = true;
 
@@ -187,18 +178,20 @@ static bool take_control(struct msghdr *msg, struct qb_message *ret)
 /* A string in a fixed array: whatever the peer sent, it ends. */
 #define END(array) ((array)[sizeof(array) - 1] = '\0')
 
-static void end_profile(struct qb_profile *profile)
+/* One for each value of the column `strings`: its text ends, its counts are within bounds. */
+
+static int accept_hello(struct qb_message *message, struct qb_error *err)
 {
-	END(profile->name);
-	END(profile->file);
-	END(profile->sha256);
-	END(profile->description);
-	for (size_t i = 0; i < QB_KEY_COUNT; i++)
-		END(profile->set[i].text);
+	END(message->hello.command);
+	if (message->hello.purpose > QB_PURPOSE_LEASE)
+		return qb_error_set(err, EBADMSG, "a session of no known purpose");
+	return 0;
 }
 
-static void end_request(struct qb_request *request)
+static int accept_request(struct qb_message *message, struct qb_error *err)
 {
+	struct qb_request *request = &message->request;
+
 	END(request->profile);
 	for (size_t i = 0; i < QB_REQUEST_SETS; i++)
 		END(request->set[i]);
@@ -206,16 +199,69 @@ static void end_request(struct qb_request *request)
 		END(request->require[i]);
 	for (size_t i = 0; i < QB_REQUEST_FILES; i++)
 		END(request->files[i]);
+	if (request->n_set > QB_REQUEST_SETS || request->n_require > QB_REQUEST_REQUIRES ||
+		request->n_files > QB_REQUEST_FILES || request->mode > QB_REQUEST_POLICY)
+		return qb_error_set(err, EBADMSG, "a request with counts out of bounds");
+	return 0;
 }
 
-static bool fits(const struct qb_request *request)
+static int accept_note(struct qb_message *message, struct qb_error *err)
 {
-	return request->n_set <= QB_REQUEST_SETS && request->n_require <= QB_REQUEST_REQUIRES &&
-	       request->n_files <= QB_REQUEST_FILES && request->mode <= QB_REQUEST_POLICY;
+	END(message->note.text);
+	return 0;
 }
 
-static int check_policy(struct qb_policy *policy, struct qb_error *err)
+static int accept_profile(struct qb_message *message, struct qb_error *err)
 {
+	struct qb_profile *profile = &message->profile.profile;
+
+	END(profile->name);
+	END(profile->file);
+	END(profile->sha256);
+	END(profile->description);
+	for (size_t i = 0; i < QB_KEY_COUNT; i++)
+		END(profile->set[i].text);
+	return 0;
+}
+
+static int accept_host(struct qb_message *message, struct qb_error *err)
+{
+	END(message->host.hypervisor);
+	END(message->host.cpu_model);
+	END(message->host.cpufreq_driver);
+	return 0;
+}
+
+static int accept_pus(struct qb_message *message, struct qb_error *err)
+{
+	if (message->pus.n > QB_PUS_PER_MESSAGE)
+		return qb_error_set(err, EBADMSG, "a message with %u CPUs", message->pus.n);
+	return 0;
+}
+
+static int accept_selection(struct qb_message *message, struct qb_error *err)
+{
+	END(message->selection.selection.why);
+	END(message->selection.selection.note);
+	return 0;
+}
+
+static int accept_leftover(struct qb_message *message, struct qb_error *err)
+{
+	END(message->leftover.comm);
+	return 0;
+}
+
+static int accept_error(struct qb_message *message, struct qb_error *err)
+{
+	END(message->error.text);
+	return 0;
+}
+
+static int accept_policy(struct qb_message *message, struct qb_error *err)
+{
+	struct qb_policy *policy = &message->policy.policy;
+
 	if (policy->n > QB_POLICY_RULES)
 		return qb_error_set(err, EBADMSG, "a policy of %u rules", policy->n);
 	for (unsigned i = 0; i < policy->n; i++) {
@@ -227,19 +273,38 @@ static int check_policy(struct qb_policy *policy, struct qb_error *err)
 	return 0;
 }
 
-static int check_switches(struct qb_switches_message *message, struct qb_error *err)
+static int accept_switches(struct qb_message *message, struct qb_error *err)
 {
-	if (message->n > QB_SWITCHES_SEEN)
-		return qb_error_set(err, EBADMSG, "a message with %u runners", message->n);
-	for (uint32_t i = 0; i < message->n; i++)
-		END(message->seen[i].comm);
+	if (message->switches.n > QB_SWITCHES_SEEN)
+		return qb_error_set(err, EBADMSG, "a message with %u runners", message->switches.n);
+	for (uint32_t i = 0; i < message->switches.n; i++)
+		END(message->switches.seen[i].comm);
 	return 0;
 }
 
-/* Head, size and strings of what arrived. */
-static int check(struct qb_message *message, struct qb_error *err)
+#define accept_nothing NULL
+static int (*const accept_strings[])(struct qb_message *message, struct qb_error *err) = {
+#define X(type, member, body, kind, fds, senders, strings) [QB_MSG_##type] = accept_##strings,
+	QB_MESSAGES(X)
+#undef X
+};
+
+static const char *sender_name(enum qb_sender sender)
 {
-	enum qb_message_type type = message->head.type;
+	switch (sender) {
+	case QB_SENDER_CLIENT: return "the client";
+	case QB_SENDER_BENCHMARK: return "the benchmark";
+	case QB_SENDER_HELPER: return "the helper";
+	case QB_SENDER_PLANNER: return "the planner";
+	}
+	return "nobody";
+}
+
+/* What arrived, against its row of the table. */
+static int check(struct qb_message *message, enum qb_sender sender, struct qb_error *err)
+{
+	const unsigned type = message->head.type;
+	const struct qb_message_info *info = &qb_messages[type < QB_MSG_END ? type : QB_MSG_NONE];
 
 	if (message->size < sizeof(message->head) || message->head.magic != QB_MESSAGE_MAGIC)
 		return qb_error_set(err, EBADMSG, "a packet that is no message of quietbench's");
@@ -248,54 +313,20 @@ static int check(struct qb_message *message, struct qb_error *err)
 			"the peer speaks protocol %u, this program %u: install the three programs "
 			"of one version",
 			message->head.version, QB_PROTOCOL_VERSION);
-	if (type < QB_MSG_HELLO || type > QB_MSG_SWITCHES ||
-		(sizes[type] && message->size != sizes[type]))
+	if (!info->name || message->size < info->size ||
+		(!info->variable && message->size > info->size))
 		return qb_error_set(
 			err, EBADMSG, "a message of type %u with %zu bytes", type, message->size);
-	switch (type) {
-	case QB_MSG_HELLO:
-		END(message->hello.command);
-		if (message->hello.purpose > QB_PURPOSE_LEASE)
-			return qb_error_set(err, EBADMSG, "a session of no known purpose");
-		break;
-	case QB_MSG_PLAN:
-		end_request(&message->request);
-		if (!fits(&message->request))
-			return qb_error_set(err, EBADMSG, "a request with counts out of bounds");
-		break;
-	case QB_MSG_NOTE: END(message->note.text); break;
-	case QB_MSG_PROFILE: end_profile(&message->profile.profile); break;
-	case QB_MSG_HOST:
-		END(message->host.hypervisor);
-		END(message->host.cpu_model);
-		END(message->host.cpufreq_driver);
-		break;
-	case QB_MSG_PU:
-		if (message->pus.n > QB_PUS_PER_MESSAGE)
-			return qb_error_set(err, EBADMSG, "a message with %u CPUs", message->pus.n);
-		break;
-	case QB_MSG_SELECTION:
-		END(message->selection.selection.why);
-		END(message->selection.selection.note);
-		break;
-	case QB_MSG_LEFTOVER: END(message->leftover.comm); break;
-	case QB_MSG_ERROR: END(message->error.text); break;
-	case QB_MSG_SWITCHES: return check_switches(&message->switches, err);
-	case QB_MSG_POLICY: return check_policy(&message->policy.policy, err);
-	case QB_MSG_APPLY:
-	case QB_MSG_RUN:
-	case QB_MSG_PLACE:
-	case QB_MSG_RESTORE:
-	case QB_MSG_BYE:
-	case QB_MSG_LEASE:
-	case QB_MSG_WATCH:
-	case QB_MSG_STEP:
-	case QB_MSG_DONE: break;
-	}
-	return 0;
+	if (!(info->senders & sender))
+		return qb_error_set(
+			err, EPROTO, "%s may not send %s", sender_name(sender), info->name);
+	if (message->n_fds > info->fds)
+		return qb_error_set(err, EBADMSG, "%s with %u descriptors, not at most %u",
+			info->name, message->n_fds, info->fds);
+	return accept_strings[type] ? accept_strings[type](message, err) : 0;
 }
 
-int qb_message_receive(int fd, struct qb_message *ret, struct qb_error *err)
+int qb_message_receive(int fd, enum qb_sender sender, struct qb_message *ret, struct qb_error *err)
 {
 	struct iovec iov = {.iov_base = ret->bytes, .iov_len = sizeof(ret->bytes)};
 	union {
@@ -316,8 +347,8 @@ int qb_message_receive(int fd, struct qb_message *ret, struct qb_error *err)
 	ret->pid = 0;
 	do {
 		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
-		/* A peer that ended with an unread request resets the socket once; what he said
-		 * before he ended is behind that. */
+		/* A peer that ended with an unread request resets the socket once; what it said
+		 * before it ended is behind that. */
 		if (n < 0 && errno == ECONNRESET && again) {
 			again = false;
 			errno = EINTR;
@@ -328,12 +359,12 @@ int qb_message_receive(int fd, struct qb_message *ret, struct qb_error *err)
 	if (n == 0)
 		return 0;
 	ret->size = (size_t)n;
-	fits = take_control(&msg, ret);
+	fits = receive_control(&msg, ret);
 	if (!fits || msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
 		r = qb_error_set(err, EBADMSG, "a packet of more than %d bytes or %d fds",
 			QB_MESSAGE_MAX, QB_MESSAGE_FDS);
 	else
-		r = check(ret, err);
+		r = check(ret, sender, err);
 	if (r < 0)
 		qb_message_close(ret);
 	return r < 0 ? r : 1;

@@ -212,7 +212,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	find_profiles(&w, argv[1]);
-	r = qb_message_receive(0, &w.message, &err);
+	r = qb_message_receive(0, QB_SENDER_CLIENT, &w.message, &err);
 	if (r == 0)
 		return EXIT_FAILURE; /* nobody asks */
 	if (r > 0)

@@ -38,7 +38,7 @@ static bool hear(int fd)
 {
 	for (;;) {
 		struct qb_error err = {0};
-		int r = qb_message_receive(fd, &got, &err);
+		int r = qb_message_receive(fd, QB_SENDER_HELPER, &got, &err);
 
 		if (r == -ECONNRESET)
 			continue;
@@ -474,7 +474,7 @@ static void door(void)
 		int r;
 
 		do
-			r = qb_message_receive(fds[i], &got, NULL);
+			r = qb_message_receive(fds[i], QB_SENDER_HELPER, &got, NULL);
 		while (r == -ECONNRESET);
 		closed += r == 0;
 	}

@@ -238,7 +238,7 @@ int main(void)
 	if (!file || !fgets(name, sizeof(name), file) || fclose(file) != 0)
 		return 1;
 	name[strcspn(name, "\n")] = '\0';
-	if (qb_message_receive(0, &asked, NULL) <= 0)
+	if (qb_message_receive(0, QB_SENDER_CLIENT, &asked, NULL) <= 0)
 		return 1;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(acts); i++)
 		if (strcmp(acts[i].name, name) == 0)

@@ -25,11 +25,11 @@ early|request 3 is not permitted in state 0
 +request 4 is not permitted in state 0
 +request 6 is not permitted in state 0
 +request 8 is not permitted in state 0
-+request 5 is not permitted in state 0
++the client may not send PLACE
 unplanned|request 3 is not permitted in state 1
 hello-twice|request 1 is not permitted in state 1
 plan-twice|request 2 is not permitted in state 2
-steps|request [0-9]+ is not permitted in state 1
+steps|the client may not send STEP
 lease-run|request 8 is not permitted in state 3
 purpose|a session of no known purpose
 leases|--while [0-9]+: that process is user 0's, and you are user 4242

@@ -28,7 +28,7 @@ unit-path|0|kernel.workqueues: .*
 unit-number|0|frequency.governor: .*
 other-version|125|the peer speaks protocol 99
 oversized|125|a packet of more than 49152 bytes
-foreign-type|125|the planner sent a message of type 7
+foreign-type|125|the planner may not send BYE
 crash|125|the planner died of signal 11
 nothing|125|the planner ended in mid-plan
 EOF

@@ -5,7 +5,8 @@
  * arrive as the same.
  *
  * The first byte says how many fds come along, and whether the rest is the packet itself or what to
- * fill a packet of the right head and size with (half of the types are too large to be guessed).
+ * fill a packet of the right head and size with (half of the types are too large to be guessed),
+ * and whether it comes from one who may send it.
  */
 #include "steps.h"
 #include <errno.h>
@@ -15,34 +16,21 @@
 
 #define FDS    7
 #define FILLED 8
+#define SENDER 16 /* the two bits above say which */
 
 /* Too large for the stack of a program with a sanitizer. */
 static struct qb_message message;
-static unsigned char packet[QB_MESSAGE_MAX + 64];
-
-static const size_t sizes[QB_MSG_SWITCHES + 1] = {
-	[QB_MSG_HELLO] = sizeof(struct qb_hello),
-	[QB_MSG_PLAN] = sizeof(struct qb_request),
-	[QB_MSG_NOTE] = sizeof(struct qb_note),
-	[QB_MSG_PROFILE] = sizeof(struct qb_profile_message),
-	[QB_MSG_HOST] = sizeof(struct qb_host),
-	[QB_MSG_PU] = sizeof(struct qb_pus),
-	[QB_MSG_SELECTION] = sizeof(struct qb_selection_message),
-	[QB_MSG_LEFTOVER] = sizeof(struct qb_leftover),
-	[QB_MSG_DONE] = sizeof(struct qb_done),
-	[QB_MSG_ERROR] = sizeof(struct qb_error_message),
-	[QB_MSG_POLICY] = sizeof(struct qb_policy_message),
-	[QB_MSG_WATCH] = sizeof(struct qb_watch_message),
-	[QB_MSG_SWITCHES] = sizeof(struct qb_switches_message),
-};
+static _Alignas(struct qb_message_head) unsigned char packet[QB_MESSAGE_MAX + 64];
 
 /* The packet: type in the first byte, then what the body repeats. */
 static size_t fill(const uint8_t *data, size_t size)
 {
 	struct qb_message_head head = {.magic = QB_MESSAGE_MAGIC,
 		.version = QB_PROTOCOL_VERSION,
-		.type = size ? data[0] % (QB_MSG_SWITCHES + 2) : 0};
-	size_t whole = head.type <= QB_MSG_SWITCHES ? sizes[head.type] : 0;
+		.type = size ? data[0] % (QB_MSG_END + 1) : 0};
+	const struct qb_message_info *info =
+		&qb_messages[head.type < QB_MSG_END ? head.type : QB_MSG_NONE];
+	size_t whole = info->variable || info->size == sizeof(head) ? 0 : info->size;
 
 	memcpy(packet, &head, sizeof(head));
 	if (!whole) {
@@ -135,6 +123,8 @@ static void check_strings(void)
 	case QB_MSG_WATCH:
 	case QB_MSG_STEP:
 	case QB_MSG_DONE: break;
+	case QB_MSG_NONE:
+	case QB_MSG_END: must(false);
 	}
 }
 
@@ -146,7 +136,7 @@ static void send_on(int from, int to, const struct qb_steps *steps)
 
 	must(qb_message_send_steps(from, steps) == 0);
 	while (again.n < steps->n) {
-		must(qb_message_receive(to, &message, NULL) == 1);
+		must(qb_message_receive(to, QB_SENDER_HELPER, &message, NULL) == 1);
 		must(qb_message_take_steps(&message, &again) > 0);
 	}
 	must(again.n == steps->n);
@@ -157,16 +147,26 @@ static void send_on(int from, int to, const struct qb_steps *steps)
 	qb_steps_free(&again);
 }
 
-static void receive(const int pair[2], size_t size, unsigned n_fds)
+static enum qb_sender choose_sender(unsigned choice)
+{
+	const struct qb_message_head *head = (const void *)packet;
+	unsigned own = head->type < QB_MSG_END ? qb_messages[head->type].senders : 0;
+
+	return choice & SENDER || !own ? 1u << (choice / SENDER / 2 & 3) : own & -own;
+}
+
+static void receive(const int pair[2], enum qb_sender sender, size_t size, unsigned n_fds)
 {
 	struct qb_steps steps = {0};
 	struct qb_error err = {0};
-	int r = qb_message_receive(pair[1], &message, &err), n;
+	int r = qb_message_receive(pair[1], sender, &message, &err), n;
 
 	must(r == (size ? 1 : 0) || (r == -err.code && err.text[0] && !message.n_fds));
 	if (r != 1)
 		return;
 	must(message.size == size && message.n_fds == n_fds);
+	must(n_fds <= qb_messages[message.head.type].fds);
+	must(qb_messages[message.head.type].senders & sender);
 	for (unsigned i = 0; i < message.n_fds; i++)
 		must(fcntl(message.fds[i], F_GETFD) == FD_CLOEXEC);
 	check_strings();
@@ -200,7 +200,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	before = dup(pair[0]);
 	close(before);
 	send_packet(pair[0], size, size ? n_fds : 0);
-	receive(pair, size, n_fds);
+	receive(pair, choose_sender(choice), size, n_fds);
 	after = dup(pair[0]);
 	close(after);
 	must(before == after); /* the lowest free number: nothing stays open */

@@ -36,7 +36,7 @@ static void a_step_travels_whole(void **state)
 	step->status = QB_STATUS_FAILED;
 	step->reason = qb_steps_text(&steps, "because");
 	assert_int_equal(qb_message_send_steps(pair[0], &steps), 0);
-	assert_int_equal(qb_message_receive(pair[1], &message, NULL), 1);
+	assert_int_equal(qb_message_receive(pair[1], QB_SENDER_HELPER, &message, NULL), 1);
 	assert_int_equal(message.head.type, QB_MSG_STEP);
 	assert_int_equal(qb_message_take_steps(&message, &got), 1);
 	assert_string_equal(got.v[0].before, "ff");
@@ -56,7 +56,7 @@ static void many_steps_share_packets(void **state)
 			&steps, QB_LEVER_IRQ, qb_unit_number(i), "ffffffff", "0fffffff"));
 	assert_int_equal(qb_message_send_steps(pair[0], &steps), 0);
 	for (; got.n < 1000; packets++) {
-		assert_int_equal(qb_message_receive(pair[1], &message, NULL), 1);
+		assert_int_equal(qb_message_receive(pair[1], QB_SENDER_HELPER, &message, NULL), 1);
 		assert_true(qb_message_take_steps(&message, &got) > 0);
 	}
 	assert_true(packets < 10);
@@ -101,7 +101,7 @@ static void fds_and_credentials_arrive(void **state)
 
 	assert_int_equal(setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
 	assert_int_equal(qb_message_send(pair[0], QB_MSG_RUN, &head, sizeof(head), &fd, 1), 0);
-	assert_int_equal(qb_message_receive(pair[1], &message, NULL), 1);
+	assert_int_equal(qb_message_receive(pair[1], QB_SENDER_CLIENT, &message, NULL), 1);
 	assert_int_equal(message.n_fds, 1);
 	assert_int_equal(message.pid, getpid());
 	assert_int_equal(fcntl(message.fds[0], F_GETFD), FD_CLOEXEC);
@@ -132,7 +132,8 @@ static void too_many_fds_are_refused(void **state)
 		memcpy(CMSG_DATA(cmsg), fds, n * sizeof(int));
 		assert_int_equal(sendmsg(pair[0], &msg, 0), sizeof(head));
 		close(before);
-		assert_int_equal(qb_message_receive(pair[1], &message, NULL), -EBADMSG);
+		assert_int_equal(
+			qb_message_receive(pair[1], QB_SENDER_CLIENT, &message, NULL), -EBADMSG);
 		assert_int_equal(message.n_fds, 0);
 		assert_int_equal(message.pid, 0);
 		after = dup(pair[0]);
@@ -149,24 +150,75 @@ static void wrong_packets_are_refused(void **state)
 	static struct qb_request request;
 
 	assert_int_equal(send(pair[0], "hello", 5, 0), 5);
-	assert_int_equal(qb_message_receive(pair[1], &message, &err), -EBADMSG);
+	assert_int_equal(qb_message_receive(pair[1], QB_SENDER_CLIENT, &message, &err), -EBADMSG);
 	head.version = 99;
 	head.type = QB_MSG_BYE;
 	assert_int_equal(send(pair[0], &head, sizeof(head), 0), sizeof(head));
-	assert_int_equal(qb_message_receive(pair[1], &message, &err), -EPROTO);
+	assert_int_equal(qb_message_receive(pair[1], QB_SENDER_CLIENT, &message, &err), -EPROTO);
 	head.version = QB_PROTOCOL_VERSION;
 	head.type = QB_MSG_PLAN; /* far too short for one */
 	assert_int_equal(send(pair[0], &head, sizeof(head), 0), sizeof(head));
-	assert_int_equal(qb_message_receive(pair[1], &message, &err), -EBADMSG);
+	assert_int_equal(qb_message_receive(pair[1], QB_SENDER_CLIENT, &message, &err), -EBADMSG);
 	head.type = 999;
 	assert_int_equal(send(pair[0], &head, sizeof(head), 0), sizeof(head));
-	assert_int_equal(qb_message_receive(pair[1], &message, &err), -EBADMSG);
+	assert_int_equal(qb_message_receive(pair[1], QB_SENDER_CLIENT, &message, &err), -EBADMSG);
 	assert_int_equal(send(pair[0], big, sizeof(big), 0), sizeof(big));
-	assert_int_equal(qb_message_receive(pair[1], &message, &err), -EBADMSG);
+	assert_int_equal(qb_message_receive(pair[1], QB_SENDER_CLIENT, &message, &err), -EBADMSG);
 	request.n_set = QB_REQUEST_SETS + 1;
 	assert_int_equal(
 		qb_message_send(pair[0], QB_MSG_PLAN, &request, sizeof(request), NULL, 0), 0);
-	assert_int_equal(qb_message_receive(pair[1], &message, &err), -EBADMSG);
+	assert_int_equal(qb_message_receive(pair[1], QB_SENDER_CLIENT, &message, &err), -EBADMSG);
+}
+
+/* Each type from each sender, with each size and number of descriptors around its row's. */
+static void every_row_is_enforced(void **state)
+{
+	static unsigned char packet[QB_MESSAGE_MAX];
+	const enum qb_sender senders[] = {
+		QB_SENDER_CLIENT, QB_SENDER_BENCHMARK, QB_SENDER_HELPER, QB_SENDER_PLANNER};
+	const int fds[QB_MESSAGE_FDS + 1] = {pair[0], pair[0], pair[0], pair[0], pair[0]};
+
+	assert_null(qb_messages[QB_MSG_NONE].name);
+	for (unsigned type = QB_MSG_NONE + 1; type < QB_MSG_END; type++) {
+		const struct qb_message_info *info = &qb_messages[type];
+
+		assert_true(info->senders && info->size >= sizeof(struct qb_message_head));
+		for (size_t i = 0; i < QB_ARRAY_SIZE(senders); i++)
+			for (int more = -1; more <= 1; more++)
+				for (unsigned n = 0; n <= QB_MESSAGE_FDS; n++) {
+					bool fits = more == 0 || (more > 0 && info->variable),
+					     may = info->senders & senders[i],
+					     full = info->size + (size_t)more > sizeof(packet);
+
+					if (full)
+						continue;
+					assert_int_equal(qb_message_send(pair[0], type, packet,
+								 info->size + (size_t)more, fds, n),
+						0);
+					assert_int_equal(qb_message_receive(pair[1], senders[i],
+								 &message, NULL),
+						!fits		? -EBADMSG
+						: !may		? -EPROTO
+						: n > info->fds ? -EBADMSG
+								: 1);
+					assert_int_equal(message.n_fds,
+						fits && may && n <= info->fds ? n : 0);
+					qb_message_close(&message);
+				}
+	}
+}
+
+static void a_refusal_names_the_message(void **state)
+{
+	struct qb_message_head head;
+	struct qb_error err = {0};
+
+	assert_int_equal(qb_message_send(pair[0], QB_MSG_BYE, &head, sizeof(head), NULL, 0), 0);
+	assert_int_equal(qb_message_receive(pair[1], QB_SENDER_PLANNER, &message, &err), -EPROTO);
+	assert_string_equal(err.text, "the planner may not send BYE");
+	assert_int_equal(qb_message_send(pair[0], QB_MSG_BYE, &head, sizeof(head), pair, 1), 0);
+	assert_int_equal(qb_message_receive(pair[1], QB_SENDER_CLIENT, &message, &err), -EBADMSG);
+	assert_string_equal(err.text, "BYE with 1 descriptors, not at most 0");
 }
 
 static void strings_end_and_so_do_sessions(void **state)
@@ -176,10 +228,10 @@ static void strings_end_and_so_do_sessions(void **state)
 	memset(&hello, 'x', sizeof(hello));
 	hello.purpose = QB_PURPOSE_RUN;
 	assert_int_equal(qb_message_send(pair[0], QB_MSG_HELLO, &hello, sizeof(hello), NULL, 0), 0);
-	assert_int_equal(qb_message_receive(pair[1], &message, NULL), 1);
+	assert_int_equal(qb_message_receive(pair[1], QB_SENDER_CLIENT, &message, NULL), 1);
 	assert_int_equal(strlen(message.hello.command), sizeof(hello.command) - 1);
 	close(pair[0]);
-	assert_int_equal(qb_message_receive(pair[1], &message, NULL), 0);
+	assert_int_equal(qb_message_receive(pair[1], QB_SENDER_CLIENT, &message, NULL), 0);
 	assert_int_equal(qb_message_send_done(pair[1], QB_MSG_BYE), -EPIPE);
 	pair[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
@@ -210,6 +262,8 @@ int main(void)
 		TEST(fds_and_credentials_arrive),
 		TEST(too_many_fds_are_refused),
 		TEST(wrong_packets_are_refused),
+		TEST(every_row_is_enforced),
+		TEST(a_refusal_names_the_message),
 		TEST(strings_end_and_so_do_sessions),
 		TEST(equal_texts_are_shared),
 	};
