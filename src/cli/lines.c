@@ -39,6 +39,46 @@ void qb_lines_head(const struct qb_profile *profile, const struct qb_host *host,
 		listed(&chosen->house, house, sizeof(house)));
 }
 
+/* Does this step of the policy's, or of all policies', end turbo? */
+static bool ends_turbo(const struct qb_step *step, unsigned policy)
+{
+	const bool one = step->lever == QB_LEVER_POLICY_BOOST && step->unit.number == policy;
+
+	if (step->status != QB_STATUS_APPLIED || !step->wanted)
+		return false;
+	return strcmp(step->wanted, step->lever == QB_LEVER_NO_TURBO ? "1" : "0") == 0 &&
+	       (one || step->lever == QB_LEVER_NO_TURBO || step->lever == QB_LEVER_BOOST);
+}
+
+bool qb_lines_clock(const struct qb_steps *steps, unsigned policy, char *buf, size_t size)
+{
+	const struct qb_step *max = NULL, *min = NULL;
+	int64_t was = 0, now = 0;
+	char before[32], after[32];
+	bool fixed, slower = false;
+
+	for (size_t i = 0; i < steps->n; i++) {
+		const struct qb_step *step = &steps->v[i];
+
+		slower |= ends_turbo(step, policy);
+		if (step->unit.number != policy || !step->wanted || !step->before ||
+			(step->status != QB_STATUS_APPLIED && step->status != QB_STATUS_UNCHANGED))
+			continue;
+		max = step->lever == QB_LEVER_MAX_FREQ ? step : max;
+		min = step->lever == QB_LEVER_MIN_FREQ ? step : min;
+	}
+	if (!max || qb_number_parse(max->before, &was) < 0 ||
+		qb_number_parse(max->wanted, &now) < 0)
+		return false;
+	fixed = min && strcmp(max->wanted, min->wanted) == 0;
+	slower |= now < was;
+	qb_quantity_format(QB_QUANTITY_FREQUENCY, now, after, sizeof(after));
+	qb_quantity_format(QB_QUANTITY_FREQUENCY, was, before, sizeof(before));
+	qb_text_format(buf, size, "clock %s %s (was up to %s): steadier%s",
+		fixed ? "fixed at" : "at most", after, before, slower ? ", slower" : "");
+	return true;
+}
+
 /* One line: a change, and the units that share it. */
 struct row {
 	const struct qb_step *step;

@@ -24,6 +24,12 @@
 void qb_lines_head(const struct qb_profile *profile, const struct qb_host *host,
 	const struct qb_selection *chosen, char *buf, size_t size);
 
+/*
+ * "clock fixed at 2.4 GHz (was up to 2.401 GHz): steadier, slower": what the limits of this policy
+ * have become, from the steps' own values. False: they were not set.
+ */
+bool qb_lines_clock(const struct qb_steps *steps, unsigned policy, char *buf, size_t size);
+
 /* 'S', 'D' or 'X' of lever.h, for this value (NULL: of the row). */
 char qb_lines_risk(unsigned lever, const char *wanted);
 

@@ -7,6 +7,7 @@
 #include <cli/require.h>
 #include <client/say.h>
 #include <errno.h>
+#include <levers/frequency.h>
 #include <noise/watch.h>
 #include <quietbench/lever.h>
 
@@ -69,36 +70,14 @@ void qb_report_not_conditioned(const struct qb_answer *answer, const char *why, 
 	report_cpus(answer);
 }
 
-static const struct qb_step *find_applied(const struct qb_steps *steps, unsigned lever)
-{
-	for (size_t i = 0; i < steps->n; i++)
-		if (steps->v[i].lever == lever && took_effect(&steps->v[i]))
-			return &steps->v[i];
-	return NULL;
-}
-
-/* A frequency as the kernel's file holds it (kHz), for people. */
-static const char *clock_text(const char *khz, int64_t otherwise, char buf[32])
-{
-	int64_t value;
-
-	if (!khz || qb_number_parse(khz, &value) < 0)
-		value = otherwise;
-	qb_quantity_format(QB_QUANTITY_FREQUENCY, value, buf, 32);
-	return buf;
-}
-
 static void report_clock(const struct qb_answer *answer)
 {
-	const struct qb_step *max = find_applied(&answer->steps, QB_LEVER_MAX_FREQ);
-	const struct qb_step *min = find_applied(&answer->steps, QB_LEVER_MIN_FREQ);
-	bool fixed = max && min && strcmp(max->wanted, min->wanted) == 0;
-	char now[32], was[32];
+	struct qb_clock clock;
+	char line[160];
 
-	if (max)
-		qb_say(QB_SAY_NOTE, "clock %s %s (was up to %s): steadier, slower",
-			fixed ? "fixed at" : "at most", clock_text(max->wanted, 0, now),
-			clock_text(NULL, answer->host.max_khz, was));
+	qb_clock_read("", qb_cpus_next(&answer->selection.bench, 0), &clock);
+	if (qb_lines_clock(&answer->steps, clock.policy, line, sizeof(line)))
+		qb_say(QB_SAY_NOTE, "%s", line);
 }
 
 /* Single interrupts or threads that stay: "; 3 IRQs stay (why)", without what is in brackets there:

@@ -11,7 +11,7 @@
  * read, and put back, is the kernel's text: "L3:0=7ff;1=7ff", with CDP "L3CODE:… L3DATA:…"; "" is
  * a group that is not there, or the default group of a fresh mount.
  *
- * Planning is in cache_plan.c, the arithmetic in cache_ways.c.
+ * The arithmetic is in cache_ways.c.
  */
 #ifndef QB_LEVERS_CACHE_H
 #define QB_LEVERS_CACHE_H

@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <host/cpufreq.h>
 #include <levers/frequency.h>
-#include <quietbench/profile.h>
+#include <quietbench/lever.h>
 
 #define CPU_DIR	   "/sys/devices/system/cpu/"
 #define POLICY_DIR CPU_DIR "cpufreq/policy%u/"
@@ -40,11 +40,60 @@ static bool is_gone(const struct clock *c, const struct qb_cpufreq_policy *polic
 	return !qb_cpus_intersect(&policy->cpus, &c->wish->topology->online);
 }
 
+/*
+ * ---- tunables of governors (schedutil/rate_limit_us, ondemand/up_threshold) ----
+ *
+ * The kernel frees them when the last policy leaves a governor (cpufreq_governor.c, gov_attr_set_put),
+ * and a governor that comes back comes with defaults: what somebody tuned is remembered.
+ */
+
+/* One file; the folder may hold what is no tunable (a subfolder, an action that cannot be read). */
+static int remember(struct qb_steps *steps, unsigned lever, const char *name)
+{
+	struct qb_unit unit = {0};
+	char before[QB_TEXT_MAX];
+
+	if (!qb_text_copy(unit.name, sizeof(unit.name), name) ||
+		qb_steps_find(steps, lever, unit) ||
+		qb_lever_read(lever, &unit, before, sizeof(before), NULL) < 0)
+		return 0;
+	return qb_steps_add(steps, lever, unit, before, NULL) ? 0 : -ENOMEM;
+}
+
+static int remember_folder(struct qb_steps *steps, unsigned lever, const char *folder)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	const struct dirent *entry;
+	char path[128], name[96];
+
+	qb_text_format(path, sizeof(path), CPU_DIR "cpufreq/%s", folder);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		qb_text_format(name, sizeof(name), "%s/%.32s", folder, entry->d_name);
+		if (entry->d_name[0] != '.' && remember(steps, lever, name) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int remember_tunables(struct qb_steps *steps, const struct qb_cpufreq_policy *policy)
+{
+	char folder[64];
+	int r;
+
+	/* One folder for all policies, or (arm clusters) one in each. */
+	r = remember_folder(steps, QB_LEVER_TUNABLE, policy->governor);
+	qb_text_format(folder, sizeof(folder), "policy%u/%s", policy->number, policy->governor);
+	return r < 0 ? r : remember_folder(steps, QB_LEVER_POLICY_TUNABLE, folder);
+}
+
+/* ---- policies ---- */
+
 static int plan_governor(struct clock *c, const struct qb_cpufreq_policy *policy)
 {
 	const char *wanted = setting(c, QB_KEY_FREQUENCY_GOVERNOR)->text;
 
-	if (c->gone && qb_frequency_plan_tunables(c->steps, policy) < 0)
+	if (c->gone && remember_tunables(c->steps, policy) < 0)
 		return -ENOMEM;
 	if (!asked(c, QB_KEY_FREQUENCY_GOVERNOR))
 		return qb_lever_plan(
@@ -53,8 +102,7 @@ static int plan_governor(struct clock *c, const struct qb_cpufreq_policy *policy
 		return qb_steps_refuse(c->steps, QB_LEVER_GOVERNOR, QB_STATUS_UNSUPPORTED,
 			"policy%u (%s) offers no governor '%s', only: %s", policy->number,
 			policy->driver, wanted, policy->governors);
-	if (strcmp(policy->governor, wanted) != 0 &&
-		qb_frequency_plan_tunables(c->steps, policy) < 0)
+	if (strcmp(policy->governor, wanted) != 0 && remember_tunables(c->steps, policy) < 0)
 		return -ENOMEM;
 	return qb_lever_plan(c->steps, QB_LEVER_GOVERNOR, qb_unit_number(policy->number), wanted);
 }
@@ -89,7 +137,10 @@ static int plan_range(struct clock *c, const struct qb_cpufreq_policy *policy)
 		return r < 0 ? r : qb_lever_plan(c->steps, QB_LEVER_MIN_FREQ, unit, NULL);
 	}
 	if (qb_setting_is(range, "base")) {
-		min = max = qb_frequency_base_khz(policy);
+		struct qb_clock clock;
+
+		qb_clock_read("", qb_cpus_next(&policy->cpus, 0), &clock);
+		min = max = clock.base;
 		if (!min)
 			return qb_steps_refuse(c->steps, QB_LEVER_MAX_FREQ, QB_STATUS_UNSUPPORTED,
 				"the driver %s tells no base frequency; give one: "
@@ -256,6 +307,98 @@ static int refuse_all(struct clock *c)
 	return 0;
 }
 
+/*
+ * ---- the clock of caches and memory controller ----
+ *
+ * The driver shows a folder per die (package_00_die_00) and, on newer machines, one per cluster
+ * (uncore00, uncore01, …). There the folder of a die is a view of all its clusters: it reads as the
+ * widest of their limits, and a write sets them all and stays as a limit for later writes to any
+ * until the driver is loaded anew. So only clusters are written where there are any: what a die
+ * reads as then comes back with them, and no other trace stays.
+ */
+
+#define UNCORE_DIR "/sys/devices/system/cpu/intel_uncore_frequency"
+/* The register counts in steps of 100 MHz; the kernel cuts off what is between. */
+#define STEP_KHZ 100000
+
+static int is_cluster(const struct dirent *entry)
+{
+	return strncmp(entry->d_name, "uncore", 6) == 0;
+}
+
+static int is_die(const struct dirent *entry)
+{
+	return strncmp(entry->d_name, "package_", 8) == 0;
+}
+
+static int read_limit(const char *name, const char *which, long long *ret)
+{
+	char path[192];
+
+	qb_text_format(path, sizeof(path), UNCORE_DIR "/%s/initial_%s_freq_khz", name, which);
+	return qb_file_read_number(path, ret, NULL);
+}
+
+static int plan_unit(const struct qb_setting *setting, const char *name, struct qb_steps *steps)
+{
+	struct qb_unit unit = {0};
+	long long low, high, min, max;
+	char text[2][24];
+	int r;
+
+	if (read_limit(name, "min", &low) < 0 || read_limit(name, "max", &high) < 0 ||
+		!qb_text_copy(unit.name, sizeof(unit.name), name))
+		return qb_steps_refuse(steps, QB_LEVER_UNCORE_MAX, QB_STATUS_UNSUPPORTED,
+			"%s/%s does not tell its limits", UNCORE_DIR, name);
+	min = max = high;
+	if (!qb_setting_is(setting, "max")) {
+		min = setting->number / STEP_KHZ * STEP_KHZ;
+		max = setting->upper / STEP_KHZ * STEP_KHZ;
+	}
+	if (min < low || max > high)
+		return qb_steps_refuse(steps, QB_LEVER_UNCORE_MAX, QB_STATUS_UNSUPPORTED,
+			"%s runs from %lld to %lld kHz; %lld to %lld is not within", name, low,
+			high, min, max);
+	snprintf(text[0], sizeof(text[0]), "%lld", max);
+	snprintf(text[1], sizeof(text[1]), "%lld", min);
+	r = qb_lever_plan(steps, QB_LEVER_UNCORE_MAX, unit, text[0]);
+	return r < 0 ? r : qb_lever_plan(steps, QB_LEVER_UNCORE_MIN, unit, text[1]);
+}
+
+static int plan_uncore(const struct qb_wish *wish, struct qb_steps *steps)
+{
+	const struct qb_setting *setting = &wish->profile->set[QB_KEY_FREQUENCY_UNCORE];
+	struct dirent **list = NULL;
+	int n, r = 0;
+
+	if (qb_setting_is(setting, "keep"))
+		return 0;
+	n = scandir(UNCORE_DIR, &list, is_cluster, alphasort);
+	if (n == 0) {
+		free(list);
+		n = scandir(UNCORE_DIR, &list, is_die, alphasort);
+	}
+	if (n < 0 && errno == ENOMEM)
+		return -ENOMEM;
+	if (n <= 0) {
+		free(list);
+		return qb_steps_refuse(steps, QB_LEVER_UNCORE_MAX, QB_STATUS_UNSUPPORTED, "%s",
+			wish->topology->guest
+				? "the hypervisor keeps the clock of caches and memory to itself"
+				: "no intel_uncore_frequency here: only some Intel CPUs let this "
+				  "clock be set (modprobe intel-uncore-frequency)");
+	}
+	for (int i = 0; i < n; i++) {
+		if (r >= 0)
+			r = plan_unit(setting, list[i]->d_name, steps);
+		free(list[i]);
+	}
+	free(list);
+	return r;
+}
+
+/* ---- all of it ---- */
+
 /* Is anything asked that a policy's attributes depend on? */
 static bool policies_asked(const struct clock *c)
 {
@@ -292,7 +435,7 @@ int qb_frequency_plan(const struct qb_wish *wish, struct qb_steps *steps, struct
 	if (r >= 0 && (policies || asked(&c, QB_KEY_FREQUENCY_EPB)))
 		r = plan_epb(&c);
 	if (r >= 0)
-		r = qb_frequency_plan_uncore(wish, steps);
+		r = plan_uncore(wish, steps);
 	qb_cpufreq_free(&c.cpufreq);
 	return r < 0 ? qb_error_errno(err, -r, "plan the clock") : 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The services' levers: what the table and the judge need of them. Planning is in services_plan.c.
+ * The services' levers: what the table and the judge need of them.
  *
  * All through systemd, which answers only root's monitor: a plan says what is wanted of a unit, and
  * the monitor finds out whether the unit is there and active. One that is not needs nothing; only

@@ -13,13 +13,10 @@
  * (timers may fire at once when they run again), compaction 95 (putting it back starts one), sleep 96.
  * A group goes before its CPUs are cleared, which the kernel refuses as long as anybody is in it.
  */
+#include "table_internal.h"
 #include <levers/cache.h>
-#include <levers/frequency.h>
-#include <levers/idle.h>
 #include <levers/irqs.h>
 #include <levers/isolation.h>
-#include <levers/kernel.h>
-#include <levers/memory.h>
 #include <levers/services.h>
 #include <levers/smt.h>
 #include <quietbench/lever.h>

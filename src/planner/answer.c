@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* answer.h */
 #include "answer.h"
-#include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
 #include <errno.h>
+#include <levers/frequency.h>
 
 static int send_it(enum qb_message_type type, void *message, size_t size, struct qb_error *err)
 {
@@ -34,16 +34,6 @@ int qb_answer_policy(struct qb_policy_message *policy, struct qb_error *err)
 	return send_it(QB_MSG_POLICY, policy, sizeof(*policy), err);
 }
 
-/* The clock of the benchmark's first CPU; 0 where the host does not tell. */
-static int64_t khz_of(unsigned cpu, const char *file)
-{
-	long long khz;
-	char path[128];
-
-	qb_text_format(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/cpufreq/%s", cpu, file);
-	return qb_file_read_number(path, &khz, NULL) < 0 ? 0 : khz;
-}
-
 int qb_answer_host(const struct qb_topology *topology, const struct qb_selection *selection,
 	struct qb_error *err)
 {
@@ -56,17 +46,15 @@ int qb_answer_host(const struct qb_topology *topology, const struct qb_selection
 		.kinds = (uint32_t)topology->kinds,
 		.boot_cpu = topology->boot_cpu,
 		.guest = topology->guest,
-		.max_khz = khz_of(cpu, "cpuinfo_max_freq"),
-		.base_khz = khz_of(cpu, "base_frequency"),
 	};
-	char path[128];
+	struct qb_clock clock;
 
+	qb_clock_read("", cpu, &clock);
+	host.max_khz = clock.high;
+	host.base_khz = clock.base;
 	qb_text_copy(host.hypervisor, sizeof(host.hypervisor), topology->hypervisor);
 	qb_text_copy(host.cpu_model, sizeof(host.cpu_model), topology->cpu_model);
-	qb_text_format(
-		path, sizeof(path), "/sys/devices/system/cpu/cpu%u/cpufreq/scaling_driver", cpu);
-	if (qb_file_read(path, host.cpufreq_driver, sizeof(host.cpufreq_driver), NULL) < 0)
-		host.cpufreq_driver[0] = '\0';
+	qb_text_copy(host.cpufreq_driver, sizeof(host.cpufreq_driver), clock.driver);
 	return send_it(QB_MSG_HOST, &host, sizeof(host), err);
 }
 

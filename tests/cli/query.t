@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 cp "$source/tests/cli/golden/quiet.yaml" "$tmp/quiet.yaml"
-for host in hybrid amd-boost vm; do
+for host in hybrid amd-boost vm arm64; do
 	"$source/tests/hosts/make-host" $host "$tmp/$host" || exit 1
 done
 chmod -R a+rX "$tmp"
@@ -76,6 +76,13 @@ is "cpus.smt=offline: what is written to a CPU that is gone, or its policy: its 
 	"$(json '.steps[] | select((.unit | test("^(cpu|policy)11")) and .to != null) | "\(.unit) \(.from) \(.to)"')" "cpu11/online 1 0"
 is "cpus.smt=offline: its policy is remembered" \
 	"$(json '[.steps[] | select(.unit == "policy11" and .to == null) | .from] | join(" ")')" "powersave balance_performance"
+
+on arm64 plan -p "$tmp/quiet.yaml" -s frequency.range=base --json
+is "the base clock of each kind of core is the highest of its list, though listed from below" \
+	"$(json '[.steps[] | select(.lever == "frequency.range") | "\(.unit) \(.to)"] | join(" ")')" \
+	"policy0/max 2016000 policy0/min 2016000 policy4/max 2803000 policy4/min 2803000 policy7/max 3187000 policy7/min 3187000"
+on arm64 topology --json
+is "and topology tells the base clock that is planned" "$(json .host.base_khz)" 3187000
 
 on hybrid plan -p "$tmp/quiet.yaml" --require frequency.governor,frequency.epp
 is "--require: had" "$status" 0

@@ -135,6 +135,37 @@ static void test_base_by_list(void **state)
 	assert_base("1200000");
 }
 
+/* Drivers list their states from above, from below or in no order: the highest is the base. */
+static void test_base_of_any_order(void **state)
+{
+	static const char *const lists[] = {"595200 1190400 2956800 \n",
+		"2956800 1190400 595200 \n", "1190400 2956800 595200 2956800 \n", "2956800\n"};
+
+	for (size_t i = 0; i < QB_ARRAY_SIZE(lists); i++) {
+		tree_begin();
+		put_policy(0, "cpufreq-dt\n", "4900000\n");
+		put(0, "scaling_available_frequencies", lists[i]);
+		put(0, "scaling_boost_frequencies", "3187200 \n");
+		assert_base("2956800");
+	}
+	/* Intel's turbo state, from below. */
+	tree_begin();
+	put_policy(0, "acpi-cpufreq\n", "4900000\n");
+	tree_put(CPU "cpufreq/boost", "1\n");
+	put(0, "scaling_available_frequencies", "1800000 2400000 2401000 \n");
+	assert_base("2400000");
+}
+
+/* CPPC's nominal clock is the base where it is one of the states, though a higher one is listed. */
+static void test_nominal_among_the_states(void **state)
+{
+	tree_begin();
+	put_policy(0, "cpufreq-dt\n", "4900000\n");
+	put(0, "scaling_available_frequencies", "800000 3400000 4900000 \n");
+	tree_put(CPU "cpu0/acpi_cppc/nominal_freq", "3400\n");
+	assert_base("3400000");
+}
+
 static void put_pstates(const char *states, const char *percent)
 {
 	tree_put(CPU "intel_pstate/num_pstates", states);
@@ -314,6 +345,8 @@ int main(void)
 		cmocka_unit_test(test_each_kind_of_core_has_its_base),
 		cmocka_unit_test(test_base_by_cppc),
 		cmocka_unit_test(test_base_by_list),
+		cmocka_unit_test(test_base_of_any_order),
+		cmocka_unit_test(test_nominal_among_the_states),
 		cmocka_unit_test(test_base_by_count),
 		cmocka_unit_test(test_the_firmware_caps_the_base),
 		cmocka_unit_test(test_cpb_is_no_switch),

@@ -7,7 +7,7 @@
 
 #include <base/macros.h>
 #include <cmocka.h>
-#include <levers/idle.h>
+#include <levers/table_internal.h>
 
 #include "plan_ask.h"
 

@@ -6,8 +6,7 @@
 #include <stdint.h>
 /* cmocka wants these first */
 #include <cmocka.h>
-#include <levers/kernel.h>
-#include <levers/memory.h>
+#include <levers/table_internal.h>
 #include <levers/planning.h>
 
 #include "fake_kernel.h"

@@ -220,6 +220,47 @@ static void test_head(void **state)
 	free(profile);
 }
 
+static const char *clock_of(unsigned policy)
+{
+	static char line[160];
+
+	return qb_lines_clock(&steps, policy, line, sizeof(line)) ? line : NULL;
+}
+
+static void add_limits(unsigned policy, const char *was, const char *max, const char *min)
+{
+	add(QB_LEVER_MAX_FREQ, policy, was, max)->status = QB_STATUS_APPLIED;
+	add(QB_LEVER_MIN_FREQ, policy, "800000", min)->status = QB_STATUS_APPLIED;
+}
+
+/* Of the policy that is asked for, and of what its own limit was. */
+static void test_clock(void **state)
+{
+	assert_null(clock_of(0));
+	add_limits(0, "1800000", "1800000", "1800000");
+	add_limits(4, "2208000", "1416000", "1416000");
+	add_limits(7, "2000000", "3187000", "1000000");
+	assert_string_equal(clock_of(0), "clock fixed at 1.8 GHz (was up to 1.8 GHz): steadier");
+	assert_string_equal(
+		clock_of(4), "clock fixed at 1.416 GHz (was up to 2.208 GHz): steadier, slower");
+	assert_string_equal(clock_of(7), "clock at most 3.187 GHz (was up to 2 GHz): steadier");
+	assert_null(clock_of(8));
+	/* The limits need not include turbo, so that they stay what they were. */
+	add(QB_LEVER_POLICY_BOOST, 4, "1", "0")->status = QB_STATUS_APPLIED;
+	add(QB_LEVER_NO_TURBO, 0, "1", "1")->status = QB_STATUS_UNCHANGED;
+	assert_string_equal(clock_of(0), "clock fixed at 1.8 GHz (was up to 1.8 GHz): steadier");
+	add(QB_LEVER_BOOST, 0, "1", "0")->status = QB_STATUS_APPLIED;
+	assert_string_equal(
+		clock_of(0), "clock fixed at 1.8 GHz (was up to 1.8 GHz): steadier, slower");
+}
+
+static void test_a_clock_that_was_not_set(void **state)
+{
+	add(QB_LEVER_MAX_FREQ, 0, "2208000", "1416000")->status = QB_STATUS_FAILED;
+	add(QB_LEVER_MAX_FREQ, 0, "2208000", NULL)->status = QB_STATUS_PLANNED;
+	assert_null(clock_of(0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +275,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_reasons_are_shared, clear),
 		cmocka_unit_test_teardown(test_wrap, clear),
 		cmocka_unit_test_teardown(test_head, clear),
+		cmocka_unit_test_teardown(test_clock, clear),
+		cmocka_unit_test_teardown(test_a_clock_that_was_not_set, clear),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

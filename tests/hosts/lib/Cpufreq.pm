@@ -82,18 +82,20 @@ sub _own_hwp
 		energy_performance_available_preferences => $PREFERENCES);
 }
 
-# Three steps, the highest first, and a blank after the last, as the kernel prints them.
+# Three steps and a blank after the last, as the kernel prints them: in the order of the driver's table, which
+# is from above with ACPI and from below on boards.
 sub _steps
 {
 	my ($cpu) = @_;
-	return join '', map { "$_ " } $cpu->{max}, int(($cpu->{max} + $cpu->{min}) / 2000) * 1000, $cpu->{min};
+	return ($cpu->{max}, int(($cpu->{max} + $cpu->{min}) / 2000) * 1000, $cpu->{min});
 }
+sub _listed { return join '', map { "$_ " } @_ }
 
 sub _own_acpi
 {
 	my ($m, $cpu) = @_;
 	return (bios_limit => $cpu->{max}, freqdomain_cpus => "@{ $cpu->{in}{core}{cpus} }",
-		scaling_available_frequencies => _steps($cpu), cpuinfo_cur_freq => $cpu->{min},
+		scaling_available_frequencies => _listed(_steps($cpu)), cpuinfo_cur_freq => $cpu->{min},
 		$m->{vendor} eq 'amd' ? (cpb => 1) : ());
 }
 
@@ -110,7 +112,7 @@ sub _own_amd
 sub _own_arm
 {
 	my ($m, $cpu) = @_;
-	return (scaling_available_frequencies => _steps($cpu), scaling_boost_frequencies => ' ',
+	return (scaling_available_frequencies => _listed(reverse _steps($cpu)), scaling_boost_frequencies => ' ',
 		cpuinfo_cur_freq => '');
 }
 
