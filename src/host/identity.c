@@ -173,7 +173,6 @@ static const struct trace {
 	{"/sys/class/dmi/id/product_name", "OpenStack", "KVM", true},
 	{"/sys/class/dmi/id/product_name", "VMware", "VMware", true},
 	{"/sys/class/dmi/id/product_name", "VirtualBox", "VirtualBox", true},
-	{"/sys/class/dmi/id/product_name", "Virtual Machine", "Hyper-V", true},
 	{"/sys/class/dmi/id/product_name", "Apple Virtualization", "Apple Virtualization", true},
 	{"/sys/class/dmi/id/product_name", "BHYVE", "bhyve", true},
 	{"/sys/class/dmi/id/product_name", "Parallels", "Parallels", true},
@@ -181,6 +180,8 @@ static const struct trace {
 	{"/sys/class/dmi/id/sys_vendor", "VMware", "VMware", true},
 	{"/sys/class/dmi/id/sys_vendor", "Xen", "Xen", true},
 	{"/sys/class/dmi/id/sys_vendor", "Amazon EC2", "KVM", false}, /* also on *.metal */
+	/* Hyper-V's whole name is a part of others': "QEMU Virtual Machine". */
+	{"/sys/class/dmi/id/product_name", "Virtual Machine", "Hyper-V", true},
 };
 
 bool qb_identity_guest(char *buf, size_t size)

@@ -231,6 +231,31 @@ static void guests_are_known_by_their_traces(void **state)
 	}
 }
 
+static void virtual_machine_is_a_part_of_many_names(void **state)
+{
+	static const struct {
+		const char *vendor, *product, *guest;
+	} cases[] = {
+		{"QEMU\n", "QEMU Virtual Machine\n", "guest 'QEMU'1"},
+		{"QEMU\n", "KVM Virtual Machine\n", "guest 'KVM'1"},
+		{"Microsoft Corporation\n", "Virtual Machine\n", "guest 'Hyper-V'1"},
+	};
+
+	for (size_t i = 0; i < QB_ARRAY_SIZE(cases); i++) {
+		char text[4096];
+
+		tree_begin();
+		put_cpu(0, "0\n", 0, 0, "0\n");
+		tree_put("proc/cpuinfo", "CPU part\t: 0xd0c\n");
+		tree_put("sys/class/dmi/id/sys_vendor", cases[i].vendor);
+		tree_put("sys/class/dmi/id/product_name", cases[i].product);
+		tree_run(tell, text, sizeof(text));
+		tree_end();
+		if (!strstr(text, cases[i].guest))
+			fail_msg("case %zu: expected %s in %s", i, cases[i].guest, text);
+	}
+}
+
 static void arm_names_every_kind_of_core(void **state)
 {
 	char text[4096];
@@ -325,6 +350,7 @@ int main(void)
 		cmocka_unit_test(nodes_keep_their_numbers),
 		cmocka_unit_test(favoured_cores_are_no_kind),
 		cmocka_unit_test(guests_are_known_by_their_traces),
+		cmocka_unit_test(virtual_machine_is_a_part_of_many_names),
 		cmocka_unit_test(arm_names_every_kind_of_core),
 		cmocka_unit_test(no_topology_is_an_error_that_says_so),
 		cmocka_unit_test(odd_nodes_are_an_error),
