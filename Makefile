@@ -7,6 +7,8 @@ PREFIX  ?= /usr/local
 BUILD   ?= build
 CC      ?= cc
 PKG_CONFIG ?= pkg-config
+# What runs a program of the target on this machine, where they differ: the manual's pages are printed by one.
+EMULATOR ?=
 
 bindir     := $(PREFIX)/bin
 libexecdir := $(PREFIX)/libexec/quietbench
@@ -111,7 +113,7 @@ $(BUILD)/levers: $(call obj,contrib/man/levers.c) $(LIB)
 	$(call link,$^,$(call pkg_libs,$(PKGS_PLANNER)) -lcpupower -lm)
 $(MANUAL): $(BUILD)/%: contrib/man/%.in $(BUILD)/levers
 	$(say) MAN $@
-	$(Q)$(BUILD)/levers <$< >$@
+	$(Q)$(EMULATOR) $(BUILD)/levers <$< >$@
 
 # What names the installed helper.
 $(BUILD)/quietbench@.service: contrib/systemd/quietbench@.service.in

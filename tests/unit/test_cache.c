@@ -36,8 +36,8 @@ static void put_file(const char *path, const char *text)
 
 static void appear(void)
 {
-	assert_int_equal(syscall(SYS_mkdir, DIR "/info", 0755), 0);
-	assert_int_equal(syscall(SYS_mkdir, DIR "/info/L3", 0755), 0);
+	assert_int_equal(syscall(SYS_mkdirat, AT_FDCWD, DIR "/info", 0755), 0);
+	assert_int_equal(syscall(SYS_mkdirat, AT_FDCWD, DIR "/info/L3", 0755), 0);
 	put_file(DIR "/info/L3/cbm_mask", "7ff\n");
 	put_file(DIR "/info/L3/shareable_bits", "600\n");
 	put_file(DIR "/info/L3/min_cbm_bits", "1\n");
@@ -84,7 +84,7 @@ int mkdir(const char *path, mode_t mode)
 		errno = ENOSPC;
 		return -1;
 	}
-	if (syscall(SYS_mkdir, path, mode) < 0)
+	if (syscall(SYS_mkdirat, AT_FDCWD, path, mode) < 0)
 		return -1;
 	if (strcmp(path, GROUP) == 0) {
 		put_file(GROUP "/cpus_list", "\n");
@@ -97,7 +97,7 @@ int rmdir(const char *path)
 {
 	if (strcmp(path, GROUP) == 0)
 		nftw(GROUP, wipe, 16, FTW_DEPTH | FTW_PHYS);
-	return (int)syscall(SYS_rmdir, path);
+	return (int)syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR);
 }
 
 static bool is_block(const char *masks)
@@ -143,7 +143,8 @@ static int enter(void **state)
 static int fresh(void **state)
 {
 	mounted = full = false;
-	if (sandboxed && (!sandbox_empty("/sys/fs") || syscall(SYS_mkdir, DIR, 0755) < 0))
+	if (sandboxed &&
+		(!sandbox_empty("/sys/fs") || syscall(SYS_mkdirat, AT_FDCWD, DIR, 0755) < 0))
 		return -1;
 	return 0;
 }
@@ -265,7 +266,7 @@ static void others_are_left_alone(void **state)
 	if (!sandboxed)
 		skip();
 	assert_int_equal(apply(&err), 0);
-	assert_int_equal(syscall(SYS_mkdir, DIR "/tenant", 0755), 0);
+	assert_int_equal(syscall(SYS_mkdirat, AT_FDCWD, DIR "/tenant", 0755), 0);
 	assert_int_equal(qb_lever_write(QB_LEVER_CACHE_GROUP, &none, "absent", &err), 0);
 	assert_int_equal(qb_lever_write(QB_LEVER_CACHE_REST, &none, "", &err), 0);
 	assert_string_equal(now(QB_LEVER_CACHE_REST), "L3:0=7ff;1=7ff");

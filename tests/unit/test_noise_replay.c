@@ -225,7 +225,7 @@ static void the_culprit(void **unused)
 			if (causes.v[c].kind == QB_CAUSE_TASK)
 				cause = &causes.v[c];
 		assert_non_null(cause);
-		assert_int_equal(strncmp(cause->name, "qb-injector (pid ", 17), 0);
+		assert_memory_equal(cause->name, "qb-injector (pid ", 17);
 		assert_true(fabs(cause->share / replay.truth - 1) < 0.05);
 		free(replay.m.shared);
 	}
