@@ -10,6 +10,7 @@
 #include <quietbench/step.h>
 #include <quietbench/value.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 static ssize_t read_full(int fd, char *buf, size_t size)
 {
@@ -129,6 +130,15 @@ int qb_file_write(const char *path, const char *text, struct qb_error *err)
 		return qb_error_set(err, EIO, "write '%s' to %s: only %zd of %zu bytes taken", text,
 			path, n, len);
 	return 0;
+}
+
+void qb_file_read_said(int fd, char *buf, size_t size)
+{
+	ssize_t n = recv(fd, buf, size - 1, MSG_DONTWAIT);
+
+	buf[n > 0 ? n : 0] = '\0';
+	buf[strcspn(buf, "\n")] = '\0';
+	qb_text_one_line(buf);
 }
 
 int qb_file_find(const char *path, struct qb_error *err)

@@ -32,6 +32,13 @@ int qb_file_write(const char *path, const char *text, struct qb_error *err);
  * see it. -EFBIG when the file has more than `most` bytes.
  */
 int qb_file_seal(int fd, const char *name, size_t most);
+/* The status of a program that could not be executed, for the dynamic linker as for the shell. */
+#define QB_NOT_EXECUTED 127
+/*
+ * The first line that a program left on its stderr, of which `fd` is our end, without waiting for
+ * more; "" when there is none. Printable, and cut when too long: it may come from anybody.
+ */
+void qb_file_read_said(int fd, char *buf, size_t size);
 /* 1: it is there; 0: it is certainly not; or a negative errno, where nobody could look. */
 int qb_file_find(const char *path, struct qb_error *err);
 /* The same for those whose next step tells why: what cannot be looked at counts as there. */

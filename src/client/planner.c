@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Asking the planner, gathering answers (planner.h). */
+#include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
 #include <client/planner.h>
@@ -7,6 +8,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <quietbench/lever.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 void qb_answer_free(struct qb_answer *answer)
@@ -115,11 +117,16 @@ int qb_answer_take(struct qb_answer *answer, const struct qb_message *message, b
 }
 
 /* Why there was no answer: a planner that could not start, or died. */
-static int explain_end(int status, struct qb_error *err)
+static int explain_end(int status, int said, struct qb_error *err)
 {
+	char why[QB_TEXT_MAX];
+
 	if (WIFSIGNALED(status))
 		return qb_error_set(err, EIO, "the planner died of signal %d (%s)",
 			WTERMSIG(status), strsignal(WTERMSIG(status)));
+	qb_file_read_said(said, why, sizeof(why));
+	if (WEXITSTATUS(status) == QB_NOT_EXECUTED && *why)
+		return qb_error_set(err, ENOEXEC, "the planner could not be executed: %s", why);
 	return qb_error_set(
 		err, EIO, "the planner ended with status %d and no answer", WEXITSTATUS(status));
 }
@@ -153,18 +160,23 @@ static int ask(
 	char *planner, const struct qb_asked *asked, struct qb_answer *answer, struct qb_error *err)
 {
 	char *const argv[] = {planner, NULL};
-	const struct qb_spawn spawn = {.argv = argv, .clean = true, .silent = true};
-	int fd, status = 0, r;
+	_cleanup_close_ int said = -1;
+	int pair[2], fd, status = 0, r;
 	pid_t pid;
 
-	r = qb_spawn_start(&spawn, &fd, &pid, err);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
+		return qb_error_errno(err, errno, "make a socket for the planner's stderr");
+	said = pair[0];
+	r = qb_spawn_start(&(const struct qb_spawn){.argv = argv, .clean = true, .said = pair[1]},
+		&fd, &pid, err);
+	close(pair[1]);
 	if (r < 0)
 		return r;
 	r = gather(fd, asked, answer, err);
 	close(fd);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	return r > 0 ? explain_end(status, err) : r;
+	return r > 0 ? explain_end(status, said, err) : r;
 }
 
 int qb_planner_ask(struct qb_asked *asked, struct qb_answer *ret, struct qb_error *err)

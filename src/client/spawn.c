@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Starting programs (spawn.h). */
+#include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
 #include <client/spawn.h>
@@ -60,7 +61,9 @@ static _Noreturn void become(const struct qb_spawn *spawn)
 		execve(spawn->argv[0], spawn->argv, no_environment);
 	else
 		execvp(spawn->argv[0], spawn->argv);
-	_exit(127);
+	if (spawn->said)
+		dprintf(STDERR_FILENO, "%s: %s\n", spawn->argv[0], strerror(errno));
+	_exit(QB_NOT_EXECUTED);
 }
 
 int qb_spawn_start(const struct qb_spawn *spawn, int *ret_fd, pid_t *ret_pid, struct qb_error *err)
@@ -86,6 +89,8 @@ int qb_spawn_start(const struct qb_spawn *spawn, int *ret_fd, pid_t *ret_pid, st
 		silence(STDOUT_FILENO);
 		if (spawn->silent)
 			silence(STDERR_FILENO);
+		if (spawn->said)
+			dup2(spawn->said, STDERR_FILENO);
 		close_range(STDERR_FILENO + 1, UINT_MAX, CLOSE_RANGE_CLOEXEC);
 		become(spawn);
 	}

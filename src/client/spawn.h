@@ -22,6 +22,7 @@ struct qb_spawn {
 	bool clean;	   /* an empty environment */
 	bool background;   /* a process group of its own: the terminal's signals pass it by */
 	bool silent;	   /* its stderr goes nowhere */
+	int said; /* its stderr goes to this fd, also why it cannot be executed; 0: as above */
 };
 
 /* Starts it with one end of a new SOCK_SEQPACKET pair as fd 0; the other is *ret_fd. */

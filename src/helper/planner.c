@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* helper.h: planner */
 #include "helper.h"
+#include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
 #include <core/policy.h>
@@ -60,42 +61,61 @@ static int open_profiles(struct qb_error *err)
 	return fd;
 }
 
-static void become_planner(int program, int socket, int profiles)
+static _Noreturn void become_planner(int program, int socket, int said, int profiles)
 {
 	static char name[] = "quietbench-planner", profiles_fd[] = "3";
 	char *const argv[] = {name, profiles_fd, NULL};
 	char *const envp[] = {NULL};
 
-	/* fds: 0 the session, 1 and 2 nowhere, 3 the folder of profiles; away from there first. */
+	/* fds: 0 the session, 1 nowhere, 2 why it could not be executed, 3 the folder of profiles; away
+	 * from there first. */
 	program = fcntl(program, F_DUPFD_CLOEXEC, 4);
 	profiles = fcntl(profiles, F_DUPFD_CLOEXEC, 4);
-	if (program < 0 || dup2(socket, 0) < 0 || dup2(profiles, 3) < 0 ||
-		qb_sandbox_enter_planner() < 0)
-		_exit(EXIT_FAILURE);
-	fexecve(program, argv, envp);
-	_exit(EXIT_FAILURE);
+	if (dup2(said, 2) >= 0 && program >= 0 && dup2(socket, 0) >= 0 && dup2(profiles, 3) >= 0 &&
+		qb_sandbox_enter_planner() >= 0)
+		fexecve(program, argv, envp);
+	dprintf(2, "%s: %s\n", name, strerror(errno));
+	_exit(QB_NOT_EXECUTED);
 }
 
-static pid_t start(int *ret_socket, struct qb_error *err)
+/* Two pairs: the session, and what it says on stderr. */
+static int make_sockets(int session[2], int said[2], struct qb_error *err)
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, session) < 0)
+		return qb_error_errno(err, errno, "make a socket for the planner");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, said) < 0) {
+		int code = errno;
+
+		close(session[0]);
+		close(session[1]);
+		return qb_error_errno(err, code, "make a socket for the planner's stderr");
+	}
+	return 0;
+}
+
+static pid_t start(int *ret_socket, int *ret_said, struct qb_error *err)
 {
 	_cleanup_close_ int program = open_beside("quietbench-planner", O_RDONLY, err);
 	_cleanup_close_ int profiles = program < 0 ? -1 : open_profiles(err);
-	int pair[2];
+	int session[2], said[2];
 	pid_t pid;
 
 	if (program < 0 || profiles < 0)
 		return -err->code;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return qb_error_errno(err, errno, "make a socket for the planner");
+	if (make_sockets(session, said, err) < 0)
+		return -err->code;
 	pid = fork();
 	if (pid == 0)
-		become_planner(program, pair[1], profiles);
-	close(pair[1]);
+		become_planner(program, session[1], said[1], profiles);
+	close(session[1]);
+	close(said[1]);
 	if (pid < 0) {
-		close(pair[0]);
+		close(session[0]);
+		close(said[0]);
 		return qb_error_errno(err, errno, "start the planner");
 	}
-	*ret_socket = pair[0];
+	*ret_socket = session[0];
+	*ret_said = said[0];
 	return pid;
 }
 
@@ -252,12 +272,26 @@ static int judge_selection(
 	return 0;
 }
 
+/* It gave no plan: the way it ended may tell why. */
+static int explain_end(int status, int said, struct qb_error *err)
+{
+	char why[QB_TEXT_MAX];
+
+	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+		return qb_error_wrap(err, "the planner died of signal %d", WTERMSIG(status));
+	qb_file_read_said(said, why, sizeof(why));
+	if (WIFEXITED(status) && WEXITSTATUS(status) == QB_NOT_EXECUTED && *why)
+		return qb_error_set(err, ENOEXEC, "the planner could not be executed: %s", why);
+	return -err->code;
+}
+
 /* One execution of the planner. */
 static int ask(struct qb_helper *helper, struct qb_message *request, struct qb_planned *planned,
 	struct qb_error *err)
 {
+	_cleanup_close_ int said = -1;
 	int socket = -1, status, r = judge_files(request, err);
-	pid_t pid = r < 0 ? r : start(&socket, err);
+	pid_t pid = r < 0 ? r : start(&socket, &said, err);
 
 	if (pid < 0)
 		return pid;
@@ -265,9 +299,7 @@ static int ask(struct qb_helper *helper, struct qb_message *request, struct qb_p
 	close(socket);
 	kill(pid, SIGKILL); /* it has said what it had to say, or too little */
 	waitpid(pid, &status, 0);
-	if (r == -EPROTO && WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
-		qb_error_wrap(err, "the planner died of signal %d", WTERMSIG(status));
-	return r;
+	return r == -EPROTO || r == -EPIPE ? explain_end(status, said, err) : r;
 }
 
 int qb_planner_ask(struct qb_helper *helper, struct qb_message *request, struct qb_planned *ret,

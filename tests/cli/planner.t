@@ -16,6 +16,15 @@ for fake in fake slow; do
 	cp "$build/tests/fake-planner" "$tmp/$fake/quietbench-planner"
 done
 
+# Its place is taken by one that lacks a library, and by what is no program.
+for fake in library nothing; do
+	mkdir "$tmp/$fake"
+	cp "$build/quietbench" "$build/quietbench-helper" "$tmp/$fake"
+done
+sed 's/libyaml-0/libnone-0/' "$build/quietbench-planner" >"$tmp/library/quietbench-planner"
+echo nothing >"$tmp/nothing/quietbench-planner"
+chmod 755 "$tmp"/*/quietbench-planner
+
 # NAME|status|what quietbench says (extended, in some line)
 cat >"$tmp/table" <<'EOF'
 report|125|Umask: 0077 Uid: 65534 65534 65534 65534 Gid: 65534 65534 65534 65534 Groups: +CapInh: 0{16} CapPrm: 0{16} CapEff: 0{16} CapBnd: [0-9a-f]+ CapAmb: 0{16} NoNewPrivs: 1 Seccomp: 2 environment 0 limits 0 0 1024 20 cwd / fds( 0| 1| 2| 3){4}$
@@ -47,6 +56,12 @@ for act in \$(sed -n 's/|.*//p' $tmp/table); do
 	timeout 100 $tmp/fake/quietbench run --no-check -v -- true >$tmp/got.\$act 2>&1
 	echo \$? >$tmp/got.\$act.status
 done
+for fake in library nothing; do
+	$tmp/\$fake/quietbench plan >$tmp/got.plan-\$fake 2>&1
+	echo \$? >$tmp/got.plan-\$fake.status
+	timeout 100 $tmp/\$fake/quietbench run --no-check -- true >$tmp/got.run-\$fake 2>&1
+	echo \$? >$tmp/got.run-\$fake.status
+done
 echo honest >$tmp/fake/planner-does
 $tmp/fake/quietbench apply -q
 echo trespass >$tmp/fake/planner-does
@@ -61,6 +76,10 @@ cat >>"$tmp/table" <<'EOF'
 hang|125|the planner gave no answer within 20 s
 drip|125|the planner gave no answer within 20 s
 trespass|125|the planner chose CPUs that the caller may not use
+plan-library|2|the planner could not be executed: .*libnone-0\.so.*No such file
+run-library|125|the planner could not be executed: .*libnone-0\.so.*No such file
+plan-nothing|2|the planner could not be executed: .*quietbench-planner: Exec format error
+run-nothing|125|the planner could not be executed: .*quietbench-planner: Exec format error
 EOF
 while IFS='|' read -r act wanted says; do
 	is "$act: status" "$(cat "$tmp/got.$act.status")" "$wanted"
