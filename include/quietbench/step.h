@@ -54,7 +54,6 @@ enum qb_verdict {
 	QB_VERDICT_ALREADY,  /* current == before: nothing to do */
 	QB_VERDICT_CONFLICT, /* somebody else's value: left alone */
 };
-const char *qb_verdict_name(enum qb_verdict verdict);
 
 enum qb_restored {
 	QB_RESTORED_NONE, /* nothing to restore */

@@ -66,7 +66,6 @@ enum qb_quantity {
 	QB_QUANTITY_FREQUENCY, /* kHz;  "2.4GHz", "800MHz", "800000kHz" */
 	QB_QUANTITY_DURATION,  /* ns;   "10us", "1s", "2m", "1h", "1d" */
 	QB_QUANTITY_PERCENT,   /* millionths; "0.05%" is 500 */
-	QB_QUANTITY_SIZE,      /* bytes; "64KiB", "1GiB" */
 };
 
 /* A number with its unit (without one: -EINVAL, except 0). */

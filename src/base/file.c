@@ -155,11 +155,6 @@ bool qb_file_exists(const char *path)
 	return qb_file_find(path, NULL) != 0;
 }
 
-bool qb_file_writable(const char *path)
-{
-	return faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0;
-}
-
 static int compare_unsigned(const void *a, const void *b)
 {
 	unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;

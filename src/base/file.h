@@ -43,8 +43,6 @@ void qb_file_read_said(int fd, char *buf, size_t size);
 int qb_file_find(const char *path, struct qb_error *err);
 /* The same for those whose next step tells why: what cannot be looked at counts as there. */
 bool qb_file_exists(const char *path);
-/* May this process write it? For plan and doctor: a hint, never a promise. */
-bool qb_file_writable(const char *path);
 /* The next entry of a folder: 1; 0 at its end; or its errno, which readdir passes off as the end. */
 int qb_dir_next(DIR *dir, const char *path, const struct dirent **ret, struct qb_error *err);
 /*

@@ -40,10 +40,6 @@ static const struct unit {
 	{QB_QUANTITY_DURATION, "us", 1000},
 	{QB_QUANTITY_DURATION, "ns", 1},
 	{QB_QUANTITY_PERCENT, "%", 10000},
-	{QB_QUANTITY_SIZE, "GiB", INT64_C(1) << 30},
-	{QB_QUANTITY_SIZE, "MiB", INT64_C(1) << 20},
-	{QB_QUANTITY_SIZE, "KiB", INT64_C(1) << 10},
-	{QB_QUANTITY_SIZE, "B", 1},
 };
 
 static const struct unit *find_unit(enum qb_quantity quantity, const char *name)
@@ -121,7 +117,7 @@ static const struct unit *choose_unit(enum qb_quantity q, int64_t value)
 					units[i].factor % 1000 == 0 &&
 					value % (units[i].factor / 1000) == 0)))
 			return &units[i];
-	return find_unit(q, q == QB_QUANTITY_PERCENT ? "%" : "B");
+	return find_unit(q, "%");
 }
 
 void qb_quantity_format(enum qb_quantity q, int64_t value, char *buf, size_t size)

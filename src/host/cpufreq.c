@@ -116,11 +116,3 @@ void qb_cpufreq_free(struct qb_cpufreq *cpufreq)
 	free(cpufreq->policies);
 	*cpufreq = (struct qb_cpufreq){0};
 }
-
-const struct qb_cpufreq_policy *qb_cpufreq_of(const struct qb_cpufreq *cpufreq, unsigned cpu)
-{
-	for (size_t i = 0; i < cpufreq->n; i++)
-		if (qb_cpus_has(&cpufreq->policies[i].cpus, cpu))
-			return &cpufreq->policies[i];
-	return NULL;
-}

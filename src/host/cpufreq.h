@@ -31,7 +31,5 @@ struct qb_cpufreq {
 
 int qb_cpufreq_load(struct qb_cpufreq *ret, struct qb_error *err);
 void qb_cpufreq_free(struct qb_cpufreq *cpufreq);
-/* The policy that governs this CPU, or NULL. */
-const struct qb_cpufreq_policy *qb_cpufreq_of(const struct qb_cpufreq *cpufreq, unsigned cpu);
 
 #endif

@@ -40,17 +40,6 @@ const char *qb_status_name(enum qb_status status)
 	return "?";
 }
 
-const char *qb_verdict_name(enum qb_verdict verdict)
-{
-	switch (verdict) {
-	case QB_VERDICT_NONE: return "none";
-	case QB_VERDICT_OURS: return "ours";
-	case QB_VERDICT_ALREADY: return "already";
-	case QB_VERDICT_CONFLICT: return "conflict";
-	}
-	return "?";
-}
-
 void qb_steps_free(struct qb_steps *steps)
 {
 	if (!steps)
