@@ -69,7 +69,7 @@ void qb_allowed_find(bool here, struct qb_allowed *ret)
 	*ret = (struct qb_allowed){.limited = here && geteuid() != 0, .rule = qb_policy_members};
 	if (!ret->limited)
 		return;
-	r = qb_caller_online(&ret->online, &err);
+	r = qb_host_online(&ret->online, &err);
 	if (r == 0)
 		r = load(&policy, &err);
 	if (r > 0)

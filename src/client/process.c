@@ -118,7 +118,7 @@ static int set_core_sched(const char *text, const struct qb_selection *selection
  */
 static int see_lock(const char *text, const struct qb_selection *selection)
 {
-	char group[QB_GROUP_MAX], path[2 * QB_GROUP_MAX + 64], limit[64], *slash;
+	char group[QB_GROUP_MAX], path[QB_GROUP_PATH], limit[64], *slash;
 	struct qb_cgroups cgroups;
 	int found = -ENOENT;
 

@@ -3,6 +3,7 @@
 #include <base/macros.h>
 #include <core/restore.h>
 #include <errno.h>
+#include <host/cgroups.h>
 #include <host/tasks.h>
 #include <poll.h>
 #include <signal.h>
@@ -144,6 +145,7 @@ int qb_restore_host(struct qb_conditioning *s, bool end, const struct qb_isolati
 	*ret = (struct qb_undo_summary){0};
 	if (s->journal.fd < 0)
 		return 0;
+	qb_cgroups_forget();
 	/* Nothing of this stops the undo: it is what the host needs most. As there, what fails is tried
 	 * once more. */
 	failed = prepare(s, end, seen, &why) < 0 && prepare(s, end, seen, &why) < 0;

@@ -102,7 +102,7 @@ int qb_limits_wish(const struct qb_limits *limits, struct qb_request *request, s
 	request->without_isolation = request->without_offline = 0;
 	if (!limits->limited)
 		return 0;
-	r = qb_caller_online(&online, err);
+	r = qb_host_online(&online, err);
 	return r < 0 ? r : qb_policy_wish(&limits->rule, &online, request, err);
 }
 
@@ -114,7 +114,7 @@ int qb_limits_judge(const struct qb_limits *limits, const struct qb_profile *pro
 
 	if (!limits->limited)
 		return 0;
-	r = qb_caller_online(&online, err);
+	r = qb_host_online(&online, err);
 	return r < 0 ? r : qb_policy_judge(&limits->rule, &online, profile, selection, steps, err);
 }
 
@@ -122,7 +122,7 @@ unsigned qb_limits_cpus(const struct qb_limits *limits)
 {
 	struct qb_cpus online;
 
-	if (!limits->limited || qb_caller_online(&online, NULL) < 0)
+	if (!limits->limited || qb_host_online(&online, NULL) < 0)
 		return 0;
 	return qb_policy_max(&limits->rule, qb_cpus_count(&online));
 }
@@ -131,7 +131,7 @@ int qb_limits_claim(
 	const struct qb_limits *limits, const struct qb_cpus *cpus, struct qb_error *err)
 {
 	struct qb_cpus online;
-	int r = limits->limited ? qb_caller_online(&online, err) : 0;
+	int r = limits->limited ? qb_host_online(&online, err) : 0;
 
 	return r < 0 || !limits->limited
 		       ? r

@@ -11,7 +11,7 @@ static int effective(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarc
 	const char *file, struct qb_cpus *ret, struct qb_error *err)
 {
 	for (;;) {
-		char path[2 * QB_GROUP_MAX + 64], text[QB_CPUS_TEXT], *slash;
+		char path[QB_GROUP_PATH], text[QB_CPUS_TEXT], *slash;
 		int r = qb_cgroups_path(cgroups, hierarchy, group, file, path, sizeof(path), err);
 
 		if (r < 0)
@@ -73,7 +73,7 @@ int qb_caller_cpus_set(pid_t pid, const char *ours, struct qb_cpus *ret, struct 
 	if (r < 0)
 		return r;
 	while (r > 0 && (slash = strrchr(group, '/')) && group[1]) {
-		char path[2 * QB_GROUP_MAX + 64], text[QB_CPUS_TEXT];
+		char path[QB_GROUP_PATH], text[QB_CPUS_TEXT];
 		struct qb_cpus set;
 
 		if (qb_cgroups_path(&cgroups, hierarchy, group, "cpuset.cpus", path, sizeof(path),
@@ -93,7 +93,7 @@ int qb_caller_cpus_set(pid_t pid, const char *ours, struct qb_cpus *ret, struct 
 	return 0;
 }
 
-int qb_caller_online(struct qb_cpus *ret, struct qb_error *err)
+int qb_host_online(struct qb_cpus *ret, struct qb_error *err)
 {
 	static const char path[] = "/sys/devices/system/cpu/online";
 	char text[QB_CPUS_TEXT];

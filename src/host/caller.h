@@ -13,7 +13,7 @@
  */
 int qb_caller_cpus(pid_t pid, struct qb_cpus *ret, struct qb_error *err);
 /* The CPUs that are online: what a caller may use whom no cpuset limits. */
-int qb_caller_online(struct qb_cpus *ret, struct qb_error *err);
+int qb_host_online(struct qb_cpus *ret, struct qb_error *err);
 /*
  * What they would grant on a host that nobody has conditioned: the effective mask lacks the CPUs
  * of a partition of ours, so this is what his groups are set to, each within the one above. `ours`

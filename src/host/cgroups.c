@@ -11,8 +11,6 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#define GROUP_PATH (2 * QB_GROUP_MAX + 64)
-
 static const struct {
 	const char *type;   /* of the file system, as mountinfo names it */
 	const char *option; /* a super block option it must have; NULL: any */
@@ -48,11 +46,11 @@ static int take_mount(
 	return 0;
 }
 
-int qb_cgroups_load(struct qb_cgroups *ret, struct qb_error *err)
+static int find_mounts(struct qb_cgroups *ret, struct qb_error *err)
 {
 	struct qb_cgroups cgroups = {0};
 	_cleanup_free_ char *mounts = NULL;
-	char path[GROUP_PATH], controllers[512];
+	char path[QB_GROUP_PATH], controllers[512];
 	struct qb_mount mount;
 	ssize_t n = qb_file_read_all("/proc/self/mountinfo", &mounts, err);
 	char *save = NULL;
@@ -76,6 +74,28 @@ int qb_cgroups_load(struct qb_cgroups *ret, struct qb_error *err)
 	return 0;
 }
 
+/* What this process has found: hierarchies are not mounted and unmounted under a running session. */
+static struct {
+	bool known;
+	struct qb_cgroups cgroups;
+} found;
+
+int qb_cgroups_load(struct qb_cgroups *ret, struct qb_error *err)
+{
+	int r = found.known ? 0 : find_mounts(&found.cgroups, err);
+
+	if (r < 0)
+		return r;
+	found.known = true;
+	*ret = found.cgroups;
+	return 0;
+}
+
+void qb_cgroups_forget(void)
+{
+	found.known = false;
+}
+
 int qb_cgroups_path(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
 	const char *group, const char *file, char *buf, size_t size, struct qb_error *err)
 {
@@ -95,7 +115,7 @@ int qb_cgroups_path(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarch
 bool qb_cgroups_exists(
 	const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy, const char *group)
 {
-	char path[GROUP_PATH];
+	char path[QB_GROUP_PATH];
 
 	return qb_cgroups_path(cgroups, hierarchy, group, NULL, path, sizeof(path), NULL) == 0 &&
 	       qb_file_exists(path);
@@ -125,7 +145,7 @@ int qb_cgroups_of(
 static int move(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy, const char *group,
 	const char *file, pid_t pid, struct qb_error *err)
 {
-	char path[GROUP_PATH], text[16];
+	char path[QB_GROUP_PATH], text[16];
 	int r = qb_cgroups_path(cgroups, hierarchy, group, file, path, sizeof(path), err);
 
 	if (r < 0)
@@ -149,7 +169,7 @@ int qb_cgroups_move_thread(
 int qb_cgroups_create(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
 	const char *group, struct qb_error *err)
 {
-	char path[GROUP_PATH];
+	char path[QB_GROUP_PATH];
 	int r = qb_cgroups_path(cgroups, hierarchy, group, NULL, path, sizeof(path), err);
 
 	if (r < 0)

@@ -14,7 +14,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define QB_GROUP_MAX 256
+#define QB_GROUP_MAX  256
+#define QB_GROUP_PATH (2 * QB_GROUP_MAX + 64) /* room for a mount point, a group and a file */
 
 enum qb_hierarchy {
 	QB_HIERARCHY_V2,     /* the unified one */
@@ -29,9 +30,11 @@ struct qb_cgroups {
 
 /*
  * From /proc/self/mountinfo; each mount is verified by its magic number. Only a mount of the
- * hierarchy's root counts: a container's or a bind mount of a part is none of ours.
+ * hierarchy's root counts: a container's or a bind mount of a part is none of ours. Looked for once
+ * per process; after qb_cgroups_forget (a lease that ended, hours later) once more.
  */
 int qb_cgroups_load(struct qb_cgroups *ret, struct qb_error *err);
+void qb_cgroups_forget(void);
 
 /* The path of a file of a group, or (file NULL) of the group itself. -ENAMETOOLONG. */
 int qb_cgroups_path(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,

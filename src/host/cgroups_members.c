@@ -11,8 +11,6 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#define GROUP_PATH (2 * QB_GROUP_MAX + 64)
-
 /* How long the dying may take to be gone: SIGKILL waits for disk and NFS. */
 #define PATIENCE_MS 5000
 #define PAUSE_MS    2
@@ -67,7 +65,7 @@ static int pids_add(struct pids *pids, pid_t pid)
 static int read_ids(const char *dir, const char *file, struct pids *pids, struct qb_error *err)
 {
 	_cleanup_free_ char *text = NULL;
-	char path[GROUP_PATH], *save = NULL;
+	char path[QB_GROUP_PATH], *save = NULL;
 	ssize_t n;
 
 	if (!qb_text_format(path, sizeof(path), "%s/%s", dir, file))
@@ -91,7 +89,7 @@ static int read_ids(const char *dir, const char *file, struct pids *pids, struct
 static int open_walk(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
 	const char *group, FTS **ret, struct qb_error *err)
 {
-	char path[GROUP_PATH];
+	char path[QB_GROUP_PATH];
 	char *const paths[] = {path, NULL};
 	int r = qb_cgroups_path(cgroups, hierarchy, group, NULL, path, sizeof(path), err);
 
@@ -231,7 +229,7 @@ static int kill_member(
 static bool throw_switch(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
 	const char *group, const char *file, const char *text)
 {
-	char path[GROUP_PATH];
+	char path[QB_GROUP_PATH];
 
 	return hierarchy == QB_HIERARCHY_V2 &&
 	       qb_cgroups_path(cgroups, hierarchy, group, file, path, sizeof(path), NULL) == 0 &&

@@ -13,22 +13,25 @@
 #define PF_KTHREAD	  0x00200000
 #define PF_NO_SETAFFINITY 0x04000000
 
-/* status holds a mask and a list of all CPUs: 2.3 KiB and, at worst, 20 KiB. */
-#define STATUS_MAX 32768
-
 /* What /proc says of a thread that ends while we look: all of it means "gone". */
 static int gone(int r)
 {
 	return r == -ENOENT ? -ESRCH : r;
 }
 
-/* Through the task folder: what /proc/TID shows of a thread sums up its whole process each time. */
-static int read_file(pid_t tid, const char *file, char *buf, size_t size, struct qb_error *err)
+/* A thread's file. What /proc/TID itself shows sums up the whole process each time. */
+static void path_of(pid_t tgid, pid_t tid, const char *file, char buf[64])
+{
+	qb_text_format(buf, 64, "/proc/%d/task/%d/%s", tgid, tid, file);
+}
+
+static int read_file(
+	pid_t tgid, pid_t tid, const char *file, char *buf, size_t size, struct qb_error *err)
 {
 	char path[64];
 	ssize_t n;
 
-	qb_text_format(path, sizeof(path), "/proc/%d/task/%d/%s", tid, tid, file);
+	path_of(tgid, tid, file, path);
 	n = qb_file_read(path, buf, size, err);
 	return n < 0 ? gone((int)n) : 0;
 }
@@ -62,10 +65,10 @@ int qb_task_parse_stat(char *text, struct qb_task *task)
 	return 0;
 }
 
-static int read_stat(pid_t tid, struct qb_task *task, struct qb_error *err)
+static int read_stat(pid_t tgid, pid_t tid, struct qb_task *task, struct qb_error *err)
 {
 	char text[1024];
-	int r = read_file(tid, "stat", text, sizeof(text), err);
+	int r = read_file(tgid, tid, "stat", text, sizeof(text), err);
 
 	if (r == 0 && qb_task_parse_stat(text, task) < 0)
 		r = qb_error_set(
@@ -107,36 +110,39 @@ int qb_task_parse_status(char *text, struct qb_task *task)
 	return 0;
 }
 
-static int read_status(pid_t tid, struct qb_task *task, struct qb_error *err)
+/* As long as it likes: a process may be in 65536 groups, and all of them stand in its status. */
+static int read_status(pid_t tgid, pid_t tid, struct qb_task *task, struct qb_error *err)
 {
-	char text[STATUS_MAX];
-	int r = read_file(tid, "status", text, sizeof(text), err);
+	_cleanup_free_ char *text = NULL;
+	char path[64];
+	ssize_t n;
 
-	if (r == 0 && qb_task_parse_status(text, task) < 0)
-		r = qb_error_set(err, EBADMSG,
-			"read /proc/%d/status: no Tgid, or no Cpus_allowed of at most %d CPUs", tid,
+	path_of(tgid, tid, "status", path);
+	n = qb_file_read_all(path, &text, err);
+	if (n < 0)
+		return gone((int)n);
+	if (qb_task_parse_status(text, task) < 0)
+		return qb_error_set(err, EBADMSG,
+			"read %s: no Tgid, or no Cpus_allowed of at most %d CPUs", path,
 			QB_CPUS_MAX);
-	return r;
+	return 0;
 }
 
 int qb_task_read(pid_t tid, struct qb_task *ret, struct qb_error *err)
 {
 	struct qb_task task = {.tid = tid};
-	int r = read_stat(tid, &task, err);
+	int r = read_stat(tid, tid, &task, err);
 
 	if (r == 0)
-		r = read_status(tid, &task, err);
-	if (r < 0)
-		return r;
-	if (task.tgid == tid) {
+		r = read_status(tid, tid, &task, err);
+	if (r == 0 && task.tgid != tid)
+		r = read_file(
+			task.tgid, task.tgid, "comm", task.process, sizeof(task.process), err);
+	else if (r == 0)
 		qb_text_copy(task.process, sizeof(task.process), task.comm);
-	} else {
-		r = read_file(task.tgid, "comm", task.process, sizeof(task.process), err);
-		if (r < 0)
-			return r;
-	}
-	*ret = task;
-	return 0;
+	if (r == 0)
+		*ret = task;
+	return r;
 }
 
 void qb_task_keep_off(const struct qb_selection *selection)
@@ -165,7 +171,8 @@ bool qb_task_descends(pid_t pid, pid_t ancestor)
 int qb_task_check(const struct qb_unit *unit, struct qb_error *err)
 {
 	struct qb_task task;
-	int r = read_stat((pid_t)unit->number, &task, err);
+	const pid_t tid = (pid_t)unit->number;
+	int r = read_stat(tid, tid, &task, err);
 
 	if (r < 0)
 		return r;
@@ -221,29 +228,63 @@ static int open_proc(struct qb_tasks *walk, struct qb_error *err)
 	return 0;
 }
 
+/* Notes what could not be read. What has ended meanwhile is nothing to tell of. */
+static void skip(struct qb_tasks *walk, const struct qb_error *why)
+{
+	if (walk->unreadable++ == 0)
+		walk->why = *why;
+}
+
 /* Opens the next process' folder of threads: 1, 0 at the end. Processes that ended are skipped. */
 static int open_process(struct qb_tasks *walk, struct qb_error *err)
 {
+	struct qb_error why = {0};
 	char path[64];
 
+	walk->process[0] = '\0';
 	while ((walk->tgid = next_number(walk->proc, err)) > 0) {
 		qb_text_format(path, sizeof(path), "/proc/%d/task", walk->tgid);
 		walk->threads = opendir(path);
 		if (walk->threads)
 			return 1;
-		if (errno != ENOENT && errno != ESRCH)
-			return qb_error_errno(err, errno, "list %s", path);
+		if (errno != ENOENT && errno != ESRCH) {
+			qb_error_errno(&why, errno, "list %s", path);
+			skip(walk, &why);
+		}
 	}
 	return walk->tgid;
+}
+
+/* The first thread listed is the one that gives its process the name. */
+static int read_next(struct qb_tasks *walk, pid_t tid, struct qb_task *ret, struct qb_error *err)
+{
+	struct qb_task task = {.tid = tid, .tgid = walk->tgid};
+	int r = read_stat(walk->tgid, tid, &task, err);
+
+	if (r < 0)
+		return r;
+	if (tid == walk->tgid)
+		qb_text_copy(walk->process, sizeof(walk->process), task.comm);
+	if (task.ended)
+		return -ESRCH;
+	if (!walk->no_masks)
+		r = read_status(walk->tgid, tid, &task, err);
+	if (r == 0 && !walk->process[0])
+		r = read_file(
+			walk->tgid, walk->tgid, "comm", walk->process, sizeof(walk->process), err);
+	if (r < 0)
+		return r;
+	qb_text_copy(task.process, sizeof(task.process), walk->process);
+	*ret = task;
+	return 0;
 }
 
 int qb_tasks_next(struct qb_tasks *walk, struct qb_task *ret, struct qb_error *err)
 {
 	int r = walk->proc ? 0 : open_proc(walk, err);
 
-	if (r < 0)
-		return r;
-	for (;;) {
+	while (r == 0) {
+		struct qb_error why = {0};
 		pid_t tid;
 
 		if (!walk->threads) {
@@ -251,20 +292,21 @@ int qb_tasks_next(struct qb_tasks *walk, struct qb_task *ret, struct qb_error *e
 			if (r <= 0)
 				return r;
 		}
-		tid = next_number(walk->threads, err);
-		if (tid < 0 && tid != -ESRCH)
-			return tid;
-		if (tid <= 0) {
+		tid = next_number(walk->threads, &why);
+		if (tid > 0) {
+			r = read_next(walk, tid, ret, &why);
+			if (r == 0)
+				return 1;
+		} else {
+			r = tid;
 			closedir(walk->threads);
 			walk->threads = NULL;
-			continue;
 		}
-		r = qb_task_read(tid, ret, err);
-		if (r == 0 && ret->ended)
-			continue;
-		if (r != -ESRCH)
-			return r < 0 ? r : 1;
+		if (r < 0 && r != -ESRCH && r != -ENOENT)
+			skip(walk, &why);
+		r = 0;
 	}
+	return r;
 }
 
 void qb_tasks_close(struct qb_tasks *walk)

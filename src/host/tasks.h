@@ -8,9 +8,13 @@
  *
  *	while ((r = qb_tasks_next(&walk, &task, err)) > 0)
  *		…
+ *	if (walk.unreadable)
+ *		… say that so many are missing, and walk.why …
  *
  * A thread is known by its id and its start time: ids are recycled. Threads that have
- * ended, or end while we look, are passed over; threads born meanwhile may or may not be seen (look again).
+ * ended, or end while we look, are passed over; threads born meanwhile may or may not be seen (look
+ * again). One that cannot be read never ends the walk: it is counted. Only a /proc that cannot be
+ * listed is an error.
  */
 #ifndef QB_HOST_TASKS_H
 #define QB_HOST_TASKS_H
@@ -59,8 +63,12 @@ struct qb_unit qb_task_unit(const struct qb_task *task);
 int qb_task_set_affinity(pid_t tid, const struct qb_cpus *cpus, struct qb_error *err);
 
 struct qb_tasks {
+	bool no_masks;	     /* the caller's choice: leaves task.allowed "" and spares a file */
 	DIR *proc, *threads; /* NULL: not begun */
-	pid_t tgid;
+	pid_t tgid;	     /* the process we are at, */
+	char process[32];    /* its name, "" while unknown */
+	unsigned unreadable; /* threads, or processes with all of theirs, that were left out */
+	struct qb_error why; /* the first of them */
 };
 
 /* The next thread: 1, or 0 at the end, or a negative errno. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* isolation.h: which way to keep others off, and the steps that prepare it. Reads only. */
+/*
+ * isolation.h: which way to keep other tasks off, the steps that prepare it, and whether a plan does
+ * what its selection says, and no more. Reads only.
+ */
 #include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
@@ -8,8 +11,6 @@
 #include <levers/isolation.h>
 #include <levers/isolation_internal.h>
 #include <quietbench/lever.h>
-
-#define GROUP_PATH (2 * QB_GROUP_MAX + 64)
 
 const char *qb_isolation_name(enum qb_isolation isolation)
 {
@@ -70,7 +71,7 @@ static int plan_partition(struct plan *plan)
 /* A cpuset needs its memory nodes before it takes a task: the root's, whatever they are. */
 static int plan_cpuset(struct plan *plan, const char *name, const char *cpus)
 {
-	char path[GROUP_PATH], mems[QB_TEXT_MAX];
+	char path[QB_GROUP_PATH], mems[QB_TEXT_MAX];
 	int r = qb_cgroups_path(
 		&plan->cgroups, QB_HIERARCHY_CPUSET, "/", "cpuset.mems", path, sizeof(path), NULL);
 
@@ -92,7 +93,7 @@ static bool is_shared(const struct plan *plan)
 	const struct dirent *entry;
 
 	while (dir && (entry = readdir(dir))) {
-		char path[GROUP_PATH], list[QB_CPUS_TEXT];
+		char path[QB_GROUP_PATH], list[QB_CPUS_TEXT];
 		struct qb_cpus cpus;
 
 		if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
@@ -240,4 +241,52 @@ int qb_isolation_plan(const struct qb_wish *wish, struct qb_steps *steps, struct
 	r = choose(wish, &plan);
 	return r < 0 ? qb_error_errno(err, -r, "plan how to keep others off the benchmark's CPUs")
 		     : 0;
+}
+
+static bool is_of(const struct qb_step *step, const char *group)
+{
+	return strcmp(step->unit.name, group) == 0;
+}
+
+bool qb_isolation_is_group(const struct qb_step *step)
+{
+	const unsigned lever = step->lever;
+
+	if (lever == QB_LEVER_SLICE)
+		return strcmp(step->wanted, "all") == 0;
+	if (lever == QB_LEVER_SHIELD || lever == QB_LEVER_SHIELD_CPUS ||
+		lever == QB_LEVER_SHIELD_MEMS)
+		return is_of(step, QB_UNIT_RUN);
+	return lever == QB_LEVER_GROUP;
+}
+
+/* The CPUs that a step of an isolating plan names. */
+static bool keeps_list(const struct qb_step *step, const struct qb_selection *selection,
+	const struct qb_cpus *taken)
+{
+	struct qb_cpus cpus;
+
+	if (step->lever != QB_LEVER_SLICE && step->lever != QB_LEVER_GROUP_CPUS &&
+		step->lever != QB_LEVER_SHIELD_CPUS)
+		return true;
+	if (qb_cpus_parse_list(step->wanted, &cpus) < 0)
+		return qb_isolation_is_group(step);
+	return step->lever == QB_LEVER_SHIELD_CPUS && is_of(step, QB_UNIT_HOUSE)
+		       ? qb_cpus_equal(&cpus, &selection->house)
+		       : qb_cpus_subset(&cpus, taken);
+}
+
+bool qb_isolation_keeps_to(const struct qb_step *step, const struct qb_selection *selection,
+	const struct qb_cpus *taken)
+{
+	if (step->lever == QB_LEVER_TASK_GROUP || step->lever == QB_LEVER_TASK_AFFINITY)
+		return false;
+	if (step->lever == QB_LEVER_SMT_OFFLINE)
+		return qb_cpus_has(&selection->offline, step->unit.number);
+	if (qb_levers[step->lever].key != QB_KEY_CPUS_ISOLATION)
+		return true;
+	if (selection->isolation == QB_ISOLATION_NONE ||
+		selection->isolation == QB_ISOLATION_AFFINITY)
+		return qb_isolation_is_group(step);
+	return keeps_list(step, selection, taken);
 }

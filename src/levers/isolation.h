@@ -55,7 +55,7 @@ extern const struct qb_lever_ops qb_isolation_task_affinity_ops;
  * Appends the steps of the threads, `before` filled in: masks (wanted NULL under a partition, for
  * threads the shield moves and where CPUs go offline: the kernel changes them, we put them back)
  * and, for the shield, groups. PID 1 and exempt processes get no step that we would write; threads whose mask nobody
- * can change get none at all.
+ * can change get none at all. Tasks that cannot be read are told of by one step that says so.
  */
 int qb_isolation_snapshot(const struct qb_selection *selection, const struct qb_profile *profile,
 	struct qb_steps *steps, struct qb_error *err);

@@ -10,6 +10,7 @@
 #include <base/macros.h>
 #include <base/text.h>
 #include <errno.h>
+#include <host/caller.h>
 #include <levers/isolation.h>
 #include <levers/isolation_internal.h>
 #include <quietbench/lever.h>
@@ -85,7 +86,7 @@ static bool everywhere(const char *mask)
 {
 	struct qb_cpus cpus, online;
 
-	return qb_cpus_parse_hex(mask, &cpus) == 0 && qb_isolation_online(&online, NULL) == 0 &&
+	return qb_cpus_parse_hex(mask, &cpus) == 0 && qb_host_online(&online, NULL) == 0 &&
 	       qb_cpus_subset(&online, &cpus);
 }
 

@@ -9,12 +9,12 @@
 #include <base/macros.h>
 #include <base/text.h>
 #include <errno.h>
+#include <host/caller.h>
 #include <host/systemd.h>
 #include <levers/isolation.h>
 #include <levers/isolation_internal.h>
 
-#define GROUP_PATH (2 * QB_GROUP_MAX + 64)
-#define ALL_CPUS   "all"
+#define ALL_CPUS "all"
 
 const char *qb_isolation_cpus_group(void)
 {
@@ -34,7 +34,7 @@ static int path_of(
 static int read_fresh(
 	const char *file, const char *fresh, char *buf, size_t size, struct qb_error *err)
 {
-	char path[GROUP_PATH];
+	char path[QB_GROUP_PATH];
 	int r = path_of(qb_isolation_cpus_group(), file, path, sizeof(path), err);
 
 	if (r < 0)
@@ -42,8 +42,7 @@ static int read_fresh(
 	return qb_file_read_or(path, fresh, buf, size, err);
 }
 
-/* A list of CPUs as a set: "0-1" is "0,1". */
-static bool same_list(const char *a, const char *b)
+bool qb_isolation_same_list(const char *a, const char *b)
 {
 	struct qb_cpus x, y;
 
@@ -55,7 +54,7 @@ static bool same_list(const char *a, const char *b)
 int qb_isolation_check_free(
 	const struct qb_cgroups *cgroups, const struct qb_cpus *cpus, struct qb_error *err)
 {
-	char path[GROUP_PATH], list[QB_CPUS_TEXT];
+	char path[QB_GROUP_PATH], list[QB_CPUS_TEXT];
 	struct qb_cpus ours;
 	int r = qb_cgroups_path(
 		cgroups, QB_HIERARCHY_V2, "/", "cpuset.cpus.effective", path, sizeof(path), err);
@@ -80,7 +79,7 @@ static int judge_cpus(const struct qb_lever *lever, const struct qb_unit *unit, 
 {
 	struct qb_cpus cpus, online;
 	struct qb_cgroups cgroups;
-	int r = qb_isolation_online(&online, err);
+	int r = qb_host_online(&online, err);
 
 	if (r == 0)
 		r = qb_cgroups_load(&cgroups, err);
@@ -99,7 +98,7 @@ static int judge_cpus(const struct qb_lever *lever, const struct qb_unit *unit, 
 static int read_controller(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
 	size_t size, struct qb_error *err)
 {
-	char path[GROUP_PATH], controllers[512];
+	char path[QB_GROUP_PATH], controllers[512];
 	ssize_t n;
 	int r = path_of("/", "cgroup.subtree_control", path, sizeof(path), err);
 
@@ -122,7 +121,7 @@ static int refuse_users(const char *root, struct qb_error *err)
 	if (!dir)
 		return qb_error_errno(err, errno, "list %s", root);
 	while ((r = qb_dir_next(dir, root, &entry, err)) > 0) {
-		char path[GROUP_PATH], cpus[QB_CPUS_TEXT];
+		char path[QB_GROUP_PATH], cpus[QB_CPUS_TEXT];
 
 		if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
 			qb_text_format(
@@ -139,7 +138,7 @@ static int refuse_users(const char *root, struct qb_error *err)
 static int write_controller(const struct qb_lever *lever, const struct qb_unit *unit,
 	const char *text, struct qb_error *err)
 {
-	char root[GROUP_PATH], path[GROUP_PATH];
+	char root[QB_GROUP_PATH], path[QB_GROUP_PATH];
 	bool on = strcmp(text, "on") == 0;
 	int r = path_of("/", NULL, root, sizeof(root), err);
 
@@ -158,7 +157,7 @@ const struct qb_lever_ops qb_isolation_controller_ops = {
 static int read_group(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
 	size_t size, struct qb_error *err)
 {
-	char path[GROUP_PATH];
+	char path[QB_GROUP_PATH];
 	int r = path_of(QB_GROUP_RUN, NULL, path, sizeof(path), err);
 
 	if (r == 0)
@@ -193,7 +192,7 @@ static int read_cpus(const struct qb_lever *lever, const struct qb_unit *unit, c
 static int write_cpus(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
 	struct qb_error *err)
 {
-	char path[GROUP_PATH];
+	char path[QB_GROUP_PATH];
 	int r = path_of(qb_isolation_cpus_group(), "cpuset.cpus", path, sizeof(path), err);
 
 	if (r < 0 || (!*text && !qb_file_exists(path)))
@@ -205,7 +204,7 @@ const struct qb_lever_ops qb_isolation_group_cpus_ops = {
 	.read = read_cpus,
 	.write = write_cpus,
 	.judge = judge_cpus,
-	.same = same_list,
+	.same = qb_isolation_same_list,
 };
 
 static int read_partition(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
@@ -221,7 +220,7 @@ static int read_partition(const struct qb_lever *lever, const struct qb_unit *un
 static int write_partition(const struct qb_lever *lever, const struct qb_unit *unit,
 	const char *text, struct qb_error *err)
 {
-	char path[GROUP_PATH], now[256];
+	char path[QB_GROUP_PATH], now[256];
 	bool unknown;
 	int r = path_of(
 		qb_isolation_cpus_group(), "cpuset.cpus.partition", path, sizeof(path), err);
@@ -267,7 +266,7 @@ const struct qb_lever_ops qb_isolation_partition_ops = {
 static int read_slice(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
 	size_t size, struct qb_error *err)
 {
-	char path[GROUP_PATH];
+	char path[QB_GROUP_PATH];
 	int r = qb_systemd_settle(QB_SLICE_NAME, err);
 
 	if (r == 0)
@@ -313,5 +312,5 @@ const struct qb_lever_ops qb_isolation_slice_ops = {
 	.read = read_slice,
 	.write = write_slice,
 	.judge = judge_slice,
-	.same = same_list,
+	.same = qb_isolation_same_list,
 };

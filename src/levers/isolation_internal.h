@@ -20,6 +20,9 @@
  * systemd the run's own. */
 const char *qb_isolation_cpus_group(void);
 
+/* Lists of CPUs as sets: "0-1" is "0,1". */
+bool qb_isolation_same_list(const char *a, const char *b);
+
 /*
  * Are these CPUs still the root's, in no partition of somebody else's? Linux 6.1 would invalidate
  * theirs rather than refuse ours. 0 or -EBUSY.
@@ -66,8 +69,5 @@ int qb_isolation_limits_of(const struct qb_cgroups *cgroups, const char *group,
 	struct qb_systemd_limits *ret, struct qb_error *err);
 int qb_isolation_limits_impose(const struct qb_cgroups *cgroups, const char *group,
 	const struct qb_systemd_limits *limits, struct qb_error *err);
-
-/* The CPUs that are online now. */
-int qb_isolation_online(struct qb_cpus *ret, struct qb_error *err);
 
 #endif

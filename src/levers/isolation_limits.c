@@ -10,7 +10,6 @@
 #include <inttypes.h>
 #include <levers/isolation_internal.h>
 
-#define GROUP_PATH   (2 * QB_GROUP_MAX + 64)
 #define USEC_PER_SEC UINT64_C(1000000)
 
 /* The limits that are one number or "max". */
@@ -39,7 +38,7 @@ static void tighten(uint64_t *limit, uint64_t value)
 static int read_limit(const struct qb_cgroups *cgroups, const char *group, const char *file,
 	char *buf, size_t size, struct qb_error *err)
 {
-	char path[GROUP_PATH];
+	char path[QB_GROUP_PATH];
 	int r = qb_cgroups_path(cgroups, QB_HIERARCHY_V2, group, file, path, sizeof(path), err);
 
 	if (r < 0)
@@ -129,7 +128,7 @@ int qb_isolation_limits_of(const struct qb_cgroups *cgroups, const char *group,
 static int write_limit(const struct qb_cgroups *cgroups, const char *group, const char *file,
 	const char *text, struct qb_error *err)
 {
-	char path[GROUP_PATH];
+	char path[QB_GROUP_PATH];
 	int r = qb_cgroups_path(cgroups, QB_HIERARCHY_V2, group, file, path, sizeof(path), err);
 
 	if (r == 0)

@@ -9,8 +9,6 @@
 #include <levers/isolation_internal.h>
 #include <poll.h>
 
-#define GROUP_PATH (2 * QB_GROUP_MAX + 64)
-
 /* In qb_journal_bench.origin, after the groups of both hierarchies: the mask it came with. */
 #define ORIGIN_MASK QB_HIERARCHY_COUNT
 
@@ -106,7 +104,7 @@ static bool is_dead(int pidfd)
 /* Is there a limit of swap to set? Only where the memory controller is on for the group. */
 static bool has_swap_limit(const struct qb_cgroups *cgroups, const char *group)
 {
-	char path[GROUP_PATH];
+	char path[QB_GROUP_PATH];
 
 	return qb_cgroups_path(cgroups, QB_HIERARCHY_V2, group, "memory.swap.max", path,
 		       sizeof(path), NULL) == 0 &&
@@ -117,7 +115,7 @@ static bool has_swap_limit(const struct qb_cgroups *cgroups, const char *group)
 static int write_to(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
 	const char *group, const char *file, const char *text, struct qb_error *err)
 {
-	char path[GROUP_PATH];
+	char path[QB_GROUP_PATH];
 	int r = qb_cgroups_path(cgroups, hierarchy, group, file, path, sizeof(path), err);
 
 	return r < 0 ? r : qb_file_write(path, text, err);
@@ -181,7 +179,7 @@ static int fill_cpuset(const struct qb_cgroups *cgroups, const char *group,
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < QB_ARRAY_SIZE(files); i++) {
-		char from[GROUP_PATH], text[QB_CPUS_TEXT];
+		char from[QB_GROUP_PATH], text[QB_CPUS_TEXT];
 
 		r = qb_cgroups_path(cgroups, QB_HIERARCHY_CPUSET, QB_GROUP_RUN, files[i], from,
 			sizeof(from), err);

@@ -12,8 +12,6 @@
 #include <levers/isolation.h>
 #include <levers/isolation_internal.h>
 
-#define GROUP_PATH (2 * QB_GROUP_MAX + 64)
-
 /* The group of a unit, or NULL for a name that is not ours. */
 static const char *group_of(const struct qb_unit *unit)
 {
@@ -57,7 +55,7 @@ static int path_of(
 static int read_shield(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
 	size_t size, struct qb_error *err)
 {
-	char path[GROUP_PATH];
+	char path[QB_GROUP_PATH];
 	int r = path_of(unit, NULL, path, sizeof(path), err);
 
 	if (r == 0)
@@ -97,7 +95,7 @@ static const char *fresh_of(const struct qb_lever *lever)
 static int read_file(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
 	size_t size, struct qb_error *err)
 {
-	char path[GROUP_PATH];
+	char path[QB_GROUP_PATH];
 	int r = path_of(unit, lever->part, path, sizeof(path), err);
 
 	if (r < 0)
@@ -108,7 +106,7 @@ static int read_file(const struct qb_lever *lever, const struct qb_unit *unit, c
 static int write_file(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
 	struct qb_error *err)
 {
-	char path[GROUP_PATH];
+	char path[QB_GROUP_PATH];
 	int r = path_of(unit, lever->part, path, sizeof(path), err);
 
 	if (r < 0 || (strcmp(text, fresh_of(lever)) == 0 && !qb_file_exists(path)))
@@ -116,20 +114,11 @@ static int write_file(const struct qb_lever *lever, const struct qb_unit *unit, 
 	return qb_file_write(path, text, err);
 }
 
-static bool same_list(const char *a, const char *b)
-{
-	struct qb_cpus x, y;
-
-	return strcmp(a, b) == 0 ||
-	       (qb_cpus_parse_list(a, &x) == 0 && qb_cpus_parse_list(b, &y) == 0 &&
-		       qb_cpus_equal(&x, &y));
-}
-
 const struct qb_lever_ops qb_isolation_shield_file_ops = {
 	.read = read_file,
 	.write = write_file,
 	.judge = judge_name,
-	.same = same_list,
+	.same = qb_isolation_same_list,
 };
 
 static int load_balance_path(char *buf, size_t size, struct qb_error *err)
@@ -145,7 +134,7 @@ static int load_balance_path(char *buf, size_t size, struct qb_error *err)
 static int read_load_balance(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
 	size_t size, struct qb_error *err)
 {
-	char path[GROUP_PATH];
+	char path[QB_GROUP_PATH];
 	int r = load_balance_path(path, sizeof(path), err);
 
 	if (r == 0)
@@ -156,7 +145,7 @@ static int read_load_balance(const struct qb_lever *lever, const struct qb_unit 
 static int write_load_balance(const struct qb_lever *lever, const struct qb_unit *unit,
 	const char *text, struct qb_error *err)
 {
-	char path[GROUP_PATH];
+	char path[QB_GROUP_PATH];
 	int r = load_balance_path(path, sizeof(path), err);
 
 	return r < 0 ? r : qb_file_write(path, text, err);

@@ -1,25 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* isolation.h: the affinity and the v1 cpuset of single threads, on the way there. */
-#include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
 #include <errno.h>
+#include <host/caller.h>
 #include <levers/isolation.h>
 #include <levers/isolation_internal.h>
 #include <levers/smt.h>
 #include <quietbench/lever.h>
-
-int qb_isolation_online(struct qb_cpus *ret, struct qb_error *err)
-{
-	char text[QB_CPUS_TEXT];
-	ssize_t n = qb_file_read("/sys/devices/system/cpu/online", text, sizeof(text), err);
-
-	if (n < 0)
-		return (int)n;
-	if (qb_cpus_parse_list(text, ret) < 0)
-		return qb_error_set(err, EBADMSG, "the list of online CPUs reads '%.64s'", text);
-	return 0;
-}
 
 static int read_affinity(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
 	size_t size, struct qb_error *err)
@@ -53,7 +41,7 @@ static int write_affinity(const struct qb_lever *lever, const struct qb_unit *un
 
 	if (r < 0 || strcmp(now, text) == 0)
 		return r;
-	r = qb_isolation_online(&online, err);
+	r = qb_host_online(&online, err);
 	if (r < 0)
 		return r;
 	if (qb_cpus_parse_hex(text, &mask) < 0)
@@ -73,7 +61,7 @@ static int judge_affinity(const struct qb_lever *lever, const struct qb_unit *un
 	const char *text, struct qb_error *err)
 {
 	struct qb_cpus mask, online;
-	int r = qb_isolation_online(&online, err);
+	int r = qb_host_online(&online, err);
 
 	if (r < 0)
 		return r;
@@ -95,8 +83,11 @@ static bool same_affinity(const char *a, const char *b)
 
 	if (strcmp(a, b) == 0)
 		return true;
-	if (qb_cpus_parse_hex(a, &x) < 0 || qb_cpus_parse_hex(b, &y) < 0 ||
-		qb_isolation_online(&online, NULL) < 0)
+	if (qb_cpus_parse_hex(a, &x) < 0 || qb_cpus_parse_hex(b, &y) < 0)
+		return false;
+	if (qb_cpus_equal(&x, &y))
+		return true;
+	if (qb_host_online(&online, NULL) < 0)
 		return false;
 	qb_cpus_and(&x, &online);
 	qb_cpus_and(&y, &online);
@@ -263,6 +254,10 @@ int qb_isolation_snapshot(const struct qb_selection *selection, const struct qb_
 		if (r < 0)
 			return r;
 	}
+	if (r == 0 && walk.unreadable)
+		r = qb_steps_refuse(steps, QB_LEVER_TASK_AFFINITY, QB_STATUS_UNSUPPORTED,
+			"%u tasks cannot be read and stay where they are (%s)", walk.unreadable,
+			walk.why.text);
 	return r;
 }
 

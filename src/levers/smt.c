@@ -4,13 +4,12 @@
 #include <base/macros.h>
 #include <base/text.h>
 #include <errno.h>
+#include <host/caller.h>
 #include <host/cgroups.h>
-#include <levers/isolation_internal.h>
 #include <levers/smt.h>
 #include <time.h>
 
-#define CPU_DIR	   "/sys/devices/system/cpu/"
-#define GROUP_PATH (2 * QB_GROUP_MAX + 64)
+#define CPU_DIR "/sys/devices/system/cpu/"
 
 #define PAUSE_MS   10
 #define BUSY_MS	   100
@@ -26,7 +25,7 @@ static int judge_online(const struct qb_lever *lever, const struct qb_unit *unit
 	struct qb_error *err)
 {
 	struct qb_cpus online;
-	int r = qb_isolation_online(&online, err);
+	int r = qb_host_online(&online, err);
 
 	if (r < 0)
 		return r;
@@ -40,7 +39,7 @@ static int judge_online(const struct qb_lever *lever, const struct qb_unit *unit
 static int read_cpusets(const struct qb_cgroups *cgroups, struct qb_cpus *ret)
 {
 	const bool v2 = cgroups->cpuset2;
-	char path[GROUP_PATH], list[QB_CPUS_TEXT];
+	char path[QB_GROUP_PATH], list[QB_CPUS_TEXT];
 	ssize_t n;
 	int r = qb_cgroups_path(cgroups, v2 ? QB_HIERARCHY_V2 : QB_HIERARCHY_CPUSET, "/",
 		v2 ? "cpuset.cpus.effective" : "cpuset.cpus", path, sizeof(path), NULL);
@@ -146,7 +145,7 @@ static int path_of(const struct qb_unit *unit, char *buf, size_t size, struct qb
 static int read_cpuset(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
 	size_t size, struct qb_error *err)
 {
-	char path[GROUP_PATH];
+	char path[QB_GROUP_PATH];
 	int r = path_of(unit, path, sizeof(path), err);
 
 	if (r == 0)
@@ -157,7 +156,7 @@ static int read_cpuset(const struct qb_lever *lever, const struct qb_unit *unit,
 static int write_cpuset(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
 	struct qb_error *err)
 {
-	char path[GROUP_PATH];
+	char path[QB_GROUP_PATH];
 	int r = path_of(unit, path, sizeof(path), err);
 
 	return r < 0 ? r : qb_file_write(path, text, err);
@@ -181,8 +180,8 @@ bool qb_smt_widened(const struct qb_steps *steps, const struct qb_step *step)
 	struct qb_cpus before, online;
 
 	if (step->lever != QB_LEVER_TASK_AFFINITY || !step->before ||
-		qb_cpus_parse_hex(step->before, &before) < 0 ||
-		qb_isolation_online(&online, NULL) < 0 || qb_cpus_intersect(&before, &online))
+		qb_cpus_parse_hex(step->before, &before) < 0 || qb_host_online(&online, NULL) < 0 ||
+		qb_cpus_intersect(&before, &online))
 		return false;
 	for (size_t i = 0; i < steps->n; i++)
 		if (steps->v[i].lever == QB_LEVER_SMT_OFFLINE && steps->v[i].intent &&

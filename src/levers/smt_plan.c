@@ -53,7 +53,7 @@ static int choose(struct plan *plan)
 /* The CPUs of a v1 cpuset; false for the root, which follows the kernel's. */
 static bool cpuset_of(const struct plan *plan, const char *folder, struct qb_cpus *ret)
 {
-	char path[2 * QB_GROUP_MAX + 64], list[QB_CPUS_TEXT];
+	char path[QB_GROUP_PATH], list[QB_CPUS_TEXT];
 
 	return strcmp(folder, plan->cgroups.mount[QB_HIERARCHY_CPUSET]) != 0 &&
 	       qb_text_format(path, sizeof(path), "%s/cpuset.cpus", folder) &&

@@ -8,6 +8,7 @@
 #include <host/tasks.h>
 #include <inttypes.h>
 #include <quietbench/value.h>
+#include <sched.h>
 
 void qb_accounts_free(struct qb_accounts *accounts)
 {
@@ -28,7 +29,7 @@ static int read_time(const struct qb_task *task, int64_t *ret)
 
 static int add(struct qb_accounts *accounts, const struct qb_task *task)
 {
-	struct qb_cpus allowed;
+	cpu_set_t allowed[QB_CPUS_MAX / CPU_SETSIZE];
 	struct qb_account account = {
 		.pid = task->tgid, .tid = task->tid, .start = task->start, .cpu = task->cpu};
 
@@ -43,8 +44,8 @@ static int add(struct qb_accounts *accounts, const struct qb_task *task)
 		accounts->v = v;
 		accounts->room = room;
 	}
-	account.bound =
-		qb_cpus_parse_hex(task->allowed, &allowed) == 0 && qb_cpus_count(&allowed) == 1;
+	account.bound = sched_getaffinity(task->tid, sizeof(allowed), allowed) == 0 &&
+			CPU_COUNT_S(sizeof(allowed), allowed) == 1;
 	qb_text_copy(account.comm, sizeof(account.comm), task->comm);
 	qb_text_printable(account.comm);
 	accounts->v[accounts->n++] = account;
@@ -60,7 +61,7 @@ static int compare(const void *a, const void *b)
 
 int qb_accounts_take(struct qb_accounts *ret, struct qb_error *err)
 {
-	_cleanup_(qb_tasks_close) struct qb_tasks walk = {0};
+	_cleanup_(qb_tasks_close) struct qb_tasks walk = {.no_masks = true};
 	struct qb_accounts accounts = {0};
 	static struct qb_task task;
 	int r;

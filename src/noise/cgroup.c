@@ -16,7 +16,7 @@ bool qb_cgroup_find(pid_t pid, struct qb_cgroup *ret)
 static bool read_file(
 	const struct qb_cgroup *of, const char *name, const char *file, char *buf, size_t size)
 {
-	char path[2 * QB_GROUP_MAX + 64];
+	char path[QB_GROUP_PATH];
 
 	return qb_cgroups_path(
 		       &of->cgroups, QB_HIERARCHY_V2, name, file, path, sizeof(path), NULL) == 0 &&

@@ -104,9 +104,11 @@ static void a_hidden_mount_is_not_found(void **state)
 
 	if (!sandbox_enter() || !sandbox_empty("/sys/fs/cgroup"))
 		skip();
+	qb_cgroups_forget();
 	assert_int_equal(qb_cgroups_load(&found, NULL), 0);
 	assert_false(qb_cgroups_exists(&found, QB_HIERARCHY_V2, "/"));
 	assert_int_equal(umount("/sys/fs/cgroup"), 0);
+	qb_cgroups_forget();
 }
 
 static void members_are_those_below_too(void **state)
@@ -287,6 +289,7 @@ static void without_groups_affinity_remains(void **state)
 
 	if (!sandbox_enter() || !sandbox_empty("/sys/fs/cgroup"))
 		skip();
+	qb_cgroups_forget();
 	assert_int_equal(plan("auto", "1", "0,2-3", &steps), QB_ISOLATION_AFFINITY);
 	assert_null(refused(&steps));
 	assert_int_equal(steps.n, 0);
@@ -296,6 +299,7 @@ static void without_groups_affinity_remains(void **state)
 	assert_int_equal(plan("none", "1", "0,2-3", &none), QB_ISOLATION_NONE);
 	assert_int_equal(none.n, 0);
 	assert_int_equal(umount("/sys/fs/cgroup"), 0);
+	qb_cgroups_forget();
 }
 
 int main(void)

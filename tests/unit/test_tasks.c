@@ -9,6 +9,7 @@
 #include <base/text.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <grp.h>
 #include <host/tasks.h>
 #include <levers/isolation.h>
 #include <levers/isolation_internal.h>
@@ -19,6 +20,8 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+
+#include "sandbox.h"
 
 #define STRANGE_NAME ") S 1 (2 3"
 
@@ -209,6 +212,73 @@ static void every_thread_is_walked(void **state)
 	assert_int_equal(r, 0);
 	assert_int_equal(seen, 2);
 	stop(&sleeper);
+}
+
+/* Its groups stand in its status, before its mask: some 50 KiB of them here. */
+static void a_status_may_be_of_any_size(void **state)
+{
+	gid_t groups[5000];
+	struct qb_task task, self;
+	int ready[2];
+	char c = 0;
+	pid_t pid;
+
+	for (size_t i = 0; i < QB_ARRAY_SIZE(groups); i++)
+		groups[i] = (gid_t)(1000000000 + i);
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		c = setgroups(QB_ARRAY_SIZE(groups), groups) == 0 ? 'y' : 'n';
+		for (ssize_t n = write(ready[1], &c, 1); n == 1;)
+			pause();
+		_exit(1);
+	}
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	if (c == 'y') {
+		assert_int_equal(qb_task_read(getpid(), &self, NULL), 0);
+		assert_int_equal(qb_task_read(pid, &task, NULL), 0);
+		assert_string_equal(task.allowed, self.allowed);
+	}
+	end_process(pid);
+	close(ready[0]);
+	close(ready[1]);
+	if (c != 'y')
+		skip(); /* not root */
+}
+
+/* In a process of its own, which alone sees the file that hides a task's. */
+static int walk_past(pid_t hidden, pid_t seen)
+{
+	_cleanup_(qb_tasks_close) struct qb_tasks walk = {0};
+	struct qb_task task;
+	char path[64];
+	int r, found = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", hidden, hidden);
+	if (!sandbox_enter() || mount("/dev/null", path, NULL, MS_BIND, NULL) < 0)
+		return 77;
+	while ((r = qb_tasks_next(&walk, &task, NULL)) > 0)
+		found += task.tid == hidden ? 10 : task.tid == seen;
+	return r == 0 && found == 1 && walk.unreadable == 1 && strstr(walk.why.text, "stat") ? 0
+											     : 1;
+}
+
+static void an_unreadable_task_is_counted(void **state)
+{
+	pid_t hidden = start_process(sched_getcpu() < 0 ? 0 : (unsigned)sched_getcpu());
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(walk_past(hidden, getppid()));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	end_process(hidden);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 static void affinities_are_sets(void **state)
@@ -443,6 +513,8 @@ int main(void)
 		cmocka_unit_test(the_dead_are_gone),
 		cmocka_unit_test(a_zombie_has_ended),
 		cmocka_unit_test(every_thread_is_walked),
+		cmocka_unit_test(a_status_may_be_of_any_size),
+		cmocka_unit_test(an_unreadable_task_is_counted),
 		cmocka_unit_test(affinities_are_sets),
 		cmocka_unit_test(an_affinity_is_written_and_put_back),
 		cmocka_unit_test(only_some_may_be_moved_and_only_there),
