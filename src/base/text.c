@@ -21,6 +21,36 @@ bool qb_text_format(char *buf, size_t size, const char *fmt, ...)
 	return n >= 0 && (size_t)n < size;
 }
 
+static bool append(char *buf, size_t size, const char *fmt, va_list ap)
+{
+	const size_t used = strlen(buf);
+	const int n = vsnprintf(buf + used, size - used, fmt, ap);
+
+	return n >= 0 && (size_t)n < size - used;
+}
+
+bool qb_text_append(char *buf, size_t size, const char *fmt, ...)
+{
+	va_list ap;
+	bool fits;
+
+	va_start(ap, fmt);
+	fits = append(buf, size, fmt, ap);
+	va_end(ap);
+	return fits;
+}
+
+bool qb_text_join(char *buf, size_t size, const char *gap, const char *fmt, ...)
+{
+	va_list ap;
+	bool fits = !*buf || qb_text_append(buf, size, "%s", gap);
+
+	va_start(ap, fmt);
+	fits = append(buf, size, fmt, ap) && fits;
+	va_end(ap);
+	return fits;
+}
+
 bool qb_text_has_word(const char *list, const char *word)
 {
 	size_t len = strlen(word);

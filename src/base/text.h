@@ -11,6 +11,15 @@ bool qb_text_copy(char *buf, size_t size, const char *text);
 /* snprintf that says whether all fitted. */
 bool qb_text_format(char *buf, size_t size, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/*
+ * Text built up in a buffer of fixed size, which begins empty (""): each adds to what is there, and
+ * says whether all fitted; what does not is cut.
+ */
+bool qb_text_append(char *buf, size_t size, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* One more of a list: `gap` comes before it unless it is the first. */
+bool qb_text_join(char *buf, size_t size, const char *gap, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 /* Is `word` one of the blank-separated words of `list`? */
 bool qb_text_has_word(const char *list, const char *word);
 /* [A-Za-z0-9_.:@+-]{1,63}: what a governor, a preference, a command name may look like. */

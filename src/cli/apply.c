@@ -3,6 +3,7 @@
  * quietbench apply: condition the host for many commands, and leave it so for a while. The helper
  * stays behind and restores in time (src/helper/helper.h); runs of the same user join.
  */
+#include <base/clock.h>
 #include <base/macros.h>
 #include <cli/asked.h>
 #include <cli/command.h>
@@ -11,7 +12,7 @@
 #include <errno.h>
 #include <time.h>
 
-#define DEFAULT_NS (INT64_C(3600) * 1000000000)
+#define DEFAULT_NS (3600 * QB_NS_PER_S)
 
 static int fail(int r, const struct qb_error *err)
 {
@@ -28,16 +29,13 @@ static int misuse(const char *text)
 
 static void say_until(const struct qb_session_hello *hello)
 {
-	time_t until = time(NULL) + (time_t)(hello->lease_ns / 1000000000);
-	char text[64] = "?";
-	struct tm tm;
+	char text[64];
 
 	if (hello->lease_while) {
 		qb_say(QB_SAY_NOTE, "it stays so as long as process %d lives", hello->lease_while);
 		return;
 	}
-	if (localtime_r(&until, &tm))
-		strftime(text, sizeof(text), "%F %T", &tm);
+	qb_time_format(time(NULL) + hello->lease_ns / QB_NS_PER_S, "%F %T", text, sizeof(text));
 	qb_say(QB_SAY_NOTE, "it stays so until %s", text);
 }
 

@@ -5,6 +5,7 @@
  * It measures the CPUs that a benchmark would get, as they are, or the quiet ones of a live apply of
  * the caller's; with --conditioned it conditions for the time. Else the host is changed in no way.
  */
+#include <base/clock.h>
 #include <base/macros.h>
 #include <cli/asked.h>
 #include <cli/command.h>
@@ -19,11 +20,10 @@
 
 #define EXIT_NOISY    1
 #define EXIT_NOTHING  3 /* could not measure */
-#define SECOND_NS     INT64_C(1000000000)
-#define FIRST_LOOK_NS (3 * SECOND_NS)
+#define FIRST_LOOK_NS (3 * QB_NS_PER_S)
 #define DETECT_RUNS   20
 /* A benchmark that follows is told of timers that are due in its first minute, too. */
-#define SOON_NS (60 * SECOND_NS)
+#define SOON_NS (60 * QB_NS_PER_S)
 
 struct check {
 	const struct qb_options *options;
@@ -49,7 +49,7 @@ static void choose_detect(const struct qb_options *options, struct qb_detect *re
 	ret->runs = qb_option_given(options, RUNS) ? (unsigned)options->number[QB_OPTION_RUNS]
 						   : DETECT_RUNS;
 	ret->run_ns = qb_option_given(options, RUN_TIME) ? options->number[QB_OPTION_RUN_TIME]
-							 : SECOND_NS;
+							 : QB_NS_PER_S;
 }
 
 /*
@@ -144,13 +144,11 @@ static int measure(struct check *check, struct qb_error *err)
 	struct qb_measure *m = &check->measure;
 	const char *named = check->options->value[QB_OPTION_LIMITS];
 	struct qb_look look;
-	struct timespec now;
 	int r = prepare(check, err);
 
 	if (r < 0)
 		return r;
-	clock_gettime(CLOCK_REALTIME, &now);
-	check->started_at = now.tv_sec * SECOND_NS + now.tv_nsec;
+	check->started_at = qb_ns_now(CLOCK_REALTIME);
 	qb_noise_limits_of(&check->answer.profile, &m->limits);
 	if (named)
 		(void)qb_noise_limits_named(named, &m->limits); /* judged with the options */

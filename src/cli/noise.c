@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* noise.h: the measurement. */
+#include <base/clock.h>
 #include <base/macros.h>
 #include <cli/noise.h>
 #include <client/placed.h>
@@ -8,8 +9,6 @@
 #include <noise/hard.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-
-#define SECOND_NS INT64_C(1000000000)
 
 void qb_noise_limits_of(const struct qb_profile *profile, struct qb_noise_limits *ret)
 {
@@ -65,11 +64,12 @@ static bool shows_progress(void)
 static bool progress(void *data, int64_t now_ns, int64_t end_ns)
 {
 	const struct loops *loops = data;
-	const bool new_second = now_ns / SECOND_NS != (now_ns - QB_VERDICT_WINDOW_NS) / SECOND_NS;
+	const bool new_second =
+		now_ns / QB_NS_PER_S != (now_ns - QB_VERDICT_WINDOW_NS) / QB_NS_PER_S;
 
-	if (new_second && now_ns < end_ns && end_ns > 2 * SECOND_NS && shows_progress())
-		fprintf(stderr, "\rmeasuring: %2d of at most %d s ", (int)(now_ns / SECOND_NS),
-			(int)(end_ns / SECOND_NS));
+	if (new_second && now_ns < end_ns && end_ns > 2 * QB_NS_PER_S && shows_progress())
+		fprintf(stderr, "\rmeasuring: %2d of at most %d s ", (int)(now_ns / QB_NS_PER_S),
+			(int)(end_ns / QB_NS_PER_S));
 	return !qb_job_interrupted(loops->job);
 }
 

@@ -91,14 +91,6 @@ void qb_noise_metric_text(
 			m->verdicts[metric].windows);
 }
 
-/* Adds to a list: "a, b". */
-static void append(char *buf, size_t size, const char *text)
-{
-	size_t used = strlen(buf);
-
-	qb_text_format(buf + used, size - used, "%s%s", used ? ", " : "", text);
-}
-
 /* What keeps it from being quiet. */
 static void name_reasons(const struct qb_measure *m, char *buf, size_t size)
 {
@@ -108,12 +100,12 @@ static void name_reasons(const struct qb_measure *m, char *buf, size_t size)
 	for (int i = 0; i < QB_HARD_COUNT; i++)
 		if (qb_hard_is(m, (enum qb_hard)i)) {
 			qb_hard_text(m, (enum qb_hard)i, text, sizeof(text));
-			append(buf, size, text);
+			qb_text_join(buf, size, ", ", "%s", text);
 		}
 	for (int i = 0; i < QB_NOISE_METRIC_COUNT; i++)
 		if (m->verdict != QB_VERDICT_OF_PASS && m->verdicts[i].verdict == m->verdict) {
 			qb_noise_metric_text(m, (enum qb_noise_metric)i, text, sizeof(text));
-			append(buf, size, text);
+			qb_text_join(buf, size, ", ", "%s", text);
 		}
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* outputs.h */
+#include <base/clock.h>
 #include <base/macros.h>
 #include <cli/condition.h>
 #include <cli/outputs.h>
@@ -91,12 +92,10 @@ static int write_record(const struct qb_outputs *outputs, const char *file, stru
 static int write_metrics(const struct qb_measure *m, const char *file, struct qb_error *err)
 {
 	_cleanup_(qb_draft_discard) struct qb_draft draft = {0};
-	struct timespec now;
 	int r = qb_draft_open(&draft, file, METRICS_MODE, err);
 
-	clock_gettime(CLOCK_REALTIME, &now);
 	if (r == 0) {
-		qb_noise_prometheus(m, (int64_t)now.tv_sec * 1000000000 + now.tv_nsec, draft.out);
+		qb_noise_prometheus(m, qb_ns_now(CLOCK_REALTIME), draft.out);
 		r = qb_draft_keep(&draft, err);
 	}
 	return r < 0 ? qb_error_wrap(err, "cannot write the metrics to %s", file) : 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* preflight.h */
+#include <base/clock.h>
 #include <base/macros.h>
 #include <base/text.h>
 #include <cli/preflight.h>
@@ -7,9 +8,8 @@
 #include <errno.h>
 #include <noise/ticks.h>
 
-#define SECOND_NS INT64_C(1000000000)
 /* Where no line can be rewritten, the wait is told of this often. */
-#define TELL_NS (10 * SECOND_NS)
+#define TELL_NS (10 * QB_NS_PER_S)
 
 struct wait {
 	int64_t since, until; /* CLOCK_MONOTONIC; 0: one does not wait */
@@ -31,16 +31,14 @@ static void describe(const struct qb_measure *look, char *buf, size_t size)
 
 	buf[0] = '\0';
 	for (size_t i = 0; i < n; i++) {
-		const size_t used = strlen(buf);
-
 		if (is_noisy(look) != (problems[i].level == QB_PROBLEM_FAILED))
 			continue;
-		qb_text_format(buf + used, size - used, "%s%s", used ? ", " : "", problems[i].text);
+		qb_text_join(buf, size, ", ", "%s", problems[i].text);
 		if (!*culprit)
 			culprit = problems[i].cause;
 	}
 	if (*culprit)
-		qb_text_format(buf + strlen(buf), size - strlen(buf), ": %s", culprit);
+		qb_text_append(buf, size, ": %s", culprit);
 }
 
 static void say_detail(const struct qb_measure *look)
@@ -67,14 +65,14 @@ static void tell(struct wait *wait, const struct qb_measure *look)
 	describe(look, text, sizeof(text));
 	if (!wait->told) {
 		qb_say(QB_SAY_NOTE, "waiting for quiet, at most %d s: %s",
-			(int)((wait->until - wait->since) / SECOND_NS), text);
+			(int)((wait->until - wait->since) / QB_NS_PER_S), text);
 		wait->told = now;
 	} else if (qb_say_on_terminal() && qb_say_shows(QB_SAY_NOTE)) {
-		fprintf(stderr, "\r\033[K%3d s: %.100s", (int)((now - wait->since) / SECOND_NS),
+		fprintf(stderr, "\r\033[K%3d s: %.100s", (int)((now - wait->since) / QB_NS_PER_S),
 			text);
 		wait->line = true;
 	} else if (now - wait->told >= TELL_NS) {
-		qb_say(QB_SAY_NOTE, "noisy for %d s: %s", (int)((now - wait->since) / SECOND_NS),
+		qb_say(QB_SAY_NOTE, "noisy for %d s: %s", (int)((now - wait->since) / QB_NS_PER_S),
 			text);
 		wait->told = now;
 	}
@@ -115,12 +113,12 @@ static int conclude(
 			text);
 	if (is_noisy(look) && wait->told)
 		qb_say(QB_SAY_WARN, "still noisy after %d s, so it runs all the same: %s",
-			(int)((qb_ns_now(CLOCK_MONOTONIC) - wait->since) / SECOND_NS), text);
+			(int)((qb_ns_now(CLOCK_MONOTONIC) - wait->since) / QB_NS_PER_S), text);
 	else if (is_noisy(look))
 		qb_say(QB_SAY_WARN, "noisy before the command: %s", text);
 	else if (wait->told)
 		qb_say(QB_SAY_NOTE, "noisy no more after %d s",
-			(int)((qb_ns_now(CLOCK_MONOTONIC) - wait->since) / SECOND_NS));
+			(int)((qb_ns_now(CLOCK_MONOTONIC) - wait->since) / QB_NS_PER_S));
 	else
 		say_detail(look);
 	return 0;

@@ -3,6 +3,7 @@
  * The record of a run as a file, see quietbench/record.h. What its members mean and may hold is
  * contrib/schema/record.schema.json.
  */
+#include <base/clock.h>
 #include <base/macros.h>
 #include <base/text.h>
 #include <cli/json.h>
@@ -51,13 +52,14 @@ static const char *restored_name(enum qb_restored restored)
 /* RFC 3339, UTC, milliseconds. */
 static void put_time(struct qb_json *json, const char *key, int64_t ns)
 {
-	time_t seconds = (time_t)(ns / 1000000000);
+	time_t seconds = (time_t)(ns / QB_NS_PER_S);
 	struct tm tm;
 	char date[32], text[48];
 
 	gmtime_r(&seconds, &tm);
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	qb_text_format(text, sizeof(text), "%s.%03dZ", date, (int)(ns % 1000000000 / 1000000));
+	qb_text_format(
+		text, sizeof(text), "%s.%03dZ", date, (int)(ns % QB_NS_PER_S / QB_NS_PER_MS));
 	qb_json_text(json, key, text);
 }
 

@@ -85,7 +85,6 @@ static void report_clock(const struct qb_answer *answer)
 static void add_staying(const struct qb_steps *steps, enum qb_unit_kind kind, const char *noun,
 	char *buf, size_t size)
 {
-	const size_t used = strlen(buf);
 	char reason[128] = "";
 	unsigned n = 0;
 
@@ -101,8 +100,8 @@ static void add_staying(const struct qb_steps *steps, enum qb_unit_kind kind, co
 	while (n && *reason && reason[strlen(reason) - 1] == ' ')
 		reason[strlen(reason) - 1] = '\0';
 	if (n)
-		qb_text_format(buf + used, size - used, "; %u %s%s (%s)", n, noun,
-			n == 1 ? " stays" : "s stay", reason);
+		qb_text_append(
+			buf, size, "; %u %s%s (%s)", n, noun, n == 1 ? " stays" : "s stay", reason);
 }
 
 static void report_count(const struct qb_steps *steps)
@@ -146,14 +145,12 @@ static void report_reason(const struct qb_steps *steps, size_t at)
 			return;
 	for (size_t i = at; i < steps->n; i++) {
 		enum qb_key key = qb_levers[steps->v[i].lever].key;
-		size_t used = strlen(names);
 
 		if (seen[key] || (i != at && !same_reason(first, &steps->v[i])))
 			continue;
 		seen[key] = true;
 		if (n++ < NAMES_MAX || qb_say_shows(QB_SAY_DETAIL))
-			qb_text_format(names + used, sizeof(names) - used, "%s%s", used ? ", " : "",
-				qb_keys[key].name);
+			qb_text_join(names, sizeof(names), ", ", "%s", qb_keys[key].name);
 	}
 	if (n > NAMES_MAX && !qb_say_shows(QB_SAY_DETAIL))
 		qb_say(QB_SAY_NOTE, "%s and %u more: %s", names, n - NAMES_MAX,
@@ -266,12 +263,8 @@ void qb_report_run(const struct qb_record_run *run)
 	if (w && run->noise != QB_NOISE_UNKNOWN)
 		qb_text_format(others, sizeof(others), ", preempted %.2f %%",
 			100.0 * (double)w->others_ns / ((double)run->wall_ns * run->cpus));
-	for (size_t i = 0; w && i < w->n_reasons && run->noise != QB_NOISE_QUIET; i++) {
-		size_t used = strlen(why);
-
-		qb_text_format(
-			why + used, sizeof(why) - used, "%s%s", i ? "; " : ": ", w->reasons[i]);
-	}
+	for (size_t i = 0; w && i < w->n_reasons && run->noise != QB_NOISE_QUIET; i++)
+		qb_text_append(why, sizeof(why), "%s%s", i ? "; " : ": ", w->reasons[i]);
 	qb_say(run->noise == QB_NOISE_NOISY ? QB_SAY_WARN : QB_SAY_NOTE, "%s: %s%s%s%s",
 		words[run->noise], took, ended, others, w ? why : ": it was not watched");
 	report_waits(run);
@@ -286,22 +279,18 @@ static void name_steps(
 	buf[0] = '\0';
 	for (size_t i = 0; i < steps->n; i++) {
 		const struct qb_step *step = &steps->v[i];
-		size_t used = strlen(buf);
 		char unit[QB_NAME_MAX + 64];
 
 		if (step->restored != restored || n++ >= NAMES_MAX)
 			continue;
 		qb_lever_unit_name(step->lever, &step->unit, unit, sizeof(unit));
-		qb_text_format(buf + used, size - used, "%s%s%s%s", used ? ", " : "",
-			qb_lever_name(step->lever), *unit ? " " : "", unit);
-		if (restored == QB_RESTORED_NO && step->reason) {
-			used = strlen(buf);
-			qb_text_format(buf + used, size - used, " (%s)", step->reason);
-		}
+		qb_text_join(buf, size, ", ", "%s%s%s", qb_lever_name(step->lever),
+			*unit ? " " : "", unit);
+		if (restored == QB_RESTORED_NO && step->reason)
+			qb_text_append(buf, size, " (%s)", step->reason);
 	}
 	if (n > NAMES_MAX)
-		qb_text_format(
-			buf + strlen(buf), size - strlen(buf), " and %u more", n - NAMES_MAX);
+		qb_text_append(buf, size, " and %u more", n - NAMES_MAX);
 }
 
 static void report_leftovers(const struct qb_session *session)
@@ -312,12 +301,9 @@ static void report_leftovers(const struct qb_session *session)
 
 	if (!session->n_leftovers)
 		return;
-	for (unsigned i = 0; i < kept; i++) {
-		size_t used = strlen(names);
-
-		qb_text_format(names + used, sizeof(names) - used, "%s%s (%d)", used ? ", " : "",
-			session->leftovers[i].comm, session->leftovers[i].pid);
-	}
+	for (unsigned i = 0; i < kept; i++)
+		qb_text_join(names, sizeof(names), ", ", "%s (%d)", session->leftovers[i].comm,
+			session->leftovers[i].pid);
 	qb_say(QB_SAY_WARN, "still running after the command, moved back: %s%s", names,
 		kept < session->n_leftovers ? " and more" : "");
 }

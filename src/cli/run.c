@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* quietbench run: condition the host, run the command, restore. */
+#include <base/clock.h>
 #include <base/macros.h>
 #include <cli/asked.h>
 #include <cli/command.h>
@@ -176,7 +177,6 @@ static int execute(struct run *run, struct qb_error *err)
 		.job = &run->job,
 		.answer = &run->answer};
 	struct qb_child child;
-	struct timespec ts;
 	int r;
 
 	qb_job_watch(&run->job);
@@ -197,8 +197,7 @@ static int execute(struct run *run, struct qb_error *err)
 	if (geteuid() == 0 && getenv("SUDO_UID"))
 		qb_say(QB_SAY_NOTE, "under sudo the benchmark runs as root");
 	watch(run, child.pid);
-	clock_gettime(CLOCK_REALTIME, &ts);
-	run->started_at = (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+	run->started_at = qb_ns_now(CLOCK_REALTIME);
 	run->released = true;
 	r = qb_child_release(&child, err);
 	if (r < 0)

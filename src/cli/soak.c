@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* soak.h */
+#include <base/clock.h>
 #include <base/macros.h>
 #include <base/text.h>
 #include <cli/lines.h>
@@ -94,20 +95,11 @@ static int keep(struct qb_soak *soak, const struct qb_soak_block *block, struct 
 	return 0;
 }
 
-static void format_time(int64_t at_ns, char *buf, size_t size)
-{
-	const time_t seconds = (time_t)(at_ns / 1000000000);
-	struct tm tm;
-
-	localtime_r(&seconds, &tm);
-	strftime(buf, size, "%Y-%m-%d %H:%M:%S", &tm);
-}
-
 static void tell(const struct qb_measure *m, const struct qb_soak_block *block)
 {
 	char when[32], text[1024];
 
-	format_time(block->at_ns, when, sizeof(when));
+	qb_time_format(block->at_ns / QB_NS_PER_S, "%F %T", when, sizeof(when));
 	qb_noise_verdict_text(m, text, sizeof(text));
 	printf("%s  %s%s%s\n", when, text, *block->culprit ? ": " : "", block->culprit);
 	fflush(stdout); /* whoever reads it may wait for it; main judges its errors */
@@ -170,7 +162,7 @@ static void print_culprit(const struct qb_soak *soak, const struct qb_soak_culpr
 {
 	char when[32], blame[48] = "";
 
-	format_time(culprit->last_ns, when, sizeof(when));
+	qb_time_format(culprit->last_ns / QB_NS_PER_S, "%F %T", when, sizeof(when));
 	if (culprit->blocks)
 		qb_text_format(blame, sizeof(blame), "to blame %zu time%s, ", culprit->blocks,
 			culprit->blocks == 1 ? "" : "s");

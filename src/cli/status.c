@@ -6,6 +6,7 @@
  * says whether that session lives. (Trying the lock would need the right to open it, and could
  * make a session that starts at that moment believe the host taken.)
  */
+#include <base/clock.h>
 #include <base/file.h>
 #include <base/macros.h>
 #include <cli/json.h>
@@ -211,13 +212,6 @@ static size_t count_applied(const struct qb_steps *steps)
 	return n;
 }
 
-static void format_time(int64_t since, const char *format, char *buf, size_t size)
-{
-	time_t seconds = (time_t)since;
-	struct tm tm;
-	strftime(buf, size, format, localtime_r(&seconds, &tm));
-}
-
 static void put_lease(struct qb_json *json, const struct qb_journal_owner *owner)
 {
 	char until[64];
@@ -226,7 +220,7 @@ static void put_lease(struct qb_json *json, const struct qb_journal_owner *owner
 		qb_json_null(json, "lease");
 		return;
 	}
-	format_time(owner->until, "%FT%T%z", until, sizeof(until));
+	qb_time_format(owner->until, "%FT%T%z", until, sizeof(until));
 	qb_json_object(json, "lease");
 	qb_json_text(json, "until", owner->until ? until : NULL);
 	if (owner->until_pid)
@@ -245,7 +239,7 @@ static void put_session(struct qb_json *json, const struct status *status)
 		qb_json_null(json, "session");
 		return;
 	}
-	format_time(owner->since, "%FT%T%z", since, sizeof(since));
+	qb_time_format(owner->since, "%FT%T%z", since, sizeof(since));
 	qb_json_object(json, "session");
 	qb_json_text(json, "user", user_name(owner->uid, user, sizeof(user)));
 	qb_json_number(json, "uid", owner->uid);
@@ -283,21 +277,6 @@ static int print_json(const struct status *status)
 	return qb_query_print(json, states[status->state].status);
 }
 
-/* "3 min": in the largest unit of which there are two. */
-static void format_age(int64_t seconds, char *buf, size_t size)
-{
-	static const struct {
-		int64_t seconds;
-		const char *name;
-	} units[] = {{86400, "days"}, {3600, "h"}, {60, "min"}, {1, "s"}};
-	size_t i = 0;
-
-	while (i + 1 < QB_ARRAY_SIZE(units) && seconds < 2 * units[i].seconds)
-		i++;
-	snprintf(buf, size, "%" PRId64 " %s", seconds > 0 ? seconds / units[i].seconds : 0,
-		units[i].name);
-}
-
 /* What keeps the host conditioned: the command of a run, or the end of a lease. */
 static void print_reason(const struct qb_journal_owner *owner)
 {
@@ -312,8 +291,8 @@ static void print_reason(const struct qb_journal_owner *owner)
 	} else if (owner->until_pid) {
 		printf("  apply    as long as process %" PRId32 " lives\n", owner->until_pid);
 	} else {
-		format_time(owner->until, "%F %T", until, sizeof(until));
-		format_age(left, in, sizeof(in));
+		qb_time_format(owner->until, "%F %T", until, sizeof(until));
+		qb_time_age(left, in, sizeof(in));
 		printf("  apply    until %s, in %s\n", until, in);
 	}
 }
@@ -324,8 +303,8 @@ static void print_session(const struct status *status)
 	size_t applied = count_applied(&status->steps);
 	char user[64], since[64], age[64];
 
-	format_age(time(NULL) - owner->since, age, sizeof(age));
-	format_time(owner->since, "%F %T", since, sizeof(since));
+	qb_time_age(time(NULL) - owner->since, age, sizeof(age));
+	qb_time_format(owner->since, "%F %T", since, sizeof(since));
 	printf("  by       %s, since %s, %s ago\n", user_name(owner->uid, user, sizeof(user)),
 		since, age);
 	printf("  profile  %s, CPU %s, %zu change%s\n", owner->profile, owner->cpus, applied,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The benchmark's process (child.h). */
+#include <base/clock.h>
 #include <base/macros.h>
 #include <base/text.h>
 #include <client/child.h>
@@ -179,20 +180,12 @@ int qb_child_prepare(struct qb_child *child, struct qb_steps *steps, struct qb_e
 	return 0;
 }
 
-static int64_t now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
 int qb_child_release(struct qb_child *child, struct qb_error *err)
 {
 	struct report report;
 	int r;
 
-	child->started_ns = now();
+	child->started_ns = qb_ns_now(CLOCK_MONOTONIC);
 	r = command(child, &report, err);
 	if (r <= 0) {
 		close(child->control);
@@ -217,7 +210,7 @@ int qb_child_wait(struct qb_child *child, struct qb_job *job, struct qb_session 
 		if (pid > 0 && WIFSTOPPED(end.status)) {
 			qb_job_stop(WSTOPSIG(end.status));
 		} else if (pid > 0) {
-			end.wall_ns = now() - child->started_ns;
+			end.wall_ns = qb_ns_now(CLOCK_MONOTONIC) - child->started_ns;
 			*ret = end;
 			return 0;
 		}

@@ -213,12 +213,9 @@ static int greet(struct qb_session *session, struct qb_job *job, struct qb_error
 /* The command on one line, for other people to see; cut where it is long. */
 static void show_command(char *const *command, char *buf, size_t size)
 {
-	size_t used = 0;
-
-	for (; command && *command && used < size - 1; command++) {
-		qb_text_format(buf + used, size - used, "%s%s", used ? " " : "", *command);
-		used = strlen(buf);
-	}
+	buf[0] = '\0';
+	while (command && *command && qb_text_join(buf, size, " ", "%s", *command))
+		command++;
 	qb_text_printable(buf);
 }
 

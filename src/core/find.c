@@ -7,6 +7,7 @@
 #include <core/find.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 
 #define SUFFIX ".yaml"
@@ -75,19 +76,36 @@ static int find_own(const struct qb_profile_source *source, const char *name,
 	return 0;
 }
 
+/* What people call a folder: one that is reached through an fd has a path of its own, too. */
+static void name_folder(const char *dir, char buf[PATH_MAX])
+{
+	static const char fds[] = "/proc/self/fd/";
+	ssize_t n = -1;
+
+	if (strncmp(dir, fds, strlen(fds)) == 0)
+		n = readlink(dir, buf, PATH_MAX - 1);
+	if (n < 0)
+		qb_text_copy(buf, PATH_MAX, dir);
+	else
+		buf[n] = '\0';
+}
+
 /* 1 when a folder has it, else 0. */
 static int find_system(const char *const *dirs, const char *name, struct qb_profile_text *ret,
 	struct qb_error *err)
 {
 	for (; *dirs; dirs++) {
 		_cleanup_close_ int fd = -1;
+		char folder[PATH_MAX], path[PATH_MAX];
 		int r;
 
-		if (!qb_text_format(ret->label, sizeof(ret->label), "%s/%s" SUFFIX, *dirs, name))
-			return qb_error_set(
-				err, ENAMETOOLONG, "%s/%s" SUFFIX ": too long a path", *dirs, name);
+		name_folder(*dirs, folder);
+		if (!qb_text_format(ret->label, sizeof(ret->label), "%s/%s" SUFFIX, folder, name) ||
+			!qb_text_format(path, sizeof(path), "%s/%s" SUFFIX, *dirs, name))
+			return qb_error_set(err, ENAMETOOLONG, "%s/%s" SUFFIX ": too long a path",
+				folder, name);
 		ret->own = false;
-		fd = open(ret->label, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 		if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 			continue;
 		if (fd < 0)
@@ -111,10 +129,10 @@ static int not_found(
 	for (size_t i = 0; i < n; i++)
 		qb_nearest_offer(&nearest, names[i].name);
 	for (const char *const *dir = source->dirs; *dir; dir++) {
-		size_t used = strlen(places);
+		char folder[PATH_MAX];
 
-		qb_text_format(
-			places + used, sizeof(places) - used, "%s%s", used ? ", " : " in ", *dir);
+		name_folder(*dir, folder);
+		qb_text_append(places, sizeof(places), "%s%s", *places ? ", " : " in ", folder);
 	}
 	return qb_error_set(err, ENOENT, "no profile '%s'%s%s%s%s%s", name,
 		own ? " among your own or" : "", places, nearest.best[0] ? "; did you mean '" : "",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* quietbench/policy.h and policy.h: the table of keys, the rule that is built in, the file. */
+#include <base/clock.h>
 #include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
@@ -8,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <quietbench/lever.h>
-#include <stdarg.h>
 #include <sys/stat.h>
 
 const struct qb_policy_key_info qb_policy_keys[QB_POLICY_KEY_COUNT] = {
@@ -17,7 +17,7 @@ const struct qb_policy_key_info qb_policy_keys[QB_POLICY_KEY_COUNT] = {
 #undef X
 };
 
-#define HOUR INT64_C(3600000000000)
+#define HOUR (3600 * QB_NS_PER_S)
 /* A test reads the defaults of the table and compares. */
 #define DEFAULTS                                                                                   \
 	.classes = 1u << QB_RISK_SAFE, .percent = true, .max_cpus = 500000, .lease_ns = 8 * HOUR,  \
@@ -64,22 +64,11 @@ void qb_policy_name(const struct qb_policy_rule *rule, char *buf, size_t size)
 		rule->builtin ? "built in; see " : "");
 }
 
-static void __attribute__((format(printf, 3, 4)))
-append(char *buf, size_t size, const char *fmt, ...)
-{
-	size_t used = strlen(buf);
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(buf + used, size - used, fmt, ap);
-	va_end(ap);
-}
-
 static void append_keys(const bool *keys, const char *before, char *buf, size_t size)
 {
 	for (enum qb_key key = 0; key < QB_KEY_COUNT; key++)
 		if (keys[key])
-			append(buf, size, "%s%s", before, qb_keys[key].name);
+			qb_text_append(buf, size, "%s%s", before, qb_keys[key].name);
 }
 
 void qb_policy_describe(const struct qb_policy_rule *rule, unsigned online, char *buf, size_t size)
@@ -94,17 +83,17 @@ void qb_policy_describe(const struct qb_policy_rule *rule, unsigned online, char
 	buf[0] = '\0';
 	for (size_t i = 0; i < QB_ARRAY_SIZE(classes); i++)
 		if (rule->classes >> classes[i].risk & 1) {
-			append(buf, size, "%s%c", before, classes[i].letter);
+			qb_text_append(buf, size, "%s%c", before, classes[i].letter);
 			before = ", ";
 		}
-	append(buf, size, "%s", buf[0] ? "" : "no class");
+	qb_text_append(buf, size, "%s", buf[0] ? "" : "no class");
 	append_keys(rule->allow, ", ", buf, size);
 	append_keys(rule->deny, ", not ", buf, size);
-	append(buf, size, "; up to %u of %u CPUs", qb_policy_max(rule, online), online);
+	qb_text_append(buf, size, "; up to %u of %u CPUs", qb_policy_max(rule, online), online);
 	if (!qb_cpus_empty(&rule->cpus) &&
 		qb_cpus_format_list(&rule->cpus, list, sizeof(list)) == 0)
-		append(buf, size, ", of %s", list);
-	append(buf, size, "%s", rule->own_profiles ? "" : "; no profiles of your own");
+		qb_text_append(buf, size, ", of %s", list);
+	qb_text_append(buf, size, "%s", rule->own_profiles ? "" : "; no profiles of your own");
 }
 
 int qb_policy_open(int *ret, struct qb_error *err)

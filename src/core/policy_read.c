@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* policy.h: the policy's text. */
+#include <base/clock.h>
 #include <base/macros.h>
 #include <base/nearest.h>
 #include <base/text.h>
@@ -10,8 +11,7 @@
 #include <host/accounts.h>
 #include <quietbench/lever.h>
 
-#define SECOND INT64_C(1000000000)
-#define LIMIT  (365 * 24 * 3600 * SECOND)
+#define LIMIT (365 * 24 * 3600 * QB_NS_PER_S)
 
 struct reader {
 	struct qb_policy policy;
@@ -210,7 +210,7 @@ static int judge_duration(const struct qb_yaml_entry *entry, enum qb_policy_key 
 
 	if (entry->kind != QB_YAML_SCALAR ||
 		qb_quantity_parse(QB_QUANTITY_DURATION, entry->items[0].text, &ns) < 0 ||
-		ns < SECOND || ns > LIMIT)
+		ns < QB_NS_PER_S || ns > LIMIT)
 		return qb_entry_reject(entry, qb_policy_keys[key].expected, err);
 	*ret = ns;
 	return 0;

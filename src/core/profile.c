@@ -137,12 +137,10 @@ static void format_chain(const struct loader *loader, const char *next, char *bu
 
 	buf[0] = '\0';
 	for (int i = 0; i < loader->n; i++) {
-		size_t used = strlen(buf);
-
 		qb_profile_label_name(loader->labels[i], name, sizeof(name));
-		qb_text_format(buf + used, size - used, "%s -> ", name);
+		qb_text_append(buf, size, "%s -> ", name);
 	}
-	qb_text_format(buf + strlen(buf), size - strlen(buf), "%s", next);
+	qb_text_append(buf, size, "%s", next);
 }
 
 /* Is the profile just found one more in the chain, or does the chain end badly? */

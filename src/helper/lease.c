@@ -2,6 +2,7 @@
 /* helper.h: lease */
 #include "helper.h"
 #include "policy.h"
+#include <base/clock.h>
 #include <base/macros.h>
 #include <base/text.h>
 #include <core/policy.h>
@@ -12,8 +13,6 @@
 #include <sys/timerfd.h>
 #include <sys/un.h>
 #include <time.h>
-
-#define NS_PER_S INT64_C(1000000000)
 
 /* The pidfd first, then the look: now it is this process and no later one of its number. */
 static int watch_process(
@@ -67,14 +66,11 @@ int qb_lease_make(struct qb_lease *ret, const struct qb_hello *hello, const stru
 int qb_lease_start(const struct qb_lease *lease, struct qb_journal_owner *owner,
 	const struct qb_steps *steps, struct qb_error *err)
 {
-	const struct itimerspec in = {.it_value = {
-					      .tv_sec = lease->ns / NS_PER_S,
-					      .tv_nsec = lease->ns % NS_PER_S,
-				      }};
+	const struct itimerspec in = {.it_value = qb_ns_timespec(lease->ns)};
 
 	if (lease->timer >= 0 && timerfd_settime(lease->timer, 0, &in, NULL) < 0)
 		return qb_error_errno(err, errno, "set the timer of the lease");
-	owner->until = lease->timer >= 0 ? time(NULL) + lease->ns / NS_PER_S : 0;
+	owner->until = lease->timer >= 0 ? time(NULL) + lease->ns / QB_NS_PER_S : 0;
 	owner->until_pid = lease->pid;
 	return qb_journal_summarize(QB_SUMMARY_PATH, owner, steps, err);
 }
@@ -131,22 +127,12 @@ int qb_door_listen(int connection, struct qb_message *ret)
 	return r;
 }
 
-static void format_time(int64_t seconds, char *buf, size_t size)
-{
-	time_t when = seconds;
-	struct tm tm;
-
-	buf[0] = '\0';
-	if (localtime_r(&when, &tm))
-		strftime(buf, size, "%H:%M:%S", &tm);
-}
-
 void qb_lease_describe(const struct qb_journal_owner *owner, char *buf, size_t size)
 {
 	char since[32], until[32], command[sizeof(owner->command)];
 
-	format_time(owner->since, since, sizeof(since));
-	format_time(owner->until, until, sizeof(until));
+	qb_time_format(owner->since, "%T", since, sizeof(since));
+	qb_time_format(owner->until, "%T", until, sizeof(until));
 	qb_text_copy(command, sizeof(command), owner->command);
 	qb_text_printable(command);
 	if (owner->shared)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* helper.h: lock */
 #include "helper.h"
+#include <base/clock.h>
 #include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
@@ -200,14 +201,6 @@ static int name_holder(
 	return 0;
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
-
 /* 0: the lock is ours; 1: admitted beside its holder; -EWOULDBLOCK: neither. */
 static int try(int lock, const struct qb_lock_wait *wait, bool ask)
 {
@@ -225,7 +218,7 @@ static int wait_turn(
 	int lock, unsigned number, const struct qb_lock_wait *wait, struct qb_error *err)
 {
 	struct pollfd gone = {.fd = wait->peer->pidfd, .events = POLLIN};
-	int64_t deadline = now_ns() + wait->ns;
+	int64_t deadline = qb_ns_now(CLOCK_MONOTONIC) + wait->ns;
 
 	for (unsigned round = 0;; round++) {
 		bool before;
@@ -239,7 +232,7 @@ static int wait_turn(
 			r = -EWOULDBLOCK;
 		if (r >= 0)
 			return r;
-		if (wait->ns >= 0 && now_ns() >= deadline)
+		if (wait->ns >= 0 && qb_ns_now(CLOCK_MONOTONIC) >= deadline)
 			return qb_error_set(err, EWOULDBLOCK,
 				"the host is still in use after the time given by --lock-wait");
 		if (poll(&gone, 1, POLL_MS) == 1)

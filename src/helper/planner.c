@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* helper.h: planner */
 #include "helper.h"
+#include <base/clock.h>
 #include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
@@ -192,19 +193,11 @@ static int take(struct qb_helper *helper, struct qb_message *message, struct qb_
 		       : 1;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
-}
-
 static int converse(struct qb_helper *helper, int socket, struct qb_message *message,
 	struct qb_planned *ret, struct qb_error *err)
 {
 	struct pollfd p = {.fd = socket, .events = POLLIN};
-	const int64_t until = now_ms() + ANSWER_MS;
+	const int64_t until = qb_ns_now(CLOCK_MONOTONIC) / QB_NS_PER_MS + ANSWER_MS;
 	unsigned heard = 0;
 	int r;
 
@@ -212,7 +205,7 @@ static int converse(struct qb_helper *helper, int socket, struct qb_message *mes
 		    message->fds, message->n_fds) < 0)
 		return qb_error_set(err, EPIPE, "the planner ended before it was asked");
 	do {
-		int64_t left = until - now_ms();
+		int64_t left = until - qb_ns_now(CLOCK_MONOTONIC) / QB_NS_PER_MS;
 
 		r = poll(&p, 1, left > 0 ? (int)left : 0);
 		if (r < 0 && errno == EINTR)

@@ -2,13 +2,12 @@
 /* policy.h */
 #include "policy.h"
 #include "helper.h"
+#include <base/clock.h>
 #include <base/macros.h>
 #include <core/policy.h>
 #include <errno.h>
 #include <host/caller.h>
 #include <sys/timerfd.h>
-
-#define NS_PER_S INT64_C(1000000000)
 
 /* 1: there is a policy; 0: none. */
 static int load(struct qb_helper *helper, struct qb_policy *ret, struct qb_error *err)
@@ -64,10 +63,7 @@ int qb_limits_find(struct qb_helper *helper, struct qb_limits *ret, struct qb_er
 
 int qb_limits_start(struct qb_limits *limits, struct qb_error *err)
 {
-	const struct itimerspec in = {.it_value = {
-					      .tv_sec = limits->rule.lock_ns / NS_PER_S,
-					      .tv_nsec = limits->rule.lock_ns % NS_PER_S,
-				      }};
+	const struct itimerspec in = {.it_value = qb_ns_timespec(limits->rule.lock_ns)};
 
 	if (!limits->limited)
 		return 0;

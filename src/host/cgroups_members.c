@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* cgroups.h: who is in a group and below it; ending them; removing it. */
+#include <base/clock.h>
 #include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
@@ -17,10 +18,7 @@
 
 static int64_t now_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return qb_ns_now(CLOCK_MONOTONIC) / QB_NS_PER_MS;
 }
 
 /* Pauses; false once the time is up. A round itself may take long, on a slow host. */

@@ -32,15 +32,15 @@ static void read_driver(struct qb_cpufreq_policy *policy)
 static void read_governors(struct qb_cpufreq_policy *policy)
 {
 	struct cpufreq_available_governors *list = cpufreq_get_available_governors(policy->number);
-	size_t used = 0, size = sizeof(policy->governors);
+	char *names = policy->governors;
 
 	for (const struct cpufreq_available_governors *at = list; at; at = at->next) {
-		if (!qb_text_format(policy->governors + used, size - used, "%s%s", used ? " " : "",
-			    at->governor)) {
-			policy->governors[used] = '\0'; /* rather one less than half a name */
+		const size_t whole = strlen(names);
+
+		if (!qb_text_join(names, sizeof(policy->governors), " ", "%s", at->governor)) {
+			names[whole] = '\0'; /* rather one less than half a name */
 			break;
 		}
-		used += strlen(policy->governors + used);
 	}
 	if (list)
 		cpufreq_put_available_governors(list);

@@ -9,6 +9,7 @@
  * 1.9.3 it also sleeps for a whole interval after every command, deaf. So `setup` is sent only
  * after a knock, a word that it ignores, has shown that it listens.
  */
+#include <base/clock.h>
 #include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
@@ -34,10 +35,7 @@ unsigned qb_irqbalance_patience = 12;
 
 static int64_t now_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return qb_ns_now(CLOCK_MONOTONIC) / QB_NS_PER_MS;
 }
 
 /* ---- finding it ---- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* systemd.h: units that others made: looking at, stopping, starting, freezing and thawing them. */
+#include <base/clock.h>
 #include <base/macros.h>
 #include <base/text.h>
 #include <errno.h>
@@ -262,14 +263,6 @@ int qb_systemd_freeze(const char *name, bool freeze, struct qb_error *err)
 		       : r;
 }
 
-static int64_t now_us(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 /* How long from now, by this property and its clock. INT64_MAX: never. */
 static int64_t elapses_in(sd_bus *bus, const char *path, const char *property, clockid_t clock)
 {
@@ -279,7 +272,7 @@ static int64_t elapses_in(sd_bus *bus, const char *path, const char *property, c
 		    bus, QB_SYSTEMD_SERVICE, path, TIMER, property, NULL, 't', &at) < 0 ||
 		at == 0 || at > INT64_MAX)
 		return INT64_MAX;
-	return (int64_t)at - now_us(clock);
+	return (int64_t)at - qb_ns_now(clock) / QB_NS_PER_US;
 }
 
 static int64_t due_in(sd_bus *bus, const char *path)

@@ -146,18 +146,15 @@ int qb_cache_divide(const char *current, enum qb_cache_part part, const struct q
 
 int qb_cache_lines(const char *schemata, char *buf, size_t size, struct qb_error *err)
 {
-	size_t used = 0;
-
+	buf[0] = '\0';
 	for (const char *line = schemata; *line; line += strcspn(line, "\n")) {
 		line += strspn(line, " \n");
 		if (strncmp(line, "L3", 2) != 0)
 			continue;
-		if (!qb_text_format(buf + used, size - used, "%s%.*s", used ? " " : "",
-			    (int)strcspn(line, "\n"), line))
+		if (!qb_text_join(buf, size, " ", "%.*s", (int)strcspn(line, "\n"), line))
 			return qb_error_set(err, EFBIG, "resctrl's list of L3 caches is too long");
-		used += strlen(buf + used);
 	}
-	return used ? 0
+	return *buf ? 0
 		    : qb_error_set(err, ENOTSUP,
 			      "resctrl offers no L3 cache to divide (no CAT for it, or rdt=!l3cat)");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The kernel's own work: workqueues, lockup detectors, timers, perf. */
 #include "table_internal.h"
+#include <base/clock.h>
 #include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
@@ -82,7 +83,6 @@ const struct qb_lever_ops qb_sample_rate_ops = {.write = write_sample_rate, .our
 /* ---- planning ---- */
 
 #define WORKQUEUES  "/sys/devices/virtual/workqueue"
-#define SECOND	    INT64_C(1000000000)
 #define NO_HOUSE    "the benchmark has every CPU: none is left for the kernel's own work"
 #define NO_PERF	    "this kernel has no perf (CONFIG_PERF_EVENTS)"
 #define NO_WATCHDOG "this kernel has no such lockup detector (CONFIG_LOCKUP_DETECTOR)"
@@ -110,11 +110,11 @@ static int plan_stat_interval(const struct kernel *k)
 
 	if (!qb_plan_asks(k->wish, QB_KEY_KERNEL_STAT_INTERVAL))
 		return 0;
-	if (ns % SECOND)
+	if (ns % QB_NS_PER_S)
 		return qb_steps_refuse(k->steps, QB_LEVER_STAT_INTERVAL, QB_STATUS_UNSUPPORTED,
-			"the kernel takes whole seconds: %llds or %llds", (long long)(ns / SECOND),
-			(long long)(ns / SECOND + 1));
-	snprintf(wanted, sizeof(wanted), "%lld", (long long)(ns / SECOND));
+			"the kernel takes whole seconds: %llds or %llds",
+			(long long)(ns / QB_NS_PER_S), (long long)(ns / QB_NS_PER_S + 1));
+	snprintf(wanted, sizeof(wanted), "%lld", (long long)(ns / QB_NS_PER_S));
 	return qb_plan_add(k->steps, QB_LEVER_STAT_INTERVAL, qb_unit_none(), wanted,
 		"this kernel gathers no such statistics (vm.stat_interval is missing)");
 }

@@ -8,11 +8,10 @@
 static void append_choices(char *buf, size_t size, const char *choices)
 {
 	while (*choices) {
-		size_t used = strlen(buf), n = strcspn(choices, " ");
+		size_t n = strcspn(choices, " ");
 		const char *rest = choices + n + strspn(choices + n, " ");
-		const char *gap = !used ? "" : *rest ? ", " : " or ";
 
-		qb_text_format(buf + used, size - used, "%s%.*s", gap, (int)n, choices);
+		qb_text_join(buf, size, *rest ? ", " : " or ", "%.*s", (int)n, choices);
 		choices = rest;
 	}
 }

@@ -52,15 +52,13 @@ static void format_number(enum qb_key_type type, int64_t value, char *buf, size_
 
 static void format_words(const struct qb_setting *setting, char *buf, size_t size)
 {
-	const char *gap = "[";
-	size_t used = 0;
+	const char *gap = "";
 
-	for (const char *word = NULL; (word = qb_setting_next(setting, word)); gap = ", ") {
-		if (!qb_text_format(buf + used, size - used, "%s%s", gap, word))
+	qb_text_copy(buf, size, "[");
+	for (const char *word = NULL; (word = qb_setting_next(setting, word)); gap = ", ")
+		if (!qb_text_append(buf, size, "%s%s", gap, word))
 			return;
-		used += strlen(buf + used);
-	}
-	qb_text_copy(buf + used, size - used, used ? "]" : "[]");
+	qb_text_append(buf, size, "]");
 }
 
 void qb_setting_format(enum qb_key key, const struct qb_setting *setting, char *buf, size_t size)

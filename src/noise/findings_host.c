@@ -11,13 +11,6 @@
 
 #define PATH_SIZE 4096
 
-static void append(char *buf, size_t size, const char *text)
-{
-	const size_t used = strlen(buf);
-
-	qb_text_format(buf + used, size - used, "%s%s", used ? ", " : "", text);
-}
-
 /* ---- other benchmarks ---- */
 
 /* By the name of the process; the children of stress-ng have names that begin with it. */
@@ -80,7 +73,7 @@ void qb_find_benchmarks(const struct qb_look *look, struct qb_finding *ret)
 			qb_text_format(text, sizeof(text), "%s (%u processes)", benchmarks[i],
 				census.of[i].n);
 		if (census.of[i].n)
-			append(list, sizeof(list), text);
+			qb_text_join(list, sizeof(list), ", ", "%s", text);
 	}
 	if (!list[0])
 		return;
@@ -129,11 +122,11 @@ void qb_find_timers(const struct qb_look *look, struct qb_finding *ret)
 		qb_text_printable(timers[i].name);
 		qb_text_format(text, sizeof(text), "%.80s in %lld %s", timers[i].name,
 			s < 120 ? s : s / 60, s < 120 ? "s" : "min");
-		append(list, sizeof(list), text);
+		qb_text_join(list, sizeof(list), ", ", "%s", text);
 	}
 	if (n > TIMERS_SHOWN) {
 		qb_text_format(text, sizeof(text), "%zu more", n - TIMERS_SHOWN);
-		append(list, sizeof(list), text);
+		qb_text_join(list, sizeof(list), ", ", "%s", text);
 	}
 	if (n == 0)
 		return;

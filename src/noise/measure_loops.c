@@ -11,8 +11,7 @@
 
 void qb_measure_sleep(int64_t until_ns)
 {
-	const struct timespec t = {
-		.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
+	const struct timespec t = qb_ns_timespec(until_ns);
 
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
 		;

@@ -12,20 +12,12 @@
 #ifndef QB_NOISE_TICKS_H
 #define QB_NOISE_TICKS_H
 
+#include <base/clock.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <time.h>
 
 /* May the counter be read directly? Looked up once per call. */
 bool qb_ticks_direct(void);
-
-static inline int64_t qb_ns_now(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static inline uint64_t qb_ticks_read(bool direct)
 {

@@ -58,24 +58,6 @@ static void find_profiles(struct work *w, const char *fd)
 	qb_text_copy(w->shipped, sizeof(w->shipped), QB_DATADIR "/profiles");
 }
 
-/* People are told where the folder really is, not through which fd it was read. */
-static void name_folder(const struct work *w, struct qb_profile *profile)
-{
-	char file[QB_PROFILE_FILE], folder[PATH_MAX];
-	size_t len = strlen(w->shipped);
-	ssize_t n;
-
-	if (strncmp(w->shipped, "/proc/self/fd/", 14) != 0 ||
-		strncmp(profile->file, w->shipped, len) != 0)
-		return;
-	n = readlink(w->shipped, folder, sizeof(folder) - 1);
-	if (n < 0)
-		return;
-	folder[n] = '\0';
-	if (qb_text_format(file, sizeof(file), "%s%s", folder, profile->file + len))
-		qb_text_copy(profile->file, sizeof(profile->file), file);
-}
-
 static int load_profile(struct work *w, bool guest, struct qb_profile *ret, struct qb_error *err)
 {
 	char missing[QB_PROFILE_NAME] = "";
@@ -84,8 +66,6 @@ static int load_profile(struct work *w, bool guest, struct qb_profile *ret, stru
 
 	if (r == -ENOENT && missing[0])
 		qb_answer_missing(missing);
-	if (r == 0)
-		name_folder(w, ret);
 	return r;
 }
 

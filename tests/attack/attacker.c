@@ -310,8 +310,8 @@ static void missing(void)
 	plan(greeted(), body, NULL, 0);
 }
 
-/* Is the other end of what was sent closed again, while the session lives? */
-static void keep(void)
+/* Is the other end of what was sent closed again, while the session lives, or when it is refused? */
+static void send_ends(unsigned n)
 {
 	struct qb_hello body = {.purpose = QB_PURPOSE_RUN, .lock_wait_ns = -1};
 	int pipes[2], fd = reach(QB_SOCKET_PATH);
@@ -319,13 +319,19 @@ static void keep(void)
 
 	if (pipe(pipes) < 0)
 		perror("pipe");
-	int four[] = {pipes[1], pipes[1], pipes[1], pipes[1]};
-	qb_message_send(fd, QB_MSG_HELLO, &body, sizeof(body), four, 4);
+	int ends[] = {pipes[1], pipes[1], pipes[1], pipes[1]};
+	qb_message_send(fd, QB_MSG_HELLO, &body, sizeof(body), ends, n);
 	close(pipes[1]);
-	if (!hear(fd))
-		return;
+	hear(fd);
 	end = (struct pollfd){.fd = pipes[0]};
 	puts(poll(&end, 1, 5000) == 1 && end.revents & POLLHUP ? "not kept" : "kept");
+	close(fd);
+}
+
+static void keep(void)
+{
+	send_ends(1);
+	send_ends(4);
 }
 
 /* ---- placing ---- */

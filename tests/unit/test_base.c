@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 /* cmocka wants these first */
+#include <base/clock.h>
 #include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
@@ -236,6 +237,49 @@ static void what_is_missing_is_not_unreadable(void **state)
 	assert_true(qb_file_exists(name));
 }
 
+static void texts_grow_within_their_bounds(void **state)
+{
+	char text[12] = "";
+
+	assert_true(qb_text_join(text, sizeof(text), ", ", "%s", "a"));
+	assert_true(qb_text_join(text, sizeof(text), ", ", "%d", 12));
+	assert_true(qb_text_append(text, sizeof(text), "%s", " of 3"));
+	assert_string_equal(text, "a, 12 of 3");
+	assert_true(qb_text_append(text, sizeof(text), "%s", "!"));
+	assert_false(qb_text_append(text, sizeof(text), "%s", "?"));
+	assert_string_equal(text, "a, 12 of 3!");
+	text[10] = '\0';
+	assert_false(qb_text_join(text, sizeof(text), ", ", "%s", "b"));
+	assert_string_equal(text, "a, 12 of 3,");
+	assert_true(qb_text_append(text, sizeof(text), "%s", ""));
+}
+
+static void times_are_written_for_people(void **state)
+{
+	static const struct {
+		int64_t seconds;
+		const char *age;
+	} ages[] = {{-5, "0 s"}, {0, "0 s"}, {119, "119 s"}, {120, "2 min"}, {7199, "119 min"},
+		{7200, "2 h"}, {172799, "47 h"}, {172800, "2 days"}};
+	const struct timespec t = qb_ns_timespec(3 * QB_NS_PER_S + 7);
+	int64_t before = qb_ns_now(CLOCK_MONOTONIC);
+	char text[32];
+
+	for (size_t i = 0; i < QB_ARRAY_SIZE(ages); i++) {
+		qb_time_age(ages[i].seconds, text, sizeof(text));
+		assert_string_equal(text, ages[i].age);
+	}
+	setenv("TZ", "UTC-1", 1);
+	tzset();
+	qb_time_format(86400, "%F %T", text, sizeof(text));
+	assert_string_equal(text, "1970-01-02 01:00:00");
+	qb_time_format(INT64_MAX, "%F %T", text, sizeof(text));
+	assert_string_equal(text, "?");
+	assert_int_equal(t.tv_sec, 3);
+	assert_int_equal(t.tv_nsec, 7);
+	assert_true(before > 0 && qb_ns_now(CLOCK_MONOTONIC) >= before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +294,8 @@ int main(void)
 		cmocka_unit_test(words_are_whole),
 		cmocka_unit_test(a_folder_that_fails_has_not_ended),
 		cmocka_unit_test(what_is_missing_is_not_unreadable),
+		cmocka_unit_test(texts_grow_within_their_bounds),
+		cmocka_unit_test(times_are_written_for_people),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include "profile_ask.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
 #include <sys/stat.h>
@@ -332,6 +333,39 @@ static void test_missing(void **state)
 	assert_refused(&ask, text);
 }
 
+/* The helper's planner reaches the shipped profiles through an fd: people are told of the folder. */
+static void test_folder_of_an_fd(void **state)
+{
+	struct folders *f = *state;
+	_cleanup_ask_ struct ask ask = {0};
+	_cleanup_free_ char *real = realpath(f->share, NULL);
+	char text[QB_ERROR_MAX], through[64];
+	int fd = open(f->share, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	assert_true(fd >= 0 && real);
+	snprintf(through, sizeof(through), "/proc/self/fd/%d", fd);
+	search(&ask, f);
+	ask.dirs[2] = through;
+	load(&ask, "defualt");
+	snprintf(text, sizeof(text),
+		"profile: no profile 'defualt' among your own or in /nonexistent/profiles, %s, %s; "
+		"did you mean 'default'?",
+		f->etc, real);
+	assert_refused(&ask, text);
+	put(f->share, "bad.yaml", "version: 1\nextends: nowhere\n");
+	load(&ask, "bad");
+	snprintf(text, sizeof(text),
+		"%s/bad.yaml:2:10: extends: no profile 'nowhere' in /nonexistent/profiles, %s, %s",
+		real, f->etc, real);
+	assert_refused(&ask, text);
+	put(f->share, "good.yaml", "version: 1\n");
+	load(&ask, "good");
+	assert_loaded(&ask);
+	snprintf(text, sizeof(text), "%s/good.yaml", real);
+	assert_string_equal(ask.profile.file, text);
+	close(fd);
+}
+
 static void test_depth(void **state)
 {
 	struct folders *f = *state;
@@ -385,6 +419,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_search, make_folders, remove_folders),
 		cmocka_unit_test_setup_teardown(test_own_first, make_folders, remove_folders),
 		cmocka_unit_test_setup_teardown(test_missing, make_folders, remove_folders),
+		cmocka_unit_test_setup_teardown(test_folder_of_an_fd, make_folders, remove_folders),
 		cmocka_unit_test_setup_teardown(test_depth, make_folders, remove_folders),
 		cmocka_unit_test_setup_teardown(test_names, make_folders, remove_folders),
 	};
