@@ -22,7 +22,7 @@
  *	         and is answered there by DONE or ERROR; it execs only after DONE. When it has
  *	         ended, another may follow (a preflight, then the benchmark)
  *	WATCH        → DONE                                     who runs on its CPUs is seen from now on
- *	             → SWITCHES… DONE                           the second: what was seen, for each CPU
+ *	             → SWITCHES… DONE                           the second: what was seen
  *	RESTORE      → LEFTOVER… STEP… DONE                     the host is as it was
  *	BYE      the end; end of file without it means that the client died
  *
@@ -57,7 +57,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define QB_PROTOCOL_VERSION 3
+#define QB_PROTOCOL_VERSION 4
 #define QB_MESSAGE_MAGIC    0x51426d73u
 #define QB_MESSAGE_MAX	    (48 * 1024)
 #define QB_MESSAGE_FDS	    4
@@ -223,19 +223,28 @@ struct qb_watch_message {
 	int64_t until_ns;
 };
 
-/* Who ran on a CPU (noise/switches.h). Others' names are the policy's to give. */
-#define QB_SWITCHES_SEEN 256
+/*
+ * Who ran on the watched CPUs (noise/watcher.h), in as many messages as it takes: first the sums of
+ * each CPU, then who else was there. The numbers at the top are of all of them, in every message.
+ */
+#define QB_SWITCHES_SEEN   256
+#define QB_SWITCHES_NAMED  1024 /* at most so many in all; who ran least is in the sums */
+#define QB_SWITCHES_WHOSE  3	/* enum qb_whose (noise/runners.h) */
+#define QB_SWITCHES_LEVELS 256
 struct qb_switches_message {
 	struct qb_message_head head;
-	uint32_t cpu, n;
-	int64_t rest_ns;
+	uint32_t n;
+	uint32_t at_once;	  /* own threads that could run at once */
+	int64_t waited_ns;	  /* own threads could have run and did not */
+	int64_t exec_ns, exit_ns; /* of the command (CLOCK_MONOTONIC); 0: not seen */
 	uint64_t lost;
 	struct qb_seen {
-		int32_t pid; /* 0: somebody else's, who is not to be named */
+		int32_t pid; /* 0: a sum; or who is not to be named: others' names are the policy's to give */
 		int32_t tid;
-		uint8_t own;
-		char comm[32];
-		int64_t ns, waited;
+		uint32_t cpu;
+		uint8_t whose;
+		char comm[32]; /* "": a sum of those who have no entry of their own */
+		int64_t ns;
 		uint64_t times;
 	} seen[QB_SWITCHES_SEEN];
 };

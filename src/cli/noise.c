@@ -73,27 +73,26 @@ static bool progress(void *data, int64_t now_ns, int64_t end_ns)
 	return !qb_job_interrupted(loops->job);
 }
 
-/* Who may not see the switches himself has the helper see them. */
+/* Where we may not see who runs there ourselves the helper does. */
 static void begun(void *data)
 {
 	struct loops *loops = data;
-	const struct qb_switches *switches = &loops->measure->of[0].switches;
 
-	if (loops->session && !qb_switches_known(switches))
+	if (loops->session && !qb_watcher_knows(&loops->measure->watcher))
 		loops->lent = qb_session_watch(loops->session, loops->answer, NULL) == 0;
 }
 
 static void lend(void *data, const struct qb_switches_message *message)
 {
-	qb_measure_lend(data, message);
+	qb_watcher_lend(data, message);
 }
 
 static int take_seen(const struct loops *loops, struct qb_error *err)
 {
-	const struct qb_measure *m = loops->measure;
+	struct qb_measure *m = loops->measure;
 
 	return qb_session_switches(loops->session, m->of[0].loop->started_ns + m->ns, lend,
-		loops->measure, loops->answer, err);
+		&m->watcher, loops->answer, err);
 }
 
 int qb_noise_measure(struct qb_measure *m, struct qb_job *job, struct qb_session *session,

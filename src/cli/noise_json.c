@@ -85,9 +85,11 @@ static void put_traced(struct qb_json *json, const struct qb_trace_cpu *of)
 	qb_json_end(json);
 }
 
-static void put_cpu(
-	struct qb_json *json, const struct qb_measure_cpu *of, const struct qb_trace_cpu *traced)
+static void put_cpu(struct qb_json *json, const struct qb_measure *m, size_t i)
 {
+	const struct qb_measure_cpu *of = &m->of[i];
+	const bool known = qb_watcher_knows(&m->watcher);
+
 	qb_json_object(json, NULL);
 	qb_json_number(json, "cpu", of->cpu);
 	qb_json_number(json, "started_ns", of->loop->started_ns);
@@ -97,12 +99,11 @@ static void put_cpu(
 	qb_json_share(json, "chunk_ns", of->chunk_ns);
 	qb_json_text(json, "clock", of->loop->direct ? "direct" : "fallback");
 	qb_json_text(json, "preemptions_by", qb_preempt_name(of->loop->preempt.by));
-	qb_json_text(json, "names_by", qb_switches_known(&of->switches) ? "switches" : "accounts");
-	qb_json_text(json, "no_switches",
-		qb_switches_known(&of->switches) ? NULL : of->no_switches.text);
+	qb_json_text(json, "names_by", known ? "switches" : "accounts");
+	qb_json_text(json, "no_switches", known ? NULL : m->not_watched.text);
 	put_causes(json, of->causes);
 	put_longest(json, of->loop);
-	put_traced(json, traced);
+	put_traced(json, i < m->trace.n ? &m->trace.of[i] : NULL);
 	qb_json_end(json);
 }
 
@@ -170,6 +171,6 @@ void qb_noise_json(struct qb_json *json, const struct qb_measure *m)
 	put_sources(json, m);
 	qb_json_array(json, "of");
 	for (size_t i = 0; i < m->n; i++)
-		put_cpu(json, &m->of[i], i < m->trace.n ? &m->trace.of[i] : NULL);
+		put_cpu(json, m, i);
 	qb_json_end(json);
 }

@@ -6,7 +6,7 @@
 size_t qb_noise_sources(const struct qb_measure *m, struct qb_noise_source ret[QB_NOISE_SOURCES])
 {
 	const struct qb_measure_cpu *of = &m->of[0];
-	const bool seen = qb_switches_known(&of->switches);
+	const bool seen = qb_watcher_knows(&m->watcher);
 	const struct qb_noise_source sources[] = {
 		{"clock", "the CPU's own counter, without a system call",
 			of->loop->direct ? NULL
@@ -17,7 +17,7 @@ size_t qb_noise_sources(const struct qb_measure *m, struct qb_noise_source ret[Q
 				? "neither rseq nor the count of switches told a forced one"
 				: NULL},
 		{"switches", "who ran, when and how often (perf)",
-			seen ? NULL : of->no_switches.text},
+			seen ? NULL : m->not_watched.text},
 		{"accounts", "who used CPU time, wherever (schedstat)",
 			seen ? "not needed beside the switches" : NULL},
 		{"waits", "how long the loop waited for others (schedstat)",

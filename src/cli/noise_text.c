@@ -221,9 +221,9 @@ static void print_cpu(const struct qb_measure *m, const struct qb_measure_cpu *o
 			print_cause(&causes->v[i], seconds);
 	if (!causes->n || (!verbose && causes->v[0].share < SHARE_SHOWN))
 		puts("  nothing worth a line (-v shows it)");
-	if (!qb_switches_known(&of->switches))
-		qb_lines_wrap(stdout, "  ", "  ", of->no_switches.text);
-	if (!qb_switches_known(&of->switches))
+	if (!qb_watcher_knows(&m->watcher))
+		qb_lines_wrap(stdout, "  ", "  ", m->not_watched.text);
+	if (!qb_watcher_knows(&m->watcher))
 		puts("  so tasks are named by their accounts of CPU time: measure as root for better");
 }
 

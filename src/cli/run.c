@@ -266,7 +266,7 @@ static struct qb_record_run describe(const struct run *run)
 	return (struct qb_record_run){.argv = run->cli->argv,
 		.code = killed ? -1 : WEXITSTATUS(run->end.status),
 		.signal = killed ? WTERMSIG(run->end.status) : 0,
-		.wall_ns = run->end.wall_ns,
+		.wall_ns = run->watches ? run->watched.wall_ns : run->end.wall_ns,
 		.user_ns = ns(&usage->ru_utime),
 		.sys_ns = ns(&usage->ru_stime),
 		.max_rss_kib = usage->ru_maxrss,

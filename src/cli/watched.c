@@ -56,9 +56,9 @@ static void put_sources(struct qb_json *json, const struct qb_watch *watch)
 {
 	const char *switches = "ticks", *pressure = NULL;
 
-	if (watch->n && watch->of[0].switches.fd >= 0)
+	if (qb_watcher_is_open(&watch->watcher))
 		switches = "perf";
-	else if (watch->n && watch->of[0].switches.lent)
+	else if (watch->watcher.lent)
 		switches = "helper";
 	if (watch->tally.pressure_known)
 		pressure = watch->tally.own_pressure ? "group" : "host";

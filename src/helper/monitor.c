@@ -39,7 +39,7 @@ int qb_monitor_restore(struct qb_monitor *m, bool end, struct qb_error *err)
 		.seen = qb_recover_leftover, .data = &m->helper->session};
 	int r;
 
-	qb_watcher_end(&m->watcher);
+	qb_watcher_close(&m->watcher);
 	/* The client of a run that was restored early has died before the benchmark: see 7. */
 	if (m->restored)
 		return end ? qb_restore_bench(&m->session.journal.bench, true, NULL, err) : 0;
@@ -194,7 +194,7 @@ static int patience(const struct qb_monitor *m)
 {
 	if (m->state == QB_STATE_HELLO)
 		return HELLO_MS;
-	return m->watcher.n ? QB_WATCHER_TICK_MS : -1;
+	return qb_watcher_patience(&m->watcher);
 }
 
 void qb_monitor_loop(struct qb_monitor *m)
@@ -216,7 +216,8 @@ void qb_monitor_loop(struct qb_monitor *m)
 
 		if (r < 0 && errno != EINTR)
 			qb_error_errno(&err, errno, "wait for the client");
-		qb_watcher_tick(&m->watcher);
+		if (qb_watcher_patience(&m->watcher) == 0)
+			qb_watcher_drain(&m->watcher);
 		if (r == 0 && m->state == QB_STATE_HELLO)
 			qb_error_set(&err, ETIMEDOUT, "the client said nothing for %d s",
 				HELLO_MS / 1000);

@@ -5,7 +5,7 @@
 
 #include "helper.h"
 #include "policy.h"
-#include "watch.h"
+#include <noise/watcher.h>
 #include <quietbench/value.h>
 
 struct qb_monitor;

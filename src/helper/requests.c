@@ -6,6 +6,7 @@
 #include <core/policy.h>
 #include <errno.h>
 #include <host/caller.h>
+#include <host/tasks.h>
 #include <levers/services.h>
 #include <time.h>
 
@@ -264,29 +265,49 @@ int qb_request_run(struct qb_monitor *m, struct qb_error *err)
 	return r < 0 ? r : qb_message_send_done(m->helper->session, QB_MSG_RUN);
 }
 
+/* ---- who runs on the benchmark's CPUs, for a client who may not use perf ---- */
+
+/* Names of processes that are neither the client's nor the kernel's are the policy's to give. */
+static bool hide(const struct qb_runner *runner, const void *data)
+{
+	const struct qb_monitor *m = data;
+	const bool names = !m->limits.limited || m->limits.rule.process_names;
+
+	return !names && runner->whose != QB_WHOSE_OWN && runner->uid != m->helper->peer.uid &&
+	       !qb_task_is_kernel(runner->pid);
+}
+
+static int send_seen(struct qb_switches_message *message, void *to)
+{
+	const struct qb_monitor *m = to;
+
+	return qb_message_send(
+		m->helper->session, QB_MSG_SWITCHES, message, sizeof(*message), NULL, 0);
+}
+
 int qb_request_watch(struct qb_monitor *m, struct qb_error *err)
 {
 	const struct qb_journal_bench *bench = &m->session.journal.bench;
-	const bool names = !m->limits.limited || m->limits.rule.process_names;
+	const struct qb_cpus *cpus = &m->planned.selection.bench;
 	struct qb_done done = {.of = QB_MSG_WATCH};
-	struct qb_error why = {0};
+	int r = 0;
 
 	if (!bench->pid)
 		return qb_error_set(err, EPROTO, "WATCH is for a process that was placed");
 	if (m->message.watch.until_ns) {
-		int r;
-
-		done.unseen =
-			m->watcher.n == 0; /* it ended with the session, when that was restored */
-		r = qb_watcher_tell(&m->watcher, m->helper->session, m->message.watch.until_ns,
-			m->helper->peer.uid, names, err);
-
-		qb_watcher_end(&m->watcher);
-		if (r < 0)
-			return r;
-	} else if (m->state != QB_STATE_RUN ||
-		   qb_watcher_begin(&m->watcher, &m->planned.selection, bench->pid, &why) < 0) {
-		done.unseen = 1;
+		done.unseen = !qb_watcher_is_open(
+			&m->watcher); /* it ended with the session, when that was restored */
+		qb_watcher_end(&m->watcher, m->message.watch.until_ns);
+		r = qb_watcher_tell(&m->watcher, hide, m, send_seen, m);
+	}
+	qb_watcher_close(&m->watcher);
+	if (r < 0)
+		return qb_error_errno(err, -r, "tell the client who ran on its CPUs");
+	if (!m->message.watch.until_ns) {
+		if (m->state == QB_STATE_RUN)
+			qb_task_keep_off(&m->planned.selection);
+		done.unseen = m->state != QB_STATE_RUN ||
+			      qb_watcher_open(&m->watcher, cpus, bench->pid, NULL) < 0;
 	}
 	return qb_message_send(m->helper->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
 }

@@ -275,10 +275,17 @@ static int accept_policy(struct qb_message *message, struct qb_error *err)
 
 static int accept_switches(struct qb_message *message, struct qb_error *err)
 {
-	if (message->switches.n > QB_SWITCHES_SEEN)
-		return qb_error_set(err, EBADMSG, "a message with %u runners", message->switches.n);
-	for (uint32_t i = 0; i < message->switches.n; i++)
+	const struct qb_switches_message *switches = &message->switches;
+
+	if (switches->n > QB_SWITCHES_SEEN || switches->at_once >= QB_SWITCHES_LEVELS)
+		return qb_error_set(err, EBADMSG, "a message with %u runners, %u at once",
+			switches->n, switches->at_once);
+	for (uint32_t i = 0; i < switches->n; i++) {
 		END(message->switches.seen[i].comm);
+		if (switches->seen[i].whose >= QB_SWITCHES_WHOSE ||
+			switches->seen[i].cpu >= QB_CPUS_MAX)
+			return qb_error_set(err, EBADMSG, "a runner of no known kind or CPU");
+	}
 	return 0;
 }
 

@@ -101,6 +101,8 @@ static void add(struct qb_causes *causes, const struct qb_cause *cause)
 
 /* ---- tasks ---- */
 
+#define NAMES_MAX 256
+
 /* Tasks of one name, as people know them. */
 struct named {
 	char comm[32];
@@ -111,7 +113,7 @@ struct named {
 };
 
 struct names {
-	struct named v[QB_RUNNERS_MAX];
+	struct named v[NAMES_MAX];
 	size_t n;
 };
 
@@ -122,7 +124,7 @@ static void note(struct names *names, const char *comm, pid_t pid, int64_t ns, u
 	for (size_t i = 0; i < names->n && !named; i++)
 		if (strcmp(names->v[i].comm, comm) == 0)
 			named = &names->v[i];
-	if (!named && names->n == QB_RUNNERS_MAX)
+	if (!named && names->n == NAMES_MAX)
 		return; /* its time stays with "unknown task" */
 	if (!named) {
 		named = &names->v[names->n++];
@@ -137,18 +139,39 @@ static void note(struct names *names, const char *comm, pid_t pid, int64_t ns, u
 
 static void gather(const struct qb_measure *m, const struct qb_measure_cpu *of, struct names *names)
 {
-	for (size_t i = 0; qb_switches_known(&of->switches) && i < of->switches.n; i++) {
-		const struct qb_runner *runner = &of->switches.v[i];
+	const bool known = qb_watcher_knows(&m->watcher);
 
-		if (!runner->own && !qb_measure_is_ours(m, runner->tid) && runner->ns > 0)
-			note(names, runner->comm, runner->pid, runner->ns, runner->times);
+	for (size_t i = 0; known && i < m->watcher.seen.n; i++) {
+		const struct qb_runner *runner = m->watcher.seen.v[i];
+		const struct qb_stay stay = qb_runner_stay(runner, of->cpu);
+
+		if (runner->whose != QB_WHOSE_OWN && !qb_measure_is_ours(m, runner->tid) &&
+			stay.ns > 0)
+			note(names, runner->comm, runner->pid, stay.ns, stay.times);
 	}
-	for (size_t i = 0; !qb_switches_known(&of->switches) && i < m->accounts.n; i++) {
+	for (size_t i = 0; !known && i < m->accounts.n; i++) {
 		const struct qb_account *account = &m->accounts.v[i];
 
 		if (!qb_measure_is_ours(m, account->tid) && account->cpu == of->cpu)
 			note(names, account->comm, account->pid, qb_account_share(account), 0);
 	}
+}
+
+/* Time of who is not in the table any more, and not the loops'. */
+static int64_t rest_of(const struct qb_measure *m, const struct qb_measure_cpu *of)
+{
+	const struct qb_runners *seen = &m->watcher.seen;
+
+	for (size_t i = 0; i < seen->n_of; i++)
+		if (seen->of[i].cpu == of->cpu)
+			return seen->of[i].rest[QB_WHOSE_OTHER].ns +
+			       seen->of[i].rest[QB_WHOSE_UNKNOWN].ns;
+	return 0;
+}
+
+static bool sees_all(const struct qb_measure *m)
+{
+	return qb_watcher_knows(&m->watcher) && !m->watcher.seen.lost;
 }
 
 /*
@@ -159,10 +182,10 @@ static void gather(const struct qb_measure *m, const struct qb_measure_cpu *of, 
 static double cost_of_coming(const struct qb_measure *m, const struct qb_measure_cpu *of,
 	const struct names *names, double preempted)
 {
-	double rest = preempted * (double)m->ns - (double)of->switches.rest_ns;
+	double rest = preempted * (double)m->ns - (double)rest_of(m, of);
 	uint64_t times = 0;
 
-	if (!qb_switches_known(&of->switches) || of->switches.lost)
+	if (!sees_all(m))
 		return 0;
 	for (size_t i = 0; i < names->n; i++) {
 		rest -= (double)names->v[i].ns;
@@ -175,11 +198,12 @@ static void find_tasks(
 	const struct qb_measure *m, const struct qb_measure_cpu *of, struct qb_causes *causes)
 {
 	/* Where all switches are known, the rest is what they cost themselves: caches, too. */
-	const bool all = qb_switches_known(&of->switches) && !of->switches.lost;
+	const bool all = sees_all(m), known = qb_watcher_knows(&m->watcher);
 	struct qb_cause unknown = {.kind = all ? QB_CAUSE_TASK : QB_CAUSE_UNKNOWN_TASK,
 		.evidence = QB_EVIDENCE_MEASURED,
 		.share = causes->preempted};
-	const int64_t meanwhile = !qb_switches_known(&of->switches) ? m->accounts_ns : m->ns;
+	const int64_t meanwhile = known ? m->ns : m->accounts_ns;
+	const int64_t rest_ns = rest_of(m, of);
 	struct names names = {0};
 	double coming;
 
@@ -192,8 +216,7 @@ static void find_tasks(
 		struct qb_cause cause = {.kind = qb_task_is_kernel(named->pid)
 							 ? QB_CAUSE_KERNEL_TASK
 							 : QB_CAUSE_TASK,
-			.evidence = qb_switches_known(&of->switches) ? QB_EVIDENCE_MEASURED
-								     : QB_EVIDENCE_ESTIMATED,
+			.evidence = known ? QB_EVIDENCE_MEASURED : QB_EVIDENCE_ESTIMATED,
 			.share = ((double)named->ns + coming * (double)named->times) /
 				 (double)meanwhile,
 			.times = named->times};
@@ -206,11 +229,11 @@ static void find_tasks(
 		add(causes, &cause);
 		unknown.share -= cause.share;
 	}
-	if (of->switches.rest_ns > 0) {
+	if (rest_ns > 0) {
 		struct qb_cause rest = {.kind = QB_CAUSE_TASK,
 			.evidence = QB_EVIDENCE_MEASURED,
 			.name = "many others, a little each",
-			.share = (double)of->switches.rest_ns / (double)m->ns};
+			.share = (double)rest_ns / (double)m->ns};
 
 		add(causes, &rest);
 		unknown.share -= rest.share;

@@ -15,11 +15,12 @@
 void qb_hard_begin(struct qb_measure *m, pid_t child, struct qb_hard_before *ret)
 {
 	for (size_t i = 0; i < m->n; i++)
-		ret->throttled_known[i] = qb_counters_throttled(m->of[i].cpu, &ret->throttled[i]);
+		m->of[i].throttled_known =
+			qb_counters_throttled(m->of[i].cpu, &m->of[i].throttled_before);
 	ret->swap_known = qb_counters_swapped_in(&ret->swapped_in);
 	ret->quota_known =
 		qb_cgroup_find(child, &ret->group) && qb_cgroup_quota(&ret->group, &ret->quota_us);
-	m->throttled_told = ret->throttled_known[0];
+	m->throttled_told = m->of[0].throttled_known;
 	m->swap_told = ret->swap_known;
 	m->quota_told = ret->quota_known;
 }
@@ -29,8 +30,8 @@ void qb_hard_count(struct qb_measure *m, const struct qb_hard_before *before)
 	uint64_t now;
 
 	for (size_t i = 0; i < m->n; i++)
-		if (before->throttled_known[i] && qb_counters_throttled(m->of[i].cpu, &now))
-			m->of[i].throttled = qb_counters_risen(before->throttled[i], now);
+		if (m->of[i].throttled_known && qb_counters_throttled(m->of[i].cpu, &now))
+			m->of[i].throttled = qb_counters_risen(m->of[i].throttled_before, now);
 	if (before->swap_known && qb_counters_swapped_in(&now))
 		m->swapped_in = qb_counters_risen(before->swapped_in, now);
 	if (before->quota_known && qb_cgroup_quota(&before->group, &now))
@@ -53,7 +54,7 @@ static bool is_moved(const struct qb_measure *m, size_t i)
 	struct qb_cpus own = {0}, now = {0};
 
 	qb_cpus_add(&own, m->of[i].cpu);
-	return syscall(SYS_sched_getaffinity, m->shared->of[i].tid, sizeof(now), &now) >= 0 &&
+	return syscall(SYS_sched_getaffinity, m->of[i].loop->tid, sizeof(now), &now) >= 0 &&
 	       !qb_cpus_equal(&own, &now);
 }
 

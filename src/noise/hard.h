@@ -21,10 +21,9 @@ enum qb_hard {
 	QB_HARD_COUNT
 };
 
-/* The counters before the measurement; which of them there are is noted in it. */
+/* The counters before the measurement; which of them there are, and those of
+ * each CPU, are noted in it. */
 struct qb_hard_before {
-	uint64_t throttled[QB_MEASURE_CPUS];
-	bool throttled_known[QB_MEASURE_CPUS];
 	struct qb_cgroup group; /* of the loops */
 	uint64_t swapped_in, quota_us;
 	bool swap_known, quota_known;

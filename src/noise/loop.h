@@ -19,6 +19,7 @@
 #include "preempt.h"
 #include <stdatomic.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #define QB_LOOP_WINDOW_NS INT64_C(10000000)
 /* The longest gaps, apart from all others. */
@@ -52,6 +53,7 @@ struct qb_loop {
 	struct qb_loop_gap
 		*gaps; /* room for all of them, in order; NULL: they are only summed up */
 	size_t gaps_room;
+	pid_t tid; /* who runs it */
 	/* found; `done` windows may be looked at while it runs */
 	_Atomic size_t done;
 	bool direct; /* the clock is the CPU's own counter */

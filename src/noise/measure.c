@@ -58,7 +58,7 @@ static int64_t read_waited(const struct qb_measure *m, size_t i)
 	char path[64], text[128];
 	int64_t waited;
 
-	qb_text_format(path, sizeof(path), "/proc/%d/schedstat", m->shared->of[i].tid);
+	qb_text_format(path, sizeof(path), "/proc/%d/schedstat", m->of[i].loop->tid);
 	if (qb_file_read(path, text, sizeof(text), NULL) < 0 ||
 		sscanf(text, "%*d %" SCNd64, &waited) != 1)
 		return -1;
@@ -90,9 +90,8 @@ static int sample(struct qb_measure *m, size_t at, struct qb_error *err)
 			free(of->steal);
 			of->steal = NULL;
 		}
-		if (of->switches.fd >= 0)
-			qb_switches_drain(&of->switches);
 	}
+	qb_watcher_drain(&m->watcher);
 	return r;
 }
 
@@ -247,13 +246,6 @@ static int watch(struct qb_measure *m, pid_t child, const struct qb_hard_before 
 
 /* ---- the whole ---- */
 
-static void open_switches(struct qb_measure *m)
-{
-	for (size_t i = 0; i < m->n; i++)
-		if (qb_switches_open(&m->of[i].switches, m->of[i].cpu, &m->of[i].no_switches) < 0)
-			m->of[i].switches.fd = -1;
-}
-
 /* The loops go on for a window more than they are looked at. */
 static size_t count_loops(size_t windows)
 {
@@ -269,17 +261,16 @@ static size_t count_gaps(size_t windows)
 static int prepare_cpu(struct qb_measure *m, unsigned cpu, size_t windows, struct qb_error *err)
 {
 	struct qb_measure_cpu *of = &m->of[m->n];
-	struct qb_loop *loop = &m->shared->of[m->n].loop;
+	struct qb_loop *loop = &m->shared->loops[m->n];
 	const size_t n = qb_cpus_count(&m->cpus);
+	struct qb_loop_window *all = (struct qb_loop_window *)&m->shared->loops[n];
 
-	m->shared->of[m->n].cpu = of->cpu = cpu;
-	of->switches.fd = -1;
+	of->cpu = cpu;
 	of->loop = loop;
 	loop->n_windows = count_loops(windows);
-	loop->windows = m->shared->windows + m->n * loop->n_windows;
+	loop->windows = all + m->n * loop->n_windows;
 	loop->gaps_room = count_gaps(windows);
-	loop->gaps = (struct qb_loop_gap *)(m->shared->windows + n * loop->n_windows) +
-		     m->n * loop->gaps_room;
+	loop->gaps = (struct qb_loop_gap *)(all + n * loop->n_windows) + m->n * loop->gaps_room;
 	loop->stop = &m->shared->stop;
 	m->n++;
 	of->windows = calloc(windows + 1, sizeof(*of->windows));
@@ -294,16 +285,14 @@ int qb_measure_prepare(struct qb_measure *m, struct qb_error *err)
 {
 	const size_t windows = count_windows(m), n = qb_cpus_count(&m->cpus);
 	const size_t size =
-		sizeof(*m->shared) + n * (count_loops(windows) * sizeof(struct qb_loop_window) +
-						 count_gaps(windows) * sizeof(struct qb_loop_gap));
+		sizeof(*m->shared) +
+		n * (sizeof(struct qb_loop) + count_loops(windows) * sizeof(struct qb_loop_window) +
+			    count_gaps(windows) * sizeof(struct qb_loop_gap));
 	int r;
 
 	if (!windows || !n)
 		return qb_error_set(err, EINVAL,
 			"measure: no CPU, or less than the 100 ms that a window takes");
-	if (n > QB_MEASURE_CPUS)
-		return qb_error_set(
-			err, E2BIG, "measure: at most %d CPUs at a time (-n, -c)", QB_MEASURE_CPUS);
 	r = qb_sources_find(&m->sources, err);
 	if (r < 0)
 		return r;
@@ -341,7 +330,7 @@ int qb_measure_watch(struct qb_measure *m, pid_t child, struct qb_error *err)
 		r = qb_accounts_take(&before, err);
 	m->accounts_ns = -qb_ns_now(CLOCK_MONOTONIC);
 	if (r == 0) {
-		open_switches(m);
+		(void)qb_watcher_open(&m->watcher, &m->cpus, 0, &m->not_watched);
 		if (m->traces)
 			r = qb_trace_begin(&m->trace, &m->cpus, err);
 	}
@@ -350,15 +339,14 @@ int qb_measure_watch(struct qb_measure *m, pid_t child, struct qb_error *err)
 	}
 	if (r == 0) {
 		/* The loops' own beginning, with a thread to try the switches with, is nobody's noise. */
-		for (size_t i = 0; i < m->n; i++)
-			m->of[i].switches.from_ns = m->of[i].loop->started_ns;
+		for (size_t i = 0; i < m->watcher.seen.n_of; i++)
+			m->watcher.seen.of[i].from_ns = m->of[i].loop->started_ns;
 		m->trace.from_ns = m->of[0].loop->started_ns;
 		qb_hard_begin(m, child, &counters);
 		r = watch(m, child, &counters, err);
 	}
-	for (size_t i = 0; r == 0 && i < m->n; i++)
-		if (m->of[i].switches.fd >= 0)
-			qb_switches_end(&m->of[i].switches, m->of[i].loop->started_ns + m->ns);
+	if (r == 0)
+		qb_watcher_end(&m->watcher, m->of[0].loop->started_ns + m->ns);
 	if (r == 0 && m->traces)
 		qb_trace_end(&m->trace, m->of[0].loop->started_ns + m->ns);
 	m->shared->stop = true;
@@ -373,13 +361,6 @@ int qb_measure_watch(struct qb_measure *m, pid_t child, struct qb_error *err)
 	return r;
 }
 
-void qb_measure_lend(struct qb_measure *m, const struct qb_switches_message *message)
-{
-	for (size_t i = 0; i < m->n; i++)
-		if (m->of[i].cpu == message->cpu)
-			qb_switches_lend(&m->of[i].switches, message);
-}
-
 void qb_measure_free(struct qb_measure *m)
 {
 	for (size_t i = 0; i < m->n; i++) {
@@ -387,8 +368,8 @@ void qb_measure_free(struct qb_measure *m)
 		free(m->of[i].counts);
 		free(m->of[i].steal);
 		free(m->of[i].causes);
-		qb_switches_close(&m->of[i].switches);
 	}
+	qb_watcher_close(&m->watcher);
 	free(m->of);
 	if (m->shared)
 		munmap(m->shared, m->shared->size);

@@ -15,7 +15,7 @@
  * and reads the kernel's counters there. They share memory. Nothing but the loops runs on the
  * measured CPUs for us. The host is changed in no way.
  *
- * Who may not use perf can be lent the switches that somebody else saw (of[i].switches), before
+ * Who may not use perf can be lent what another process saw (`watcher`), before
  * the causes are looked for.
  *
  * One looks at 3, 6 and 12 s (or as asked) and stops at the first look that decides, or at once when
@@ -28,16 +28,15 @@
 #include "counters.h"
 #include "detect.h"
 #include "loop.h"
-#include "switches.h"
 #include "trace.h"
 #include "verdict.h"
+#include "watcher.h"
 #include <quietbench/error.h>
 #include <quietbench/value.h>
 
 #define QB_MEASURE_LOOKS 3
 /* Windows of the loop in one of the verdict's. */
 #define QB_MEASURE_LOOPS ((size_t)(QB_VERDICT_WINDOW_NS / QB_LOOP_WINDOW_NS))
-#define QB_MEASURE_CPUS	 64
 
 /* A CPU may be lost on the way (hard.h). */
 enum qb_gone { QB_GONE_NOT, QB_GONE_OFFLINE, QB_GONE_MOVED };
@@ -49,15 +48,14 @@ struct qb_measure_cpu {
 	struct qb_loop *loop;		 /* shared with the child */
 	struct qb_noise_window *windows; /* of 100 ms */
 	size_t n;
-	double chunk_ns;    /* the usual speed: the median of the windows' */
-	uint64_t *counts;   /* n + 1 times sources.n: interrupts so far, at the windows' borders */
-	uint64_t *steal;    /* n + 1: hundredths of a second; NULL: not told */
-	uint64_t throttled; /* so often its clock was lowered because of heat */
+	double chunk_ns;  /* the usual speed: the median of the windows' */
+	uint64_t *counts; /* n + 1 times sources.n: interrupts so far, at the windows' borders */
+	uint64_t *steal;  /* n + 1: hundredths of a second; NULL: not told */
+	uint64_t throttled_before, throttled; /* so often its clock was lowered because of heat */
+	bool throttled_known;
 	enum qb_gone gone;
 	int64_t waited[2]; /* ns: the loop's wait for the CPU by the kernel's account, at the first
 			      border of a window and the last; -1: no such account */
-	struct qb_switches switches; /* not known: no_switches says why */
-	struct qb_error no_switches;
 	struct qb_causes *causes; /* owned; NULL: not asked for (qb_causes_attribute) */
 };
 
@@ -81,6 +79,8 @@ struct qb_measure {
 	struct qb_measure_cpu *of;
 	size_t n;
 	struct qb_sources sources;
+	struct qb_watcher watcher; /* of all of them; nothing known: not_watched says why */
+	struct qb_error not_watched;
 	struct qb_trace trace;	     /* by the same index */
 	struct qb_accounts accounts; /* who used CPU time meanwhile, for hosts without perf */
 	bool throttled_told, quota_told, swap_told; /* the host counts that */
@@ -99,8 +99,6 @@ int qb_measure_loops(struct qb_measure *measure);
 int qb_measure_watch(struct qb_measure *measure, pid_t child, struct qb_error *err);
 /* Is this thread one of the loops? */
 bool qb_measure_is_ours(const struct qb_measure *measure, pid_t tid);
-/* After the end: what somebody saw of a CPU in our stead. */
-void qb_measure_lend(struct qb_measure *measure, const struct qb_switches_message *message);
 void qb_measure_free(struct qb_measure *measure);
 
 #endif

@@ -9,14 +9,8 @@
 struct qb_measure_shared {
 	size_t size;
 	_Atomic bool stop;
-	_Atomic int failed; /* errno of a loop that could not begin */
-	struct {
-		struct qb_loop loop;
-		pid_t tid;
-		unsigned cpu;
-	} of[QB_MEASURE_CPUS];
-	/* The windows of every CPU, and behind them the gaps. */
-	struct qb_loop_window windows[];
+	_Atomic int failed;	/* errno of a loop that could not begin */
+	struct qb_loop loops[]; /* behind them the windows of every CPU, and then the gaps */
 };
 
 /*

@@ -19,7 +19,7 @@ void qb_measure_sleep(int64_t until_ns)
 
 struct thread {
 	struct qb_measure_shared *shared;
-	size_t i;
+	struct qb_measure_cpu *of;
 	pthread_t id;
 };
 
@@ -30,22 +30,22 @@ static void *run_loop(void *data)
 	struct qb_cpus own = {0};
 	int r;
 
-	qb_cpus_add(&own, shared->of[thread->i].cpu);
-	shared->of[thread->i].tid = gettid();
+	qb_cpus_add(&own, thread->of->cpu);
+	thread->of->loop->tid = gettid();
 	r = qb_task_set_affinity(gettid(), &own, NULL);
 	if (r < 0)
 		shared->failed = -r;
 	else
-		qb_loop_run(&shared->of[thread->i].loop);
+		qb_loop_run(thread->of->loop);
 	return NULL;
 }
 
 int qb_measure_loops(struct qb_measure *m)
 {
-	struct thread threads[QB_MEASURE_CPUS];
+	_cleanup_free_ struct thread *threads = calloc(m->n, sizeof(*threads));
 	sigset_t most;
 	size_t n = 0;
-	int r = 0;
+	int r = threads ? 0 : ENOMEM;
 
 	sigfillset(&most); /* a handler in a loop would be a gap */
 	sigdelset(&most, SIGTERM);
@@ -54,7 +54,7 @@ int qb_measure_loops(struct qb_measure *m)
 	/* Kept from being paged out where that is allowed; all is touched already. */
 	(void)mlockall(MCL_CURRENT);
 	for (; n < m->n && r == 0; n += r == 0) {
-		threads[n] = (struct thread){.shared = m->shared, .i = n};
+		threads[n] = (struct thread){.shared = m->shared, .of = &m->of[n]};
 		r = pthread_create(&threads[n].id, NULL, run_loop, &threads[n]);
 	}
 	if (r != 0)
@@ -70,7 +70,7 @@ int qb_measure_loops(struct qb_measure *m)
 bool qb_measure_is_ours(const struct qb_measure *m, pid_t tid)
 {
 	for (size_t i = 0; i < m->n; i++)
-		if (m->shared->of[i].tid == tid)
+		if (m->of[i].loop->tid == tid)
 			return true;
 	return false;
 }

@@ -26,39 +26,27 @@ static void look_at_clock(struct qb_watch *watch, int when)
 	(void)qb_counters_swapped_in(&watch->swapped[when]);
 }
 
-static int open_all(struct qb_watch *watch)
-{
-	qb_cpus_foreach (cpu, &watch->cpus) {
-		struct qb_switches *switches = &watch->of[watch->n].switches;
-
-		watch->of[watch->n++].cpu = cpu;
-		switches->fd = -1;
-		if (watch->by_switches && qb_switches_open(switches, cpu, NULL) < 0)
-			watch->by_switches = false;
-		else if (watch->by_switches)
-			qb_switches_follow(switches, watch->child);
-	}
-	return watch->by_switches ? 0 : -EACCES;
-}
-
 int qb_watch_begin(struct qb_watch *ret, const struct qb_watch_order *order, struct qb_error *err)
 {
 	struct qb_watch watch = {.cpus = order->cpus,
 		.child = order->child,
 		.interval_ns = order->interval_ns,
-		.by_switches = true,
 		.steal_known = true};
 	size_t n = qb_cpus_count(&order->cpus);
 	int r = 0;
 
-	if (n > QB_WATCH_CPUS)
-		return qb_error_set(err, E2BIG, "more than %d CPUs are not watched", QB_WATCH_CPUS);
 	watch.of = calloc(n + 1, sizeof(*watch.of));
 	if (order->recorded)
 		watch.samples = calloc(QB_WATCH_SAMPLES, sizeof(*watch.samples));
 	if (!watch.of || (order->recorded && !watch.samples))
 		r = qb_error_errno(err, ENOMEM, "watch the benchmark's CPUs");
-	if (r == 0 && open_all(&watch) < 0)
+	qb_cpus_foreach (cpu, &watch.cpus)
+		if (r == 0)
+			watch.of[watch.n++].cpu = cpu;
+	if (r == 0)
+		watch.by_switches =
+			qb_watcher_open(&watch.watcher, &watch.cpus, watch.child, NULL) == 0;
+	if (r == 0 && !watch.by_switches)
 		r = qb_accounts_take(&watch.accounts, err);
 	if (r == 0)
 		r = qb_tally_begin(&watch.tally, &watch.cpus, watch.child, order->recorded, err);
@@ -75,37 +63,20 @@ int qb_watch_begin(struct qb_watch *ret, const struct qb_watch_order *order, str
 
 int qb_watch_patience(const struct qb_watch *watch)
 {
-	int64_t left = watch->next_ns - qb_ns_now(CLOCK_MONOTONIC);
+	const int64_t left = watch->next_ns - qb_ns_now(CLOCK_MONOTONIC);
+	const int drain = qb_watcher_patience(&watch->watcher);
+	const int sample = left > 0 ? (int)(left / 1000000) + 1 : 0;
 
-	if (!watch->by_switches && !watch->samples)
-		return -1;
-	return left > 0 ? (int)(left / 1000000) + 1 : 0;
-}
-
-bool qb_watch_is_own(const struct qb_watch *watch, const struct qb_runner *runner)
-{
-	for (size_t i = 0; !runner->own && i < watch->n; i++)
-		for (size_t j = 0; j < watch->of[i].switches.n; j++)
-			if (watch->of[i].switches.v[j].own &&
-				watch->of[i].switches.v[j].tid == runner->tid && runner->tid)
-				return true;
-	return runner->own;
+	if (!watch->samples)
+		return drain;
+	return drain < 0 || sample < drain ? sample : drain;
 }
 
 static int64_t sum_others(const struct qb_watch *watch)
 {
-	int64_t sum = 0;
-
-	for (size_t i = 0; i < watch->n; i++) {
-		const struct qb_switches *switches = &watch->of[i].switches;
-
-		if (!qb_switches_known(switches))
-			return -1;
-		sum += switches->rest_ns;
-		for (size_t j = 0; j < switches->n; j++)
-			sum += qb_watch_is_own(watch, &switches->v[j]) ? 0 : switches->v[j].ns;
-	}
-	return sum;
+	if (!qb_watcher_knows(&watch->watcher))
+		return -1;
+	return qb_runners_sum(&watch->watcher.seen, QB_WHOSE_OTHER);
 }
 
 /* So many are enough to see a shape: every second goes, and they come half as often. */
@@ -145,11 +116,10 @@ void qb_watch_tick(struct qb_watch *watch)
 {
 	const int64_t now = qb_ns_now(CLOCK_MONOTONIC);
 
+	if (qb_watcher_patience(&watch->watcher) == 0 || now >= watch->next_ns)
+		qb_watcher_drain(&watch->watcher);
 	if (now < watch->next_ns)
 		return;
-	for (size_t i = 0; i < watch->n; i++)
-		if (watch->of[i].switches.fd >= 0)
-			qb_switches_drain(&watch->of[i].switches);
 	if (watch->samples)
 		sample(watch, now);
 	while (watch->next_ns <= now)
@@ -160,10 +130,9 @@ void qb_watch_end(struct qb_watch *watch, int64_t started_ns, int64_t wall_ns)
 {
 	struct qb_accounts now = {0};
 
+	watch->started_ns = started_ns;
 	watch->wall_ns = wall_ns;
-	for (size_t i = 0; i < watch->n; i++)
-		if (watch->of[i].switches.fd >= 0)
-			qb_switches_end(&watch->of[i].switches, started_ns + wall_ns);
+	qb_watcher_end(&watch->watcher, started_ns + wall_ns);
 	look_at_clock(watch, 1);
 	qb_tally_end(&watch->tally);
 	if (watch->by_switches)
@@ -176,15 +145,12 @@ void qb_watch_end(struct qb_watch *watch, int64_t started_ns, int64_t wall_ns)
 
 void qb_watch_lend(struct qb_watch *watch, const struct qb_switches_message *message)
 {
-	for (size_t i = 0; i < watch->n; i++)
-		if (watch->of[i].cpu == message->cpu)
-			qb_switches_lend(&watch->of[i].switches, message);
+	qb_watcher_lend(&watch->watcher, message);
 }
 
 void qb_watch_free(struct qb_watch *watch)
 {
-	for (size_t i = 0; i < watch->n; i++)
-		qb_switches_close(&watch->of[i].switches);
+	qb_watcher_close(&watch->watcher);
 	free(watch->of);
 	free(watch->samples);
 	qb_tally_free(&watch->tally);

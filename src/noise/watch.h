@@ -7,7 +7,7 @@
  *	qb_watch_end       when it has ended, with what it used
  *	qb_watch_judge     quiet, noisy or unknown, and why
  *
- * Nothing of ours runs on its CPUs meanwhile. Where perf may be used (switches.h) every switch there
+ * Nothing of ours runs on its CPUs meanwhile. Where perf may be used (watcher.h) every switch there
  * is known, so others' time is measured and they have names. Elsewhere it is what the CPUs were
  * busy beyond what the benchmark used (/proc/stat, in ticks of 10 ms: too coarse for a short run,
  * which then is `unknown`), and names come from the accounts of threads that are still there.
@@ -18,12 +18,11 @@
 #define QB_NOISE_WATCH_H
 
 #include "accounts.h"
-#include "switches.h"
 #include "tally.h"
+#include "watcher.h"
 #include <quietbench/record.h>
 #include <quietbench/value.h>
 
-#define QB_WATCH_CPUS	  64
 #define QB_WATCH_INTERVAL INT64_C(1000000000) /* of samples, if nobody asks for another */
 #define QB_WATCH_SAMPLES  1024		      /* a power of two */
 
@@ -52,14 +51,14 @@ struct qb_watch {
 	size_t n;
 	struct {
 		unsigned cpu;
-		struct qb_switches switches;
 		uint64_t busy[2], steal[2]; /* ticks, before and after */
 		uint64_t throttled[2];
 	} * of; /* owned */
+	struct qb_watcher watcher;
 	bool by_switches, steal_known;
 	struct qb_accounts accounts;
 	uint64_t swapped[2];
-	int64_t wall_ns;
+	int64_t started_ns, wall_ns; /* of the benchmark, as the caller saw it */
 };
 
 enum { QB_WATCH_REASONS = 8 };
@@ -70,7 +69,8 @@ struct qb_watched {
 	int64_t uncertain_ns; /* it may be so much more; by the ticks, also less */
 	int64_t waited_ns;    /* own threads that could have run did not for so long */
 	int64_t steal_ns;
-	unsigned threads; /* of the benchmark's, at most as many as were seen; 0: not known */
+	int64_t wall_ns;  /* from exec to exit, as the kernel saw it, or else the caller */
+	unsigned threads; /* of the benchmark's that could run at once; 0: not known */
 	uint64_t throttled, swapped;
 	const struct qb_watch *watch; /* the details, where they were kept */
 	char reasons[QB_WATCH_REASONS][160];
@@ -81,7 +81,7 @@ int qb_watch_begin(struct qb_watch *ret, const struct qb_watch_order *order, str
 /* Milliseconds until there is something to do; -1: never. */
 int qb_watch_patience(const struct qb_watch *watch);
 void qb_watch_tick(struct qb_watch *watch);
-/* After the end: what somebody saw of a CPU in our stead (`by_switches` is the caller's to set). */
+/* After the end: what somebody saw in our stead (`by_switches` is the caller's to set). */
 void qb_watch_lend(struct qb_watch *watch, const struct qb_switches_message *message);
 /* It ran from then on (CLOCK_MONOTONIC), for so long. */
 void qb_watch_end(struct qb_watch *watch, int64_t started_ns, int64_t wall_ns);
@@ -89,8 +89,6 @@ void qb_watch_end(struct qb_watch *watch, int64_t started_ns, int64_t wall_ns);
  * above which others are noise, in millionths. */
 void qb_watch_judge(
 	const struct qb_watch *watch, int64_t used_ns, int64_t limit, struct qb_watched *ret);
-/* Is it the benchmark's? A child is told of on the CPU where it was forked, and may run on another. */
-bool qb_watch_is_own(const struct qb_watch *watch, const struct qb_runner *runner);
 void qb_watch_free(struct qb_watch *watch);
 
 #endif

@@ -37,26 +37,20 @@ static void blame(
 static void sum_switches(
 	const struct qb_watch *watch, struct qb_watched *ret, struct blamed worst[NAMES_MAX])
 {
-	for (size_t i = 0; i < watch->n; i++) {
-		const struct qb_switches *switches = &watch->of[i].switches;
+	const struct qb_runners *seen = &watch->watcher.seen;
 
-		for (size_t j = 0; j < switches->n; j++) {
-			const struct qb_runner *runner = &switches->v[j];
+	ret->others_ns = qb_runners_sum(seen, QB_WHOSE_OTHER);
+	ret->waited_ns = qb_runners_waited(seen);
+	ret->threads = qb_runners_at_once(seen);
+	for (size_t i = 0; i < seen->n; i++) {
+		const struct qb_runner *runner = seen->v[i];
+		const struct qb_stay total = qb_runner_total(runner);
 
-			if (qb_watch_is_own(watch, runner)) {
-				ret->waited_ns += runner->waited;
-				ret->threads += runner->ns > 0;
-				continue;
-			}
-			ret->others_ns += runner->ns;
-			if (runner->ns > 0)
-				blame(worst, runner->comm, runner->pid, runner->ns, runner->times);
-		}
-		ret->others_ns += switches->rest_ns;
-		/* What was lost may be theirs, too. */
-		if (switches->lost)
-			ret->uncertain_ns = watch->wall_ns;
+		if (runner->whose == QB_WHOSE_OTHER && total.ns > 0)
+			blame(worst, runner->comm, runner->pid, total.ns, total.times);
 	}
+	/* What was lost may be anybody's, and makes all else doubtful. */
+	ret->uncertain_ns = seen->lost ? ret->wall_ns : qb_runners_sum(seen, QB_WHOSE_UNKNOWN);
 }
 
 static void sum_ticks(const struct qb_watch *watch, int64_t used_ns, struct qb_watched *ret,
@@ -105,17 +99,32 @@ static void name_worst(struct qb_watched *ret, const struct blamed worst[NAMES_M
 	}
 }
 
+/* From exec to exit: what the kernel saw goes before what the caller did, who may have been woken late. */
+static int64_t wall_of(const struct qb_watch *watch)
+{
+	const struct qb_runners *seen = &watch->watcher.seen;
+	const int64_t from = seen->exec_ns ? seen->exec_ns : watch->started_ns;
+	const int64_t until = seen->exit_ns ? seen->exit_ns : watch->started_ns + watch->wall_ns;
+
+	return until > from ? until - from : watch->wall_ns;
+}
+
 /* What disturbed it for certain, and what might have. */
 static enum qb_noise decide(const struct qb_watch *watch, const struct qb_watched *w, int64_t limit)
 {
-	const double wall = (double)watch->wall_ns * (double)watch->n;
+	const double wall = (double)w->wall_ns * (double)watch->n;
 	const double share = (double)limit / 1e6 > SHARE_MIN ? (double)limit / 1e6 : SHARE_MIN;
 	const struct qb_tally_look *tally = &watch->tally.looks[1];
 	const double lost = (double)(w->others_ns + w->steal_ns) + (double)tally->quota_us * 1e3;
+	/* By the ticks they may have been less; and of a table with holes nothing is certain. */
+	const double doubt =
+		watch->by_switches && !watch->watcher.seen.lost
+			? 0
+			: (double)(watch->by_switches ? w->others_ns : w->uncertain_ns);
 	const double ticks = NS_PER_S / (double)sysconf(_SC_CLK_TCK) * (double)watch->n;
 	/* Steal is told in ticks: the last of them may have begun long before. */
 	const double steal = (double)w->steal_ns < ticks ? (double)w->steal_ns : ticks;
-	const double least = lost - (watch->by_switches ? steal : (double)w->uncertain_ns);
+	const double least = lost - doubt - (watch->by_switches ? steal : 0);
 
 	if (w->throttled || w->swapped || tally->asleep_ns || least > share * wall)
 		return QB_NOISE_NOISY;
@@ -128,12 +137,13 @@ void qb_watch_judge(
 	const struct qb_watch *watch, int64_t used_ns, int64_t limit, struct qb_watched *ret)
 {
 	const double tick = NS_PER_S / (double)sysconf(_SC_CLK_TCK);
-	const double wall = (double)watch->wall_ns * (double)watch->n;
+	const double wall = (double)wall_of(watch) * (double)watch->n;
 	const struct qb_tally_look *tally = &watch->tally.looks[1];
 	struct blamed worst[NAMES_MAX] = {0};
 
-	*ret = (struct qb_watched){
-		.swapped = qb_counters_risen(watch->swapped[0], watch->swapped[1]), .watch = watch};
+	*ret = (struct qb_watched){.wall_ns = wall_of(watch),
+		.swapped = qb_counters_risen(watch->swapped[0], watch->swapped[1]),
+		.watch = watch};
 	if (watch->by_switches)
 		sum_switches(watch, ret, worst);
 	else
@@ -165,9 +175,10 @@ void qb_watch_judge(
 		reason(ret, "%" PRIu64 " pages were read back from swap", ret->swapped);
 	if (ret->noise == QB_NOISE_UNKNOWN)
 		reason(ret, "%s",
-			!watch->steal_known	 ? "this kernel does not tell what the CPUs did"
-			: ret->uncertain_ns == 0 ? "too short to tell by one tick of steal"
-			: watch->by_switches	 ? "not every switch was seen"
-						 : "too short to tell by the kernel's ticks; as "
-						   "root every switch is seen");
+			!watch->steal_known	   ? "this kernel does not tell what the CPUs did"
+			: ret->uncertain_ns == 0   ? "too short to tell by one tick of steal"
+			: watch->watcher.seen.lost ? "not every switch was seen"
+			: watch->by_switches	   ? "whose all threads are cannot be told"
+						   : "too short to tell by the kernel's ticks; as "
+						     "root every switch is seen");
 }

@@ -72,12 +72,15 @@ static void print(const struct qb_measure *m, const struct qb_measure_cpu *of, i
 		(long long)of->loop->started_ns, of->cpu, seconds, of->loop->direct,
 		(int)of->loop->preempt.by, (long long)of->waited[0], (long long)of->waited[1]);
 	print_counts(m, of);
-	for (size_t i = 0; i < of->switches.n && of->switches.fd >= 0; i++) {
-		const struct qb_runner *runner = &of->switches.v[i];
+	for (size_t i = 0; i < m->watcher.seen.n; i++) {
+		const struct qb_runner *runner = m->watcher.seen.v[i];
+		const struct qb_stay stay = qb_runner_stay(runner, of->cpu);
 
-		if (!qb_measure_is_ours(m, runner->tid) && runner->ns > 0)
-			printf("runner %d %lld %llu %s\n", runner->tid, (long long)runner->ns,
-				(unsigned long long)runner->times, runner->comm);
+		if (!qb_measure_is_ours(m, runner->tid) && stay.ns > 0)
+			printf("runner %d %lld %llu %s
+			       ", runner->tid, (long long)stay.ns,
+				(unsigned long long)stay.times,
+				runner->comm);
 	}
 	print_gaps(of);
 	for (size_t i = 0; i < of->n * QB_MEASURE_LOOPS; i++) {

@@ -112,7 +112,9 @@ static void check_strings(void)
 	case QB_MSG_SWITCHES:
 		must(message.switches.n <= QB_SWITCHES_SEEN);
 		for (unsigned i = 0; i < message.switches.n; i++)
-			must(ends(message.switches.seen[i].comm));
+			must(ends(message.switches.seen[i].comm) &&
+				message.switches.seen[i].whose < QB_SWITCHES_WHOSE &&
+				message.switches.seen[i].cpu < QB_CPUS_MAX);
 		break;
 	case QB_MSG_APPLY:
 	case QB_MSG_RUN:

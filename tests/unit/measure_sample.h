@@ -31,11 +31,10 @@ static struct qb_measure *begin_sample(struct measured *s, size_t n, int64_t ns)
 		s->of[i] = (struct qb_measure_cpu){.cpu = 1 + 2 * (unsigned)i,
 			.loop = &s->loops[i],
 			.causes = &s->causes[i],
-			.chunk_ns = 260.5,
-			.switches.fd = (int)i - 1};
+			.chunk_ns = 260.5};
 		qb_cpus_add(&s->m.cpus, s->of[i].cpu);
 	}
-	snprintf(s->of[0].no_switches.text, sizeof(s->of[0].no_switches.text), "not allowed");
+	snprintf(s->m.not_watched.text, sizeof(s->m.not_watched.text), "not allowed");
 	return &s->m;
 }
 

@@ -68,14 +68,16 @@ static void read_source(struct replay *r, char *line)
 
 static void read_runner(struct replay *r, const char *line)
 {
-	struct qb_runner *runner = &r->of.switches.v[r->of.switches.n++];
+	struct qb_runner runner = {
+		.pid = NO_TASKS + 1 + (pid_t)r->m.watcher.seen.n, .whose = QB_WHOSE_OTHER};
+	struct qb_stay stay = {.cpu = r->of.cpu};
 	int name;
 
 	assert_int_equal(
-		sscanf(line, "%*d %" SCNd64 " %" SCNu64 " %n", &runner->ns, &runner->times, &name),
-		2);
-	runner->pid = runner->tid = NO_TASKS + (pid_t)r->of.switches.n;
-	qb_text_copy(runner->comm, sizeof(runner->comm), line + name);
+		sscanf(line, "%*d %" SCNd64 " %" SCNu64 " %n", &stay.ns, &stay.times, &name), 2);
+	runner.tid = runner.pid;
+	qb_text_copy(runner.comm, sizeof(runner.comm), line + name);
+	assert_int_equal(qb_runners_add(&r->m.watcher.seen, &runner, stay), 0);
 }
 
 static void read_loop(struct replay *r, const char *line)
@@ -138,6 +140,7 @@ static void load(struct replay *r, const char *name)
 	char path[128], *rest, *line;
 
 	memset(r, 0, sizeof(*r));
+	r->m.watcher.lent = true;
 	qb_text_format(path, sizeof(path), FOLDER "%s", name);
 	assert_true(qb_file_read_all(path, &text, NULL) > 0);
 	rest = text;
@@ -149,9 +152,6 @@ static void load(struct replay *r, const char *name)
 	r->m.sources.v = r->sources;
 	r->m.n = 1;
 	r->m.of = &r->of;
-	r->m.shared =
-		calloc(1, sizeof(*r->m.shared)); /* whose threads are the loops': none of these */
-	assert_non_null(r->m.shared);
 	r->m.ns = (int64_t)WINDOWS * QB_VERDICT_WINDOW_NS;
 	r->m.looks[0] = r->m.ns;
 	r->of.loop = &r->loop;
@@ -159,6 +159,11 @@ static void load(struct replay *r, const char *name)
 	r->of.windows = r->windows;
 	r->of.counts = r->counts;
 	r->of.steal = r->steal;
+}
+
+static void unload(struct replay *r)
+{
+	qb_watcher_close(&r->m.watcher);
 }
 
 static void judge(struct replay *r, struct qb_causes *causes)
@@ -193,7 +198,7 @@ static void the_share(void **unused)
 		assert_true(fabs(causes.preempted - replay.truth - replay.others) < 0.001);
 		assert_true(causes.interrupted > 0 && causes.interrupted < 0.02);
 		assert_true(fabs((double)causes.preemptions - (double)replay.switches) <= 1);
-		free(replay.m.shared);
+		unload(&replay);
 	}
 }
 
@@ -210,7 +215,7 @@ static void the_share_without_an_account(void **unused)
 	assert_true(without.preempted < with.preempted + 0.005);
 	assert_true(fabs(with.preempted + with.interrupted - without.preempted -
 			    without.interrupted) < 1e-9);
-	free(replay.m.shared);
+	unload(&replay);
 }
 
 static void the_culprit(void **unused)
@@ -227,7 +232,7 @@ static void the_culprit(void **unused)
 		assert_non_null(cause);
 		assert_memory_equal(cause->name, "qb-injector (pid ", 17);
 		assert_true(fabs(cause->share / replay.truth - 1) < 0.05);
-		free(replay.m.shared);
+		unload(&replay);
 	}
 }
 
@@ -238,7 +243,7 @@ static void records_were_lost(void **unused)
 	double named = 0, unknown = 0;
 
 	load(&replay, "half.txt");
-	replay.of.switches.lost = 1;
+	replay.m.watcher.seen.lost = 1;
 	judge(&replay, &causes);
 	for (size_t c = 0; c < causes.n; c++) {
 		named += causes.v[c].kind == QB_CAUSE_TASK ? causes.v[c].share : 0;
@@ -246,7 +251,7 @@ static void records_were_lost(void **unused)
 	}
 	assert_true(named < 0.9 * causes.preempted);
 	assert_true(fabs(named + unknown - causes.preempted) < 1e-9);
-	free(replay.m.shared);
+	unload(&replay);
 }
 
 /* Without perf a task's share is of the time that its account was kept, which began earlier. */
@@ -261,7 +266,7 @@ static void names_by_accounts(void **unused)
 	double share = 0;
 
 	load(&replay, "two.txt");
-	replay.of.switches.fd = -1;
+	replay.m.watcher.lent = false;
 	replay.m.accounts = (struct qb_accounts){.v = &account, .n = 1};
 	replay.m.accounts_ns = 2300000000;
 	judge(&replay, &causes);
@@ -269,7 +274,7 @@ static void names_by_accounts(void **unused)
 		if (strcmp(causes.v[c].name, "somebody (pid 1073741824)") == 0)
 			share = causes.v[c].share;
 	assert_true(fabs(share - 0.02) < 1e-9);
-	free(replay.m.shared);
+	unload(&replay);
 }
 
 static void the_verdict(void **unused)
@@ -287,14 +292,14 @@ static void the_verdict(void **unused)
 		judge(&replay, &causes);
 		assert_int_equal(replay.m.verdicts[QB_NOISE_PREEMPTED_METRIC].exceeding, 0);
 		assert_int_equal(preempted(&replay), QB_VERDICT_OF_UNDECIDED);
-		free(replay.m.shared);
+		unload(&replay);
 	}
 	load(&replay, "none.txt");
 	limit(&replay, 0.003);
 	judge(&replay, &causes);
 	assert_int_equal(replay.m.verdicts[QB_NOISE_PREEMPTED_METRIC].exceeding, 0);
 	assert_true(causes.preempted < 0.0005);
-	free(replay.m.shared);
+	unload(&replay);
 }
 
 /* With nobody else there the tick is what takes time. */
@@ -307,7 +312,7 @@ static void the_tick(void **unused)
 	assert_int_equal(causes.v[0].kind, QB_CAUSE_TICK);
 	assert_true(causes.v[0].share > causes.interrupted / 2);
 	assert_true(causes.v[0].share <= causes.interrupted * 1.05);
-	free(replay.m.shared);
+	unload(&replay);
 }
 
 int main(void)

@@ -24,16 +24,17 @@ static void test_pressure(void **state)
 /* A watch of a second on one CPU, by switches, with one stranger. */
 static struct qb_watch watch_of(int64_t others_ns)
 {
+	const struct qb_runner cron = {
+		.pid = 812, .tid = 812, .comm = "cron", .whose = QB_WHOSE_OTHER};
 	struct qb_watch watch = {
 		.n = 1, .by_switches = true, .steal_known = true, .wall_ns = 1000000000};
 
 	watch.of = calloc(1, sizeof(*watch.of));
 	assert_non_null(watch.of);
-	watch.of[0].switches.fd = -1;
-	watch.of[0].switches.lent = true;
-	watch.of[0].switches.n = 1;
-	watch.of[0].switches.v[0] = (struct qb_runner){
-		.pid = 812, .tid = 812, .comm = "cron", .ns = others_ns, .times = 3};
+	watch.watcher.lent = true;
+	assert_int_equal(qb_runners_add(&watch.watcher.seen, &cron,
+				 (struct qb_stay){.ns = others_ns, .times = 3}),
+		0);
 	return watch;
 }
 
@@ -69,7 +70,7 @@ static void test_verdict(void **state)
 		assert_int_equal(watched.n_reasons > 0, rows[i].reason != NULL);
 		if (rows[i].reason)
 			assert_string_equal(watched.reasons[0], rows[i].reason);
-		free(watch.of);
+		qb_watch_free(&watch);
 	}
 }
 
@@ -83,7 +84,7 @@ static void test_unread(void **state)
 	qb_watch_judge(&watch, 900000000, 500, &watched);
 	assert_int_equal(watched.noise, QB_NOISE_QUIET);
 	assert_int_equal(watched.swapped + watched.throttled, 0);
-	free(watch.of);
+	qb_watch_free(&watch);
 }
 
 /* Of who is not to be named nothing but the time is told. */
@@ -91,16 +92,20 @@ static void test_nameless(void **state)
 {
 	struct qb_watch watch = watch_of(0);
 	struct qb_watched watched;
-	struct qb_switches_message message = {.n = 2,
-		.seen = {{.pid = 9, .tid = 9, .own = 1, .comm = "bench", .ns = 900000000},
-			{.comm = "another user's process", .ns = 50000000, .times = 2}}};
+	const struct qb_switches_message message = {.n = 2,
+		.at_once = 1,
+		.seen = {{.whose = QB_WHOSE_OWN, .ns = 900000000},
+			{.whose = QB_WHOSE_OTHER,
+				.comm = "another user's process",
+				.ns = 50000000,
+				.times = 2}}};
 
 	qb_watch_lend(&watch, &message);
 	qb_watch_judge(&watch, 900000000, 500, &watched);
 	assert_int_equal(watched.noise, QB_NOISE_NOISY);
 	assert_string_equal(watched.reasons[0], "another user's process ran 2 times, 50 ms");
 	assert_int_equal(watched.threads, 1);
-	free(watch.of);
+	qb_watch_free(&watch);
 }
 
 int main(void)
