@@ -5,9 +5,9 @@
  */
 #include <base/clock.h>
 #include <base/macros.h>
-#include <cli/asked.h>
 #include <cli/command.h>
 #include <cli/condition.h>
+#include <cli/run_text.h>
 #include <client/say.h>
 #include <errno.h>
 #include <time.h>
@@ -43,34 +43,31 @@ static void say_account(const struct qb_session_hello *hello)
 {
 	say_until(hello);
 	qb_say(QB_SAY_NOTE,
-		"your shell stays on the housekeeping CPUs; commands reach the quiet CPUs through: "
+		"your shell stays on the housekeeping CPUs; commands reach the benchmark CPUs through: "
 		"quietbench run -- COMMAND");
 	qb_say(QB_SAY_NOTE, "to end it: quietbench restore");
 }
 
-static int apply(const struct qb_session_hello *hello, struct qb_asked *asked, struct qb_job *job)
+static int apply(const struct qb_session_hello *hello, struct qb_condition *condition)
 {
-	_cleanup_(qb_session_close) struct qb_session session = QB_SESSION_NONE;
-	_cleanup_(qb_answer_free) struct qb_answer answer = {0};
 	struct qb_error err = {0};
-	bool applied = false;
-	int r = qb_session_open(&session, hello, job, &err);
+	int r = qb_condition_open(condition, hello, &err);
 
-	if (r == -EACCES) {
+	if (r == -EACCES && qb_condition_lacks_privilege(condition, r)) {
 		qb_say(QB_SAY_ERROR, "apply needs root (%s); run: sudo %s apply", err.text,
 			program_invocation_name);
 		return QB_EXIT_FAILURE;
 	}
-	if (r == 0 && session.joined) {
-		say_until(hello);
+	if (r == 0 && !condition->applied) {
+		say_until(hello); /* it was renewed */
 		return EXIT_SUCCESS;
 	}
+	if (r == 0) {
+		qb_run_text_conditioned(&condition->answer);
+		r = qb_condition_interrupted(condition, &err);
+	}
 	if (r == 0)
-		r = qb_condition_host(&session, asked, job, &answer, &applied, &err);
-	if (r == 0)
-		r = qb_condition_interrupted(job, &err);
-	if (r == 0)
-		r = qb_session_lease(&session, &answer, &err);
+		r = qb_session_lease(&condition->session, &condition->answer, &err);
 	if (r < 0)
 		return fail(r, &err); /* closing the session restores */
 	say_account(hello);
@@ -79,21 +76,14 @@ static int apply(const struct qb_session_hello *hello, struct qb_asked *asked, s
 
 static int conduct(const struct qb_session_hello *hello, const struct qb_options *options)
 {
-	_cleanup_(qb_asked_free) struct qb_asked asked = QB_ASKED_NONE;
+	struct qb_condition condition = QB_CONDITION_NONE;
 	struct qb_error err = {0};
-	struct qb_job job;
-	int status, r = qb_asked_build(options, QB_REQUEST_PLAN, &asked, &err);
+	int r = qb_condition_prepare(options, &condition, &err);
+	int status = r < 0 ? fail(r, &err) : apply(hello, &condition);
 
-	if (r == 0)
-		r = qb_condition_complete(&asked, &err);
-	if (r == 0)
-		r = qb_job_begin(&job, &err);
-	if (r < 0)
-		return fail(r, &err);
-	status = apply(hello, &asked, &job);
-	qb_job_end(&job);
-	if (job.signal && status != EXIT_SUCCESS)
-		qb_job_die(job.signal);
+	qb_condition_close(&condition);
+	if (condition.job.signal && status != EXIT_SUCCESS)
+		qb_job_die(condition.job.signal);
 	return status;
 }
 

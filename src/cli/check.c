@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * quietbench check: how quiet is this host, is that quiet enough, and who is to blame?
+ * quietbench check: how quiet is this host, is that quiet enough, and what is the cause if not?
  *
- * It measures the CPUs that a benchmark would get, as they are, or the quiet ones of a live apply of
- * the caller's; with --conditioned it conditions for the time. Else the host is changed in no way.
+ * It measures the CPUs that a benchmark would get, as they are, or the benchmark CPUs of a live apply
+ * of the caller's; with --conditioned it conditions for the time. Else the host is changed in no way.
  */
 #include <base/clock.h>
 #include <base/macros.h>
-#include <cli/asked.h>
 #include <cli/command.h>
 #include <cli/condition.h>
 #include <cli/findings.h>
 #include <cli/outputs.h>
-#include <cli/report.h>
+#include <cli/run_text.h>
 #include <cli/soak.h>
 #include <client/say.h>
 #include <errno.h>
-#include <time.h>
 
 #define EXIT_NOISY    1
 #define EXIT_NOTHING  3 /* could not measure */
@@ -27,19 +25,14 @@
 
 struct check {
 	const struct qb_options *options;
-	struct qb_job job;
-	struct qb_asked asked;
-	struct qb_session session;
-	struct qb_answer answer;
+	struct qb_condition condition;
 	struct qb_measure measure;
 	struct qb_soak soak;
 	struct qb_findings findings;
 	int64_t started_at; /* CLOCK_REALTIME */
-	bool applied;
-	bool complete; /* the host is as it was */
 };
 
-/* What so many runs could show is foretold when anybody asks for any of it. */
+/* What so many runs could show is predicted when anybody asks for any of it. */
 static void choose_detect(const struct qb_options *options, struct qb_detect *ret)
 {
 	if (!qb_option_given(options, MDE) && !qb_option_given(options, RUNS) &&
@@ -53,7 +46,7 @@ static void choose_detect(const struct qb_options *options, struct qb_detect *re
 }
 
 /*
- * Looks at 3, 6 and 12 s; one at 3 s; or one at the end of a duration. Where runs are foretold that
+ * Looks at 3, 6 and 12 s; one at 3 s; or one at the end of a duration. Where runs are predicted that
  * take longer, the first look comes when enough of them have been seen.
  */
 static void choose_looks(const struct qb_options *options, struct qb_measure *m)
@@ -79,56 +72,29 @@ static int64_t longest_look(const struct qb_measure *m)
 }
 
 /*
- * The quiet CPUs of an apply of the caller's, or of the run that this is inside of, if there is one;
- * else, with --conditioned, a session of our own. -EACCES: as the host is.
+ * The benchmark CPUs of an apply of the caller's, or of the run that this is inside of, if there is one;
+ * else, with --conditioned, a session of our own; else the host as it is.
  */
-static int open_session(struct check *check, struct qb_error *err)
+static int condition(struct check *check, struct qb_error *err)
 {
+	struct qb_condition *condition = &check->condition;
+	const bool must = qb_option_given(check->options, CONDITIONED);
 	const struct qb_session_hello hello = {.purpose = QB_PURPOSE_RUN,
-		.join_only = !qb_option_given(check->options, CONDITIONED),
+		.join_only = !must,
 		.lock_wait_ns = qb_condition_wait(check->options),
 		.command = (char *const[]){(char *)"quietbench", (char *)"check", NULL}};
-	int r = qb_session_open(&check->session, &hello, &check->job, err);
-
-	if (r == -EACCES && !hello.join_only)
-		return qb_error_wrap(err, "--conditioned needs privilege");
-	if (r == 0)
-		r = qb_condition_host(&check->session, &check->asked, &check->job, &check->answer,
-			&check->applied, err);
-	return r;
-}
-
-/* What is to be measured, and on what kind of host. */
-static int prepare(struct check *check, struct qb_error *err)
-{
 	struct qb_error why = {0};
-	int r = open_session(check, &why);
+	int r = qb_condition_open(condition, &hello, &why);
 
-	if (r == -EACCES && check->session.fd < 0) {
-		r = qb_planner_ask(&check->asked, &check->answer, err);
-		qb_condition_none(&check->answer);
-		return r;
-	}
-	return r < 0 ? qb_error_set(err, why.code, "%s", why.text) : 0;
-}
-
-/* The loops have ended; a host that was conditioned for them comes back. */
-static void leave(struct check *check)
-{
-	struct qb_error err = {0};
-
-	if (qb_session_restore(&check->session, &check->answer, &err) < 0)
-		qb_say(QB_SAY_ERROR,
-			"whether the host is restored is not known: %s; see: quietbench status",
-			err.text);
-	else if (!check->answer.joined)
-		qb_report_restored(&check->answer, &check->session);
-	check->complete = !err.code && check->answer.done.complete;
-}
-
-static struct qb_session *placer(struct check *check)
-{
-	return check->applied ? &check->session : NULL;
+	if (r == -EACCES && !must && qb_condition_lacks_privilege(condition, r))
+		return qb_condition_bare(condition, NULL, err);
+	if (r < 0)
+		*err = why;
+	if (qb_condition_lacks_privilege(condition, r))
+		return qb_error_wrap(err, "--conditioned needs privilege");
+	if (r == 0 && condition->applied)
+		qb_run_text_conditioned(&condition->answer);
+	return r;
 }
 
 static int soak(struct check *check, struct qb_error *err)
@@ -136,33 +102,30 @@ static int soak(struct check *check, struct qb_error *err)
 	check->soak.limits = check->measure.limits;
 	check->soak.ns = check->options->number[QB_OPTION_SOAK];
 	check->soak.told = !qb_option_given(check->options, JSON);
-	return qb_soak_run(&check->soak, &check->job, placer(check), &check->answer, err);
+	return qb_soak_run(&check->soak, &check->condition, err);
 }
 
 static int measure(struct check *check, struct qb_error *err)
 {
-	struct qb_measure *m = &check->measure;
+	const struct qb_answer *answer = &check->condition.answer;
 	const char *named = check->options->value[QB_OPTION_LIMITS];
+	struct qb_measure *m = &check->measure;
 	struct qb_look look;
-	int r = prepare(check, err);
+	int r;
 
-	if (r < 0)
-		return r;
 	check->started_at = qb_ns_now(CLOCK_REALTIME);
-	qb_noise_limits_of(&check->answer.profile, &m->limits);
+	qb_noise_limits_of(&answer->profile, &m->limits);
 	if (named)
 		(void)qb_noise_limits_named(named, &m->limits); /* judged with the options */
 	m->traces = qb_option_given(check->options, TRACE);
 	choose_looks(check->options, m);
-	look = qb_findings_about(&check->answer, NULL, longest_look(m) + SOON_NS);
+	look = qb_findings_about(answer, NULL, longest_look(m) + SOON_NS);
 	qb_findings_look(&look, &check->findings);
 	if (qb_option_given(check->options, SOAK))
 		r = soak(check, err);
 	else
-		r = qb_noise_measure(m, &check->job, placer(check), &check->answer, err);
+		r = qb_noise_measure(m, &check->condition, err);
 	qb_findings_measured(&look, &check->findings);
-	if (check->applied)
-		leave(check);
 	return r;
 }
 
@@ -170,18 +133,15 @@ static int report(const struct check *check, struct qb_error *err)
 {
 	const bool json = qb_option_given(check->options, JSON);
 	const struct qb_outputs outputs = {.options = check->options,
-		.asked = &check->asked,
-		.answer = &check->answer,
+		.condition = &check->condition,
 		.measure = &check->measure,
 		.findings = &check->findings,
-		.started_at = check->started_at,
-		.applied = check->applied,
-		.complete = check->complete};
+		.started_at = check->started_at};
 
 	if (!qb_option_given(check->options, SOAK))
 		return qb_outputs_write(&outputs, err);
 	if (json)
-		return qb_soak_json(&check->soak, &check->answer.host, err);
+		return qb_soak_json(&check->soak, &check->condition.answer.host, err);
 	qb_soak_print(&check->soak);
 	return 0;
 }
@@ -191,21 +151,15 @@ static int conduct(struct check *check, struct qb_error *err)
 	int r = qb_outputs_prepare(check->options, err);
 
 	if (r == 0)
-		r = qb_asked_build(check->options, QB_REQUEST_PLAN, &check->asked, err);
+		r = qb_condition_prepare(check->options, &check->condition, err);
 	if (r == 0)
-		r = qb_condition_complete(&check->asked, err);
+		r = condition(check, err);
 	if (r == 0)
-		r = qb_job_begin(&check->job, err);
-	if (r < 0)
-		return r;
-	r = measure(check, err);
-	if (r < 0)
-		(void)qb_job_interrupted(&check->job); /* Ctrl-C ended the loops, too */
-	else
-		r = report(check, err);
-	qb_session_close(&check->session);
-	qb_job_end(&check->job);
-	return r;
+		r = measure(check, err);
+	qb_condition_end(&check->condition); /* the loops have ended */
+	if (r < 0 && check->condition.has_job)
+		(void)qb_job_interrupted(&check->condition.job); /* Ctrl-C ended the loops, too */
+	return r < 0 ? r : report(check, err);
 }
 
 /* What is wrong with the options, before anything is done. */
@@ -238,31 +192,27 @@ static int status_of(const struct check *check)
 
 int qb_cmd_check(struct qb_cli *cli)
 {
-	static struct check check;
+	struct check check = {.options = &cli->options, .condition = QB_CONDITION_NONE};
+	struct qb_condition *condition = &check.condition;
 	struct qb_error err = {0};
-	int status;
+	int status, r;
 
-	check = (struct check){.options = &cli->options, .session = QB_SESSION_NONE};
 	if (judge(&check, &err) < 0) {
 		qb_say(QB_SAY_ERROR, "check: %s", err.text);
 		return QB_EXIT_USAGE;
 	}
-	if (conduct(&check, &err) < 0) {
-		if (!check.job.signal)
-			qb_say(QB_SAY_ERROR, "check: %s", err.text);
-		status = EXIT_NOTHING;
-	} else {
-		status = status_of(&check);
-	}
-	if (check.applied && !check.answer.joined && !check.complete)
+	r = conduct(&check, &err);
+	status = r < 0 ? EXIT_NOTHING : status_of(&check);
+	if (r < 0 && !condition->job.signal)
+		qb_say(QB_SAY_ERROR, "check: %s", err.text);
+	if (!condition->answer.joined && !condition->complete)
 		status = QB_EXIT_INCOMPLETE;
+	qb_condition_close(condition);
 	qb_soak_free(&check.soak);
 	qb_measure_free(&check.measure);
-	qb_answer_free(&check.answer);
-	qb_asked_free(&check.asked);
-	if (check.job.signal) {
+	if (condition->job.signal) {
 		fflush(stdout); /* a soak has told what it found */
-		qb_job_die(check.job.signal);
+		qb_job_die(condition->job.signal);
 	}
 	return status;
 }

@@ -1,12 +1,67 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* condition.h */
 #include <base/macros.h>
+#include <base/text.h>
 #include <cli/condition.h>
-#include <cli/report.h>
-#include <cli/require.h>
+#include <cli/run_text.h>
 #include <client/say.h>
 #include <errno.h>
-#include <quietbench/lever.h>
+
+static int add_set(
+	struct qb_request *request, const char *key, const char *value, struct qb_error *err)
+{
+	if (request->n_set == QB_REQUEST_SETS)
+		return qb_error_set(err, E2BIG, "%s=%s: at most %d settings; write a profile", key,
+			value, QB_REQUEST_SETS);
+	if (!qb_text_format(request->set[request->n_set], QB_REQUEST_SET, "%s=%s", key, value))
+		return qb_error_set(err, ENAMETOOLONG, "%s: a value longer than %d characters", key,
+			QB_REQUEST_SET - 2 - (int)strlen(key));
+	request->n_set++;
+	return 0;
+}
+
+/* -s first: what has an option of its own is the more explicit, and the last of two counts. */
+static int choose_settings(
+	const struct qb_options *options, struct qb_request *request, struct qb_error *err)
+{
+	static const struct {
+		enum qb_option_id option;
+		const char *key;
+	} shorthands[] = {
+		{QB_OPTION_CPUS, "cpus.list"},
+		{QB_OPTION_COUNT, "cpus.count"},
+		{QB_OPTION_NODE, "cpus.node"},
+	};
+	int r;
+
+	for (unsigned i = 0; i < options->n_set; i++)
+		qb_text_copy(request->set[request->n_set++], QB_REQUEST_SET, options->set[i]);
+	for (size_t i = 0; i < QB_ARRAY_SIZE(shorthands); i++) {
+		const char *value = options->value[shorthands[i].option];
+
+		r = value ? add_set(request, shorthands[i].key, value, err) : 0;
+		if (r < 0)
+			return r;
+	}
+	request->n_require = (uint8_t)options->n_require;
+	for (unsigned i = 0; i < options->n_require; i++)
+		qb_text_copy(request->require[i], QB_NAME_MAX, options->require[i]);
+	return 0;
+}
+
+int qb_asked_build(const struct qb_options *options, enum qb_request_mode mode,
+	struct qb_asked *ret, struct qb_error *err)
+{
+	int r = qb_request_begin(
+		mode, options->value[QB_OPTION_PROFILE], options->value[QB_OPTION_ROOT], ret, err);
+
+	if (r < 0)
+		return r;
+	r = choose_settings(options, &ret->request, err);
+	if (r < 0)
+		qb_asked_free(ret);
+	return r;
+}
 
 int64_t qb_condition_wait(const struct qb_options *options)
 {
@@ -15,87 +70,29 @@ int64_t qb_condition_wait(const struct qb_options *options)
 	return qb_option_given(options, LOCK_WAIT) ? options->number[QB_OPTION_LOCK_WAIT] : -1;
 }
 
-int qb_condition_complete(struct qb_asked *asked, struct qb_error *err)
+int qb_condition_prepare(
+	const struct qb_options *options, struct qb_condition *condition, struct qb_error *err)
 {
-	_cleanup_(qb_answer_free) struct qb_answer answer = {0};
-	int r;
+	int r = qb_asked_build(options, QB_REQUEST_PLAN, &condition->asked, err);
 
-	if (!asked->request.n_files)
-		return 0;
-	asked->request.mode = QB_REQUEST_PROFILE;
-	r = qb_planner_ask(asked, &answer, err);
-	asked->request.mode = QB_REQUEST_PLAN;
-	return r;
+	return r < 0 ? r : qb_condition_begin(condition, err);
 }
 
-void qb_condition_none(struct qb_answer *answer)
+void qb_condition_end(struct qb_condition *condition)
 {
-	answer->selection.isolation = QB_ISOLATION_NONE;
-	qb_cpus_zero(&answer->selection.offline);
-}
+	struct qb_error err = {0};
 
-int qb_condition_interrupted(struct qb_job *job, struct qb_error *err)
-{
-	return qb_job_interrupted(job) ? qb_error_set(err, EINTR, "told to end") : 0;
-}
-
-/* What was asked for in vain: the host stays as another session conditioned it. */
-static void say_ignored(const struct qb_request *request)
-{
-	static const char *const heeded[] = {"process.", "cpus.count=", "cpus.list=", "require="};
-
-	if (request->profile[0])
-		qb_say(QB_SAY_NOTE, "joined: of -p only process.* counts");
-	for (unsigned i = 0; i < request->n_set; i++) {
-		bool heed = false;
-
-		for (size_t j = 0; j < QB_ARRAY_SIZE(heeded); j++)
-			heed |= strncmp(request->set[i], heeded[j], strlen(heeded[j])) == 0;
-		if (!heed)
-			qb_say(QB_SAY_WARN, "joined: %s is not heeded", request->set[i]);
-	}
-}
-
-int qb_condition_host(struct qb_session *session, const struct qb_asked *asked, struct qb_job *job,
-	struct qb_answer *answer, bool *ret_applied, struct qb_error *err)
-{
-	int r = qb_session_plan(session, asked, answer, err);
-
-	answer->joined = session->joined;
-	answer->shared = session->shared;
-	if (r == 0)
-		r = qb_require_judge(&asked->request, answer, err);
-	if (r == 0)
-		r = qb_condition_interrupted(job, err);
-	if (r == 0)
-		r = qb_session_apply(session, answer, err);
-	if (r < 0)
-		return r;
-	*ret_applied = true;
-	if (session->joined && !session->shared)
-		say_ignored(&asked->request);
-	r = qb_require_judge(&asked->request, answer, err);
-	if (r == 0)
-		qb_report_conditioned(answer);
-	return r;
-}
-
-enum qb_conditioned qb_condition_reached(const struct qb_answer *answer, bool applied)
-{
-	bool any = false, all = true;
-
-	for (size_t i = 0; i < answer->steps.n; i++) {
-		const struct qb_step *step = &answer->steps.v[i];
-
-		/* One thread that stays is no lack of the lever, but not all that was asked for. */
-		all = all && !qb_require_lacks(step) && step->status != QB_STATUS_FAILED;
-		any = any || (qb_levers[step->lever].where == QB_LEVER_HOST &&
-				     (step->status == QB_STATUS_APPLIED ||
-					     step->status == QB_STATUS_UNCHANGED));
-	}
-	if (applied && answer->joined && !answer->shared)
-		return QB_CONDITIONED_JOINED;
-	if (!applied || !any)
-		return QB_CONDITIONED_NONE;
-	return all ? QB_CONDITIONED_FULL : QB_CONDITIONED_PARTIAL;
+	if (!condition->applied)
+		return;
+	if (qb_condition_restore(condition, &err) == 0 && qb_condition_was_ours(condition))
+		qb_run_text_restored(&condition->answer, &condition->session);
+	else if (!err.code)
+		qb_run_text_left(&condition->answer, &condition->session);
+	else if (condition->answer.joined)
+		qb_say(QB_SAY_WARN, "what the command left running was not looked for: %s",
+			err.text);
+	else
+		qb_say(QB_SAY_ERROR,
+			"whether the host is restored is not known: %s; see: quietbench status",
+			err.text);
 }

@@ -1,28 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What `run`, `apply` and `check` share: from a request to a conditioned host. */
+/*
+ * What the commands that need a condition (client/condition.h) share: from the command line to what is
+ * asked for, and the restored host told.
+ */
 #ifndef QB_CLI_CONDITION_H
 #define QB_CLI_CONDITION_H
 
 #include <cli/options.h>
-#include <client/session.h>
-#include <quietbench/record.h>
+#include <client/condition.h>
 
+/* -s, then -c, -n and --node as the sets they stand for, and what is required (qb_asked_free). */
+int qb_asked_build(const struct qb_options *options, enum qb_request_mode mode,
+	struct qb_asked *ret, struct qb_error *err);
+/* All that can be wrong with what is asked for, before anything is touched; and the job. */
+int qb_condition_prepare(
+	const struct qb_options *options, struct qb_condition *condition, struct qb_error *err);
 /* How long to wait for the host, as hello has it. */
 int64_t qb_condition_wait(const struct qb_options *options);
-/* What a profile of the caller's own extends must be attached before the helper sees it. */
-int qb_condition_complete(struct qb_asked *asked, struct qb_error *err);
-/* -EINTR: the caller was told to end. */
-/* Nothing of the host is changed, whatever the plan was: nobody is kept off, no CPU goes offline. */
-void qb_condition_none(struct qb_answer *answer);
-int qb_condition_interrupted(struct qb_job *job, struct qb_error *err);
-/*
- * Plans, judges what is required, applies, judges again, and says what is so now. *ret_applied also
- * when it fails after that: then RESTORE is owed.
- */
-int qb_condition_host(struct qb_session *session, const struct qb_asked *asked, struct qb_job *job,
-	struct qb_answer *answer, bool *ret_applied, struct qb_error *err);
-
-/* What of it was had, for the record; `applied`: as qb_condition_host said. */
-enum qb_conditioned qb_condition_reached(const struct qb_answer *answer, bool applied);
+/* Restores and tells what came of it. */
+void qb_condition_end(struct qb_condition *condition);
 
 #endif

@@ -29,7 +29,7 @@ static const struct qb_command commands[] = {
 			BITS(RUNS) | BITS(RUN_TIME) | BITS(CONDITIONED) | BITS(JSON) |
 			BITS(RECORD) | BITS(GITHUB) | BITS(PROMETHEUS) | WAITING | LOUDNESS,
 		QB_EXIT_USAGE, qb_cmd_check},
-	{"apply", "", "condition the host for many commands; they reach its quiet CPUs through run",
+	{"apply", "", "condition the host for many commands; they reach its benchmark CPUs through run",
 		ALL | CHOOSING | BITS(REQUIRE) | BITS(FOR) | BITS(WHILE) | WAITING | LOUDNESS,
 		QB_EXIT_USAGE, qb_cmd_apply},
 	{"restore", "", "end an apply, or put back what a killed run left behind",

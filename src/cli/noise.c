@@ -3,7 +3,7 @@
 #include <base/clock.h>
 #include <base/macros.h>
 #include <cli/noise.h>
-#include <client/placed.h>
+#include <client/child.h>
 #include <client/say.h>
 #include <errno.h>
 #include <noise/hard.h>
@@ -37,10 +37,9 @@ int qb_noise_limits_named(const char *name, struct qb_noise_limits *ret)
 
 struct loops {
 	struct qb_measure *measure;
-	pid_t parent;
-	struct qb_job *job;
+	struct qb_condition *condition;
 	struct qb_session *session; /* NULL: none */
-	struct qb_answer *answer;
+	pid_t parent;
 	bool lent; /* the helper sees who runs on the CPUs */
 };
 
@@ -70,16 +69,17 @@ static bool progress(void *data, int64_t now_ns, int64_t end_ns)
 	if (new_second && now_ns < end_ns && end_ns > 2 * QB_NS_PER_S && shows_progress())
 		fprintf(stderr, "\rmeasuring: %2d of at most %d s ", (int)(now_ns / QB_NS_PER_S),
 			(int)(end_ns / QB_NS_PER_S));
-	return !qb_job_interrupted(loops->job);
+	return !qb_job_interrupted(&loops->condition->job);
 }
 
-/* Where we may not see who runs there ourselves the helper does. */
+/* Where this process may not see the switches, the helper sees them for it. */
 static void begun(void *data)
 {
 	struct loops *loops = data;
 
 	if (loops->session && !qb_watcher_knows(&loops->measure->watcher))
-		loops->lent = qb_session_watch(loops->session, loops->answer, NULL) == 0;
+		loops->lent =
+			qb_session_watch(loops->session, &loops->condition->answer, NULL) == 0;
 }
 
 static void lend(void *data, const struct qb_switches_message *message)
@@ -87,49 +87,46 @@ static void lend(void *data, const struct qb_switches_message *message)
 	qb_watcher_lend(data, message);
 }
 
-static int take_seen(const struct loops *loops, struct qb_error *err)
+static int borrow_switches(const struct loops *loops, struct qb_error *err)
 {
 	struct qb_measure *m = loops->measure;
 
 	return qb_session_switches(loops->session, m->of[0].loop->started_ns + m->ns, lend,
-		&m->watcher, loops->answer, err);
+		&m->watcher, &loops->condition->answer, err);
 }
 
-int qb_noise_measure(struct qb_measure *m, struct qb_job *job, struct qb_session *session,
-	struct qb_answer *answer, struct qb_error *err)
+/* The child with the loops, placed and begun. */
+static int start_loops(struct loops *loops, struct qb_child *ret, struct qb_error *err)
 {
-	static struct loops loops; /* the measurement keeps a pointer */
-	struct qb_child_order order = {
-		.run = run_loops, .data = &loops, .job = job, .answer = answer};
-	struct qb_child child;
-	int r;
+	struct qb_answer *answer = &loops->condition->answer;
+	const struct qb_child_order order = {
+		.run = run_loops, .data = loops, .job = &loops->condition->job, .answer = answer};
+	int r = qb_child_place(ret, &order, loops->session, answer, err);
 
-	loops = (struct loops){
-		.measure = m, .parent = getpid(), .job = job, .session = session, .answer = answer};
-	m->cpus = answer->selection.bench;
-	/* Else whoever conditioned the host keeps us off, and looks after our mask. */
-	if (answer->selection.isolation == QB_ISOLATION_NONE &&
-		qb_cpus_empty(&answer->selection.offline))
-		m->house = answer->selection.house;
-	m->progress = progress;
-	m->begun = begun;
-	m->data = &loops;
-	r = qb_measure_prepare(m, err);
-	if (r == 0)
-		r = qb_placed_hold(&child, &order, session, answer, err);
 	if (r < 0)
 		return r;
 	/* The steps are the command's, which is yet to come. */
-	r = qb_child_prepare(&child, NULL, err);
+	r = qb_child_prepare(ret, NULL, err);
 	if (r < 0) {
-		qb_child_cancel(&child);
+		qb_child_cancel(ret);
 		return r;
 	}
-	r = qb_child_release(&child, err);
+	return qb_child_release(ret, err);
+}
+
+static int measure(struct loops *loops, struct qb_error *err)
+{
+	struct qb_measure *m = loops->measure;
+	struct qb_child child;
+	int r = qb_measure_prepare(m, err);
+
 	if (r == 0)
-		r = qb_measure_watch(m, child.pid, err);
-	if (r == 0 && loops.lent)
-		r = take_seen(&loops, err);
+		r = start_loops(loops, &child, err);
+	if (r < 0)
+		return r;
+	r = qb_measure_watch(m, child.pid, err);
+	if (r == 0 && loops->lent)
+		r = borrow_switches(loops, err);
 	if (r == 0 && m->detect.runs && !qb_hard_any(m))
 		r = qb_detect_judge(m, err);
 	while (waitpid(child.pid, NULL, 0) < 0 && errno == EINTR)
@@ -137,4 +134,25 @@ int qb_noise_measure(struct qb_measure *m, struct qb_job *job, struct qb_session
 	if (shows_progress())
 		fputs("\r\033[K", stderr);
 	return r < 0 ? r : qb_causes_attribute(m, err);
+}
+
+int qb_noise_measure(struct qb_measure *m, struct qb_condition *condition, struct qb_error *err)
+{
+	const struct qb_selection *selection = &condition->answer.selection;
+	struct loops loops = {.measure = m,
+		.condition = condition,
+		.session = qb_condition_placer(condition),
+		.parent = getpid()};
+	int r;
+
+	m->cpus = selection->bench;
+	/* Else the conditioned host keeps us off, and the helper looks after our mask. */
+	if (selection->isolation == QB_ISOLATION_NONE && qb_cpus_empty(&selection->offline))
+		m->house = selection->house;
+	m->progress = progress;
+	m->begun = begun;
+	m->data = &loops;
+	r = measure(&loops, err);
+	m->data = NULL; /* the loops are no more */
+	return r;
 }

@@ -7,9 +7,7 @@
 #define QB_CLI_NOISE_H
 
 #include <cli/json.h>
-#include <client/job.h>
-#include <client/planner.h>
-#include <client/session.h>
+#include <client/condition.h>
 #include <noise/causes.h>
 
 /* The limits of the profile (check.*), or those of a name (ci, bare, lab). -EINVAL: no such name. */
@@ -17,12 +15,11 @@ void qb_noise_limits_of(const struct qb_profile *profile, struct qb_noise_limits
 int qb_noise_limits_named(const char *name, struct qb_noise_limits *ret);
 
 /*
- * Measures the CPUs of the answer's selection with a child in the benchmark's own class, placed by
- * the session if there is one. `m` has its limits and looks; the rest is filled in. Progress is
- * shown on a terminal. -EINTR: the caller was told to end (job->signal).
+ * Measures the CPUs of the condition's selection with a child in the benchmark's own class, placed as
+ * the benchmark is. `m` has its limits and looks; the rest is filled in. Progress is shown on a
+ * terminal. -EINTR: the caller was told to end (job.signal).
  */
-int qb_noise_measure(struct qb_measure *m, struct qb_job *job, struct qb_session *session,
-	struct qb_answer *answer, struct qb_error *err);
+int qb_noise_measure(struct qb_measure *m, struct qb_condition *condition, struct qb_error *err);
 
 /* ---- texts ---- */
 

@@ -2,11 +2,10 @@
 /* outputs.h */
 #include <base/clock.h>
 #include <base/macros.h>
-#include <cli/condition.h>
 #include <cli/outputs.h>
+#include <cli/record.h>
 #include <client/draft.h>
 #include <errno.h>
-#include <quietbench/record.h>
 #include <time.h>
 
 /* Collectors run as users of their own. */
@@ -45,7 +44,7 @@ static int print_json(const struct qb_outputs *outputs, struct qb_error *err)
 
 	qb_json_text(json, "schema", "quietbench/check/1");
 	qb_json_object(json, "host");
-	qb_json_host(json, &outputs->answer->host);
+	qb_json_host(json, &outputs->condition->answer.host);
 	qb_json_end(json);
 	qb_noise_json(json, outputs->measure);
 	qb_findings_json(json, outputs->findings);
@@ -70,22 +69,12 @@ static int print(const struct qb_outputs *outputs, struct qb_error *err)
 /* What was changed belongs to the record of who changed it. */
 static int write_record(const struct qb_outputs *outputs, const char *file, struct qb_error *err)
 {
-	const struct qb_answer *answer = outputs->answer;
-	const struct qb_steps none = {0};
-	const bool ours = outputs->applied && !answer->joined;
-	const struct qb_record_restore restored = {.complete = outputs->complete,
-		.conflicts = answer->done.conflicts,
-		.failures = answer->done.failures};
-	const struct qb_record record = {.started_at = outputs->started_at,
-		.conditioned = (uint8_t)qb_condition_reached(answer, outputs->applied),
-		.host = &answer->host,
-		.profile = &answer->profile,
-		.request = &outputs->asked->request,
-		.selection = &answer->selection,
-		.steps = ours ? &answer->steps : &none,
-		.check = outputs->measure,
-		.restore = ours ? &restored : NULL};
+	struct qb_record record = qb_record_of(outputs->condition);
 
+	record.started_at = outputs->started_at;
+	record.check = outputs->measure;
+	if (!record.is_restored)
+		record.steps = NULL;
 	return qb_record_write(file, &record, err);
 }
 

@@ -13,13 +13,10 @@
 
 struct qb_outputs {
 	const struct qb_options *options;
-	const struct qb_asked *asked;
-	const struct qb_answer *answer;
+	const struct qb_condition *condition; /* after its restore */
 	const struct qb_measure *measure;
 	const struct qb_findings *findings;
 	int64_t started_at; /* CLOCK_REALTIME */
-	bool applied;	    /* measured on a host that was conditioned, by us or by an apply */
-	bool complete;	    /* which is as it was again */
 };
 
 /* Do these options go together? -EINVAL: no. */

@@ -3,47 +3,9 @@
 #include <base/macros.h>
 #include <cli/lines.h>
 #include <cli/query.h>
+#include <client/require.h>
 #include <client/say.h>
 #include <quietbench/lever.h>
-
-/* The keys that must be had: those of --require, and those of the profile. */
-struct required {
-	bool key[QB_KEY_COUNT];
-	bool missing[QB_KEY_COUNT];
-	bool complete;
-};
-
-/* `all` is every lever that the profile asks for. */
-static void require_all(const struct qb_steps *steps, struct required *required)
-{
-	for (size_t i = 0; i < steps->n; i++)
-		required->key[qb_levers[steps->v[i].lever].key] = true;
-}
-
-static void require(const struct qb_steps *steps, const char *name, struct required *required)
-{
-	int key = qb_key_find(name);
-	if (key >= 0)
-		required->key[key] = true;
-	else if (strcmp(name, "all") == 0)
-		require_all(steps, required);
-}
-
-static void judge(
-	const struct qb_request *request, const struct qb_answer *answer, struct required *ret)
-{
-	*ret = (struct required){.complete = true};
-	for (unsigned i = 0; i < request->n_require; i++)
-		require(&answer->steps, request->require[i], ret);
-	const struct qb_setting *setting = &answer->profile.set[QB_KEY_REQUIRE];
-	for (const char *word = NULL; (word = qb_setting_next(setting, word));)
-		require(&answer->steps, word, ret);
-	for (enum qb_key key = 0; key < QB_KEY_COUNT; key++) {
-		ret->missing[key] =
-			ret->key[key] && qb_query_missing(&answer->steps, &answer->profile, key);
-		ret->complete = ret->complete && !ret->missing[key];
-	}
-}
 
 static void put_step(struct qb_json *json, const struct qb_step *step)
 {
@@ -60,7 +22,7 @@ static void put_step(struct qb_json *json, const struct qb_step *step)
 }
 
 static int print_json(const struct qb_request *request, const struct qb_answer *answer,
-	const struct qb_allowed *allowed, const struct required *required, int status)
+	const struct qb_allowed *allowed, const struct qb_lacking *lacking, int status)
 {
 	_cleanup_(qb_json_freep) struct qb_json *json = qb_json_new();
 
@@ -75,10 +37,10 @@ static int print_json(const struct qb_request *request, const struct qb_answer *
 	for (size_t i = 0; i < answer->steps.n; i++)
 		put_step(json, &answer->steps.v[i]);
 	qb_json_end(json);
-	qb_json_bool(json, "required_available", required->complete);
+	qb_json_bool(json, "required_available", lacking->n == 0);
 	qb_json_array(json, "required_missing");
 	for (enum qb_key key = 0; key < QB_KEY_COUNT; key++)
-		if (required->missing[key])
+		if (lacking->why[key])
 			qb_json_text(json, NULL, qb_keys[key].name);
 	qb_json_end(json);
 	return qb_query_print(json, status);
@@ -170,13 +132,12 @@ static int print_text(
 	return 0;
 }
 
-static void say_missing(const struct qb_answer *answer, const struct required *required)
+static void say_lacking(const struct qb_lacking *lacking)
 {
 	for (enum qb_key key = 0; key < QB_KEY_COUNT; key++)
-		if (required->missing[key])
-			qb_say(QB_SAY_ERROR, "required, and not to be had: %s: %s",
-				qb_keys[key].name,
-				qb_query_missing(&answer->steps, &answer->profile, key));
+		if (lacking->why[key])
+			qb_say(QB_SAY_ERROR, QB_REQUIRE_LACKING, qb_keys[key].name,
+				lacking->why[key]);
 }
 
 int qb_cmd_plan(struct qb_cli *cli)
@@ -184,17 +145,17 @@ int qb_cmd_plan(struct qb_cli *cli)
 	_cleanup_(qb_asked_free) struct qb_asked asked = QB_ASKED_NONE;
 	_cleanup_(qb_answer_free) struct qb_answer answer = {0};
 	static struct qb_allowed allowed;
-	struct required required;
+	struct qb_lacking lacking;
 	struct qb_error err = {0};
 
 	if (qb_query_ask(cli, QB_REQUEST_PLAN, &asked, &answer, &allowed, &err) < 0)
 		return qb_query_fail(&err);
-	judge(&asked.request, &answer, &required);
-	int status = required.complete ? EXIT_SUCCESS : QB_EXIT_FAILURE;
+	qb_require_find_lacking(&asked.request, &answer, &lacking);
+	int status = lacking.n ? QB_EXIT_FAILURE : EXIT_SUCCESS;
 	if (qb_option_given(&cli->options, JSON))
-		return print_json(&asked.request, &answer, &allowed, &required, status);
+		return print_json(&asked.request, &answer, &allowed, &lacking, status);
 	if (print_text(&answer, &allowed, &err) < 0)
 		return qb_query_fail(&err);
-	say_missing(&answer, &required);
+	say_lacking(&lacking);
 	return status;
 }

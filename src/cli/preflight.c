@@ -6,63 +6,62 @@
 #include <cli/preflight.h>
 #include <client/say.h>
 #include <errno.h>
-#include <noise/ticks.h>
 
-/* Where no line can be rewritten, the wait is told of this often. */
-#define TELL_NS (10 * QB_NS_PER_S)
+/* Where no line can be rewritten, a line tells of the wait this often. */
+#define REPEAT_NS (10 * QB_NS_PER_S)
 
 struct wait {
-	int64_t since, until; /* CLOCK_MONOTONIC; 0: one does not wait */
+	int64_t since, until; /* CLOCK_MONOTONIC; 0: no waiting */
 	int64_t told;
 	bool line; /* an unfinished one is on the terminal */
 };
 
-static bool is_noisy(const struct qb_measure *look)
+static bool is_noisy(const struct qb_measure *m)
 {
-	return look->verdict == QB_VERDICT_OF_FAIL;
+	return m->verdict == QB_VERDICT_OF_FAIL;
 }
 
 /* "preempted 2.08 % (limit 0.05 %), longest 3.14 ms (limit 200.0 us): injector (pid 812)" */
-static void describe(const struct qb_measure *look, char *buf, size_t size)
+static void describe(const struct qb_measure *m, char *buf, size_t size)
 {
 	struct qb_noise_problem problems[QB_NOISE_PROBLEMS];
-	const size_t n = qb_noise_problems(look, problems);
-	const char *culprit = "";
+	const size_t n = qb_noise_problems(m, problems);
+	const char *cause = "";
 
 	buf[0] = '\0';
 	for (size_t i = 0; i < n; i++) {
-		if (is_noisy(look) != (problems[i].level == QB_PROBLEM_FAILED))
+		if (is_noisy(m) != (problems[i].level == QB_PROBLEM_FAILED))
 			continue;
 		qb_text_join(buf, size, ", ", "%s", problems[i].text);
-		if (!*culprit)
-			culprit = problems[i].cause;
+		if (!*cause)
+			cause = problems[i].cause;
 	}
-	if (*culprit)
-		qb_text_append(buf, size, ": %s", culprit);
+	if (*cause)
+		qb_text_append(buf, size, ": %s", cause);
 }
 
-static void say_detail(const struct qb_measure *look)
+static void say_detail(const struct qb_measure *m)
 {
 	unsigned exceeding = 0;
 	char text[640];
 
 	for (int i = 0; i < QB_NOISE_METRIC_COUNT; i++)
-		exceeding += look->verdicts[i].exceeding;
-	describe(look, text, sizeof(text));
+		exceeding += m->verdicts[i].exceeding;
+	describe(m, text, sizeof(text));
 	if (exceeding && *text)
 		qb_say(QB_SAY_DETAIL, "before the command: %s", text);
 	else
 		qb_say(QB_SAY_DETAIL, "before the command: nothing seen in %g s",
-			(double)look->ns / 1e9);
+			(double)m->ns / 1e9);
 }
 
-/* A noisy look of a run that waits: how it stands. */
-static void tell(struct wait *wait, const struct qb_measure *look)
+/* It is still noisy, and the run waits. */
+static void say_waiting(struct wait *wait, const struct qb_measure *m)
 {
 	const int64_t now = qb_ns_now(CLOCK_MONOTONIC);
 	char text[640];
 
-	describe(look, text, sizeof(text));
+	describe(m, text, sizeof(text));
 	if (!wait->told) {
 		qb_say(QB_SAY_NOTE, "waiting for quiet, at most %d s: %s",
 			(int)((wait->until - wait->since) / QB_NS_PER_S), text);
@@ -71,63 +70,64 @@ static void tell(struct wait *wait, const struct qb_measure *look)
 		fprintf(stderr, "\r\033[K%3d s: %.100s", (int)((now - wait->since) / QB_NS_PER_S),
 			text);
 		wait->line = true;
-	} else if (now - wait->told >= TELL_NS) {
+	} else if (now - wait->told >= REPEAT_NS) {
 		qb_say(QB_SAY_NOTE, "noisy for %d s: %s", (int)((now - wait->since) / QB_NS_PER_S),
 			text);
 		wait->told = now;
 	}
 }
 
-static int measure(struct qb_measure *look, struct qb_job *job, struct qb_session *session,
-	struct qb_answer *answer, struct qb_error *err)
+static int measure(struct qb_measure *m, struct qb_condition *condition, struct qb_error *err)
 {
-	qb_measure_free(look);
-	*look = (struct qb_measure){.looks = {answer->profile.set[QB_KEY_CHECK_DURATION].number}};
-	qb_noise_limits_of(&answer->profile, &look->limits);
-	return qb_noise_measure(look, job, session, answer, err);
+	const struct qb_profile *profile = &condition->answer.profile;
+
+	qb_measure_free(m);
+	*m = (struct qb_measure){.looks = {profile->set[QB_KEY_CHECK_DURATION].number}};
+	qb_noise_limits_of(profile, &m->limits);
+	return qb_noise_measure(m, condition, err);
 }
 
-/* Looks until it is noisy no more, or the time is over. */
-static int look_and_wait(struct qb_measure *look, struct wait *wait, struct qb_job *job,
-	struct qb_session *session, struct qb_answer *answer, struct qb_error *err)
+/* Measures until nothing is noisy, or the time is over. */
+static int measure_and_wait(struct qb_measure *m, struct wait *wait, struct qb_condition *condition,
+	struct qb_error *err)
 {
 	int r;
 
-	while ((r = measure(look, job, session, answer, err)) == 0 && is_noisy(look) &&
+	while ((r = measure(m, condition, err)) == 0 && is_noisy(m) &&
 		qb_ns_now(CLOCK_MONOTONIC) < wait->until)
-		tell(wait, look);
+		say_waiting(wait, m);
 	if (wait->line)
 		fputs("\r\033[K", stderr);
 	return r;
 }
 
 static int conclude(
-	const struct qb_measure *look, const struct wait *wait, bool fail, struct qb_error *err)
+	const struct qb_measure *m, const struct wait *wait, bool fail, struct qb_error *err)
 {
 	char text[640];
 
-	describe(look, text, sizeof(text));
-	if (is_noisy(look) && fail)
+	describe(m, text, sizeof(text));
+	if (is_noisy(m) && fail)
 		return qb_error_set(err, EAGAIN,
 			"noisy before the command, which was not started (check.on_noise=fail): %s",
 			text);
-	if (is_noisy(look) && wait->told)
+	if (is_noisy(m) && wait->told)
 		qb_say(QB_SAY_WARN, "still noisy after %d s, so it runs all the same: %s",
 			(int)((qb_ns_now(CLOCK_MONOTONIC) - wait->since) / QB_NS_PER_S), text);
-	else if (is_noisy(look))
+	else if (is_noisy(m))
 		qb_say(QB_SAY_WARN, "noisy before the command: %s", text);
 	else if (wait->told)
 		qb_say(QB_SAY_NOTE, "noisy no more after %d s",
 			(int)((qb_ns_now(CLOCK_MONOTONIC) - wait->since) / QB_NS_PER_S));
 	else
-		say_detail(look);
+		say_detail(m);
 	return 0;
 }
 
-int qb_preflight_look(struct qb_measure *ret, struct qb_job *job, struct qb_session *session,
-	struct qb_answer *answer, struct qb_error *err)
+int qb_preflight_measure(
+	struct qb_measure *ret, struct qb_condition *condition, struct qb_error *err)
 {
-	const struct qb_setting *set = answer->profile.set;
+	const struct qb_setting *set = condition->answer.profile.set;
 	const struct qb_setting *on_noise = &set[QB_KEY_CHECK_ON_NOISE];
 	const bool fail = qb_setting_is(on_noise, "fail");
 	struct wait wait = {.since = qb_ns_now(CLOCK_MONOTONIC)};
@@ -138,7 +138,7 @@ int qb_preflight_look(struct qb_measure *ret, struct qb_job *job, struct qb_sess
 		return 0;
 	if (qb_setting_is(on_noise, "wait"))
 		wait.until = wait.since + set[QB_KEY_CHECK_MAX_WAIT].number;
-	r = look_and_wait(ret, &wait, job, session, answer, &why);
+	r = measure_and_wait(ret, &wait, condition, &why);
 	if (r == 0)
 		return conclude(ret, &wait, fail, err);
 	qb_measure_free(ret);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The preflight of `run`: a short look at the benchmark's CPUs before the command has them
- * (check.duration; 0: none). It finds what is noisy there and by whom; it is too short to find that
- * they are quiet. What becomes of a noisy one is the profile's to say (check.on_noise):
+ * The preflight of `run`: a short measurement of the benchmark's CPUs before the command has them
+ * (check.duration; 0: none). It finds noise and its cause; it is too short to find that the CPUs are
+ * quiet. The profile says what becomes of noise (check.on_noise):
  *
- *	warn   it is said, and the command runs
- *	wait   one looks again until it is noisy no more, for check.max_wait at most; then it runs
+ *	warn   a warning, and the command runs
+ *	wait   the measurement is repeated until it finds no noise, for check.max_wait at most; then
+ *	       the command runs
  *	fail   the command does not run
  */
 #ifndef QB_CLI_PREFLIGHT_H
@@ -14,11 +15,10 @@
 #include <cli/noise.h>
 
 /*
- * `ret` is the last look (qb_measure_free); its n is 0 when there was none. `session`: who places
- * the benchmark, or NULL. 0: go on; what there was to say has been said. -EAGAIN: noisy, and the
- * profile says fail. -EINTR: told to end.
+ * `ret` is the last measurement (qb_measure_free); its n is 0 when there was none. 0: go on; what there
+ * was to say has been said. -EAGAIN: noisy, and the profile says fail. -EINTR: told to end.
  */
-int qb_preflight_look(struct qb_measure *ret, struct qb_job *job, struct qb_session *session,
-	struct qb_answer *answer, struct qb_error *err);
+int qb_preflight_measure(
+	struct qb_measure *ret, struct qb_condition *condition, struct qb_error *err);
 
 #endif

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the commands share that ask and change nothing, see query.h. */
 #include <base/macros.h>
-#include <cli/asked.h>
+#include <cli/condition.h>
 #include <cli/query.h>
-#include <cli/require.h>
 #include <client/say.h>
-#include <quietbench/lever.h>
 
 int qb_query_ask(const struct qb_cli *cli, enum qb_request_mode mode, struct qb_asked *asked,
 	struct qb_answer *answer, struct qb_allowed *allowed, struct qb_error *err)
@@ -50,19 +48,4 @@ void qb_query_section(const char *text)
 {
 	putchar('\n');
 	qb_query_heading(text);
-}
-
-const char *qb_query_missing(
-	const struct qb_steps *steps, const struct qb_profile *profile, enum qb_key key)
-{
-	const struct qb_setting *setting = &profile->set[key];
-
-	for (size_t i = 0; i < steps->n; i++) {
-		const struct qb_step *step = &steps->v[i];
-		if (qb_levers[step->lever].key == key && qb_require_lacks(step))
-			return step->reason ? step->reason : "no reason given";
-	}
-	if (setting->kind == QB_SETTING_UNSET || qb_setting_is(setting, "keep"))
-		return "the profile leaves it alone";
-	return NULL;
 }

@@ -33,11 +33,4 @@ bool qb_query_colour(void);
 void qb_query_heading(const char *text);
 void qb_query_section(const char *text);
 
-/*
- * Is `key` to be had, by these steps? NULL: yes. Else why not; a key that the profile leaves alone
- * is not had.
- */
-const char *qb_query_missing(
-	const struct qb_steps *steps, const struct qb_profile *profile, enum qb_key key);
-
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The record of a run as a file, see quietbench/record.h. What its members mean and may hold is
+ * The record of a run as a file, see record.h. What its members mean and may hold is
  * contrib/schema/record.schema.json.
  */
 #include <base/clock.h>
@@ -8,12 +8,10 @@
 #include <base/text.h>
 #include <cli/json.h>
 #include <cli/noise.h>
-#include <cli/watched.h>
+#include <cli/record.h>
 #include <client/draft.h>
-#include <noise/watch.h>
 #include <quietbench/journal.h>
 #include <quietbench/lever.h>
-#include <quietbench/record.h>
 #include <sys/utsname.h>
 #include <time.h>
 
@@ -115,7 +113,7 @@ static const char *status_name(const struct qb_step *step)
 static void put_levers(struct qb_json *json, const struct qb_steps *steps)
 {
 	qb_json_array(json, "levers");
-	for (size_t i = 0; i < steps->n; i++) {
+	for (size_t i = 0; steps && i < steps->n; i++) {
 		const struct qb_step *step = &steps->v[i];
 		if (is_bystander(step))
 			continue;
@@ -143,19 +141,106 @@ static void put_check(struct qb_json *json, const struct qb_measure *check)
 	qb_json_end(json);
 }
 
-static void put_counters(struct qb_json *json, const struct qb_record_run *run)
+/* ---- one run ---- */
+
+/* Those that happened, by their names for people. */
+static void put_table(struct qb_json *json, const char *key, const struct qb_tally *tally,
+	const struct qb_tally_table *table)
+{
+	if (!tally->detailed) {
+		qb_json_null(json, key);
+		return;
+	}
+	qb_json_object(json, key);
+	for (size_t i = 0; i < table->sources.n; i++)
+		if (table->times[i])
+			qb_json_number(json, table->sources.v[i].name, (int64_t)table->times[i]);
+	qb_json_end(json);
+}
+
+static void put_look(
+	struct qb_json *json, const struct qb_tally *tally, const struct qb_tally_look *look)
+{
+	if (tally->pressure_known) {
+		qb_json_object(json, "pressure_us");
+		for (int i = 0; i < QB_PRESSURE_COUNT; i++)
+			qb_json_number(json, qb_pressure_name((enum qb_pressure)i),
+				(int64_t)look->pressure_us[i]);
+		qb_json_end(json);
+	} else {
+		qb_json_null(json, "pressure_us");
+	}
+	if (tally->quota_known)
+		qb_json_number(json, "quota_us", (int64_t)look->quota_us);
+	else
+		qb_json_null(json, "quota_us");
+	qb_json_number(json, "asleep_ns", look->asleep_ns);
+}
+
+static void put_watched(struct qb_json *json, const struct qb_result *run)
+{
+	const struct qb_watched *watched = &run->watched;
+
+	qb_json_number(json, "others_ns", watched->others_ns);
+	qb_json_number(json, "others_uncertain_ns", watched->uncertain_ns);
+	qb_json_number(json, "steal_ns", watched->steal_ns);
+	qb_json_number(json, "throttled", (int64_t)watched->throttled);
+	qb_json_number(json, "swapped_in", (int64_t)watched->swapped);
+	qb_json_number(json, "own_waits_ns", watched->waited_ns);
+	put_look(json, &run->tally, &run->tally.looks[1]);
+	put_table(json, "interrupts", &run->tally, &run->tally.interrupts);
+	put_table(json, "softirqs", &run->tally, &run->tally.softirqs);
+}
+
+/* Who told what, and what nobody told here. */
+static void put_sources(struct qb_json *json, const struct qb_result *run)
+{
+	const struct qb_tally *tally = &run->tally;
+	const char *pressure = tally->own_pressure ? "group" : "host";
+
+	qb_json_object(json, "sources");
+	qb_json_text(json, "switches", run->switches);
+	qb_json_text(json, "pressure", tally->pressure_known ? pressure : NULL);
+	qb_json_text(json, "quota", tally->quota_known ? "group" : NULL);
+	qb_json_text(json, "steal", run->steal_known ? "stat" : NULL);
+	qb_json_end(json);
+}
+
+static void put_timeline(struct qb_json *json, const struct qb_result *run)
+{
+	qb_json_object(json, "timeline");
+	qb_json_number(json, "interval_ns", run->interval_ns);
+	qb_json_array(json, "samples");
+	for (size_t i = 0; i < run->n_samples; i++) {
+		const struct qb_watch_sample *sample = &run->samples[i];
+
+		qb_json_object(json, NULL);
+		qb_json_number(json, "at_ns", sample->at_ns);
+		if (sample->others_ns < 0)
+			qb_json_null(json, "others_ns");
+		else
+			qb_json_number(json, "others_ns", sample->others_ns);
+		qb_json_number(json, "steal_ns", sample->steal_ns);
+		put_look(json, &run->tally, &sample->look);
+		qb_json_end(json);
+	}
+	qb_json_end(json);
+	qb_json_end(json);
+}
+
+static void put_counters(struct qb_json *json, const struct qb_result *run)
 {
 	qb_json_object(json, "counters");
 	qb_json_number(json, "voluntary_switches", run->voluntary_switches);
 	qb_json_number(json, "involuntary_switches", run->involuntary_switches);
 	qb_json_number(json, "minor_faults", run->minor_faults);
 	qb_json_number(json, "major_faults", run->major_faults);
-	if (run->watched)
-		qb_watched_counters(json, run->watched);
+	if (run->is_watched)
+		put_watched(json, run);
 	qb_json_end(json);
 }
 
-static void put_exit(struct qb_json *json, const struct qb_record_run *run)
+static void put_exit(struct qb_json *json, const struct qb_result *run)
 {
 	qb_json_object(json, "exit");
 	if (run->signal) {
@@ -168,7 +253,7 @@ static void put_exit(struct qb_json *json, const struct qb_record_run *run)
 	qb_json_end(json);
 }
 
-static void put_run(struct qb_json *json, const struct qb_record_run *run)
+static void put_run(struct qb_json *json, const struct qb_result *run)
 {
 	qb_json_object(json, NULL);
 	qb_json_array(json, "command");
@@ -181,14 +266,16 @@ static void put_run(struct qb_json *json, const struct qb_record_run *run)
 	qb_json_number(json, "sys_ns", run->sys_ns);
 	qb_json_number(json, "max_rss_kib", run->max_rss_kib);
 	put_counters(json, run);
-	if (run->watched)
-		qb_watched_timeline(json, run->watched);
+	if (run->is_watched) {
+		put_sources(json, run);
+		put_timeline(json, run);
+	}
 	qb_json_text(json, "verdict", noise_name(run->noise));
 	qb_json_array(json, "reasons");
 	if (run->spoilt)
 		qb_json_text(json, NULL, run->spoilt);
-	for (size_t i = 0; run->watched && i < run->watched->n_reasons; i++)
-		qb_json_text(json, NULL, run->watched->reasons[i]);
+	for (size_t i = 0; i < run->watched.n_reasons; i++)
+		qb_json_text(json, NULL, run->watched.reasons[i]);
 	qb_json_end(json);
 	qb_json_end(json);
 }
@@ -214,12 +301,12 @@ static void put_unrestored(struct qb_json *json, const char *key, const struct q
 
 static void put_restore(struct qb_json *json, const struct qb_record *record)
 {
-	if (!record->restore) {
+	if (!record->is_restored) {
 		qb_json_null(json, "restore");
 		return;
 	}
 	qb_json_object(json, "restore");
-	qb_json_bool(json, "complete", record->restore->complete);
+	qb_json_bool(json, "complete", record->complete);
 	put_unrestored(json, "conflicts", record->steps, QB_RESTORED_CONFLICT);
 	put_unrestored(json, "failures", record->steps, QB_RESTORED_NO);
 	qb_json_end(json);
@@ -246,6 +333,20 @@ static int print_record(const struct qb_record *record, FILE *out, struct qb_err
 	qb_json_end(json);
 	put_restore(json, record);
 	return qb_json_print(json, out, err);
+}
+
+struct qb_record qb_record_of(const struct qb_condition *condition)
+{
+	const struct qb_answer *answer = &condition->answer;
+
+	return (struct qb_record){.conditioned = qb_condition_reached(condition),
+		.host = &answer->host,
+		.profile = &answer->profile,
+		.request = &condition->asked.request,
+		.selection = &answer->selection,
+		.steps = &answer->steps,
+		.is_restored = qb_condition_was_ours(condition),
+		.complete = condition->complete};
 }
 
 int qb_record_prepare(const char *file, struct qb_error *err)

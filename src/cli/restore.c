@@ -7,7 +7,7 @@
 #include <base/macros.h>
 #include <cli/command.h>
 #include <cli/lines.h>
-#include <cli/report.h>
+#include <cli/run_text.h>
 #include <client/say.h>
 #include <client/session.h>
 #include <errno.h>
@@ -101,7 +101,7 @@ static int restore(const struct qb_session_hello *hello, struct qb_job *job, boo
 		r = qb_session_restore(&session, &answer, &err);
 	*ret_lease = r == 0 && session.joined;
 	if (*ret_lease)
-		qb_report_restored(&answer, &session);
+		qb_run_text_restored(&answer, &session);
 	else if (r == 0)
 		r = say_restored(&answer, &err);
 	if (r < 0)

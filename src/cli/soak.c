@@ -105,12 +105,11 @@ static void tell(const struct qb_measure *m, const struct qb_soak_block *block)
 	fflush(stdout); /* whoever reads it may wait for it; main judges its errors */
 }
 
-static int measure_block(struct qb_soak *soak, struct qb_job *job, struct qb_session *session,
-	struct qb_answer *answer, struct qb_error *err)
+static int measure_block(struct qb_soak *soak, struct qb_condition *condition, struct qb_error *err)
 {
 	struct qb_measure m = {.limits = soak->limits, .looks = {QB_SOAK_BLOCK_NS}};
 	struct qb_soak_block block = {.at_ns = qb_ns_now(CLOCK_REALTIME)};
-	int r = qb_noise_measure(&m, job, session, answer, err);
+	int r = qb_noise_measure(&m, condition, err);
 
 	if (r == 0) {
 		block.verdict = m.verdict;
@@ -131,14 +130,13 @@ static int measure_block(struct qb_soak *soak, struct qb_job *job, struct qb_ses
 	return r;
 }
 
-int qb_soak_run(struct qb_soak *soak, struct qb_job *job, struct qb_session *session,
-	struct qb_answer *answer, struct qb_error *err)
+int qb_soak_run(struct qb_soak *soak, struct qb_condition *condition, struct qb_error *err)
 {
 	const int64_t end = qb_ns_now(CLOCK_BOOTTIME) + soak->ns;
 	int r;
 
 	do
-		r = measure_block(soak, job, session, answer, err);
+		r = measure_block(soak, condition, err);
 	while (r == 0 && qb_ns_now(CLOCK_BOOTTIME) + QB_SOAK_BLOCK_NS / 2 <= end);
 	qsort(soak->culprits, soak->n_culprits, sizeof(soak->culprits[0]), compare);
 	if (r == 0 || !soak->n)

@@ -42,9 +42,7 @@ struct qb_soak {
 	bool interrupted;
 };
 
-/* `session`: who places the loops, or NULL. */
-int qb_soak_run(struct qb_soak *soak, struct qb_job *job, struct qb_session *session,
-	struct qb_answer *answer, struct qb_error *err);
+int qb_soak_run(struct qb_soak *soak, struct qb_condition *condition, struct qb_error *err);
 void qb_soak_print(const struct qb_soak *soak);
 int qb_soak_json(const struct qb_soak *soak, const struct qb_host *host, struct qb_error *err);
 void qb_soak_free(struct qb_soak *soak);

@@ -70,9 +70,10 @@ int qb_child_find(const char *command, char *buf, size_t size, struct qb_error *
 	return r < 0 ? qb_error_errno(err, -r, "%s", command) : 0;
 }
 
-static int place(int socket, struct qb_error *err)
+/* The held child's: asks the helper to place it, and waits until that is done. */
+static int request_place(int socket, struct qb_error *err)
 {
-	static struct qb_message message;
+	struct qb_message message;
 	struct qb_message_head head;
 	int r = qb_message_send(socket, QB_MSG_PLACE, &head, sizeof(head), NULL, 0);
 
@@ -88,8 +89,14 @@ static int place(int socket, struct qb_error *err)
 	return qb_error_set(err, EPIPE, "the helper is gone");
 }
 
+/* The throw-away socket of PLACE. */
+struct placing {
+	int socket;  /* the child's end; -1: it is not to be placed */
+	int ours[2]; /* the parent's, closed in the child: the end of these must be seen */
+};
+
 /* Waits for the parent's word; its end means that the parent is dead, and so are we. */
-static void await(int control)
+static void await_word(int control)
 {
 	char word;
 
@@ -97,25 +104,26 @@ static void await(int control)
 		_exit(127);
 }
 
-static void tell(int control, const struct report *report)
+static void send_report(int control, const struct report *report)
 {
 	/* Without it the parent would wait for ever; our end is a word, too. */
 	if (send(control, report, sizeof(*report), MSG_NOSIGNAL) < 0)
 		_exit(127);
 }
 
-static _Noreturn void held(int control, const struct qb_child_order *order)
+static _Noreturn void be_held(
+	int control, const struct qb_child_order *order, const struct placing *placing)
 {
 	struct report report = {0};
 
-	for (unsigned i = 0; i < order->n_ours; i++)
-		close(order->ours[i]);
-	await(control);
-	if (order->place < 0 || place(order->place, &report.err) == 0)
+	for (size_t i = 0; placing->socket >= 0 && i < QB_ARRAY_SIZE(placing->ours); i++)
+		close(placing->ours[i]);
+	await_word(control);
+	if (placing->socket < 0 || request_place(placing->socket, &report.err) == 0)
 		report.n = qb_process_apply(
 			&order->answer->steps, &order->answer->selection, report.results);
-	tell(control, &report);
-	await(control);
+	send_report(control, &report);
+	await_word(control);
 	qb_job_inherit(order->job);
 	if (order->run) {
 		close(control); /* the word that it has begun */
@@ -124,11 +132,12 @@ static _Noreturn void held(int control, const struct qb_child_order *order)
 	execvp(order->path, order->argv); /* with a slash: no search, but scripts without #! */
 	report = (struct report){0};
 	qb_error_errno(&report.err, errno, "execute %s", order->path);
-	tell(control, &report);
+	send_report(control, &report);
 	_exit(127);
 }
 
-int qb_child_hold(struct qb_child *ret, const struct qb_child_order *order, struct qb_error *err)
+static int hold(struct qb_child *ret, const struct qb_child_order *order,
+	const struct placing *placing, struct qb_error *err)
 {
 	int pair[2];
 	pid_t pid;
@@ -138,19 +147,45 @@ int qb_child_hold(struct qb_child *ret, const struct qb_child_order *order, stru
 	pid = fork();
 	if (pid == 0) {
 		close(pair[0]);
-		held(pair[1], order);
+		be_held(pair[1], order, placing);
 	}
 	close(pair[1]);
 	if (pid < 0) {
+		const int code = errno;
+
 		close(pair[0]);
-		return qb_error_errno(err, errno, "start a process for the command");
+		return qb_error_errno(err, code, "start a process for the command");
 	}
 	*ret = (struct qb_child){.pid = pid, .control = pair[0]};
 	return 0;
 }
 
-/* Gives the child its word and takes its report. 0: there is none, it executes; 1: a report. */
-static int command(struct qb_child *child, struct report *ret, struct qb_error *err)
+int qb_child_place(struct qb_child *ret, const struct qb_child_order *order,
+	struct qb_session *session, struct qb_answer *answer, struct qb_error *err)
+{
+	const int on = 1;
+	int pair[2], r;
+
+	if (!session)
+		return hold(ret, order, &(struct placing){.socket = -1}, err);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return qb_error_errno(err, errno, "make the throw-away socket");
+	/* Set before PLACE is sent, it makes the kernel attach the child's credentials. */
+	setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+	r = hold(ret, order, &(struct placing){.socket = pair[1], .ours = {session->fd, pair[0]}},
+		err);
+	close(pair[1]);
+	if (r == 0) {
+		r = qb_session_run(session, pair[0], answer, err);
+		if (r < 0)
+			qb_child_cancel(ret);
+	}
+	close(pair[0]);
+	return r;
+}
+
+/* Gives the child its word and reads its report. 0: there is none, it executes; 1: a report. */
+static int give_word(struct qb_child *child, struct report *ret, struct qb_error *err)
 {
 	ssize_t n;
 
@@ -160,14 +195,14 @@ static int command(struct qb_child *child, struct report *ret, struct qb_error *
 		n = recv(child->control, ret, sizeof(*ret), 0);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return qb_error_errno(err, errno, "listen to the command's process");
+		return qb_error_errno(err, errno, "hear the command's process");
 	return n == (ssize_t)sizeof(*ret) ? 1 : 0;
 }
 
 int qb_child_prepare(struct qb_child *child, struct qb_steps *steps, struct qb_error *err)
 {
 	struct report report;
-	int r = command(child, &report, err);
+	int r = give_word(child, &report, err);
 
 	if (r < 0)
 		return r;
@@ -186,7 +221,7 @@ int qb_child_release(struct qb_child *child, struct qb_error *err)
 	int r;
 
 	child->started_ns = qb_ns_now(CLOCK_MONOTONIC);
-	r = command(child, &report, err);
+	r = give_word(child, &report, err);
 	if (r <= 0) {
 		close(child->control);
 		child->control = -1;

@@ -3,8 +3,8 @@
  * The benchmark's process: a child of ours that is held before exec until the host is ready.
  *
  *	qb_child_find        the command, before anything is touched
- *	qb_child_hold        fork; the child waits
- *	qb_child_prepare     it lets itself be placed (if there is a session) and pulls its levers
+ *	qb_child_place       fork; the child waits, and a session, if there is one, may place it
+ *	qb_child_prepare     it lets itself be placed, and sets its own levers
  *	qb_child_release     it becomes the command
  *	qb_child_wait        to its end; or qb_child_cancel instead of the last two
  *
@@ -42,11 +42,10 @@ struct qb_child_order {
 	void *data;
 	const struct qb_job *job;
 	const struct qb_answer *answer; /* steps and selection for the levers */
-	int place;	 /* the child's end of the throw-away socket; -1: not to be placed */
-	const int *ours; /* closed in the held child: the end of these must be seen */
-	unsigned n_ours;
 };
-int qb_child_hold(struct qb_child *ret, const struct qb_child_order *order, struct qb_error *err);
+/* With a session (NULL: there is none) the helper is told to place it. */
+int qb_child_place(struct qb_child *ret, const struct qb_child_order *order,
+	struct qb_session *session, struct qb_answer *answer, struct qb_error *err);
 
 /* Writes what became of the process levers into `steps`; NULL: this is not the command. An error: the
  * child must be cancelled. */
@@ -60,8 +59,8 @@ struct qb_child_end {
 	int64_t wall_ns;
 	struct rusage usage;
 };
-/* Relays signals, stops and continues with the child, listens to the session and takes in what is
- * watched (either may be NULL). */
+/* Relays signals, stops and continues with the child, listens to the session and serves the watch
+ * (either may be NULL). */
 int qb_child_wait(struct qb_child *child, struct qb_job *job, struct qb_session *session,
 	struct qb_watch *watch, struct qb_child_end *ret, struct qb_error *err);
 

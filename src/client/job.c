@@ -125,8 +125,11 @@ void qb_job_stop(int signal)
 
 void qb_job_watch(struct qb_job *job)
 {
-	pid_t parent = getpid(), pid = fork();
+	pid_t parent = getpid(), pid;
 
+	if (job->sentinel)
+		return;
+	pid = fork();
 	if (pid != 0) {
 		job->sentinel = pid > 0 ? pid : 0;
 		return;

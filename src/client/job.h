@@ -45,7 +45,7 @@ bool qb_job_interrupted(struct qb_job *job);
 /* Ends this process by the signal, as if nothing had been blocked. */
 _Noreturn void qb_job_die(int signal);
 
-/* Starts the sentinel; without it (no more processes allowed) group signals are relayed too. */
+/* Starts the sentinel, if it is not there; without it (no more processes allowed) group signals are relayed too. */
 void qb_job_watch(struct qb_job *job);
 /* Reads the signals that have come; relays to `pid` (our child). */
 void qb_job_relay(struct qb_job *job, pid_t pid);

@@ -176,6 +176,21 @@ static const char *missing(uint16_t lever, int code)
 	return NULL;
 }
 
+/* What an earlier process of the same plan set or could not set is this one's to set, too. What is
+ * refused, or not available here, will be so again. */
+static bool is_to_be_set(const struct qb_step *step)
+{
+	switch ((enum qb_status)step->status) {
+	case QB_STATUS_PLANNED:
+	case QB_STATUS_APPLIED:
+	case QB_STATUS_UNCHANGED:
+	case QB_STATUS_FAILED: return step->wanted;
+	case QB_STATUS_UNSUPPORTED:
+	case QB_STATUS_REFUSED: break;
+	}
+	return false;
+}
+
 unsigned qb_process_apply(const struct qb_steps *steps, const struct qb_selection *selection,
 	struct qb_process_result ret[QB_PROCESS_LEVERS])
 {
@@ -185,7 +200,7 @@ unsigned qb_process_apply(const struct qb_steps *steps, const struct qb_selectio
 		const struct qb_step *step = qb_steps_find(steps, levers[i].lever, qb_unit_none());
 		int r;
 
-		if (!step || !step->wanted || step->status != QB_STATUS_PLANNED)
+		if (!step || !is_to_be_set(step))
 			continue;
 		r = levers[i].apply(step->wanted, selection);
 		ret[n] = (struct qb_process_result){
@@ -209,6 +224,7 @@ void qb_process_note(const struct qb_process_result *results, unsigned n, struct
 		if (!step)
 			continue;
 		step->status = results[i].status;
+		step->reason = NULL;
 		if (step->status == QB_STATUS_UNSUPPORTED)
 			step->reason =
 				qb_steps_text(steps, missing(results[i].lever, results[i].code));

@@ -22,8 +22,8 @@ static void lose(struct qb_session *session)
 	session->fd = -1;
 }
 
-/* What the helper says without being asked. True: that was it. */
-static bool took_aside(struct qb_session *session, const struct qb_message *message)
+/* What the helper says without being asked. True: it was such a message. */
+static bool keep_aside(struct qb_session *session, const struct qb_message *message)
 {
 	if (message->head.type == QB_MSG_NOTE) {
 		qb_say(QB_SAY_NOTE, "%s", message->note.text);
@@ -44,7 +44,7 @@ static bool took_aside(struct qb_session *session, const struct qb_message *mess
 
 void qb_session_listen(struct qb_session *session)
 {
-	static struct qb_message message;
+	struct qb_message message;
 	int r = qb_message_receive(session->fd, QB_SENDER_HELPER, &message, NULL);
 
 	if (r <= 0) {
@@ -55,7 +55,7 @@ void qb_session_listen(struct qb_session *session)
 	if (message.head.type == QB_MSG_ERROR)
 		qb_say(QB_SAY_WARN, "the helper: %s", message.error.text);
 	else
-		took_aside(session, &message);
+		keep_aside(session, &message);
 }
 
 /* A peer that died with something unread is at its end like any other. */
@@ -70,7 +70,7 @@ static int receive(int fd, struct qb_message *ret, struct qb_error *err)
 static int request(struct qb_session *session, enum qb_message_type type, void *body, size_t size,
 	const int *fds, unsigned n_fds, struct qb_answer *answer, struct qb_error *err)
 {
-	static struct qb_message message;
+	struct qb_message message;
 	int r;
 
 	if (session->fd < 0)
@@ -87,7 +87,7 @@ static int request(struct qb_session *session, enum qb_message_type type, void *
 		if (r < 0)
 			return r;
 		qb_message_close(&message);
-		r = took_aside(session, &message)
+		r = keep_aside(session, &message)
 			    ? 0
 			    : qb_answer_take(answer, &message, type != QB_MSG_PLAN, err);
 	} while (r == 0);
@@ -178,7 +178,7 @@ int qb_session_restore(struct qb_session *session, struct qb_answer *answer, str
  */
 static int greet(struct qb_session *session, struct qb_job *job, struct qb_error *err)
 {
-	static struct qb_message message;
+	struct qb_message message;
 	struct qb_answer answer = {0};
 	bool heard = false;
 
@@ -200,7 +200,7 @@ static int greet(struct qb_session *session, struct qb_job *job, struct qb_error
 			return r;
 		heard = true;
 		qb_message_close(&message);
-		if (took_aside(session, &message))
+		if (keep_aside(session, &message))
 			continue;
 		r = qb_answer_take(&answer, &message, false, err);
 		session->joined = r > 0 && answer.done.joined;
@@ -298,7 +298,7 @@ int qb_session_open(struct qb_session *ret, const struct qb_session_hello *hello
 
 	if (r == -ENOTCONN && hello->join_only)
 		return qb_error_set(err, EACCES, "there is nothing to join");
-	/* A group of root's means nothing to root: he needs no unit, and leaves none behind. */
+	/* A group's socket means nothing to root, who needs no unit and leaves none behind. */
 	if (r == -ENOTCONN && geteuid() != 0)
 		r = try(NULL, QB_SOCKET_PATH, hello, job, ret, err);
 	if (r != -ENOTCONN)
@@ -321,7 +321,7 @@ void qb_session_close(struct qb_session *session)
 {
 	struct qb_message_head head;
 	struct pollfd end = {.fd = session->fd, .events = POLLIN};
-	static struct qb_message message;
+	struct qb_message message;
 
 	if (session->fd >= 0) {
 		int r = qb_message_send(session->fd, QB_MSG_BYE, &head, sizeof(head), NULL, 0);
@@ -330,7 +330,7 @@ void qb_session_close(struct qb_session *session)
 		while ((r == 0 || r == -EPIPE) && poll(&end, 1, CLOSE_MS) > 0 &&
 			qb_message_receive(session->fd, QB_SENDER_HELPER, &message, NULL) > 0) {
 			qb_message_close(&message);
-			took_aside(session, &message);
+			keep_aside(session, &message);
 		}
 		lose(session);
 	}

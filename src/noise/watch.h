@@ -20,7 +20,6 @@
 #include "accounts.h"
 #include "tally.h"
 #include "watcher.h"
-#include <quietbench/record.h>
 #include <quietbench/value.h>
 
 #define QB_WATCH_INTERVAL INT64_C(1000000000) /* of samples, if nobody asks for another */
@@ -61,6 +60,12 @@ struct qb_watch {
 	int64_t started_ns, wall_ns; /* of the benchmark, as the caller saw it */
 };
 
+enum qb_noise {
+	QB_NOISE_UNKNOWN, /* not measured, or the measurement is worth nothing */
+	QB_NOISE_QUIET,
+	QB_NOISE_NOISY,
+};
+
 enum { QB_WATCH_REASONS = 8 };
 
 struct qb_watched {
@@ -72,7 +77,6 @@ struct qb_watched {
 	int64_t wall_ns;  /* from exec to exit, as the kernel saw it, or else the caller */
 	unsigned threads; /* of the benchmark's that could run at once; 0: not known */
 	uint64_t throttled, swapped;
-	const struct qb_watch *watch; /* the details, where they were kept */
 	char reasons[QB_WATCH_REASONS][160];
 	size_t n_reasons;
 };

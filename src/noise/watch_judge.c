@@ -142,8 +142,7 @@ void qb_watch_judge(
 	struct blamed worst[NAMES_MAX] = {0};
 
 	*ret = (struct qb_watched){.wall_ns = wall_of(watch),
-		.swapped = qb_counters_risen(watch->swapped[0], watch->swapped[1]),
-		.watch = watch};
+		.swapped = qb_counters_risen(watch->swapped[0], watch->swapped[1])};
 	if (watch->by_switches)
 		sum_switches(watch, ret, worst);
 	else

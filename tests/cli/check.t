@@ -37,6 +37,10 @@ is "a run beside it: the record says so" "$(jq -r '.runs[0].verdict' "$tmp/run.j
 like "a run beside it: and who" "$(jq -r '.runs[0].reasons[]' "$tmp/run.json")" '^[^ ]+ .*\(pid [0-9]+\) ran [0-9]+ times?, [0-9.]+ ms$'
 kill "$(cat "$tmp/pid")"
 
+run check --conditioned --duration 1s
+is "--conditioned without privilege: status" "$status" 3
+like "--conditioned without privilege: says" "$err" '^quietbench: check: --conditioned needs privilege: no privilege$'
+is "--conditioned without privilege: nothing is measured" "$out" ""
 run check --limits loud
 is "limits that there are not: status" "$status" 2
 run check -c 8191

@@ -107,11 +107,11 @@ is "joined: the record has the lease's levers" \
 tells nested 0 '^in$'
 is "nested: the record" "$(jq -r .conditioned "$tmp/nested.json")" joined
 tells outside 125 '^quietbench: join on CPU 1: cpus.list 0: CPU 0: '
-tells required 125 '^quietbench: idle.dma_latency is required and cannot be had'
-tells another 125 '^quietbench: frequency.governor is required and cannot be had: the profile leaves it alone$'
-tells alone 125 "^quietbench: frequency.epb is required and cannot be had: the session that this run joined leaves it alone\$"
+tells required 125 '^quietbench: idle.dma_latency is required but not available'
+tells another 125 '^quietbench: frequency.governor is required but not available: the profile leaves it alone$'
+tells alone 125 "^quietbench: frequency.epb is required but not available: the session that this run joined leaves it alone\$"
 tells unheeded 0 '^3$'
-tells unheard 0 '^quietbench: joined: frequency.turbo=true is not heeded$'
+tells unheard 0 '^quietbench: frequency.turbo=true ignored: this run joined an existing session$'
 ok "what was refused was not started" [ ! -e "$tmp/started" ]
 tells stranger 0 '^quietbench: NOT CONDITIONED'
 tells refused 1 '^quietbench: restore needs root'

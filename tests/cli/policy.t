@@ -163,10 +163,10 @@ like "built in: class S is applied" "$(levers "$tmp/home/builtin.json" frequency
 like "built in: class D is refused" "$(levers "$tmp/home/builtin.json" memory.drop_caches)" \
 	"^refused policy: class D is not for $builtin\$"
 like "built in: a negative nice value is class D" "$(levers "$tmp/home/builtin.json" process.nice)" "^refused policy: class D"
-tells required 125 "^quietbench: memory.drop_caches is required and cannot be had: policy: class D is not for $builtin\$"
+tells required 125 "^quietbench: memory.drop_caches is required but not available: policy: class D is not for $builtin\$"
 tells many 125 "^quietbench: policy: $builtin lets 2 of 4 CPUs be taken away from others, not 3 \\(1-3\\): choose fewer"
 is "half of the CPUs" "$(jq -c '[.policy.refusal, .selection.benchmark]' "$tmp/half")" '[null,"2-3"]'
-tells offline 125 '^quietbench: cpus.smt is required and cannot be had: policy: class D'
+tells offline 125 '^quietbench: cpus.smt is required but not available: policy: class D'
 tells long 1 "^quietbench: apply: policy: $builtin lets an apply last 8 h, not 9 h"
 tells lease 0 'it stays so until'
 tells renewed 1 'policy: .* lets an apply last 8 h'
@@ -182,7 +182,7 @@ is "plan --json: more than the rule leaves" \
 	'members true true'
 is "plan --json: then nothing would change" \
 	"$(jq '[.steps[] | select(.status == "planned" and .lever != "process.pin")] | length' "$tmp/plan-many")" 0
-tells plan-required 1 "^quietbench: required, and not to be had: memory.drop_caches: policy: class D is not for $builtin\$"
+tells plan-required 1 "^quietbench: memory.drop_caches is required but not available: policy: class D is not for $builtin\$"
 like "doctor: the policy" "$(oneline doctor)" "policy $builtin: class S, cpus.isolation; up to 2 of 4 CPUs"
 like "doctor: per lever" "$(oneline doctor)" "memory.drop_caches D policy: class D is not for $builtin"
 is "doctor --json: the policy" "$(jq -c '[.policy.rule, .policy.built_in, .policy.refusal]' "$tmp/doctor-json")" '["members",true,null]'
@@ -197,7 +197,7 @@ like "a rule of the file: what it denies" "$(levers "$tmp/home/named.json" frequ
 tells elsewhere 125 '^quietbench: .*CPU 3'
 like "doctor: a rule of the file" "$(oneline doctor-named)" "policy $file: class S, D, not frequency.governor; up to 3 of 4 CPUs, of 0-2"
 tells overdue 0 "^quietbench: policy: $file lets a run keep others waiting for 1 s, and they are over: the host is restored, the command goes on\$"
-like "the lock's time: the report" "$(cat "$tmp/overdue")" 'the host was restored before the command ended: what was measured is worth nothing'
+like "the lock's time: the report" "$(cat "$tmp/overdue")" 'the host was restored before the command ended; discard this measurement'
 is "the lock's time: the record" "$(jq -c '[.runs[0].exit.code, .runs[0].reasons[0], .restore.complete]' "$tmp/home/overdue.json")" \
 	'[0,"the host was restored before the command ended",true]'
 tells next 0 '^quietbench: waiting for the run of user 4242'

@@ -89,7 +89,7 @@ is "--require: had" "$status" 0
 on amd-boost plan -p "$tmp/quiet.yaml" --require frequency.epp
 is "--require: not had" "$status" 1
 like "--require: which, and why" "$err" \
-	'^quietbench: required, and not to be had: frequency.epp: the driver acpi-cpufreq has no energy'
+	'^quietbench: frequency.epp is required but not available: the driver acpi-cpufreq has no energy'
 on amd-boost plan -p "$tmp/quiet.yaml" --require frequency.epp --json
 is "--require --json: status" "$status" 1
 is "--require --json" "$(json '.required_missing[]')" frequency.epp

@@ -4,10 +4,9 @@
 #define QB_TESTS_RECORD_SAMPLE_H
 
 #include <base/text.h>
+#include <cli/record.h>
 #include <cmocka.h>
-#include <noise/watch.h>
 #include <quietbench/lever.h>
-#include <quietbench/record.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,9 +23,15 @@ static struct qb_watch_sample samples[] = {
 		.steal_ns = 10000000,
 		.look = {{2630, 0, 7}, 12500, 0}},
 };
-static const struct qb_watch watch = {.samples = samples,
+/* A run that was watched, with all there is to say of it. */
+static const struct qb_result watched = {.is_watched = true,
+	.watched = {.others_ns = 41000000,
+		.reasons = {"cron (pid 812) ran 3 times, 41 ms"},
+		.n_reasons = 1},
+	.samples = samples,
 	.n_samples = 2,
 	.interval_ns = 100000000,
+	.switches = "ticks",
 	.steal_known = true,
 	.tally = {.pressure_known = true,
 		.own_pressure = true,
@@ -35,10 +40,6 @@ static const struct qb_watch watch = {.samples = samples,
 		.interrupts = {{sources, 2}, interrupts},
 		.softirqs = {{sources, 2}, softirqs},
 		.looks[1] = {{2652, 0, 7}, 12500, 0}}};
-static const struct qb_watched watched = {.others_ns = 41000000,
-	.watch = &watch,
-	.reasons = {"cron (pid 812) ran 3 times, 41 ms"},
-	.n_reasons = 1};
 
 /* What a session gathers; the record points into it. */
 struct session {
@@ -47,8 +48,7 @@ struct session {
 	struct qb_request request;
 	struct qb_selection selection;
 	struct qb_steps steps;
-	struct qb_record_run runs[2];
-	struct qb_record_restore restore;
+	struct qb_result runs[2];
 	struct qb_record record;
 };
 
@@ -109,18 +109,17 @@ static void fill(struct session *s)
 
 static void finish(struct session *s)
 {
-	s->runs[0] = (struct qb_record_run){.argv = argv_plain,
-		.code = 3,
-		.wall_ns = 12410000000,
-		.user_ns = 12000000000,
-		.sys_ns = 1000,
-		.max_rss_kib = 5120,
-		.involuntary_switches = 7,
-		.noise = QB_NOISE_NOISY,
-		.cpus = 1,
-		.watched = &watched};
-	s->runs[1] = (struct qb_record_run){.argv = argv_bytes, .code = -1, .signal = 9};
-	s->restore = (struct qb_record_restore){.conflicts = 1, .failures = 1};
+	s->runs[0] = watched;
+	s->runs[0].argv = argv_plain;
+	s->runs[0].code = 3;
+	s->runs[0].wall_ns = 12410000000;
+	s->runs[0].user_ns = 12000000000;
+	s->runs[0].sys_ns = 1000;
+	s->runs[0].max_rss_kib = 5120;
+	s->runs[0].involuntary_switches = 7;
+	s->runs[0].noise = QB_NOISE_NOISY;
+	s->runs[0].cpus = 1;
+	s->runs[1] = (struct qb_result){.argv = argv_bytes, .code = -1, .signal = 9};
 	s->record = (struct qb_record){.started_at = 1763835611123456789,
 		.conditioned = QB_CONDITIONED_PARTIAL,
 		.host = &s->host,
@@ -131,7 +130,7 @@ static void finish(struct session *s)
 		.check = loud(),
 		.runs = s->runs,
 		.n_runs = 2,
-		.restore = &s->restore};
+		.is_restored = true};
 }
 
 static struct session *full(void)
@@ -154,7 +153,7 @@ static struct session *bare(void)
 	s->record.conditioned = QB_CONDITIONED_NONE;
 	s->record.n_runs = 0;
 	s->record.check = NULL;
-	s->record.restore = NULL;
+	s->record.is_restored = false;
 	return s;
 }
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The texts of `run` (report.h). */
+/* run_text.h */
 #include <base/macros.h>
 #include <base/text.h>
 #include <cli/lines.h>
-#include <cli/report.h>
-#include <cli/require.h>
+#include <cli/run_text.h>
+#include <client/require.h>
 #include <client/say.h>
 #include <errno.h>
 #include <levers/frequency.h>
-#include <noise/watch.h>
 #include <quietbench/lever.h>
 
 /* How many names of one reason are shown before "and N more". */
@@ -20,7 +19,7 @@ static bool took_effect(const struct qb_step *step)
 	       (step->status == QB_STATUS_APPLIED || step->status == QB_STATUS_UNCHANGED);
 }
 
-/* Are others really kept off the benchmark's CPUs, whatever was planned? */
+/* Are other tasks really kept off the benchmark's CPUs, whatever was planned? */
 static bool is_isolated(const struct qb_steps *steps)
 {
 	for (size_t i = 0; i < steps->n; i++) {
@@ -34,7 +33,7 @@ static bool is_isolated(const struct qb_steps *steps)
 	return false;
 }
 
-static void report_cpus(const struct qb_answer *answer)
+static void say_cpus(const struct qb_answer *answer)
 {
 	const struct qb_selection *chosen = &answer->selection;
 	const struct qb_host *host = &answer->host;
@@ -46,7 +45,8 @@ static void report_cpus(const struct qb_answer *answer)
 	} else {
 		if (qb_cpus_format_list(&chosen->bench, cpus, sizeof(cpus)) < 0)
 			qb_text_copy(cpus, sizeof(cpus), "many");
-		qb_say(QB_SAY_NOTE, "%s%s%s%s: CPU%s %s for the benchmark, others are not kept off",
+		qb_say(QB_SAY_NOTE,
+			"%s%s%s%s: CPU%s %s for the benchmark, other tasks are not kept off",
 			answer->profile.name, host->guest ? " (" : "",
 			host->guest ? host->hypervisor : "",
 			!host->guest	    ? ""
@@ -60,17 +60,17 @@ static void report_cpus(const struct qb_answer *answer)
 		qb_say(QB_SAY_DETAIL, "%s", chosen->why);
 }
 
-void qb_report_not_conditioned(const struct qb_answer *answer, const char *why, bool hint)
+void qb_run_text_not_conditioned(const struct qb_answer *answer, const char *why, bool hint)
 {
 	if (hint)
 		qb_say(QB_SAY_WARN, "NOT CONDITIONED: %s; this would change that: sudo %s run ...",
 			why, program_invocation_name);
 	else
 		qb_say(QB_SAY_WARN, "NOT CONDITIONED: %s", why);
-	report_cpus(answer);
+	say_cpus(answer);
 }
 
-static void report_clock(const struct qb_answer *answer)
+static void say_clock(const struct qb_answer *answer)
 {
 	struct qb_clock clock;
 	char line[160];
@@ -82,7 +82,7 @@ static void report_clock(const struct qb_answer *answer)
 
 /* Single interrupts or threads that stay: "; 3 IRQs stay (why)", without what is in brackets there:
  * that is `plan`'s. */
-static void add_staying(const struct qb_steps *steps, enum qb_unit_kind kind, const char *noun,
+static void append_staying(const struct qb_steps *steps, enum qb_unit_kind kind, const char *noun,
 	char *buf, size_t size)
 {
 	char reason[128] = "";
@@ -104,7 +104,7 @@ static void add_staying(const struct qb_steps *steps, enum qb_unit_kind kind, co
 			buf, size, "; %u %s%s (%s)", n, noun, n == 1 ? " stays" : "s stay", reason);
 }
 
-static void report_count(const struct qb_steps *steps)
+static void say_count(const struct qb_steps *steps)
 {
 	bool applied[QB_KEY_COUNT] = {0};
 	char stay[320] = "";
@@ -116,8 +116,8 @@ static void report_count(const struct qb_steps *steps)
 		n += took_effect(&steps->v[i]) && !applied[key];
 		applied[key] = applied[key] || took_effect(&steps->v[i]);
 	}
-	add_staying(steps, QB_UNIT_IRQ, "IRQ", stay, sizeof(stay));
-	add_staying(steps, QB_UNIT_TASK, "thread", stay, sizeof(stay));
+	append_staying(steps, QB_UNIT_IRQ, "IRQ", stay, sizeof(stay));
+	append_staying(steps, QB_UNIT_TASK, "thread", stay, sizeof(stay));
 	qb_say(QB_SAY_NOTE, "%u lever%s applied%s", n, n == 1 ? "" : "s", stay);
 }
 
@@ -133,7 +133,7 @@ static bool same_reason(const struct qb_step *a, const struct qb_step *b)
 }
 
 /* One line for all levers that are missing for the reason of step `at`, if it is its first. */
-static void report_reason(const struct qb_steps *steps, size_t at)
+static void say_reason(const struct qb_steps *steps, size_t at)
 {
 	const struct qb_step *first = &steps->v[at];
 	bool seen[QB_KEY_COUNT] = {0};
@@ -161,7 +161,7 @@ static void report_reason(const struct qb_steps *steps, size_t at)
 }
 
 /* -v: what changed, as `plan` shows it. */
-static void report_changes(const struct qb_steps *steps)
+static void say_changes(const struct qb_steps *steps)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t size;
@@ -184,7 +184,7 @@ static void report_changes(const struct qb_steps *steps)
 }
 
 /* -v: what was asked for and needs nothing, and why: a unit that this host does not have. */
-static void report_needless(const struct qb_steps *steps)
+static void say_needless(const struct qb_steps *steps)
 {
 	char name[96];
 
@@ -199,21 +199,21 @@ static void report_needless(const struct qb_steps *steps)
 	}
 }
 
-void qb_report_conditioned(const struct qb_answer *answer)
+void qb_run_text_conditioned(const struct qb_answer *answer)
 {
-	report_cpus(answer);
+	say_cpus(answer);
 	if (answer->joined && !answer->shared)
 		return;
-	report_clock(answer);
-	report_count(&answer->steps);
+	say_clock(answer);
+	say_count(&answer->steps);
 	for (size_t i = 0; i < answer->steps.n; i++)
 		if (deserves_words(&answer->steps.v[i]))
-			report_reason(&answer->steps, i);
-	report_changes(&answer->steps);
-	report_needless(&answer->steps);
+			say_reason(&answer->steps, i);
+	say_changes(&answer->steps);
+	say_needless(&answer->steps);
 }
 
-void qb_report_process(const struct qb_answer *answer)
+void qb_run_text_process(const struct qb_answer *answer)
 {
 	for (size_t i = 0; i < answer->steps.n; i++) {
 		const struct qb_step *step = &answer->steps.v[i];
@@ -231,25 +231,25 @@ void qb_report_process(const struct qb_answer *answer)
 }
 
 /* Own threads that waited for each other: not noise, but worth a word. */
-static void report_waits(const struct qb_record_run *run)
+static void say_waits(const struct qb_result *run)
 {
-	const struct qb_watched *w = run->watched;
+	const struct qb_watched *w = &run->watched;
 	char wished[16] = "max";
 
-	if (w && w->threads < (unsigned)sysconf(_SC_NPROCESSORS_ONLN))
+	if (w->threads < (unsigned)sysconf(_SC_NPROCESSORS_ONLN))
 		qb_text_format(wished, sizeof(wished), "%u", w->threads);
-	if (w && w->threads > run->cpus && w->waited_ns - w->others_ns > run->wall_ns / 20)
+	if (w->threads > run->cpus && w->waited_ns - w->others_ns > run->wall_ns / 20)
 		qb_say(QB_SAY_NOTE, "%u threads shared %u CPU%s: try -n %s", w->threads, run->cpus,
 			run->cpus == 1 ? "" : "s", wished);
 }
 
-void qb_report_run(const struct qb_record_run *run)
+void qb_run_text_result(const struct qb_result *run)
 {
 	static const char *const words[] = {[QB_NOISE_UNKNOWN] = "unknown",
 		[QB_NOISE_QUIET] = "quiet",
 		[QB_NOISE_NOISY] = "NOISY"};
-	const struct qb_watched *w = run->watched;
-	char took[48], ended[96] = "", others[64] = "", why[512] = "";
+	const struct qb_watched *w = &run->watched;
+	char took[48], ended[96] = "", preempted[64] = "", why[512] = "";
 
 	if (run->wall_ns < 1000000000)
 		qb_text_format(took, sizeof(took), "%.2f ms", (double)run->wall_ns / 1e6);
@@ -260,14 +260,15 @@ void qb_report_run(const struct qb_record_run *run)
 			strsignal(run->signal));
 	else if (run->code)
 		qb_text_format(ended, sizeof(ended), ", status %d", run->code);
-	if (w && run->noise != QB_NOISE_UNKNOWN)
-		qb_text_format(others, sizeof(others), ", preempted %.2f %%",
+	if (run->noise != QB_NOISE_UNKNOWN)
+		qb_text_format(preempted, sizeof(preempted), ", preempted %.2f %%",
 			100.0 * (double)w->others_ns / ((double)run->wall_ns * run->cpus));
-	for (size_t i = 0; w && i < w->n_reasons && run->noise != QB_NOISE_QUIET; i++)
+	for (size_t i = 0; i < w->n_reasons && run->noise != QB_NOISE_QUIET; i++)
 		qb_text_append(why, sizeof(why), "%s%s", i ? "; " : ": ", w->reasons[i]);
 	qb_say(run->noise == QB_NOISE_NOISY ? QB_SAY_WARN : QB_SAY_NOTE, "%s: %s%s%s%s",
-		words[run->noise], took, ended, others, w ? why : ": it was not watched");
-	report_waits(run);
+		words[run->noise], took, ended, preempted,
+		run->is_watched ? why : ": it was not watched");
+	say_waits(run);
 }
 
 /* "frequency.governor policy0, irqs.move irq33 and 7 more" of the steps that ended so. */
@@ -293,7 +294,7 @@ static void name_steps(
 		qb_text_append(buf, size, " and %u more", n - NAMES_MAX);
 }
 
-static void report_leftovers(const struct qb_session *session)
+static void say_leftovers(const struct qb_session *session)
 {
 	char names[512] = "";
 	unsigned kept = session->n_leftovers < QB_SESSION_LEFTOVERS ? session->n_leftovers
@@ -308,33 +309,33 @@ static void report_leftovers(const struct qb_session *session)
 		kept < session->n_leftovers ? " and more" : "");
 }
 
-void qb_report_left(const struct qb_answer *answer, const struct qb_session *session)
+void qb_run_text_left(const struct qb_answer *answer, const struct qb_session *session)
 {
-	report_leftovers(session);
+	say_leftovers(session);
 	if (answer->shared && answer->done.joined)
 		qb_say(QB_SAY_NOTE, "the host stays conditioned for the other shared runs");
 	if (answer->done.over)
 		qb_say(QB_SAY_WARN,
-			"the host was restored during the run: what it had joined ended before it");
+			"the session it had joined ended first; discard this measurement");
 }
 
-void qb_report_restored(const struct qb_answer *answer, const struct qb_session *session)
+void qb_run_text_restored(const struct qb_answer *answer, const struct qb_session *session)
 {
 	const struct qb_done *done = &answer->done;
 	char names[1024];
 
-	report_leftovers(session);
+	say_leftovers(session);
 	if (done->recovered)
 		qb_say(QB_SAY_WARN,
-			"the helper ended before the command did: %swhat was measured is worth "
-			"nothing",
-			done->complete ? "the host was restored meanwhile, and " : "");
+			"the helper ended before the command did%s; discard this measurement",
+			done->complete ? ", and the host was restored meanwhile" : "");
 	if (done->over)
-		qb_say(QB_SAY_WARN, "the host was restored before the command ended: what was "
-				    "measured is worth nothing");
+		qb_say(QB_SAY_WARN, "the host was restored before the command ended; discard this "
+				    "measurement");
 	if (done->conflicts) {
 		name_steps(&answer->steps, QB_RESTORED_CONFLICT, names, sizeof(names));
-		qb_say(QB_SAY_WARN, "changed by somebody else meanwhile and left so: %s", names);
+		qb_say(QB_SAY_WARN, "changed by another program meanwhile and left as it is: %s",
+			names);
 	}
 	if (done->complete) {
 		qb_say(QB_SAY_NOTE, "restored");

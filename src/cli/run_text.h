@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The texts of `run`, and of all that conditions and restores: lines on stderr, in this order. */
+#ifndef QB_CLI_RUN_TEXT_H
+#define QB_CLI_RUN_TEXT_H
+
+#include <client/execute.h>
+
+/* The first lines of a run that changes nothing of the host: why, how to change that, and what is
+ * done nevertheless. `hint`: more privilege would help. */
+void qb_run_text_not_conditioned(const struct qb_answer *answer, const char *why, bool hint);
+/* The CPUs, the clock, how many levers, which are missing and why. Of a host that was joined, the
+ * CPUs: the session that conditioned it has said the rest. */
+void qb_run_text_conditioned(const struct qb_answer *answer);
+/* The levers of the benchmark's own process that failed. */
+void qb_run_text_process(const struct qb_answer *answer);
+/* How the command ended, and the verdict. */
+void qb_run_text_result(const struct qb_result *run);
+/* What the helper says when a run leaves the conditioned host that it had joined. */
+void qb_run_text_left(const struct qb_answer *answer, const struct qb_session *session);
+/* What the helper says of the restored host. */
+void qb_run_text_restored(const struct qb_answer *answer, const struct qb_session *session);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* execute.h */
+#include <base/clock.h>
+#include <base/macros.h>
+#include <client/child.h>
+#include <client/execute.h>
+#include <client/require.h>
+#include <client/say.h>
+#include <host/tasks.h>
+#include <sys/wait.h>
+
+/* One execution on its way. */
+struct execution {
+	struct qb_condition *condition;
+	const struct qb_execute_order *order;
+	struct qb_session *session; /* who places the command; NULL: nobody */
+	struct qb_child child;
+	struct qb_child_end end;
+	bool is_watched, lent; /* lent: the helper sees who runs on the CPUs */
+	struct qb_watch watch;
+};
+
+/* The command's process, on its CPUs and held before exec. */
+static int place(struct execution *e, struct qb_error *err)
+{
+	struct qb_child_order order = {.path = e->order->path,
+		.argv = e->order->argv,
+		.job = &e->condition->job,
+		.answer = &e->condition->answer};
+
+	qb_job_watch(&e->condition->job);
+	return qb_child_place(&e->child, &order, e->session, &e->condition->answer, err);
+}
+
+/* It sets its own levers; what is required of them holds, or it does not run. */
+static int prepare(struct execution *e, struct qb_error *err)
+{
+	struct qb_condition *condition = e->condition;
+	int r = qb_child_prepare(&e->child, &condition->answer.steps, err);
+
+	if (r == 0 && e->order->prepared)
+		e->order->prepared(condition);
+	if (r == 0)
+		r = qb_require_judge(&condition->asked.request, &condition->answer, err);
+	if (r == 0)
+		r = qb_condition_interrupted(condition, err);
+	if (r < 0)
+		qb_child_cancel(&e->child);
+	return r;
+}
+
+/* A command that cannot be watched is run all the same. */
+static void begin_watch(struct execution *e)
+{
+	const struct qb_selection *selection = &e->condition->answer.selection;
+	const struct qb_watch_order order = {.cpus = selection->bench,
+		.child = e->child.pid,
+		.recorded = e->order->recorded,
+		.interval_ns = e->order->interval_ns ? e->order->interval_ns : QB_WATCH_INTERVAL};
+	struct qb_error err = {0};
+
+	qb_task_keep_off(selection);
+	e->is_watched = qb_watch_begin(&e->watch, &order, &err) == 0;
+	if (!e->is_watched)
+		qb_say(QB_SAY_DETAIL, "the run is not watched: %s", err.text);
+	else if (!e->watch.by_switches && e->session)
+		e->lent = qb_session_watch(e->session, &e->condition->answer, &err) == 0;
+}
+
+/* From the release to the end. */
+static int run(struct execution *e, struct qb_result *ret, struct qb_error *err)
+{
+	int r;
+
+	ret->started_at = qb_ns_now(CLOCK_REALTIME);
+	r = qb_child_release(&e->child, err);
+	return r < 0 ? r
+		     : qb_child_wait(&e->child, &e->condition->job, e->session,
+			       e->is_watched ? &e->watch : NULL, &e->end, err);
+}
+
+static void lend(void *data, const struct qb_switches_message *message)
+{
+	qb_watch_lend(data, message);
+}
+
+/* What the helper saw of it is told by the helper. */
+static void end_watch(struct execution *e)
+{
+	const int64_t started_ns = e->child.started_ns;
+	struct qb_error err = {0};
+
+	qb_watch_end(&e->watch, started_ns, e->end.wall_ns);
+	if (e->lent)
+		e->watch.by_switches = qb_session_switches(e->session, started_ns + e->end.wall_ns,
+					       lend, &e->watch, &e->condition->answer, &err) == 0;
+}
+
+static int64_t ns(const struct timeval *tv)
+{
+	return ((int64_t)tv->tv_sec * 1000000 + tv->tv_usec) * 1000;
+}
+
+/* How it ended, and what it used. */
+static void account(const struct execution *e, struct qb_result *ret)
+{
+	const struct qb_child_end *end = &e->end;
+	const bool killed = WIFSIGNALED(end->status);
+
+	ret->code = killed ? -1 : WEXITSTATUS(end->status);
+	ret->signal = killed ? WTERMSIG(end->status) : 0;
+	ret->wall_ns = end->wall_ns;
+	ret->user_ns = ns(&end->usage.ru_utime);
+	ret->sys_ns = ns(&end->usage.ru_stime);
+	ret->max_rss_kib = end->usage.ru_maxrss;
+	ret->voluntary_switches = end->usage.ru_nvcsw;
+	ret->involuntary_switches = end->usage.ru_nivcsw;
+	ret->minor_faults = end->usage.ru_minflt;
+	ret->major_faults = end->usage.ru_majflt;
+	ret->cpus = qb_cpus_count(&e->condition->answer.selection.bench);
+}
+
+/* The verdict. The details move from the watch, which ends here, to the result. */
+static void judge(struct execution *e, struct qb_result *ret)
+{
+	struct qb_watch *watch = &e->watch;
+
+	if (!e->is_watched)
+		return;
+	qb_watch_judge(watch, ret->user_ns + ret->sys_ns,
+		e->condition->answer.profile.set[QB_KEY_CHECK_MAX_PREEMPTED].number, &ret->watched);
+	ret->is_watched = true;
+	ret->wall_ns = ret->watched.wall_ns;
+	ret->noise = ret->watched.noise;
+	ret->switches = "ticks";
+	if (qb_watcher_is_open(&watch->watcher))
+		ret->switches = "perf";
+	else if (watch->watcher.lent)
+		ret->switches = "helper";
+	ret->steal_known = watch->steal_known;
+	ret->interval_ns = watch->interval_ns;
+	ret->samples = watch->samples;
+	ret->n_samples = watch->n_samples;
+	ret->tally = watch->tally;
+	watch->samples = NULL;
+	watch->tally = (struct qb_tally){0};
+}
+
+int qb_execute(struct qb_condition *condition, const struct qb_execute_order *order,
+	struct qb_result *ret, struct qb_error *err)
+{
+	struct execution e = {
+		.condition = condition, .order = order, .session = qb_condition_placer(condition)};
+	int r;
+
+	*ret = (struct qb_result){.argv = order->argv};
+	r = place(&e, err);
+	if (r == 0)
+		r = prepare(&e, err);
+	if (r < 0)
+		return r;
+	begin_watch(&e);
+	r = run(&e, ret, err);
+	if (r == 0 && e.is_watched)
+		end_watch(&e);
+	if (r == 0) {
+		account(&e, ret);
+		judge(&e, ret);
+	}
+	qb_watch_free(&e.watch);
+	return r;
+}
+
+void qb_result_free(struct qb_result *result)
+{
+	qb_tally_free(&result->tally);
+	free(result->samples);
+	*result = (struct qb_result){0};
+}

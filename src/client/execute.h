@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One command is executed once, on the host as a condition (condition.h) has it: placed, prepared,
+ * watched, run to its end, judged.
+ *
+ *	struct qb_result result;
+ *	const struct qb_execute_order order = {.path = path, .argv = argv, …};
+ *	r = qb_execute(&condition, &order, &result, &err);      as often as one likes
+ *	qb_result_free(&result);
+ *
+ * A condition is opened once and restored once; between that, any number of commands may be executed, one
+ * after the other. Nothing is left of one when the next begins: no process of quietbench's but the
+ * job's sentinel, no descriptor, no memory. A result is complete in itself: it stays what it is when
+ * other commands are executed, or the host is restored.
+ */
+#ifndef QB_CLIENT_EXECUTE_H
+#define QB_CLIENT_EXECUTE_H
+
+#include <client/condition.h>
+#include <noise/watch.h>
+
+struct qb_execute_order {
+	const char *path; /* as qb_child_find has it */
+	char *const *argv;
+	bool recorded;	     /* keep the details: samples, and counts by source */
+	int64_t interval_ns; /* of samples; 0: QB_WATCH_INTERVAL */
+	/* Called when the command's process has set its own levers and waits to be let go; may be
+	 * NULL. */
+	void (*prepared)(const struct qb_condition *condition);
+};
+
+/* What the kernel and the watch say of one execution. Times are in nanoseconds, sizes in KiB. */
+struct qb_result {
+	char *const *argv;  /* the order's, not owned; ends with NULL */
+	int64_t started_at; /* CLOCK_REALTIME; 0: the command was never let go */
+	int code;	    /* exit code; -1 when a signal ended it */
+	int signal;	    /* 0: none */
+	int64_t wall_ns, user_ns, sys_ns;
+	int64_t max_rss_kib;
+	int64_t voluntary_switches, involuntary_switches, minor_faults, major_faults;
+	unsigned cpus;	     /* that it had */
+	enum qb_noise noise; /* the verdict; UNKNOWN when it was not watched, or is spoilt */
+	const char *spoilt;  /* why it is worth nothing all the same; NULL: it is not */
+	bool is_watched;     /* what follows is known */
+	struct qb_watched watched;
+	struct qb_tally tally;		 /* what the kernel counted meanwhile; owned */
+	struct qb_watch_sample *samples; /* owned; NULL: nobody wanted them */
+	size_t n_samples;
+	int64_t interval_ns;  /* of the samples */
+	const char *switches; /* who told of the switches: "perf", "helper"; "ticks": nobody */
+	bool steal_known;
+};
+
+/*
+ * 0: the command has ended, and *ret is its result. Negative: it did not run. ret->started_at tells
+ * the kinds apart: 0, what was to come before it failed (-EINTR: told to end); else its exec did
+ * (-ENOENT and others).
+ */
+int qb_execute(struct qb_condition *condition, const struct qb_execute_order *order,
+	struct qb_result *ret, struct qb_error *err);
+void qb_result_free(struct qb_result *result);
+
+#endif
