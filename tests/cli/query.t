@@ -94,7 +94,7 @@ on amd-boost plan -p "$tmp/quiet.yaml" --require frequency.epp --json
 is "--require --json: status" "$status" 1
 is "--require --json" "$(json '.required_missing[]')" frequency.epp
 on hybrid plan -p "$tmp/quiet.yaml" --require memory.thp_defrag
-like "--require of what is kept" "$err" 'memory.thp_defrag: the profile leaves it alone'
+like "--require of what is kept" "$err" '^quietbench: memory.thp_defrag is required but not available: the profile leaves it alone$'
 on amd-boost plan -p "$tmp/quiet.yaml" -s 'require=[frequency.epp]'
 is "a profile's require counts" "$status" 1
 on amd-boost plan -p "$tmp/quiet.yaml" --require all
