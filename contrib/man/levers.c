@@ -9,12 +9,6 @@
 #include <quietbench/lever.h>
 #include <quietbench/policy.h>
 
-static const char *const risks[] = {
-	[QB_RISK_SAFE] = "S",
-	[QB_RISK_DISRUPTIVE] = "D",
-	[QB_RISK_EXPOSING] = "X",
-};
-
 /* roff takes "-" for a hyphen and "\" for itself. */
 static void put(const char *text)
 {
@@ -84,7 +78,7 @@ static void put_key(enum qb_key key)
 	put(qb_keys[key].name);
 	printf("\n");
 	put(qb_keys[key].help);
-	printf(".\nClass %s; ", risks[risk_of(key)]);
+	printf(".\nClass %c; ", QB_RISK_LETTERS[risk_of(key)]);
 	put(values);
 	printf("; default ");
 	put(*qb_keys[key].dflt ? qb_keys[key].dflt : "unset");

@@ -120,6 +120,7 @@ enum qb_risk {
 	QB_RISK_DISRUPTIVE, /* D: others notice */
 	QB_RISK_EXPOSING,   /* X: lowers security */
 };
+#define QB_RISK_LETTERS "SDX" /* by enum qb_risk */
 
 enum qb_unit_kind {
 	QB_UNIT_HOST,	/* one per host: prints as "" */

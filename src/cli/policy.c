@@ -10,28 +10,24 @@
 #include <limits.h>
 #include <quietbench/lever.h>
 
-/* 1: there is a policy; 0: none. */
-static int load(struct qb_policy *ret, struct qb_error *err)
+static int parse(void *data, int file, struct qb_policy *ret, struct qb_error *err)
 {
 	_cleanup_(qb_asked_free) struct qb_asked asked = QB_ASKED_NONE;
 	_cleanup_(qb_answer_free) struct qb_answer answer = {0};
-	int r = qb_policy_open(&asked.fds[0], err);
+	int r;
 
-	if (r <= 0)
-		return r;
+	asked.fds[0] = file;
 	asked.n_fds = 1;
 	qb_policy_ask(&asked.request);
 	r = qb_planner_ask(&asked, &answer, err);
-	if (r < 0)
-		return r;
-	*ret = answer.policy;
-	return 1;
+	if (r == 0)
+		*ret = answer.policy;
+	return r;
 }
 
-static int find_own(const struct qb_policy *policy, struct qb_allowed *ret, struct qb_error *err)
+static int load(struct qb_policy_rule *ret, struct qb_error *err)
 {
 	gid_t groups[1 + NGROUPS_MAX];
-	const struct qb_policy_rule *rule;
 	int n = getgroups(NGROUPS_MAX, groups + 1);
 
 	if (n < 0)
@@ -39,12 +35,7 @@ static int find_own(const struct qb_policy *policy, struct qb_allowed *ret, stru
 	groups[0] = getegid();
 	const struct qb_policy_caller caller = {
 		.uid = getuid(), .groups = groups, .n_groups = (size_t)n + 1};
-	rule = qb_policy_find(policy, &caller);
-	if (!rule)
-		return qb_error_set(
-			err, EPERM, "no rule of " QB_POLICY_PATH " names you or a group of yours");
-	ret->rule = *rule;
-	return 0;
+	return qb_policy_load(&caller, parse, NULL, ret, err);
 }
 
 /* The helper would do nothing of it: people see why in the place of what the rule leaves. */
@@ -61,19 +52,16 @@ static void refuse(struct qb_allowed *allowed, const struct qb_error *why)
 
 void qb_allowed_find(bool here, struct qb_allowed *ret)
 {
-	static struct qb_policy policy;
 	struct qb_error err = {0};
-	char name[160];
+	char name[QB_POLICY_NAME_TEXT];
 	int r;
 
-	*ret = (struct qb_allowed){.limited = here && geteuid() != 0, .rule = qb_policy_members};
+	*ret = (struct qb_allowed){.limited = here && geteuid() != 0};
 	if (!ret->limited)
 		return;
 	r = qb_host_online(&ret->online, &err);
 	if (r == 0)
-		r = load(&policy, &err);
-	if (r > 0)
-		r = find_own(&policy, ret, &err);
+		r = load(&ret->rule, &err);
 	ret->known = r == 0;
 	if (r == 0) {
 		qb_policy_name(&ret->rule, name, sizeof(name));
@@ -84,7 +72,8 @@ void qb_allowed_find(bool here, struct qb_allowed *ret)
 		qb_text_format(ret->text, sizeof(ret->text),
 			"%s is not yours to read, and the helper judges by it", QB_POLICY_PATH);
 	} else {
-		qb_error_wrap(&err, "policy: only root is served");
+		if (r != -ESRCH)
+			qb_error_wrap(&err, QB_POLICY_BROKEN);
 		refuse(ret, &err);
 	}
 }

@@ -9,56 +9,33 @@
 #include <host/caller.h>
 #include <sys/timerfd.h>
 
-/* 1: there is a policy; 0: none. */
-static int load(struct qb_helper *helper, struct qb_policy *ret, struct qb_error *err)
+static int parse(void *data, int file, struct qb_policy *ret, struct qb_error *err)
 {
-	int file, r = qb_policy_open(&file, err);
-
-	if (r <= 0)
-		return r;
-	r = qb_planner_ask_policy(helper, file, ret, err);
-	return r < 0 ? r : 1;
-}
-
-static int find(struct qb_helper *helper, const struct qb_policy *policy,
-	struct qb_policy_rule *ret, struct qb_error *err)
-{
-	_cleanup_free_ gid_t *groups = NULL;
-	struct qb_policy_caller caller = {.uid = helper->peer.uid};
-	const struct qb_policy_rule *rule;
-	int r = qb_peer_groups(helper->session, &groups, &caller.n_groups, err);
-
-	if (r < 0)
-		return r;
-	caller.groups = groups;
-	rule = qb_policy_find(policy, &caller);
-	if (!rule)
-		return qb_error_set(err, EPERM,
-			"policy: no rule of %s names user %u or a group of his (whom sudo trusts "
-			"with everything is not limited by it: sudo quietbench run)",
-			QB_POLICY_PATH, caller.uid);
-	*ret = *rule;
-	return 0;
+	return qb_planner_ask_policy(data, file, ret, err);
 }
 
 int qb_limits_find(struct qb_helper *helper, struct qb_limits *ret, struct qb_error *err)
 {
-	static struct qb_policy policy;
+	_cleanup_free_ gid_t *groups = NULL;
+	struct qb_policy_caller caller = {.uid = helper->peer.uid};
 	struct qb_limits limits = {
-		.limited = helper->peer.uid != 0, .rule = qb_policy_members, .timer = -1};
+		.limited = caller.uid != 0, .rule = qb_policy_members, .timer = -1};
 	struct qb_error why = {0};
-	int r = load(helper, &policy, &why);
+	int r = limits.limited ? qb_peer_groups(helper->session, &groups, &caller.n_groups, err)
+			       : 0;
 
-	if (r < 0 && limits.limited)
-		return qb_error_set(err, EPERM,
-			"policy: until this is put right nobody but root is served: %s", why.text);
 	if (r < 0)
-		qb_message_send_note(helper->session,
-			"policy: nobody but root is served, because of this: %s", why.text);
-	r = r > 0 && limits.limited ? find(helper, &policy, &limits.rule, err) : 0;
-	if (r == 0)
-		*ret = limits;
-	return r;
+		return r;
+	caller.groups = groups;
+	r = qb_policy_load(limits.limited ? &caller : NULL, parse, helper, &limits.rule, &why);
+	if (r < 0 && r != -ESRCH)
+		qb_error_wrap(&why, QB_POLICY_BROKEN);
+	if (r < 0 && limits.limited)
+		return qb_error_set(err, EPERM, "%s", why.text);
+	if (r < 0)
+		qb_message_send_note(helper->session, "%s", why.text);
+	*ret = limits;
+	return 0;
 }
 
 int qb_limits_start(struct qb_limits *limits, struct qb_error *err)
@@ -82,12 +59,13 @@ void qb_limits_stop(struct qb_limits *limits)
 
 void qb_limits_explain(const struct qb_limits *limits, struct qb_error *err)
 {
-	char name[160], limit[32];
+	char name[QB_POLICY_NAME_TEXT], limit[32];
 
 	qb_policy_name(&limits->rule, name, sizeof(name));
 	qb_quantity_format(QB_QUANTITY_DURATION, limits->rule.lock_ns, limit, sizeof(limit));
 	qb_error_set(err, ETIME,
-		"policy: %s lets a run keep others waiting for %s, and they are over", name, limit);
+		"policy: %s allows a run to hold the host for at most %s, and this time is over",
+		name, limit);
 }
 
 int qb_limits_wish(const struct qb_limits *limits, struct qb_request *request, struct qb_error *err)

@@ -3,9 +3,9 @@
  * What the policy (quietbench/policy.h) leaves to the peer of a session.
  *
  * The file is opened, checked and read anew for each session, and parsed by a planner of its own,
- * before anything of the client's but his HELLO has been looked at. Without it the rule that is
- * built in counts for everybody who got here: the members of the group quietbench, and whom sudo let
- * through.
+ * before anything of the client's but its HELLO has been looked at. Without it the rule that is
+ * built in counts for everybody who got here: the members of the group quietbench, and those whom
+ * sudo let through.
  */
 #ifndef QB_HELPER_POLICY_H
 #define QB_HELPER_POLICY_H
@@ -22,10 +22,10 @@ struct qb_limits {
 #define QB_LIMITS_NONE ((struct qb_limits){.timer = -1})
 
 /*
- * Finds the peer's rule. -EPERM: none names him, or the file is no good; then root is only told.
+ * Finds the peer's rule. -EPERM: none names them, or the file is no good; then root is only told.
  */
 int qb_limits_find(struct qb_helper *helper, struct qb_limits *ret, struct qb_error *err);
-/* From now on the lock is his, and the time counts (CLOCK_BOOTTIME, like a lease's). */
+/* From now on the peer holds the lock, and the time counts (CLOCK_BOOTTIME, like a lease's). */
 int qb_limits_start(struct qb_limits *limits, struct qb_error *err);
 /* It does not count any more: a lease has its own, or the lock has been left. */
 void qb_limits_stop(struct qb_limits *limits);
@@ -37,9 +37,9 @@ int qb_limits_wish(
 	const struct qb_limits *limits, struct qb_request *request, struct qb_error *err);
 int qb_limits_judge(const struct qb_limits *limits, const struct qb_profile *profile,
 	const struct qb_selection *selection, struct qb_steps *steps, struct qb_error *err);
-/* How many CPUs the rule lets be taken away from others; 0: there is no rule. */
+/* How many CPUs the rule lets be taken away from other tasks; 0: there is no rule. */
 unsigned qb_limits_cpus(const struct qb_limits *limits);
-/* May a shared run have these CPUs, which others have lost already? */
+/* May a shared run have these CPUs, which other tasks have lost already? */
 int qb_limits_claim(
 	const struct qb_limits *limits, const struct qb_cpus *cpus, struct qb_error *err);
 

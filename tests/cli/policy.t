@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The policy on a substituted host: a user who has come through sudo gets what the rule that is built
-# in leaves him, then what files of all kinds do; root gets everything. What plan and doctor tell.
+# in leaves a user, then what files of all kinds do; root gets everything. What plan and doctor tell.
 . "$(dirname "$0")/lib.sh"
 
 if [ "$(id -u)" != 0 ]; then
@@ -122,7 +122,7 @@ say stranger $user $qb run --no-check -- touch $tmp/home/started
 say stranger-plan $user $qb plan
 
 # files that are no policy
-# bad NAME: nobody but root is served
+# bad NAME: only root may use quietbench
 bad() {
 	say \$1 $member $qb run --no-check $alone -- touch $tmp/home/started
 	say \$1-plan $member $qb plan $alone
@@ -164,12 +164,12 @@ like "built in: class D is refused" "$(levers "$tmp/home/builtin.json" memory.dr
 	"^refused policy: class D is not for $builtin\$"
 like "built in: a negative nice value is class D" "$(levers "$tmp/home/builtin.json" process.nice)" "^refused policy: class D"
 tells required 125 "^quietbench: memory.drop_caches is required but not available: policy: class D is not for $builtin\$"
-tells many 125 "^quietbench: policy: $builtin lets 2 of 4 CPUs be taken away from others, not 3 \\(1-3\\): choose fewer"
+tells many 125 "^quietbench: policy: $builtin allows at most 2 of 4 CPUs, not 3 \\(1-3\\): choose fewer"
 is "half of the CPUs" "$(jq -c '[.policy.refusal, .selection.benchmark]' "$tmp/half")" '[null,"2-3"]'
 tells offline 125 '^quietbench: cpus.smt is required but not available: policy: class D'
-tells long 1 "^quietbench: apply: policy: $builtin lets an apply last 8 h, not 9 h"
+tells long 1 "^quietbench: apply: policy: $builtin allows an apply of at most 8 h, not 9 h"
 tells lease 0 'it stays so until'
-tells renewed 1 'policy: .* lets an apply last 8 h'
+tells renewed 1 'policy: .* allows an apply of at most 8 h'
 tells joined 0 '^quietbench: joined the apply of user 4242'
 tells ended 0 '^quietbench: restored'
 tells while 0 'it stays so as long as process'
@@ -196,7 +196,7 @@ is "a rule of the file: class D" "$(levers "$tmp/home/named.json" memory.drop_ca
 like "a rule of the file: what it denies" "$(levers "$tmp/home/named.json" frequency.governor)" "^refused policy: $file denies it\$"
 tells elsewhere 125 '^quietbench: .*CPU 3'
 like "doctor: a rule of the file" "$(oneline doctor-named)" "policy $file: class S, D, not frequency.governor; up to 3 of 4 CPUs, of 0-2"
-tells overdue 0 "^quietbench: policy: $file lets a run keep others waiting for 1 s, and they are over: the host is restored, the command goes on\$"
+tells overdue 0 "^quietbench: policy: $file allows a run to hold the host for at most 1 s, and this time is over: the host is restored, the command goes on\$"
 like "the lock's time: the report" "$(cat "$tmp/overdue")" 'the host was restored before the command ended; discard this measurement'
 is "the lock's time: the record" "$(jq -c '[.runs[0].exit.code, .runs[0].reasons[0], .restore.complete]' "$tmp/home/overdue.json")" \
 	'[0,"the host was restored before the command ended",true]'
@@ -212,13 +212,13 @@ tells waiting 125 '^quietbench: the host is in use by the apply of user 0'
 tells nameless 125 '^quietbench: the host is in use by the run of user 0 \(process [0-9]+\), since [0-9:]+$'
 tells unread 0 '^  policy: /etc/quietbench/policy.yaml is not yours to read, and the helper judges by it$'
 tells unread-run 0 '^quietbench: .*: CPU'
-tells stranger 125 '^quietbench: policy: no rule of /etc/quietbench/policy.yaml names user 4242 or a group of his .*sudo quietbench run'
-like "a stranger's plan" "$(oneline stranger-plan)" 'policy: only root is served: no rule of /etc/quietbench/policy.yaml names you'
+tells stranger 125 '^quietbench: policy: no rule of /etc/quietbench/policy.yaml names user 4242 or a group of theirs .*sudo quietbench run'
+like "a stranger's plan" "$(oneline stranger-plan)" 'policy: no rule of /etc/quietbench/policy.yaml names user 4242 or a group of theirs'
 
-# no NAME PATTERN: a file for which nobody but root was served
+# no NAME PATTERN: a file because of which only root might use quietbench
 no() {
-	tells "$1" 125 "^quietbench: policy: until this is put right nobody but root is served: $2"
-	like "$1: plan tells" "$(oneline "$1-plan")" "policy: only root is served: $2"
+	tells "$1" 125 "^quietbench: policy: only root may use quietbench until this file is fixed: $2"
+	like "$1: plan tells" "$(oneline "$1-plan")" "policy: only root may use quietbench until this file is fixed: $2"
 }
 no broken '/etc/quietbench/policy.yaml:1:8: rules: expected a list of rules, found a section'
 no misspelt "/etc/quietbench/policy.yaml:5:5: rules\\[1\\].leese: expected a key of a rule, found 'leese'; did you mean 'lease'\\?"
@@ -227,8 +227,8 @@ for name in writable owned fifo folder; do
 	no $name "/etc/quietbench/policy.yaml is not a regular file of root's that only root may write"
 done
 no link '/etc/quietbench/policy.yaml is a symbolic link'
-tells misspelt-root 0 '^quietbench: policy: nobody but root is served, because of this: /etc/quietbench/policy.yaml:5:5: '
-tells folder-root 0 '^quietbench: policy: nobody but root is served, because of this: /etc/quietbench/policy.yaml is not a regular file'
+tells misspelt-root 0 '^quietbench: policy: only root may use quietbench until this file is fixed: /etc/quietbench/policy.yaml:5:5: '
+tells folder-root 0 '^quietbench: policy: only root may use quietbench until this file is fixed: /etc/quietbench/policy.yaml is not a regular file'
 ok "what was refused was not started" [ ! -e "$tmp/home/started" ]
 values() { (cd "$1" && find . -type f ! -name drop_caches -exec sha256sum {} + | sort -k2); }
 is "the host is as it was" "$(values "$tmp/host")" "$(values "$tmp/before")"

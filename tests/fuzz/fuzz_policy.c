@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		const struct qb_policy_rule *rule = &policy.rules[i];
 
 		must(rule->name[0] && rule->n_who <= QB_POLICY_WHO && rule->lease_ns > 0);
-		must(rule->lock_ns > 0 && rule->max_cpus > 0 && rule->classes <= 7);
+		must(rule->lock_ns > 0 && rule->cpus.max > 0 && rule->classes <= 7);
 		qb_policy_describe(rule, 8, text, sizeof(text));
 	}
 	return 0;

@@ -63,7 +63,7 @@ static void a_whole_policy(void **state)
 	assert_true(rule->allow[QB_KEY_MEMORY_DROP_CACHES] && !rule->allow[QB_KEY_SERVICES_STOP]);
 	assert_true(rule->deny[QB_KEY_SERVICES_STOP] && !rule->deny[QB_KEY_CPUS_ISOLATION]);
 	assert_int_equal(qb_policy_max(rule, 8), 2);
-	assert_int_equal(qb_cpus_count(&rule->cpus), 6);
+	assert_int_equal(qb_cpus_count(&rule->cpus.list), 6);
 	assert_int_equal(rule->lease_ns, INT64_C(4) * 3600 * 1000000000);
 	assert_int_equal(rule->lock_ns, INT64_C(90) * 1000000000);
 	assert_false(rule->own_profiles);
@@ -359,7 +359,7 @@ static void cpus_are_counted(void **state)
 		assert_int_equal(judge(&rule, &plan), plans[i].r);
 		if (i == 1)
 			assert_string_equal(error.text,
-				"policy: " MEMBERS " lets 4 of 8 CPUs be taken away from others, "
+				"policy: " MEMBERS " allows at most 4 of 8 CPUs, "
 				"not 5 (1-3,5-6): choose fewer (-n, -c), or -s cpus.isolation=none");
 	}
 	assert_int_equal(qb_policy_max(&qb_policy_members, 2), 1);
@@ -374,7 +374,7 @@ static void only_these_cpus(void **state)
 	struct qb_policy_rule rule = qb_policy_members;
 	struct qb_request request = {0};
 
-	rule.cpus = set_of("2-3,9");
+	rule.cpus.list = set_of("2-3,9");
 	assert_int_equal(qb_policy_wish(&rule, &online, &request, &error), 0);
 	assert_true(qb_cpus_equal(&request.allowed, &(struct qb_cpus){.bits = {0xc}}));
 	assert_int_equal(judge(&rule, &plan), -EPERM); /* the sibling is not */
