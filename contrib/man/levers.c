@@ -5,7 +5,6 @@
  * @RULE@. Makefile: $(MANUAL).
  */
 #include <base/macros.h>
-#include <model/describe.h>
 #include <quietbench/lever.h>
 #include <quietbench/policy.h>
 

@@ -125,6 +125,10 @@ int qb_key_find(const char *name);
 /* The known name most like `name` (few typing errors, or the right name without its section, or
  * with a wrong one), or NULL. */
 const char *qb_key_nearest(const char *name);
+/* "true, false or keep"; "a number from 0 to 15 or keep". */
+void qb_key_describe(enum qb_key key, char *buf, size_t size);
+/* "WHAT from MIN to MAX", with units. */
+void qb_key_describe_bounds(enum qb_key key, const char *what, char *buf, size_t size);
 
 #define QB_SETTING_TEXT	  512
 #define QB_SETTING_FORMAT 1024

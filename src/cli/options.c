@@ -195,8 +195,6 @@ static int store(
 	char buf[32];
 	int r = 0;
 
-	if (!option->text)
-		return qb_error_set(err, EINVAL, "--%s is not in this version", option->name);
 	switch (option->type) {
 	case QB_OPTION_IS_FLAG: break;
 	case QB_OPTION_IS_TEXT:

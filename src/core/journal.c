@@ -3,7 +3,7 @@
 #include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
-#include <core/record_format.h>
+#include <core/journal_internal.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <quietbench/journal.h>

@@ -4,9 +4,9 @@
 #include <base/macros.h>
 #include <base/nearest.h>
 #include <base/text.h>
-#include <core/entry.h>
 #include <core/policy.h>
 #include <core/profile.h>
+#include <core/yaml.h>
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>

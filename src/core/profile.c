@@ -8,9 +8,7 @@
  */
 #include <base/macros.h>
 #include <base/text.h>
-#include <core/find.h>
-#include <core/layer.h>
-#include <core/profile.h>
+#include <core/profile_internal.h>
 #include <errno.h>
 #include <sha256.h>
 

@@ -2,7 +2,7 @@
 /* journal.h: reading a journal back. Trusts nothing but its checksums, and those little. */
 #include <base/macros.h>
 #include <base/text.h>
-#include <core/record_format.h>
+#include <core/journal_internal.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <quietbench/journal.h>

@@ -1,12 +1,122 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* core/select.h: the choice. What is wished is read in cpus_wish.c, the cores are in cores.c. */
+/* core/select.h: the choice, and what is said of it. The wish and the cores are in select_cores.c. */
 #include <base/macros.h>
 #include <base/text.h>
-#include <core/cores.h>
-#include <core/cpus_wish.h>
 #include <core/select.h>
-#include <core/select_text.h>
+#include <core/select_internal.h>
 #include <errno.h>
+#include <stdarg.h>
+
+/* ---- what is said of the choice: the lines `why` and `note` of a selection ---- */
+
+/* One more thing that had to give. */
+static void __attribute__((format(printf, 2, 3)))
+note(struct qb_selection *selection, const char *fmt, ...)
+{
+	char text[sizeof(selection->note)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	qb_text_join(selection->note, sizeof(selection->note), "; ", "%s", text);
+}
+
+/* " of the fastest kind" */
+static const char *kind_text(const struct qb_topology *t, int kind)
+{
+	if (kind == t->kinds - 1)
+		return " of the fastest kind";
+	return kind == 0 ? " of the slowest kind" : " of a middle kind";
+}
+
+/* "sharing one L3" */
+static const char *level_text(enum qb_within within)
+{
+	switch (within) {
+	case QB_WITHIN_CORE: return "in one core";
+	case QB_WITHIN_L3: return "sharing one L3";
+	case QB_WITHIN_PACKAGE: return "in one package";
+	case QB_WITHIN_NODE: return "on one NUMA node";
+	case QB_WITHIN_ANY: break;
+	}
+	return "spread over the host";
+}
+
+/* Of one kind, isolated at boot, beside the boot CPU: what is true of every CPU that was chosen. */
+struct facts {
+	int kind; /* -1: several */
+	bool isolated, away;
+};
+
+static struct facts gather_facts(
+	const struct qb_topology *t, const struct qb_cores *cores, const struct qb_cpus *bench)
+{
+	struct facts facts = {
+		.kind = -1, .isolated = qb_cpus_subset(bench, &t->isolated), .away = true};
+	bool first = true;
+
+	for (size_t i = 0; i < cores->n; i++)
+		for (unsigned k = 0; k < cores->all[i].n; k++) {
+			const struct qb_pu *pu = cores->all[i].pus[k];
+
+			if (!qb_cpus_has(bench, pu->cpu))
+				continue;
+			facts.away &= !cores->all[i].boot;
+			facts.kind = first || facts.kind == pu->kind ? pu->kind : -1;
+			first = false;
+		}
+	return facts;
+}
+
+/* The line `why`, for a list taken as it stands. */
+static void explain_list(
+	const struct qb_cpus_wish *w, const struct qb_cores *cores, struct qb_selection *s)
+{
+	char list[128];
+
+	qb_text_format(s->why, sizeof(s->why), "as asked: cpus.list %s",
+		qb_cpus_wish_text(&w->list, list, sizeof(list)));
+	if (gather_facts(w->topology, cores, &s->bench).kind < 0)
+		note(s, "fast and slow cores mixed, as the list says");
+}
+
+/*
+ * The same for a choice of `want` within a level: "4 cores of the fastest kind sharing one L3, away
+ * from boot CPU 0; the last of those alike". `spare`: there would have been others as good.
+ */
+static void explain(const struct qb_cpus_wish *w, const struct qb_cores *cores, unsigned want,
+	enum qb_within within, bool spare, struct qb_selection *s)
+{
+	const struct qb_topology *t = w->topology;
+	struct facts facts = gather_facts(t, cores, &s->bench);
+	char number[32], list[96], of[112] = "", node[32] = "", away[40] = "";
+	const char *unit = w->share ? "CPU" : "core", *kind = "";
+	const char *level = want > 1 && w->count == QB_COUNT_NUMBER ? level_text(within) : "";
+
+	if (cores->n == 1 && want == 1)
+		qb_text_format(number, sizeof(number), "the only %s", unit);
+	else
+		qb_text_format(number, sizeof(number), "%u %s%s", want, unit, want == 1 ? "" : "s");
+	if (t->kinds > 1 && facts.kind >= 0)
+		kind = kind_text(t, facts.kind);
+	if (w->listed)
+		qb_text_format(of, sizeof(of), " of cpus.list %s",
+			qb_cpus_wish_text(&w->list, list, sizeof(list)));
+	if (w->node >= 0)
+		qb_text_format(node, sizeof(node), " on node %ld", w->node);
+	if (facts.away)
+		qb_text_format(away, sizeof(away), ", away from boot CPU %u", t->boot_cpu);
+	qb_text_format(s->why, sizeof(s->why), "%s%s%s%s%s%s%s%s%s%s",
+		w->count == QB_COUNT_ALL   ? "all: "
+		: w->count == QB_COUNT_MAX ? "max: "
+					   : "",
+		number, of, kind, node, level[0] ? " " : "", level,
+		facts.isolated ? ", isolated at boot" : "", away,
+		spare ? ", the last of those alike" : "");
+}
+
+/* ---- the choice ---- */
 
 static bool is_on_node(const struct qb_core *core, long node)
 {
@@ -41,9 +151,8 @@ static void filter_kind(
 	}
 	qb_cores_keep(cores, is_of_kind, nearest);
 	if (nearest != w->kind)
-		qb_select_note(selection, "none of the usable CPUs is%s: these are%s",
-			qb_select_kind_text(w->topology, w->kind),
-			qb_select_kind_text(w->topology, nearest));
+		note(selection, "none of the usable CPUs is%s: these are%s",
+			kind_text(w->topology, w->kind), kind_text(w->topology, nearest));
 }
 
 /* Node, kind and boot CPU: what may be chosen at all. */
@@ -72,7 +181,7 @@ static int filter(const struct qb_cpus_wish *w, struct qb_cores *cores,
 	if (away)
 		qb_cores_keep(cores, is_not_boot, 0);
 	else if (qb_cpus_count(&w->topology->online) > 1)
-		qb_select_note(selection,
+		note(selection,
 			"the boot CPU's core (CPU %u) is the only one that fits, and the kernel's "
 			"own work stays there",
 			w->topology->boot_cpu);
@@ -97,7 +206,7 @@ static int resolve_count(const struct qb_cpus_wish *w, const struct qb_cores *co
 			"cpus.count %u: only %u %s%s%s%s%s to choose from (usable CPUs: %s); ask "
 			"for fewer%s%s",
 			w->number, total, w->share ? "CPU" : "core", total == 1 ? "" : "s",
-			w->kind < 0 ? "" : qb_select_kind_text(t, w->kind),
+			w->kind < 0 ? "" : kind_text(t, w->kind),
 			w->node < 0 ? "" : " on that node",
 			w->avoid_boot ? " beside the boot CPU's" : "",
 			qb_cpus_wish_text(&w->usable, text, sizeof(text)),
@@ -149,7 +258,7 @@ static void choose_kind(const struct qb_cpus_wish *w, struct qb_cores *cores, un
 			return;
 		}
 	}
-	qb_select_note(selection, "fast and slow cores mixed: no kind has enough");
+	note(selection, "fast and slow cores mixed: no kind has enough");
 }
 
 static bool avoided(const struct qb_cpus_wish *w, unsigned cpu)
@@ -180,9 +289,8 @@ static void note_level(
 {
 	if (w->count != QB_COUNT_NUMBER || want < 2 || got == w->within)
 		return;
-	qb_select_note(s, "there are no %u free %s %s: these are %s", want,
-		w->share ? "CPUs" : "cores", qb_select_level_text(w->within),
-		qb_select_level_text(got));
+	note(s, "there are no %u free %s %s: these are %s", want, w->share ? "CPUs" : "cores",
+		level_text(w->within), level_text(got));
 }
 
 /* Chooses by count, from the CPUs in `from`; why goes to s->why. */
@@ -207,7 +315,7 @@ static int choose(const struct qb_cpus_wish *w, struct qb_cores *cores, const st
 	for (size_t i = 0; i < cores->n_picks && left; i++)
 		left -= take_core(w, cores->picks[i], from, w->share ? left : 1, &s->bench);
 	note_level(w, within, want, s);
-	qb_select_explain(w, cores, want, within, spare, s);
+	explain(w, cores, want, within, spare, s);
 	return 0;
 }
 
@@ -238,7 +346,7 @@ static void reserve(
 	}
 	if (qb_cpus_empty(&busy))
 		return;
-	qb_select_note(s, "%s %s beside the benchmark cannot be kept idle",
+	note(s, "%s %s beside the benchmark cannot be kept idle",
 		qb_cpus_count(&busy) == 1 ? "sibling" : "siblings",
 		qb_cpus_wish_text(&busy, list, sizeof(list)));
 }
@@ -261,7 +369,7 @@ static int keep_house(const struct qb_cpus_wish *w, struct qb_selection *s, stru
 	if (keeper < QB_CPUS_MAX) {
 		qb_cpus_remove(&s->reserved, keeper);
 		qb_cpus_add(&s->house, keeper);
-		qb_select_note(s, "sibling %u is not idle: somebody must keep house", keeper);
+		note(s, "sibling %u is not idle: somebody must keep house", keeper);
 		return 0;
 	}
 	if (qb_cpus_count(&t->online) > 1 && !w->listed)
@@ -270,7 +378,7 @@ static int keep_house(const struct qb_cpus_wish *w, struct qb_selection *s, stru
 			"(all but one core) or for all (no isolation)",
 			w->number);
 	s->house = t->online;
-	qb_select_note(s, "%s",
+	note(s, "%s",
 		qb_cpus_count(&t->online) > 1
 			? "the list holds every CPU: nobody can be kept off them"
 			: "this host has one CPU: nobody can be kept off it");
@@ -304,7 +412,7 @@ int qb_select(const struct qb_topology *topology, const struct qb_profile *profi
 		return r;
 	if (w.listed && !w.counted) {
 		s.bench = w.list;
-		qb_select_explain_list(&w, &cores, &s);
+		explain_list(&w, &cores, &s);
 	} else {
 		r = choose(&w, &cores, w.listed ? &w.list : &w.usable, &s, err);
 		if (r < 0)

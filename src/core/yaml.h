@@ -73,4 +73,16 @@ static inline void qb_yaml_freep(struct qb_yaml **yaml)
 	qb_yaml_free(*yaml);
 }
 
+/* What is wrong with an entry: words that profiles and policies share. */
+
+/* "KEY: expected EXPECTED, found 'TEXT'", or "a list" or "a section" in the place of the text. */
+int qb_entry_reject(const struct qb_yaml_entry *entry, const char *expected, struct qb_error *err);
+/* The same of one item, and "; did you mean 'NEAR'?" when that is not "" or NULL. */
+int qb_entry_reject_text(const struct qb_yaml_entry *entry, const char *expected, const char *found,
+	const char *near, struct qb_error *err);
+/* The value of `version`. */
+int qb_entry_version(const struct qb_yaml_entry *entry, struct qb_error *err);
+/* There was none in the document. */
+int qb_entry_no_version(const char *label, struct qb_error *err);
+
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* quietbench/profile.h: the table of keys, and finding one in it. */
+/* quietbench/profile.h: the table of keys, finding one in it, and what a value looks like. */
 #include <base/macros.h>
 #include <base/nearest.h>
+#include <base/text.h>
 #include <quietbench/profile.h>
 
 const struct qb_key_info qb_keys[QB_KEY_COUNT] = {
@@ -37,4 +38,64 @@ const char *qb_key_nearest(const char *name)
 	for (int key = 0; key < QB_KEY_COUNT; key++)
 		qb_nearest_offer(&nearest, qb_keys[key].name);
 	return nearest.best[0] ? qb_keys[qb_key_find(nearest.best)].name : NULL;
+}
+
+/* "a, b or c" of a blank-separated list, after what is in buf already. */
+static void append_choices(char *buf, size_t size, const char *choices)
+{
+	while (*choices) {
+		size_t n = strcspn(choices, " ");
+		const char *rest = choices + n + strspn(choices + n, " ");
+
+		qb_text_join(buf, size, *rest ? ", " : " or ", "%.*s", (int)n, choices);
+		choices = rest;
+	}
+}
+
+static void describe_words(enum qb_key key, char *buf, size_t size)
+{
+	if (key == QB_KEY_REQUIRE)
+		qb_text_copy(buf, size, "a list of keys like [cpus.isolation]");
+	else if (qb_keys[key].choices[0])
+		qb_text_format(buf, size, "a list of words among [%s]", qb_keys[key].choices);
+	else
+		qb_text_copy(buf, size, "a list of words like [sshd, cron]");
+}
+
+void qb_key_describe_bounds(enum qb_key key, const char *what, char *buf, size_t size)
+{
+	struct qb_setting min = {.kind = QB_SETTING_NUMBER, .number = qb_keys[key].min};
+	struct qb_setting max = {.kind = QB_SETTING_NUMBER, .number = qb_keys[key].max};
+	char bounds[2][64];
+
+	qb_setting_format(key, &min, bounds[0], sizeof(bounds[0]));
+	qb_setting_format(key, &max, bounds[1], sizeof(bounds[1]));
+	qb_text_format(buf, size, "%s from %s to %s", what, bounds[0], bounds[1]);
+}
+
+void qb_key_describe(enum qb_key key, char *buf, size_t size)
+{
+	const struct qb_key_info *info = &qb_keys[key];
+	char words[64];
+
+	buf[0] = '\0';
+	switch (info->type) {
+	case QB_KEY_BOOL:
+		qb_text_format(words, sizeof(words), "true false %s", info->choices);
+		append_choices(buf, size, words);
+		return;
+	case QB_KEY_NUMBER: qb_key_describe_bounds(key, "a number", buf, size); break;
+	case QB_KEY_DURATION: qb_key_describe_bounds(key, "a duration", buf, size); break;
+	case QB_KEY_PERCENT: qb_key_describe_bounds(key, "a percentage", buf, size); break;
+	case QB_KEY_FREQUENCY:
+		qb_key_describe_bounds(key, "{min: FREQUENCY, max: FREQUENCY}", buf, size);
+		break;
+	case QB_KEY_CPULIST: qb_text_copy(buf, size, "a list of CPUs like \"2-3,8\""); break;
+	case QB_KEY_WORD:
+		if (!info->choices[0])
+			qb_text_copy(buf, size, "a word of letters, digits and _.:@+-");
+		break;
+	case QB_KEY_WORDS: describe_words(key, buf, size); return;
+	}
+	append_choices(buf, size, info->choices);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* quietbench/profile.h: reading and writing out one setting. Judging one: judge.c. */
+/* quietbench/profile.h: reading and writing out one setting. Judging one: core/profile_judge.c. */
 #include <base/macros.h>
 #include <base/text.h>
 #include <quietbench/profile.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* answer.h */
-#include "answer.h"
+/* planner.h: answers */
+#include "planner.h"
 #include <base/macros.h>
 #include <base/text.h>
 #include <errno.h>

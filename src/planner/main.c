@@ -6,8 +6,7 @@
  * nothing. One request on fd 0 (protocol.h), one answer, and it ends. The optional argument is the
  * number of an fd: the folder of shipped profiles, where nobody could not reach it by its path.
  */
-#include "answer.h"
-#include "sandbox.h"
+#include "planner.h"
 #include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>

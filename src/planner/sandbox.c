@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* sandbox.h */
-#include "sandbox.h"
+/* planner.h: sandbox */
+#include "planner.h"
 #include <base/macros.h>
 #include <core/confine.h>
 #include <errno.h>

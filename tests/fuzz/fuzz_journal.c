@@ -5,7 +5,7 @@
  * get the heads and checksums they need: those do not come by chance.
  */
 #include "steps.h"
-#include <core/record_format.h>
+#include <core/journal_internal.h>
 #include <errno.h>
 
 #define ROOM (1 << 20)

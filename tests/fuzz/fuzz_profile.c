@@ -4,7 +4,7 @@
  * understood, and then what is written out is understood as the same.
  */
 #include "fuzz.h"
-#include <core/layer.h>
+#include <core/profile_internal.h>
 
 static void check_setting(enum qb_key key, const struct qb_setting *setting)
 {

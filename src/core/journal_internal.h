@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The journal's records on disk: shared by its writer (journal.c) and its reader (replay.c). */
-#ifndef QB_CORE_RECORD_FORMAT_H
-#define QB_CORE_RECORD_FORMAT_H
+#ifndef QB_CORE_JOURNAL_INTERNAL_H
+#define QB_CORE_JOURNAL_INTERNAL_H
 
 #include <quietbench/journal.h>
 

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The cores of a topology as candidates: what qb_select filters, ranks and takes from.
+ * The two halves of qb_select (select.h) before the choice: the profile's cpus.* as numbers and sets,
+ * judged against the host; and the cores of a topology as candidates, which are filtered, ranked and
+ * taken from.
  *
  * qb_cores_init makes one row per core (a CPU whose core is unknown is a core of its own) and a
  * list of picks, at first every core with a CPU in `usable`. qb_cores_keep shortens the picks;
  * qb_cores_place puts those of the best group in front, best first.
  */
-#ifndef QB_CORE_CORES_H
-#define QB_CORE_CORES_H
+#ifndef QB_CORE_SELECT_INTERNAL_H
+#define QB_CORE_SELECT_INTERNAL_H
 
+#include <quietbench/profile.h>
 #include <quietbench/topology.h>
 #include <stddef.h>
 
@@ -56,5 +59,28 @@ unsigned qb_cores_weight(const struct qb_cores *cores);
  * picks must), and keeps that group's picks, best first. Returns the level at which it was found.
  */
 enum qb_within qb_cores_place(struct qb_cores *cores, enum qb_within within, unsigned want);
+
+/* ---- the wish ---- */
+
+struct qb_cpus_wish {
+	const struct qb_topology *topology;
+	struct qb_cpus usable; /* online and allowed */
+	struct qb_cpus list;   /* of cpus.list */
+	bool listed;
+	bool counted; /* of the list not all, but the count */
+	enum { QB_COUNT_NUMBER, QB_COUNT_MAX, QB_COUNT_ALL } count;
+	unsigned number;
+	bool share, avoid_boot;
+	int kind;  /* rank; -1: any */
+	long node; /* kernel number; -1: auto */
+	enum qb_within within;
+};
+
+/* -EINVAL: a list with CPUs that cannot be had; the error names them, why, and what there is. */
+int qb_cpus_wish_read(const struct qb_topology *topology, const struct qb_profile *profile,
+	const struct qb_cpus *allowed, struct qb_cpus_wish *ret, struct qb_error *err);
+
+/* A set as a short text, whatever its size: messages are one line. Returns buf. */
+const char *qb_cpus_wish_text(const struct qb_cpus *set, char *buf, size_t size);
 
 #endif

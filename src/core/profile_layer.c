@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* layer.h */
+/* profile_internal.h: one document */
 #include <base/macros.h>
 #include <base/nearest.h>
 #include <base/text.h>
-#include <core/entry.h>
-#include <core/judge.h>
-#include <core/layer.h>
-#include <core/profile.h>
+#include <core/profile_internal.h>
 #include <errno.h>
 
 /* The keys beside the settings. */

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* judge.h and qb_setting_parse: is this a value of that key, and if not, what would be? */
+/* profile_internal.h and qb_setting_parse: is this a value of that key, and if not, what would be? */
 #include <base/macros.h>
 #include <base/nearest.h>
 #include <base/text.h>
-#include <core/judge.h>
+#include <core/profile_internal.h>
 #include <errno.h>
-#include <model/describe.h>
 #include <stdio.h>
 
 /* How much of a wrong value an error repeats. */

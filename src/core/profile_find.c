@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* find.h, and the list of names of profile.h. Knows folders, not YAML. */
+/* profile_internal.h: find; and the list of names of profile.h. */
 #include <base/file.h>
 #include <base/macros.h>
 #include <base/nearest.h>
 #include <base/text.h>
-#include <core/find.h>
+#include <core/profile_internal.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
