@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* hard.h */
 #include "hard.h"
+#include "causes.h"
 #include "measure_internal.h"
 #include "ticks.h"
 #include <base/file.h>

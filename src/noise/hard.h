@@ -4,13 +4,13 @@
  * taken away, or memory was so short that pages came from the disk. A benchmark under such
  * conditions measures the condition.
  *
- * Counters are compared at each look; whether every loop is still kept on its CPU, at each window.
+ * Counters are compared at each look; whether every loop is still kept on its CPU, at each window
+ * (measure_internal.h).
  */
 #ifndef QB_NOISE_HARD_H
 #define QB_NOISE_HARD_H
 
-#include "causes.h"
-#include "cgroup.h"
+#include "measure.h"
 
 enum qb_hard {
 	QB_HARD_THROTTLED, /* by heat */
@@ -20,20 +20,6 @@ enum qb_hard {
 	QB_HARD_CPUSET,	   /* the CPU is no longer ours */
 	QB_HARD_COUNT
 };
-
-/* The counters before the measurement; which of them there are, and those of
- * each CPU, are noted in it. */
-struct qb_hard_before {
-	struct qb_cgroup group; /* of the loops */
-	uint64_t swapped_in, quota_us;
-	bool swap_known, quota_known;
-};
-
-void qb_hard_begin(struct qb_measure *measure, pid_t child, struct qb_hard_before *ret);
-/* What has come since, into the measurement. */
-void qb_hard_count(struct qb_measure *measure, const struct qb_hard_before *before);
-/* Is a loop no longer kept on its CPU alone? Notes which, and why. */
-bool qb_hard_moved(struct qb_measure *measure);
 
 /* Did this happen? Pure: what the measurement holds. */
 bool qb_hard_is(const struct qb_measure *measure, enum qb_hard hard);

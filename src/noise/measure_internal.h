@@ -3,6 +3,7 @@
 #ifndef QB_NOISE_MEASURE_INTERNAL_H
 #define QB_NOISE_MEASURE_INTERNAL_H
 
+#include "cgroup.h"
 #include "measure.h"
 
 /* Memory of both. */
@@ -21,5 +22,21 @@ int qb_measure_judge(struct qb_measure *measure, size_t n, struct qb_error *err)
 
 /* Sleeps until then (CLOCK_MONOTONIC). */
 void qb_measure_sleep(int64_t until_ns);
+
+/* ---- hard.c ---- */
+
+/* The counters before the measurement; which of them there are, and those of
+ * each CPU, are noted in it. */
+struct qb_hard_before {
+	struct qb_cgroup group; /* of the loops */
+	uint64_t swapped_in, quota_us;
+	bool swap_known, quota_known;
+};
+
+void qb_hard_begin(struct qb_measure *measure, pid_t child, struct qb_hard_before *ret);
+/* What has come since, into the measurement. */
+void qb_hard_count(struct qb_measure *measure, const struct qb_hard_before *before);
+/* Is a loop no longer kept on its CPU alone? Notes which, and why. */
+bool qb_hard_moved(struct qb_measure *measure);
 
 #endif

@@ -7,15 +7,34 @@
 #include <base/text.h>
 #include <errno.h>
 
-/* Two clocks are read one after the other: less than that is no sleep. */
+/* Less than that is no sleep: clocks are slewed. */
 #define ASLEEP_NS INT64_C(10000000)
 
 /* ---- what is cheap to read ---- */
 
+struct qb_tally_sleep qb_tally_sleep_of(int64_t before_ns, int64_t boot_ns, int64_t after_ns)
+{
+	return (struct qb_tally_sleep){
+		.least_ns = boot_ns - after_ns, .most_ns = boot_ns - before_ns};
+}
+
+int64_t qb_tally_slept(struct qb_tally_sleep then, struct qb_tally_sleep now)
+{
+	const int64_t ns = now.least_ns - then.most_ns;
+
+	return ns < ASLEEP_NS ? 0 : ns;
+}
+
+static struct qb_tally_sleep read_sleep(void)
+{
+	const int64_t before = qb_ns_now(CLOCK_MONOTONIC), boot = qb_ns_now(CLOCK_BOOTTIME);
+
+	return qb_tally_sleep_of(before, boot, qb_ns_now(CLOCK_MONOTONIC));
+}
+
 static struct qb_tally_look look(struct qb_tally *tally)
 {
-	struct qb_tally_look now = {
-		.asleep_ns = qb_ns_now(CLOCK_BOOTTIME) - qb_ns_now(CLOCK_MONOTONIC)};
+	struct qb_tally_look now = {.asleep_ns = qb_tally_slept(tally->slept, read_sleep())};
 
 	for (int i = 0; i < QB_PRESSURE_COUNT; i++)
 		tally->pressure_known =
@@ -31,9 +50,6 @@ static struct qb_tally_look since(const struct qb_tally_look *begin, struct qb_t
 	for (int i = 0; i < QB_PRESSURE_COUNT; i++)
 		now.pressure_us[i] = qb_counters_risen(begin->pressure_us[i], now.pressure_us[i]);
 	now.quota_us = qb_counters_risen(begin->quota_us, now.quota_us);
-	now.asleep_ns -= begin->asleep_ns;
-	if (now.asleep_ns < ASLEEP_NS)
-		now.asleep_ns = 0;
 	return now;
 }
 
@@ -115,6 +131,7 @@ int qb_tally_begin(struct qb_tally *ret, const struct qb_cpus *cpus, pid_t child
 		qb_tally_free(&tally);
 		return r;
 	}
+	tally.slept = read_sleep();
 	tally.looks[0] = look(&tally);
 	*ret = tally;
 	return 0;

@@ -19,10 +19,18 @@
 #include "counters.h"
 #include <quietbench/value.h>
 
+/*
+ * For how long the machine has slept: CLOCK_BOOTTIME goes on then, CLOCK_MONOTONIC does not. Two
+ * clocks are never read at once, so the one is read between two readings of the other.
+ */
+struct qb_tally_sleep {
+	int64_t least_ns, most_ns;
+};
+
 struct qb_tally_look {
 	uint64_t pressure_us[QB_PRESSURE_COUNT];
 	uint64_t quota_us; /* kept off its CPUs by a quota */
-	int64_t asleep_ns; /* the whole machine (CLOCK_BOOTTIME) */
+	int64_t asleep_ns; /* the whole machine, for certain */
 };
 
 /* Counts by source, in the order of the kernel's table. */
@@ -40,12 +48,17 @@ struct qb_tally {
 	bool detailed; /* the tables are there */
 	struct qb_tally_table interrupts, softirqs;
 	struct qb_tally_look looks[2]; /* at the begin and at the end */
+	struct qb_tally_sleep slept;   /* before the begin */
 };
 
 /* `detailed`: the tables and the pressure as well. Tables are large on large hosts, so only for those
  * who keep them. */
 int qb_tally_begin(struct qb_tally *ret, const struct qb_cpus *cpus, pid_t child, bool detailed,
 	struct qb_error *err);
+/* From readings of CLOCK_MONOTONIC, CLOCK_BOOTTIME and CLOCK_MONOTONIC again, in that order. */
+struct qb_tally_sleep qb_tally_sleep_of(int64_t before_ns, int64_t boot_ns, int64_t after_ns);
+/* So long it slept in between for certain; 0 if that is too little to be a sleep. */
+int64_t qb_tally_slept(struct qb_tally_sleep then, struct qb_tally_sleep now);
 /* What has been counted since the begin. */
 struct qb_tally_look qb_tally_since(const struct qb_tally *tally);
 void qb_tally_end(struct qb_tally *tally);

@@ -8,21 +8,21 @@
 #include <stdarg.h>
 
 #define NS_PER_S 1e9
-/* Below half a per cent of the wall time nobody is blamed, whatever the limit. */
+/* Below half a per cent of the wall time nothing is called noise, whatever the limit. */
 #define SHARE_MIN 0.005
 #define NAMES_MAX 3
 
-struct blamed {
+struct disturber {
 	char comm[32];
 	pid_t pid;
 	int64_t ns;
 	uint64_t times;
 };
 
-static void blame(
-	struct blamed worst[NAMES_MAX], const char *comm, pid_t pid, int64_t ns, uint64_t times)
+static void add_disturber(
+	struct disturber worst[NAMES_MAX], const char *comm, pid_t pid, int64_t ns, uint64_t times)
 {
-	struct blamed next = {.pid = pid, .ns = ns, .times = times};
+	struct disturber next = {.pid = pid, .ns = ns, .times = times};
 	size_t at = NAMES_MAX;
 
 	while (at > 0 && worst[at - 1].ns < ns)
@@ -35,7 +35,7 @@ static void blame(
 }
 
 static void sum_switches(
-	const struct qb_watch *watch, struct qb_watched *ret, struct blamed worst[NAMES_MAX])
+	const struct qb_watch *watch, struct qb_watched *ret, struct disturber worst[NAMES_MAX])
 {
 	const struct qb_runners *seen = &watch->watcher.seen;
 
@@ -47,14 +47,14 @@ static void sum_switches(
 		const struct qb_stay total = qb_runner_total(runner);
 
 		if (runner->whose == QB_WHOSE_OTHER && total.ns > 0)
-			blame(worst, runner->comm, runner->pid, total.ns, total.times);
+			add_disturber(worst, runner->comm, runner->pid, total.ns, total.times);
 	}
 	/* What was lost may be anybody's, and makes all else doubtful. */
 	ret->uncertain_ns = seen->lost ? ret->wall_ns : qb_runners_sum(seen, QB_WHOSE_UNKNOWN);
 }
 
 static void sum_ticks(const struct qb_watch *watch, int64_t used_ns, struct qb_watched *ret,
-	struct blamed worst[NAMES_MAX])
+	struct disturber worst[NAMES_MAX])
 {
 	const double tick = NS_PER_S / (double)sysconf(_SC_CLK_TCK);
 	double busy = 0;
@@ -68,7 +68,8 @@ static void sum_ticks(const struct qb_watch *watch, int64_t used_ns, struct qb_w
 		const struct qb_account *account = &watch->accounts.v[i];
 
 		if (qb_cpus_has(&watch->cpus, account->cpu) && account->pid != watch->child)
-			blame(worst, account->comm, account->pid, qb_account_share(account), 0);
+			add_disturber(
+				worst, account->comm, account->pid, qb_account_share(account), 0);
 	}
 }
 
@@ -84,7 +85,7 @@ __attribute__((format(printf, 2, 3))) static void reason(
 	va_end(ap);
 }
 
-static void name_worst(struct qb_watched *ret, const struct blamed worst[NAMES_MAX])
+static void name_worst(struct qb_watched *ret, const struct disturber worst[NAMES_MAX])
 {
 	for (size_t i = 0; i < NAMES_MAX && worst[i].ns > ret->others_ns / 10; i++) {
 		double ms = (double)worst[i].ns / 1e6;
@@ -139,7 +140,7 @@ void qb_watch_judge(
 	const double tick = NS_PER_S / (double)sysconf(_SC_CLK_TCK);
 	const double wall = (double)wall_of(watch) * (double)watch->n;
 	const struct qb_tally_look *tally = &watch->tally.looks[1];
-	struct blamed worst[NAMES_MAX] = {0};
+	struct disturber worst[NAMES_MAX] = {0};
 
 	*ret = (struct qb_watched){.wall_ns = wall_of(watch),
 		.swapped = qb_counters_risen(watch->swapped[0], watch->swapped[1])};

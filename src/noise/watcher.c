@@ -26,15 +26,6 @@ static const unsigned switch_pages[] = {256, 128, 32, 8}, family_pages[] = {32, 
 /* With less room than that records have got lost, and the kernel has not told of it yet. */
 #define ROOM_LEAST 128
 
-struct qb_watcher_ring {
-	unsigned cpu;
-	struct perf_event_mmap_page *page; /* and the data behind it */
-	size_t size;
-	uint64_t head, tail;
-	struct qb_event next; /* that lies at the tail */
-	uint64_t after;	      /* the tail behind it */
-};
-
 /* ---- records ---- */
 
 /* What sample_id_all puts at the end of every record, by sample_type. */

@@ -23,6 +23,16 @@
 #include <quietbench/error.h>
 #include <quietbench/protocol.h>
 
+/* What perf recorded on a CPU and nobody has taken in yet. */
+struct qb_watcher_ring {
+	unsigned cpu;
+	struct perf_event_mmap_page *page; /* and the data behind it */
+	size_t size;
+	uint64_t head, tail;
+	struct qb_event next; /* that lies at the tail */
+	uint64_t after;	      /* the tail behind it */
+};
+
 struct qb_watcher {
 	struct qb_runners seen;
 	bool lent;		       /* by somebody else */

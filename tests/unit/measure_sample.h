@@ -3,6 +3,7 @@
 #ifndef QB_TESTS_MEASURE_SAMPLE_H
 #define QB_TESTS_MEASURE_SAMPLE_H
 
+#include <noise/causes.h>
 #include <noise/hard.h>
 
 /* No kernel lets a name be like this, but what is written for programs must stand any. */

@@ -21,6 +21,26 @@ static void test_pressure(void **state)
 	assert_false(qb_pressure_parse("some avg10=0.00 total=\n", &us));
 }
 
+/* A delay between two readings of clocks is no sleep, wherever it falls; and sleep is one. */
+static void test_sleep(void **state)
+{
+	const int64_t s = 1000000000, delay = 50000000, base = 7 * s;
+	const struct qb_tally_sleep then = qb_tally_sleep_of(100, base + 110, 120);
+
+	assert_int_equal(qb_tally_slept(then, qb_tally_sleep_of(s, base + s, s)), 0);
+	assert_int_equal(
+		qb_tally_slept(then, qb_tally_sleep_of(s, base + s + delay, s + delay)), 0);
+	assert_int_equal(qb_tally_slept(then, qb_tally_sleep_of(s, base + s, s + delay)), 0);
+	assert_int_equal(qb_tally_slept(qb_tally_sleep_of(0, base + delay, delay),
+				 qb_tally_sleep_of(s, base + s, s)),
+		0);
+	assert_int_equal(qb_tally_slept(qb_tally_sleep_of(0, base, delay),
+				 qb_tally_sleep_of(s, base + s, s)),
+		0);
+	assert_int_equal(qb_tally_slept(then, qb_tally_sleep_of(s, base + 3 * s, s + delay)),
+		2 * s - delay - 10);
+}
+
 /* A watch of a second on one CPU, by switches, with one stranger. */
 static struct qb_watch watch_of(int64_t others_ns)
 {
@@ -112,6 +132,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pressure),
+		cmocka_unit_test(test_sleep),
 		cmocka_unit_test(test_verdict),
 		cmocka_unit_test(test_unread),
 		cmocka_unit_test(test_nameless),
