@@ -5,6 +5,7 @@
  * @RULE@. Makefile: $(MANUAL).
  */
 #include <base/macros.h>
+#include <inttypes.h>
 #include <quietbench/lever.h>
 #include <quietbench/policy.h>
 
@@ -37,6 +38,20 @@ static void put_path(const char *path)
 	}
 }
 
+/* Which values doctor and check tell of. */
+static void put_worth(const struct qb_effect *effect)
+{
+	if (effect->fine) {
+		printf("(worth a finding unless it reads\n.BR ");
+		for (const char *c = effect->fine; *c; c++)
+			fputs(*c == ' ' ? " \" or \" " : (char[]){*c, '\0'}, stdout);
+		printf(" )\n");
+	} else if (effect->low || effect->high) {
+		printf("(worth a finding from %" PRId64 " to %" PRId64 ")\n", effect->low,
+			effect->high);
+	}
+}
+
 static void put_row(const struct qb_lever *row)
 {
 	printf(".IP \\(bu 3\n");
@@ -46,7 +61,12 @@ static void put_row(const struct qb_lever *row)
 		put_path(row->path);
 		printf("\\fP)");
 	}
+	if (row->effect.text) {
+		printf(":\n");
+		put(row->effect.text);
+	}
 	printf("\n");
+	put_worth(&row->effect);
 }
 
 static bool has_row(enum qb_key key)

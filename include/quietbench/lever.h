@@ -163,14 +163,29 @@ struct qb_lever_ops {
 	bool (*ours)(const struct qb_steps *steps, const struct qb_step *step, const char *now);
 };
 
+/*
+ * What its values do to a benchmark. The manual tells it; doctor and check tell it of a host whose
+ * value is worth a finding (qb_lever_costs).
+ */
+struct qb_effect {
+	const char *text;   /* what it costs, or brings; NULL: nothing to say */
+	const char *advice; /* what changes it; NULL: see the key */
+	const char *fine;   /* worth a finding: all but these words, which cost nothing */
+	int64_t low, high;  /* if that is NULL: numbers from low to high; both 0: never */
+};
+/* The kernel's own limit; what is below it was lowered because samples took too long. */
+#define QB_PERF_RATE_DEFAULT 100000
+
 struct qb_lever {
 	enum qb_key key;  /* the profile key it serves; its name is the lever's name */
 	const char *part; /* which attribute of several ("boost"); "" when the key has one */
 	const char *text; /* one line for doctor and the manual */
+	struct qb_effect effect;
 	enum qb_risk risk;
 	enum qb_unit_kind unit;
 	/* absolute; %u: the unit's number, then its key; %s: the words of its name, each an entry that
-	 * its folder shows. NULL when ops do it all. */
+	 * its folder shows. NULL when ops do it all. Of what the benchmark's process does: the host's
+	 * value, which is only read. */
 	const char *path;
 	struct qb_spec spec;
 	bool coupled;			/* other levers' writes move it: looked at again last */
@@ -192,6 +207,11 @@ void qb_lever_unit_name(unsigned lever, const struct qb_unit *unit, char *buf, s
 int qb_lever_exists(unsigned lever, const struct qb_unit *unit, struct qb_error *err);
 int qb_lever_read(
 	unsigned lever, const struct qb_unit *unit, char *buf, size_t size, struct qb_error *err);
+/* The same on a captured host, of a lever that is a file of its own: `root` is put before its path. */
+int qb_lever_read_below(const char *root, unsigned lever, const struct qb_unit *unit, char *buf,
+	size_t size, struct qb_error *err);
+/* Does this value have the effect of its row? (Another one may have it, too, by way of another lever.) */
+bool qb_lever_costs(unsigned lever, const char *value);
 /* The one function through which the host changes. 0, 1 (see write above) or a negative errno. */
 int qb_lever_write(
 	unsigned lever, const struct qb_unit *unit, const char *text, struct qb_error *err);

@@ -274,8 +274,7 @@ bool qb_clock_rises(const struct qb_clock *clock)
 enum qb_pace qb_clock_pace(const struct qb_clock *clock)
 {
 	if (!clock->governor[0] || clock->min == clock->max ||
-		strcmp(clock->governor, "performance") == 0 ||
-		strcmp(clock->governor, "userspace") == 0)
+		!qb_lever_costs(QB_LEVER_GOVERNOR, clock->governor))
 		return QB_PACE_STEADY;
 	if (strcmp(clock->governor, "powersave") == 0 &&
 		strcmp(clock->driver, "intel_pstate") != 0 &&

@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <quietbench/lever.h>
 
 #define PATH_SIZE 192
@@ -122,6 +123,40 @@ int qb_lever_read(
 		return r;
 	n = qb_file_read(path, buf, size, err);
 	return n < 0 ? (int)n : 0;
+}
+
+int qb_lever_read_below(const char *root, unsigned lever, const struct qb_unit *unit, char *buf,
+	size_t size, struct qb_error *err)
+{
+	struct qb_lever row = qb_levers[lever];
+	char path[PATH_SIZE], below[PATH_MAX];
+	ssize_t n;
+	int r;
+
+	if (!row.path)
+		return qb_error_set(
+			err, ENOTSUP, "%s is no attribute of the host's", qb_lever_name(lever));
+	r = path_of(&row, unit, path, sizeof(path), err);
+	if (r < 0)
+		return r;
+	if (!qb_text_format(below, sizeof(below), "%s%s", root, path))
+		return qb_error_set(err, ENAMETOOLONG, "%s is too long a path", root);
+	row.path = below;
+	if (row.ops && row.ops->read)
+		return row.ops->read(&row, unit, buf, size, err);
+	n = qb_file_read(below, buf, size, err);
+	return n < 0 ? (int)n : 0;
+}
+
+bool qb_lever_costs(unsigned lever, const char *value)
+{
+	const struct qb_effect *effect = &qb_levers[lever].effect;
+	int64_t number;
+
+	if (effect->fine)
+		return !qb_text_has_word(effect->fine, value);
+	return (effect->low || effect->high) && qb_number_parse(value, &number) == 0 &&
+	       number >= effect->low && number <= effect->high;
 }
 
 int qb_lever_write(

@@ -20,28 +20,28 @@
 
 /*
  * QB_FINDINGS is the one list: name, the profile's key that deals with it (COUNT: none does). In the
- * order in which they are told. When each is worth a line is said where it is looked for.
+ * order in which they are told. LEVER: follows from the table of levers; OTHER: an opinion beyond it.
  */
 /* clang-format off */
-#define QB_FINDINGS(X) \
-	X(TURBO, turbo, FREQUENCY_TURBO) \
-	X(GOVERNOR, governor, FREQUENCY_GOVERNOR) \
-	X(SIBLING, sibling, CPUS_SMT) \
-	X(BENCHMARKS, benchmarks, COUNT) \
-	X(TIMERS, timers, SERVICES_STOP) \
-	X(DESKTOP, desktop, CPUS_ISOLATION) \
-	X(BATTERY, battery, COUNT) \
-	X(BURSTABLE, burstable, COUNT) \
-	X(SWAP, swap, PROCESS_LOCK) \
-	X(THP, thp, MEMORY_THP) \
-	X(ASLR, aslr, PROCESS_ASLR) \
-	X(WATCHDOGS, watchdogs, KERNEL_WATCHDOG) \
-	X(PERF, perf, PERF_MAX_SAMPLE_RATE)
+#define QB_FINDINGS(LEVER, OTHER) \
+	LEVER(TURBO, turbo, FREQUENCY_TURBO) \
+	LEVER(GOVERNOR, governor, FREQUENCY_GOVERNOR) \
+	LEVER(SIBLING, sibling, CPUS_SMT) \
+	OTHER(BENCHMARKS, benchmarks, COUNT) \
+	OTHER(TIMERS, timers, SERVICES_STOP) \
+	OTHER(DESKTOP, desktop, CPUS_ISOLATION) \
+	OTHER(BATTERY, battery, COUNT) \
+	OTHER(BURSTABLE, burstable, COUNT) \
+	OTHER(SWAP, swap, PROCESS_LOCK) \
+	LEVER(THP, thp, MEMORY_THP) \
+	LEVER(ASLR, aslr, PROCESS_ASLR) \
+	LEVER(WATCHDOGS, watchdogs, KERNEL_WATCHDOG) \
+	LEVER(PERF, perf, PERF_MAX_SAMPLE_RATE)
 /* clang-format on */
 
 enum qb_finding_id {
 #define X(id, ...) QB_FINDING_##id,
-	QB_FINDINGS(X)
+	QB_FINDINGS(X, X)
 #undef X
 		QB_FINDING_COUNT
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* findings.h: what else is going on: other benchmarks, timers, a desktop, the supply of power. */
+/* findings.h: opinions beyond levers: other benchmarks, timers, a desktop, power, memory that is swapped out. */
 #include "findings_internal.h"
 #include <base/file.h>
 #include <base/macros.h>
@@ -263,4 +263,44 @@ void qb_find_burstable(const struct qb_look *look, struct qb_finding *ret)
 	for (size_t i = 0; i < QB_ARRAY_SIZE(families); i++)
 		if (strncmp(type, families[i], strlen(families[i])) == 0)
 			say_burstable(type, type + strlen(families[i]), ret);
+}
+
+/* ---- swap ---- */
+
+/* "Filename Type Size Used Priority", all sizes in KiB (proc(5)). */
+static unsigned long long used_kib(const char *swaps)
+{
+	unsigned long long sum = 0, used;
+
+	for (const char *at = strchr(swaps, '\n'); at; at = strchr(at + 1, '\n'))
+		if (sscanf(at + 1, "%*s %*s %*u %llu", &used) == 1)
+			sum += used;
+	return sum;
+}
+
+/* Worth a line: memory that is out, not the mere presence of a swap device. */
+void qb_find_swap(const struct qb_look *look, struct qb_finding *ret)
+{
+	_cleanup_free_ char *swaps = NULL, *vmstat = NULL;
+	unsigned long long used, pages;
+	char size[32], since[64] = "";
+	const char *at;
+
+	if (!qb_look_read_all(look, "/proc/swaps", &swaps)) {
+		qb_finding_missing(look, ret, "no /proc/swaps here");
+		return;
+	}
+	used = used_kib(swaps);
+	if (!used)
+		return;
+	qb_finding_kib(used, size, sizeof(size));
+	at = qb_look_read_all(look, "/proc/vmstat", &vmstat) ? strstr(vmstat, "\npswpin ") : NULL;
+	if (at && sscanf(at + 1, "pswpin %llu", &pages) == 1)
+		qb_text_format(
+			since, sizeof(since), " (%llu pages were read back since boot)", pages);
+	qb_finding_say(ret,
+		"%s of memory are swapped out%s: whatever touches them waits for the swap device",
+		size, since);
+	qb_finding_advise(ret,
+		"free memory; process.lock=true keeps the benchmark's own from being swapped out");
 }

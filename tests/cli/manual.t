@@ -16,6 +16,12 @@ ok "doctor reports levers" [ -s "$tmp/levers" ]
 while read -r lever; do
 	ok "$lever has a paragraph" grep -q "^  *$lever\$" "$tmp/page"
 done <"$tmp/levers"
+tr -s '[:space:]' ' ' <"$tmp/page" >"$tmp/line"
+for effect in 'it ends it (worth a finding unless it reads performance or userspace)' \
+	'each sample interrupts whatever runs (worth a finding from 100 to 99999)' \
+	'turbo off under intel_pstate (/sys/devices/system/cpu/intel_pstate/no_turbo): the clock rises and falls with heat'; do
+	ok "the page tells what a setting does: $effect" grep -qF "$effect" "$tmp/line"
+done
 mandoc -T ascii "$build/quietbench-policy.5" | col -b >"$tmp/page"
 sed -n '/^#define QB_POLICY_KEYS/,/^$/s/.*X([A-Z_]*, "\([a-z_]*\)".*/\1/p' "$source/include/quietbench/policy.h" >"$tmp/keys"
 is "a rule has keys" "$(wc -l <"$tmp/keys")" 10

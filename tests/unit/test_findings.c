@@ -103,9 +103,9 @@ static void turbo_of_intel(void **state)
 	tree_put(CPU_DIR "cpu2/cpufreq/base_frequency", "2100000\n");
 	tree_put(CPU_DIR "intel_pstate/no_turbo", "0\n");
 	assert_found(QB_FINDING_TURBO,
-		"CPU 2 may be anywhere between 2.1 GHz and 4.7 GHz, as heat and the load of other "
-		"cores let it: the same work may take up to 2.2 times as long",
-		"frequency.turbo=false");
+		"CPU 2 may be anywhere between 2.1 GHz and 4.7 GHz (2.2 times as fast): the clock "
+		"rises and falls with heat and the load of other cores",
+		"frequency.turbo=false: steadier, slower");
 	/* A limit at the base is as good as the switch. */
 	tree_put(CPU_DIR "cpu2/cpufreq/scaling_max_freq", "2100000\n");
 	assert_nothing(QB_FINDING_TURBO);
@@ -195,6 +195,19 @@ static void a_clock_that_stands(void **state)
 	assert_nothing(QB_FINDING_GOVERNOR);
 	put_clock(2, "acpi-cpufreq\n", "ondemand\n", "2400000\n", "2400000\n", "4700000\n");
 	assert_nothing(QB_FINDING_GOVERNOR);
+}
+
+/* The base clock is the plan's: the highest of a list, in whatever order. */
+static void turbo_above_the_listed_base(void **state)
+{
+	put_clock(2, "acpi-cpufreq\n", "performance\n", "1500000\n", "2401000\n", "2401000\n");
+	tree_put(CPU_DIR "cpufreq/boost", "1\n");
+	tree_put(
+		CPU_DIR "cpu2/cpufreq/scaling_available_frequencies", "1500000 2400000 2401000 \n");
+	assert_found(QB_FINDING_TURBO, "may rise above 2.4 GHz", "frequency.turbo=false");
+	/* no_turbo holds wherever it is, whatever a boost beside it says. */
+	tree_put(CPU_DIR "intel_pstate/no_turbo", "1\n");
+	assert_nothing(QB_FINDING_TURBO);
 }
 
 /* ---- siblings ---- */
@@ -347,7 +360,8 @@ static void huge_pages(void **state)
 	tree_put(THP "enabled", "[always] madvise never\n");
 	assert_found(QB_FINDING_THP, "huge pages are made always", "memory.thp=madvise");
 	tree_put(THP "hpage_pmd_size", "2097152\n");
-	assert_found(QB_FINDING_THP, "pages are of 2 MiB where", "memory.thp=never");
+	assert_found(QB_FINDING_THP, "huge pages of 2 MiB are made always: pages are huge where",
+		"memory.thp=never");
 }
 
 static void random_addresses(void **state)
@@ -355,9 +369,13 @@ static void random_addresses(void **state)
 	tree_put(KERNEL_DIR "randomize_va_space", "0\n");
 	assert_nothing(QB_FINDING_ASLR);
 	tree_put(KERNEL_DIR "randomize_va_space", "1\n");
-	assert_found(QB_FINDING_ASLR, "stack and libraries lie elsewhere", "process.aslr=false");
+	assert_found(QB_FINDING_ASLR,
+		"addresses of stack and libraries are random (kernel.randomize_va_space is 1): ",
+		"process.aslr=false");
 	tree_put(KERNEL_DIR "randomize_va_space", "2\n");
-	assert_found(QB_FINDING_ASLR, "heap lie elsewhere", "process.aslr=false");
+	assert_found(QB_FINDING_ASLR,
+		"libraries and heap are random (kernel.randomize_va_space is 2): code and data lie",
+		"process.aslr=false");
 }
 
 static void watchdogs(void **state)
@@ -368,7 +386,8 @@ static void watchdogs(void **state)
 	tree_put(KERNEL_DIR "nmi_watchdog", "1\n");
 	tree_put(KERNEL_DIR "watchdog_cpumask", "0-7\n");
 	assert_found(QB_FINDING_WATCHDOGS,
-		"watch CPU 2: interrupted every 4 s by a timer, and every 10 s by an NMI",
+		"watch CPU 2 by a timer every 4 s, and by an NMI every 10 s: an NMI interrupts what "
+		"runs, and takes a hardware counter",
 		"kernel.nmi_watchdog=false");
 	tree_put(KERNEL_DIR "watchdog_cpumask", "0-1,3-7\n");
 	assert_nothing(QB_FINDING_WATCHDOGS);
@@ -376,7 +395,13 @@ static void watchdogs(void **state)
 	tree_put(KERNEL_DIR "soft_watchdog", "1\n");
 	tree_put(KERNEL_DIR "watchdog_thresh", "5\n");
 	assert_found(QB_FINDING_WATCHDOGS,
-		"every 2 s by a timer and a kernel thread, and every 5 s", "kernel.watchdog=false");
+		"by a timer every 2 s, and by an NMI every 5 s: a timer and a kernel thread interrupt "
+		"what runs; an NMI interrupts what runs, and takes a hardware counter",
+		"kernel.watchdog=false");
+	tree_put(KERNEL_DIR "nmi_watchdog", "0\n");
+	assert_found(QB_FINDING_WATCHDOGS,
+		"watch CPU 2 by a timer every 2 s: a timer and a kernel thread interrupt what runs",
+		"kernel.watchdog=false");
 	tree_put(KERNEL_DIR "watchdog_thresh", "0\n"); /* this switches them off */
 	assert_nothing(QB_FINDING_WATCHDOGS);
 }
@@ -404,6 +429,7 @@ int main(void)
 		TEST(turbo_of_a_policy_of_its_own),
 		TEST(turbo_without_a_switch),
 		TEST(turbo_without_a_base),
+		TEST(turbo_above_the_listed_base),
 		TEST(the_clock_of_a_guest),
 		TEST(a_governor_that_follows),
 		TEST(powersave),

@@ -6,8 +6,8 @@
 #include <stdint.h>
 /* cmocka wants these first */
 #include <cmocka.h>
-#include <levers/table_internal.h>
 #include <levers/planning.h>
+#include <levers/table_internal.h>
 
 #include "fake_kernel.h"
 
