@@ -109,6 +109,7 @@ int qb_journal_mark(struct qb_journal *journal, size_t step, enum qb_mark mark, 
 	const char *text, struct qb_error *err);
 /* Writes what is gathered. Called by whatever must be on record before it happens. */
 int qb_journal_flush(struct qb_journal *journal, struct qb_error *err);
+/* The process that runs on the benchmark's CPUs from now on; the one before it has ended. */
 int qb_journal_placed(
 	struct qb_journal *journal, const struct qb_journal_bench *bench, struct qb_error *err);
 int qb_journal_settle(struct qb_journal *journal, struct qb_error *err);

@@ -42,6 +42,10 @@ int qb_journal_flush(struct qb_journal *journal, struct qb_error *err)
 	return 0;
 }
 
+/* Of a record of PLACED: its head and body, and what fills it up to a multiple of 8. */
+#define PLACED_ROOM                                                                                \
+	((off_t)((sizeof(struct qb_record_head) + sizeof(struct qb_journal_bench) + 7) / 8 * 8))
+
 /* Gathers one record. It goes to the file with the next flush, whole or not at all. */
 static int append(struct qb_journal *journal, enum qb_record_type type, size_t step,
 	const void *body, size_t size, struct qb_error *err)
@@ -214,8 +218,16 @@ int qb_journal_mark(struct qb_journal *journal, size_t step, enum qb_mark mark, 
 int qb_journal_placed(
 	struct qb_journal *journal, const struct qb_journal_bench *bench, struct qb_error *err)
 {
-	int r = append_now(journal, QB_RECORD_PLACED, 0, bench, sizeof(*bench), err);
+	/* At the start room is reserved for one: each after it brings its own, and takes none from the
+	 * steps. */
+	const off_t more = journal->bench.pid ? PLACED_ROOM : 0;
+	int r = more ? -posix_fallocate(journal->fd, journal->reserved, more) : 0;
 
+	if (r < 0)
+		return qb_error_errno(
+			err, -r, "reserve room in the journal for process %d", bench->pid);
+	journal->reserved += more;
+	r = append_now(journal, QB_RECORD_PLACED, 0, bench, sizeof(*bench), err);
 	if (r == 0)
 		journal->bench = *bench;
 	return r;

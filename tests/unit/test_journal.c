@@ -96,6 +96,28 @@ static void a_session_comes_back(void **state)
 	qb_journal_close(&read);
 }
 
+/* Any number of processes, one after the other, leave to the steps the room that was reserved for them. */
+static void processes_bring_their_room(void **state)
+{
+	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
+	struct qb_journal journal, read;
+	struct qb_journal_bench bench = {.origin = {"/a", "/b", ""}};
+	struct qb_error err = {0};
+	off_t left;
+
+	write_session(&journal);
+	left = journal.reserved - journal.end;
+	for (bench.pid = 100; bench.pid < 2100; bench.pid++)
+		assert_int_equal(qb_journal_placed(&journal, &bench, &err), 0);
+	assert_int_equal(journal.reserved - journal.end, left);
+	qb_journal_close(&journal);
+	assert_int_equal(qb_journal_open(&read, path, &steps, &err), 0);
+	assert_int_equal(read.bench.pid, 2099);
+	assert_int_equal(steps.n, 3);
+	assert_int_equal(qb_journal_settle(&read, &err), 0);
+	qb_journal_close(&read);
+}
+
 /* Whatever byte is changed: an error, and nothing of it. */
 static void damage_is_never_believed(void **state)
 {
@@ -278,6 +300,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_teardown(name, remove_journal)
 	const struct CMUnitTest tests[] = {
 		TEST(a_session_comes_back),
+		TEST(processes_bring_their_room),
 		TEST(damage_is_never_believed),
 		TEST(a_torn_end_is_forgiven),
 		TEST(a_cut_journal_ends_early_or_is_refused),
