@@ -307,7 +307,7 @@ int qb_message_send(int fd, enum qb_message_type type, void *message, size_t siz
 /* All of them, many to a packet. */
 int qb_message_send_steps(int fd, const struct qb_steps *steps);
 /* Appends the steps of a received STEP message. How many, or -EBADMSG, -ENOMEM. */
-int qb_message_take_steps(const struct qb_message *message, struct qb_steps *steps);
+int qb_message_read_steps(const struct qb_message *message, struct qb_steps *steps);
 int qb_message_send_done(int fd, enum qb_message_type of);
 int qb_message_send_error(int fd, const struct qb_error *err);
 int qb_message_send_note(int fd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

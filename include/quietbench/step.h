@@ -41,7 +41,7 @@ bool qb_unit_equal(const struct qb_unit *a, const struct qb_unit *b);
 enum qb_status {
 	QB_STATUS_PLANNED,
 	QB_STATUS_APPLIED,
-	QB_STATUS_UNCHANGED,   /* it was so already */
+	QB_STATUS_UNCHANGED,   /* it was already set */
 	QB_STATUS_UNSUPPORTED, /* this host does not offer it: reason */
 	QB_STATUS_REFUSED,     /* the policy does not allow it: reason */
 	QB_STATUS_FAILED,      /* the kernel said no: reason */
@@ -88,7 +88,7 @@ void qb_steps_free(struct qb_steps *steps);
 /* Appends; NULL texts allowed. Returns the step (valid until the next add) or NULL: no memory. */
 struct qb_step *qb_steps_add(struct qb_steps *steps, unsigned lever, struct qb_unit unit,
 	const char *before, const char *wanted);
-/* A lever that cannot be had here, and why in words a person can act on; the same reason for
+/* A lever that is not available here, and why in words a person can act on; the same reason for
  * another unit is not said again. 0 or -ENOMEM. */
 int qb_steps_refuse(struct qb_steps *steps, unsigned lever, enum qb_status status, const char *fmt,
 	...) __attribute__((format(printf, 4, 5)));

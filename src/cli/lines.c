@@ -355,7 +355,7 @@ void qb_lines_wrap(FILE *out, const char *first, const char *rest, const char *t
 	fputc('\n', out);
 }
 
-/* A step that says no more than why: what is so already and has values is in a row of its own. */
+/* A step that says no more than why: what is already set and has values is in a row of its own. */
 static bool is_missing(const struct qb_step *step, enum qb_status status)
 {
 	return step->status == status && step->reason &&

@@ -14,7 +14,7 @@ const struct qb_option qb_options[QB_OPTIONS] = {
 	[QB_OPTION_CPUS] = {'c', "cpus", "LIST", QB_OPTION_IS_CPULIST, 0, 0,
 		"exactly these CPUs for the benchmark, e.g. 2-3"},
 	[QB_OPTION_COUNT] = {'n', "count", "N|max|all", QB_OPTION_IS_COUNT, 1, QB_CPUS_MAX,
-		"how many; max leaves one core to keep house, all isolates nothing"},
+		"how many; max: all cores but one; all: every CPU, no isolation"},
 	[QB_OPTION_NODE] = {0, "node", "N", QB_OPTION_IS_NUMBER, 0, 1023,
 		"choose from this NUMA node"},
 	[QB_OPTION_SET] = {'s', "set", "KEY=VALUE", QB_OPTION_IS_SETTING, 0, 0,

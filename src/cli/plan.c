@@ -71,9 +71,9 @@ static void print_legend(const struct qb_steps *steps)
 static const char *isolation_text(enum qb_isolation isolation)
 {
 	switch (isolation) {
-	case QB_ISOLATION_NONE: return "none: others may run on these CPUs, too";
+	case QB_ISOLATION_NONE: return "none: other tasks may run on these CPUs, too";
 	case QB_ISOLATION_AFFINITY:
-		return "affinity: every thread that can be is moved to the house";
+		return "affinity: every thread that can be is moved to the housekeeping CPUs";
 	case QB_ISOLATION_SHIELD: return "shield: cpusets of cgroup v1";
 	case QB_ISOLATION_PARTITION: return "partition: a cpuset partition of cgroup v2";
 	}
@@ -104,7 +104,7 @@ static int print_text(
 		enum qb_status status;
 		const char *heading;
 	} absent[] = {
-		{QB_STATUS_UNSUPPORTED, "cannot be had here"},
+		{QB_STATUS_UNSUPPORTED, "not available here"},
 		{QB_STATUS_REFUSED, "refused"},
 		{QB_STATUS_FAILED, "failed"},
 	};
@@ -117,7 +117,7 @@ static int print_text(
 		return -err->code;
 	print_legend(steps);
 	if (qb_lines_any(steps, QB_STATUS_UNCHANGED)) {
-		qb_query_section("is so already");
+		qb_query_section("already set");
 		if (qb_lines_changes(stdout, steps, QB_STATUS_UNCHANGED, err) < 0 ||
 			qb_lines_missing(stdout, steps, QB_STATUS_UNCHANGED, err) < 0)
 			return -err->code;

@@ -62,7 +62,7 @@ static int take_steps(struct qb_answer *answer, const struct qb_message *message
 	struct qb_steps *steps = &answer->steps;
 	const size_t old = steps->n;
 	size_t end = old, hint = 0;
-	int r = qb_message_take_steps(message, steps);
+	int r = qb_message_read_steps(message, steps);
 
 	if (r < 0)
 		return qb_error_errno(err, -r, "understand the steps");

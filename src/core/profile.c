@@ -69,7 +69,7 @@ static void settle(struct loader *loader)
 	loader->origins[QB_KEY_CPUS_NODE].decided = true;
 }
 
-static int take_set(struct loader *loader, unsigned set, struct qb_error *err)
+static int apply_set(struct loader *loader, unsigned set, struct qb_error *err)
 {
 	const char *text = loader->source.request->set[set], *equals = strchr(text, '=');
 	struct qb_setting setting;
@@ -94,16 +94,16 @@ static int take_set(struct loader *loader, unsigned set, struct qb_error *err)
 	return r;
 }
 
-static int take_sets(struct loader *loader, struct qb_error *err)
+static int apply_sets(struct loader *loader, struct qb_error *err)
 {
 	for (unsigned set = loader->source.request->n_set; set-- > 0;)
-		if (take_set(loader, set, err) < 0)
+		if (apply_set(loader, set, err) < 0)
 			return at_set(loader->source.request, set, err);
 	settle(loader);
 	return 0;
 }
 
-static void take_layer(struct loader *loader)
+static void apply_layer(struct loader *loader)
 {
 	for (int key = 0; key < QB_KEY_COUNT; key++)
 		if (loader->layer.set[key].kind != QB_SETTING_UNSET)
@@ -158,7 +158,7 @@ static int judge_chain(const struct loader *loader, const char *name, struct qb_
 }
 
 /* Finds and reads the profile `name`, which the last in the chain (if any) extends. */
-static int take_profile(
+static int read_profile(
 	struct loader *loader, const char *name, char *ret_missing, struct qb_error *err)
 {
 	bool own = loader->n == 0 || loader->text.own;
@@ -179,26 +179,26 @@ static int take_profile(
 		loader->text.label, loader->text.bytes, loader->text.size, &loader->layer, err);
 }
 
-static int take_chain(
+static int read_chain(
 	struct loader *loader, const char *named, char *ret_missing, struct qb_error *err)
 {
 	char name[QB_PROFILE_FILE];
 
 	qb_text_copy(name, sizeof(name), named);
 	do {
-		int r = take_profile(loader, name, ret_missing, err);
+		int r = read_profile(loader, name, ret_missing, err);
 
 		if (r < 0)
 			return r;
 		if (loader->n == 1)
 			identify(loader);
-		take_layer(loader);
+		apply_layer(loader);
 		qb_text_copy(name, sizeof(name), loader->layer.parent);
 	} while (name[0]);
 	return 0;
 }
 
-static int take_defaults(struct qb_profile *profile, struct qb_error *err)
+static int fill_defaults(struct qb_profile *profile, struct qb_error *err)
 {
 	for (int key = 0; key < QB_KEY_COUNT; key++) {
 		bool all = key == QB_KEY_CPUS_COUNT &&
@@ -292,11 +292,11 @@ int qb_profile_load(const struct qb_request *request, const int *fds, const char
 	loader->source = (struct qb_profile_source){request, fds, dirs};
 	if (!name[0])
 		name = guest ? "vm" : "default";
-	r = take_sets(loader, err);
+	r = apply_sets(loader, err);
 	if (r >= 0)
-		r = take_chain(loader, name, ret_missing, err);
+		r = read_chain(loader, name, ret_missing, err);
 	if (r >= 0)
-		r = take_defaults(&loader->profile, err);
+		r = fill_defaults(&loader->profile, err);
 	if (r >= 0)
 		r = check_cpus(loader, err);
 	if (r >= 0)

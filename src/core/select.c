@@ -214,7 +214,7 @@ static int resolve_count(const struct qb_cpus_wish *w, const struct qb_cores *co
 			w->share || covered == total ? "" : ", or set cpus.smt=share");
 	}
 	*ret = w->count == QB_COUNT_NUMBER ? w->number : total;
-	/* The core left to keep house is the boot CPU's, which is the last to be taken. */
+	/* The core left for housekeeping is the boot CPU's, which is the last to be taken. */
 	if (w->count == QB_COUNT_MAX && covered == qb_cpus_count(&t->online)) {
 		if (cores->n_picks == 1)
 			boot = 1;
@@ -267,7 +267,7 @@ static bool avoided(const struct qb_cpus_wish *w, unsigned cpu)
 }
 
 /* CPUs of one core, at most `want`; the boot CPU last unless all is taken. Returns how many. */
-static unsigned take_core(const struct qb_cpus_wish *w, const struct qb_core *core,
+static unsigned choose_of_core(const struct qb_cpus_wish *w, const struct qb_core *core,
 	const struct qb_cpus *from, unsigned want, struct qb_cpus *bench)
 {
 	unsigned taken = 0;
@@ -313,7 +313,7 @@ static int choose(const struct qb_cpus_wish *w, struct qb_cores *cores, const st
 	within = qb_cores_place(cores, within, want);
 	left = want;
 	for (size_t i = 0; i < cores->n_picks && left; i++)
-		left -= take_core(w, cores->picks[i], from, w->share ? left : 1, &s->bench);
+		left -= choose_of_core(w, cores->picks[i], from, w->share ? left : 1, &s->bench);
 	note_level(w, within, want, s);
 	explain(w, cores, want, within, spare, s);
 	return 0;
@@ -351,8 +351,9 @@ static void reserve(
 		qb_cpus_wish_text(&busy, list, sizeof(list)));
 }
 
-/* Somebody must keep house: a reserved sibling if need be, everybody if nobody is left. */
-static int keep_house(const struct qb_cpus_wish *w, struct qb_selection *s, struct qb_error *err)
+/* There must be a housekeeping CPU: a reserved sibling if need be, every CPU if none is left. */
+static int leave_housekeeping(
+	const struct qb_cpus_wish *w, struct qb_selection *s, struct qb_error *err)
 {
 	const struct qb_topology *t = w->topology;
 	unsigned keeper;
@@ -369,12 +370,12 @@ static int keep_house(const struct qb_cpus_wish *w, struct qb_selection *s, stru
 	if (keeper < QB_CPUS_MAX) {
 		qb_cpus_remove(&s->reserved, keeper);
 		qb_cpus_add(&s->house, keeper);
-		note(s, "sibling %u is not idle: somebody must keep house", keeper);
+		note(s, "sibling %u is not idle: it is needed for housekeeping", keeper);
 		return 0;
 	}
 	if (qb_cpus_count(&t->online) > 1 && !w->listed)
 		return qb_error_set(err, ERANGE,
-			"cpus.count %u: no CPU would be left to keep house; ask for fewer, for max "
+			"cpus.count %u: no CPU would be left for housekeeping; ask for fewer, for max "
 			"(all but one core) or for all (no isolation)",
 			w->number);
 	s->house = t->online;
@@ -420,7 +421,7 @@ int qb_select(const struct qb_topology *topology, const struct qb_profile *profi
 	}
 	if (!w.share && (w.count != QB_COUNT_ALL || w.listed))
 		reserve(&w, &cores, &s);
-	r = keep_house(&w, &s, err);
+	r = leave_housekeeping(&w, &s, err);
 	if (r < 0)
 		return r;
 	fill_nodes(topology, &s);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which CPUs the benchmark gets, which are kept idle beside it, and which keep house.
+ * Which CPUs the benchmark gets, which are kept idle beside it, and which do the housekeeping.
  *
  * Pure: a topology, a profile and the CPUs the caller may use (empty: all that are online) go in,
  * a selection comes out; the same input always gives the same answer. The profile's settings must
@@ -24,7 +24,7 @@
  * benchmark, its siblings are reserved. smt share: count counts CPUs, whole cores first (the
  * neighbour on a core is then the benchmark itself), nothing is reserved.
  *
- * Somebody keeps house: always a CPU, except where that is impossible or was not wished (one CPU,
+ * There is always a housekeeping CPU, except where that is impossible or was not wished (one CPU,
  * count all, a list of everything); then house is every online CPU and overlaps bench.
  */
 #ifndef QB_CORE_SELECT_H
@@ -34,7 +34,7 @@
 #include <quietbench/topology.h>
 
 /*
- * -EINVAL: the wish names CPUs or a node that cannot be had; -ERANGE: more than there are. The
+ * -EINVAL: the wish names CPUs or a node that are not available; -ERANGE: more than there are. The
  * error says which, and what would do. ret->isolation is QB_ISOLATION_NONE: decided elsewhere.
  */
 int qb_select(const struct qb_topology *topology, const struct qb_profile *profile,

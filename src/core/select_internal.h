@@ -76,7 +76,7 @@ struct qb_cpus_wish {
 	enum qb_within within;
 };
 
-/* -EINVAL: a list with CPUs that cannot be had; the error names them, why, and what there is. */
+/* -EINVAL: a list with CPUs that are not available; the error names them, why, and what there is. */
 int qb_cpus_wish_read(const struct qb_topology *topology, const struct qb_profile *profile,
 	const struct qb_cpus *allowed, struct qb_cpus_wish *ret, struct qb_error *err);
 

@@ -146,7 +146,7 @@ static int take_steps(
 {
 	size_t first = steps->n;
 
-	if (qb_message_take_steps(message, steps) < 0)
+	if (qb_message_read_steps(message, steps) < 0)
 		return qb_error_set(err, EBADMSG, "the planner sent a step that is none");
 	for (size_t i = first; i < steps->n; i++)
 		judge_step(steps, &steps->v[i]);

@@ -86,7 +86,7 @@ int qb_message_send_steps(int fd, const struct qb_steps *steps)
 	return 0;
 }
 
-int qb_message_take_steps(const struct qb_message *message, struct qb_steps *steps)
+int qb_message_read_steps(const struct qb_message *message, struct qb_steps *steps)
 {
 	size_t at = sizeof(message->head);
 	int n = 0;

@@ -139,7 +139,7 @@ static void send_on(int from, int to, const struct qb_steps *steps)
 	must(qb_message_send_steps(from, steps) == 0);
 	while (again.n < steps->n) {
 		must(qb_message_receive(to, QB_SENDER_HELPER, &message, NULL) == 1);
-		must(qb_message_take_steps(&message, &again) > 0);
+		must(qb_message_read_steps(&message, &again) > 0);
 	}
 	must(again.n == steps->n);
 	for (size_t i = 0; i < steps->n; i++) {
@@ -173,7 +173,7 @@ static void receive(const int pair[2], enum qb_sender sender, size_t size, unsig
 		must(fcntl(message.fds[i], F_GETFD) == FD_CLOEXEC);
 	check_strings();
 	if (message.head.type == QB_MSG_STEP) {
-		n = qb_message_take_steps(&message, &steps);
+		n = qb_message_read_steps(&message, &steps);
 		must(n == (int)steps.n || n == -EBADMSG);
 		qb_message_close(&message);
 		if (n > 0)

@@ -38,7 +38,7 @@ static void a_step_travels_whole(void **state)
 	assert_int_equal(qb_message_send_steps(pair[0], &steps), 0);
 	assert_int_equal(qb_message_receive(pair[1], QB_SENDER_HELPER, &message, NULL), 1);
 	assert_int_equal(message.head.type, QB_MSG_STEP);
-	assert_int_equal(qb_message_take_steps(&message, &got), 1);
+	assert_int_equal(qb_message_read_steps(&message, &got), 1);
 	assert_string_equal(got.v[0].before, "ff");
 	assert_string_equal(got.v[0].wanted, "");
 	assert_null(got.v[0].became);
@@ -57,13 +57,13 @@ static void many_steps_share_packets(void **state)
 	assert_int_equal(qb_message_send_steps(pair[0], &steps), 0);
 	for (; got.n < 1000; packets++) {
 		assert_int_equal(qb_message_receive(pair[1], QB_SENDER_HELPER, &message, NULL), 1);
-		assert_true(qb_message_take_steps(&message, &got) > 0);
+		assert_true(qb_message_read_steps(&message, &got) > 0);
 	}
 	assert_true(packets < 10);
 	for (unsigned i = 0; i < 1000; i++)
 		assert_int_equal(got.v[i].unit.number, i);
 	message.size--;
-	assert_int_equal(qb_message_take_steps(&message, &got), -EBADMSG);
+	assert_int_equal(qb_message_read_steps(&message, &got), -EBADMSG);
 }
 
 static void malformed_steps_are_refused(void **state)

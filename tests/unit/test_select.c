@@ -35,7 +35,7 @@ static void too_small_hosts_say_what_gives(void **state)
 		{ONE_CORE_SMT4, "", "1", "2-3", "0", "sibling 0"},
 		{ONE_CORE_SMT4, "cpus.smt=share cpus.count=max", "1-3", "", "0", "the boot CPU's"},
 		{LAPTOP, "cpus.count=4 cpus.avoid=[]", "1-4", "5-7", "0",
-			"sibling 0 is not idle: somebody must keep house"},
+			"sibling 0 is not idle: it is needed for housekeeping"},
 	};
 
 	CHECK_ALL(cases);

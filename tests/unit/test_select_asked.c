@@ -23,7 +23,7 @@ static void a_list_is_obeyed(void **state)
 		{LAPTOP, "cpus.list=1-3 cpus.count=max", "1-3", "5-7", "0,4", ""},
 		{LAPTOP, "cpus.list=0-7", "0-7", "", "0-7", "nobody can be kept off them"},
 		{LAPTOP, "cpus.list=0-7 cpus.count=max", "1-3", "5-7", "0,4", ""},
-		{LAPTOP, "cpus.list=0-3", "0-3", "5-7", "4", "somebody must keep house"},
+		{LAPTOP, "cpus.list=0-3", "0-3", "5-7", "4", "it is needed for housekeeping"},
 		{LAPTOP, "cpus.list=3 allowed=3", "3", "", "0-2,4-7",
 			"sibling 7 beside the benchmark cannot be kept idle"},
 		{HYBRID, "cpus.list=4,9", "4,9", "5", "0-3,6-8", "mixed, as the list says"},
@@ -65,7 +65,7 @@ static void what_cannot_be_had_is_named(void **state)
 			"cpus.count 4: only 3 cores beside the boot CPU's to choose from (usable "
 			"CPUs: 0-7); ask for fewer, or set cpus.smt=share"},
 		{TWO_CPUS, "cpus.count=2", -ERANGE, "only 1 core beside the boot CPU's"},
-		{TWO_CPUS, "cpus.count=2 cpus.avoid=[]", -ERANGE, "left to keep house"},
+		{TWO_CPUS, "cpus.count=2 cpus.avoid=[]", -ERANGE, "left for housekeeping"},
 		{HYBRID, "cpus.count=3", -ERANGE, "2 cores of the fastest kind"},
 		{HYBRID, "cpus.count=5 cpus.kind=efficiency", -ERANGE, "set cpus.kind=any"},
 		{SERVER, "cpus.node=0 cpus.count=6", -ERANGE, "only 5 cores on that node"},
