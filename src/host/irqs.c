@@ -5,6 +5,8 @@
 #include <base/text.h>
 #include <errno.h>
 #include <host/irqs.h>
+#include <quietbench/step.h>
+#include <quietbench/value.h>
 #include <sys/stat.h>
 
 #define ATTRIBUTE_SIZE 4097 /* sysfs gives at most one page */
@@ -35,6 +37,16 @@ static int read_attribute(
 	if (n < 0)
 		buf[0] = '\0';
 	return 0;
+}
+
+bool qb_irq_per_cpu(unsigned number)
+{
+	char path[96], text[QB_TEXT_MAX];
+	struct qb_cpus effective;
+
+	qb_text_format(path, sizeof(path), QB_IRQ_DIR "/%u/effective_affinity", number);
+	return qb_file_read(path, text, sizeof(text), NULL) >= 0 &&
+	       qb_cpus_parse_hex(text, &effective) == 0 && qb_cpus_empty(&effective);
 }
 
 int qb_irq_look(unsigned number, struct qb_irq *ret, struct qb_error *err)

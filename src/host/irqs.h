@@ -22,6 +22,12 @@ struct qb_irq {
 	bool fixed;
 };
 
+/*
+ * Is this one, which is in use, each CPU's own: timer, performance counters, what CPUs tell one
+ * another (on arm64 they have numbers)? No mask holds for these. The kernel shows it by an effective
+ * mask without CPUs; one that does not show effective masks does not tell.
+ */
+bool qb_irq_per_cpu(unsigned number);
 /* -ENOENT when there is no such IRQ (any more). */
 int qb_irq_look(unsigned number, struct qb_irq *ret, struct qb_error *err);
 

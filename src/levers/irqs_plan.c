@@ -71,7 +71,7 @@ static int plan_irq(const struct irqs *irqs, unsigned number)
 	if ((!moves && !irqs->hotplug) || qb_irq_look(number, &irq, NULL) < 0)
 		return 0;
 	/* Unused ones follow the default mask once they get a handler. */
-	if (!irq.used)
+	if (!irq.used || qb_irq_per_cpu(number))
 		return 0;
 	unit.key = irq.key;
 	if (irq.fixed && !moves)

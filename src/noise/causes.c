@@ -3,7 +3,6 @@
 #include "causes.h"
 #include <base/macros.h>
 #include <base/text.h>
-#include <ctype.h>
 #include <errno.h>
 #include <host/tasks.h>
 
@@ -254,9 +253,12 @@ static uint64_t count_of(
 
 static enum qb_cause_kind kind_of(const struct qb_source *source)
 {
-	if (isdigit((unsigned char)source->label[0]))
-		return QB_CAUSE_DEVICE;
-	return strcmp(source->label, "LOC") == 0 ? QB_CAUSE_TICK : QB_CAUSE_IPI;
+	switch (source->kind) {
+	case QB_SOURCE_TICK: return QB_CAUSE_TICK;
+	case QB_SOURCE_CPU: return QB_CAUSE_IPI;
+	case QB_SOURCE_DEVICE: break;
+	}
+	return QB_CAUSE_DEVICE;
 }
 
 /* The sources that interrupted this CPU most often. Returns how many. */

@@ -6,13 +6,16 @@
 #include <base/text.h>
 #include <ctype.h>
 #include <errno.h>
+#include <host/irqs.h>
 #include <inttypes.h>
 
-/* The rows without a device, on x86 and arm64 (arch/x86/kernel/irq.c, arch/arm64/kernel/smp.c). */
+#define TICK "timer tick"
+
+/* Rows without a device on x86 (arch/x86/kernel/irq.c) in shorter words than the kernel's. */
 static const struct {
 	const char *label, *name;
 } known[] = {
-	{"LOC", "timer tick"},
+	{"LOC", TICK},
 	{"RES", "rescheduling IPI"},
 	{"CAL", "function call IPI"},
 	{"TLB", "TLB shootdown"},
@@ -24,25 +27,28 @@ static const struct {
 	{"MCP", "machine check poll"},
 	{"SPU", "spurious interrupt"},
 	{"HYP", "hypervisor callback"},
-	{"IPI0", "rescheduling IPI"},
-	{"IPI1", "function call IPI"},
 };
 
 static void name_row(struct qb_source *source, const char *rest)
 {
+	source->kind = QB_SOURCE_CPU;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(known); i++)
 		if (strcmp(source->label, known[i].label) == 0) {
 			qb_text_copy(source->name, sizeof(source->name), known[i].name);
+			if (strcmp(known[i].name, TICK) == 0)
+				source->kind = QB_SOURCE_TICK;
 			return;
 		}
 	/* The device is the last word; chip, number and trigger come before it. */
 	if (isdigit((unsigned char)source->label[0])) {
 		const char *device = strrchr(rest, ' ');
 
+		source->kind = QB_SOURCE_DEVICE;
 		qb_text_format(source->name, sizeof(source->name), "IRQ %s %s", source->label,
 			device ? device + 1 : "");
 	} else {
-		qb_text_copy(source->name, sizeof(source->name), source->label);
+		qb_text_format(
+			source->name, sizeof(source->name), "%s", *rest ? rest : source->label);
 	}
 	qb_text_printable(source->name);
 }
@@ -108,12 +114,28 @@ int qb_sources_parse(const char *text, struct qb_sources *ret, struct qb_error *
 	return 0;
 }
 
+/* Where timer and counters interrupt with a number (arm64, riscv), their masks tell them from devices. */
+static void know_per_cpu(struct qb_source *source)
+{
+	if (source->kind != QB_SOURCE_DEVICE ||
+		!qb_irq_per_cpu((unsigned)strtoul(source->label, NULL, 10)))
+		return;
+	source->kind = QB_SOURCE_CPU;
+	if (strstr(source->name, "timer")) {
+		source->kind = QB_SOURCE_TICK;
+		qb_text_copy(source->name, sizeof(source->name), TICK);
+	}
+}
+
 int qb_sources_find(struct qb_sources *ret, struct qb_error *err)
 {
 	_cleanup_free_ char *text = NULL;
 	ssize_t n = qb_file_read_all("/proc/interrupts", &text, err);
+	int r = n < 0 ? (int)n : qb_sources_parse(text, ret, err);
 
-	return n < 0 ? (int)n : qb_sources_parse(text, ret, err);
+	for (size_t i = 0; r == 0 && i < ret->n; i++)
+		know_per_cpu(&ret->v[i]);
+	return r;
 }
 
 void qb_sources_free(struct qb_sources *sources)

@@ -16,10 +16,17 @@
 #define QB_SOURCE_NAME 48
 #define QB_SOURCES_MAX 1024
 
+enum qb_source_kind {
+	QB_SOURCE_TICK,
+	QB_SOURCE_CPU,	  /* of this CPU's, or from another CPU: no device's */
+	QB_SOURCE_DEVICE, /* has a mask of CPUs where it may come */
+};
+
 /* A row of /proc/interrupts: "LOC", "TLB", or a number with the device's name. */
 struct qb_source {
 	char label[16];		   /* as the kernel writes it: "LOC", "33" */
 	char name[QB_SOURCE_NAME]; /* for people: "timer tick", "IRQ 33 virtio0-input.0" */
+	enum qb_source_kind kind;
 };
 
 struct qb_sources {

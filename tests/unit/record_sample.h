@@ -14,7 +14,8 @@
 
 static char *const argv_plain[] = {"make", "bench", NULL};
 static char *const argv_bytes[] = {"./b\xe4nch", "\xc3\xa4", "", NULL};
-static struct qb_source sources[] = {{"LOC", "timer tick"}, {"RES", "rescheduling IPI"}};
+static struct qb_source sources[] = {
+	{"LOC", "timer tick", QB_SOURCE_TICK}, {"RES", "rescheduling IPI", QB_SOURCE_CPU}};
 static uint64_t interrupts[] = {3103, 0}, softirqs[] = {12, 5};
 static struct qb_watch_sample samples[] = {
 	{.at_ns = 100000000, .others_ns = 13000000},

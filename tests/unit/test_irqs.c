@@ -196,6 +196,10 @@ static void test_plan(void **state)
 	make_irq(5, "ffffffff,ffffffff,ffffffff\n", "wide\n"); /* wider than the machine */
 	make_irq(6, "40\n", "nvme0q6\n");		       /* 6.12 shows that it is managed */
 	make_irq(7, "rubbish\n", "x\n");
+	make_irq(8, "ff\n", "arch_timer\n"); /* each CPU's own */
+	make_irq(9, "ff\n", "eth1\n");
+	put("00\n", "/proc/irq/8/effective_affinity");
+	put("04\n", "/proc/irq/9/effective_affinity");
 	assert_int_equal(chmod("/proc/irq/6/smp_affinity", 0444), 0);
 	assert_int_equal(mkdir("/proc/irq/hugetlb", 0755), 0); /* seen on a real machine */
 	assert_int_equal(mkdir("/proc/irq/77", 0755), 0);      /* vanished since it was listed */
@@ -210,7 +214,9 @@ static void test_plan(void **state)
 	assert_int_equal(step_of(&steps, 1)->status, QB_STATUS_PLANNED);
 	assert_int_equal(step_of(&steps, 6)->status, QB_STATUS_UNSUPPORTED);
 	assert_string_equal(step_of(&steps, 6)->reason, QB_IRQ_MANAGED);
-	assert_int_equal(steps.n, 5);
+	assert_step(step_of(&steps, 9), "ff", "bb");
+	assert_null(step_of(&steps, 8));
+	assert_int_equal(steps.n, 6);
 	qb_steps_free(&steps);
 }
 

@@ -14,6 +14,8 @@
 #include <noise/distributions.h>
 #include <noise/verdict.h>
 
+#include "tree.h"
+
 #define METRICS QB_NOISE_METRIC_COUNT
 
 /* A generator of its own, so that every machine sees the same numbers (xorshift64*, Vigna 2016). */
@@ -243,6 +245,10 @@ static void rows_of_interrupts(void **unused)
 	assert_string_equal(sources.v[0].name, "IRQ 24 ACPI:Ged");
 	assert_string_equal(sources.v[1].name, "IRQ 36 virtio1-req.0");
 	assert_string_equal(sources.v[3].name, "timer tick");
+	assert_string_equal(sources.v[4].name, "ERR");
+	assert_int_equal(sources.v[1].kind, QB_SOURCE_DEVICE);
+	assert_int_equal(sources.v[2].kind, QB_SOURCE_CPU);
+	assert_int_equal(sources.v[3].kind, QB_SOURCE_TICK);
 	assert_int_equal(qb_sources_take(&sources, interrupts, 2, counts, NULL), 0);
 	assert_int_equal(counts[0], 7);
 	assert_int_equal(counts[1], 376750);
@@ -255,6 +261,44 @@ static void rows_of_interrupts(void **unused)
 	assert_int_equal(counts[3], 1634140);
 	assert_int_equal(qb_sources_take(&sources, interrupts, 1, counts, NULL), -ENOENT);
 	qb_sources_free(&sources);
+}
+
+/* arm64: the tick has a number, and what CPUs tell one another has other labels in each version. */
+static void tell_arm64(FILE *out)
+{
+	struct qb_sources sources = {0};
+
+	if (qb_sources_find(&sources, NULL) == 0)
+		for (size_t i = 0; i < sources.n; i++)
+			fprintf(out, "%s: %s %d\n", sources.v[i].label, sources.v[i].name,
+				sources.v[i].kind);
+	qb_sources_free(&sources);
+}
+
+static void rows_of_arm64(void **unused)
+{
+	char text[1024], wanted[256];
+
+	tree_begin();
+	tree_put("proc/interrupts",
+		"           CPU0       CPU1       \n"
+		" 11:        344        193     GICv3  27 Level     arch_timer\n"
+		" 13:          0          0     GICv3  33 Level     uart-pl011\n"
+		" 14:          0          0     GICv3  23 Level     arm-pmu\n"
+		"IPI0:        29         18       Rescheduling interrupts\n"
+		"IPI5:         5          4       IRQ work interrupts\n"
+		"Err:          0\n");
+	tree_put("proc/irq/11/effective_affinity", "0\n");
+	tree_put("proc/irq/13/effective_affinity", "1\n");
+	tree_put("proc/irq/14/effective_affinity", "0\n");
+	tree_run(tell_arm64, text, sizeof(text));
+	tree_end();
+	snprintf(wanted, sizeof(wanted),
+		"11: timer tick %d\n13: IRQ 13 uart-pl011 %d\n14: IRQ 14 arm-pmu %d\n"
+		"IPI0: Rescheduling interrupts %d\nIPI5: IRQ work interrupts %d\nErr: Err %d\n",
+		QB_SOURCE_TICK, QB_SOURCE_DEVICE, QB_SOURCE_CPU, QB_SOURCE_CPU, QB_SOURCE_CPU,
+		QB_SOURCE_CPU);
+	assert_string_equal(text, wanted);
 }
 
 static void odd_interrupts(void **unused)
@@ -317,6 +361,7 @@ int main(void)
 		cmocka_unit_test(the_stated_error_in_bursts),
 		cmocka_unit_test(the_error_beside_the_limit),
 		cmocka_unit_test(rows_of_interrupts),
+		cmocka_unit_test(rows_of_arm64),
 		cmocka_unit_test(odd_interrupts),
 		cmocka_unit_test(steal_of_a_cpu),
 		cmocka_unit_test(costs_of_interrupts),

@@ -63,6 +63,9 @@ static void read_source(struct replay *r, char *line)
 	qb_text_copy(source->label, sizeof(source->label), line);
 	qb_text_copy(source->name, sizeof(source->name),
 		read_counts(counts + 1, &r->counts[r->m.sources.n], SOURCES, r->n_windows));
+	source->kind = strcmp(line, "LOC") == 0		 ? QB_SOURCE_TICK
+		       : strspn(line, "0123456789") == 0 ? QB_SOURCE_CPU
+							 : QB_SOURCE_DEVICE;
 	r->m.sources.n++;
 }
 

@@ -5,9 +5,10 @@ use strict;
 use warnings;
 use Tree;
 
-# An IRQ is {number, chip, hwirq, type, name, managed, cpu}: name is '' where nobody has asked for
+# An IRQ is {number, chip, hwirq, type, name, managed, cpu, own}: name is '' where nobody has asked for
 # the line (a folder without a row in /proc/interrupts, and an empty effective mask), managed is
-# the list of CPUs that the kernel chose and keeps, cpu is where it arrives.
+# the list of CPUs that the kernel chose and keeps, cpu is where it arrives; own: every CPU has its own of
+# this number (an empty effective mask, too; 'hidden': without a row).
 
 my %REQUESTED = (0 => 'timer', 1 => 'i8042', 8 => 'rtc0', 9 => 'acpi');
 
@@ -25,7 +26,7 @@ sub write_irqs
 	$tree->rw('proc/irq/default_smp_affinity', ($sets->(@all))[0]);
 	for my $irq (@irqs) {
 		my ($mask, $list) = $sets->(@{ $irq->{managed} // \@all });
-		my ($effective_mask, $effective_list) = $sets->($irq->{name} eq '' ? () : $irq->{cpu});
+		my ($effective_mask, $effective_list) = $sets->($irq->{name} eq '' || $irq->{own} ? () : $irq->{cpu});
 		my $dir = "proc/irq/$irq->{number}";
 		# A managed mask refuses writes: with EIO on 6.1, by its mode on 6.12.
 		my $write = $irq->{managed} && $m->{kernel} eq '6.12' ? 'ro' : 'rw';
@@ -59,8 +60,18 @@ sub _list
 	}
 	splice @irqs, $m->{irqs} if @irqs > $m->{irqs};
 	push @irqs, _device_irqs($m, $m->{irqs} - @irqs);
+	push @irqs, _own_irqs() if $m->{arch} eq 'arm64';
 	my @online = map { $_->{number} } @{ $m->{online} };
 	$_->{cpu} //= $online[$_->{number} % @online] for @irqs;
+	return @irqs;
+}
+
+sub _own_irqs
+{
+	my @irqs = map { { number => $_, hwirq => $_ - 1, type => 'edge', name => 'IPI', own => 'hidden' } } 1 .. 7;
+	push @irqs, { number => 11, hwirq => 27, type => 'Level', name => 'arch_timer', own => 'shown' },
+		{ number => 14, hwirq => 23, type => 'Level', name => 'arm-pmu', own => 'shown' };
+	$_->{chip} = 'GICv3' for @irqs;
 	return @irqs;
 }
 
@@ -104,14 +115,16 @@ sub _write_table
 	my $prec = length($m->{irqs} + 24) > 3 ? length($m->{irqs} + 24) : 3;
 	my @lines = join '', ' ' x ($prec + 8), map { sprintf 'CPU%-8d', $_ } @online;
 	my $zero = sprintf '%10u ', 0;
-	for my $irq (grep { $_->{name} ne '' } @irqs) {
+	my $trigger = $m->{arch} eq 'arm64' ? ' ' : '-';
+	for my $irq (grep { $_->{name} ne '' && ($_->{own} // '') ne 'hidden' } @irqs) {
 		my $at = $column{ $irq->{cpu} };
-		push @lines, sprintf '%*d: %s%10u %s %8s %*d-%-8s  %s', $prec, $irq->{number}, $zero x $at,
-			count($irq), $zero x ($#online - $at), $irq->{chip}, $prec, $irq->{hwirq}, $irq->{type},
-			$irq->{name};
+		my $counts = $irq->{own} ? join '', map { sprintf '%10u ', count($irq) } @online
+			: $zero x $at . sprintf('%10u ', count($irq)) . $zero x ($#online - $at);
+		push @lines, sprintf '%*d: %s%8s %*d%s%-8s  %s', $prec, $irq->{number}, $counts, $irq->{chip}, $prec,
+			$irq->{hwirq}, $trigger, $irq->{type}, $irq->{name};
 	}
 	my @own = $m->{arch} eq 'arm64'
-		? (['IPI0', 'Rescheduling interrupts'], ['IPI1', 'Function call interrupts'])
+		? (['IPI0', 'Rescheduling interrupts'], ['IPI1', 'Function call interrupts'], ['IPI5', 'IRQ work interrupts'])
 		: (['NMI', 'Non-maskable interrupts'], ['LOC', 'Local timer interrupts'],
 			['IWI', 'IRQ work interrupts'], ['RES', 'Rescheduling interrupts'],
 			['CAL', 'Function call interrupts'], ['TLB', 'TLB shootdowns'],
