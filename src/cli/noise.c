@@ -7,6 +7,7 @@
 #include <client/say.h>
 #include <errno.h>
 #include <noise/hard.h>
+#include <quietbench/lever.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -146,6 +147,13 @@ int qb_noise_measure(struct qb_measure *m, struct qb_condition *condition, struc
 	int r;
 
 	m->cpus = selection->bench;
+	for (size_t i = 0; i < condition->answer.steps.n; i++) {
+		const struct qb_step *step = &condition->answer.steps.v[i];
+
+		if (step->wanted &&
+			(step->status == QB_STATUS_APPLIED || step->status == QB_STATUS_UNCHANGED))
+			m->applied[qb_levers[step->lever].key] = true;
+	}
 	/* Else the conditioned host keeps us off, and the helper looks after our mask. */
 	if (selection->isolation == QB_ISOLATION_NONE && qb_cpus_empty(&selection->offline))
 		m->house = selection->house;

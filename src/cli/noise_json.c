@@ -2,6 +2,7 @@
 /* noise.h: a measurement as JSON. What its members mean is contrib/schema/check.schema.json. */
 #include <base/macros.h>
 #include <cli/noise.h>
+#include <noise/advice.h>
 #include <noise/hard.h>
 
 static void put_metrics(struct qb_json *json, const struct qb_measure *m)
@@ -43,7 +44,8 @@ static void put_longest(struct qb_json *json, const struct qb_loop *loop)
 	qb_json_end(json);
 }
 
-static void put_causes(struct qb_json *json, const struct qb_causes *causes)
+static void put_causes(
+	struct qb_json *json, const struct qb_measure *m, const struct qb_causes *causes)
 {
 	qb_json_array(json, "causes");
 	for (size_t i = 0; i < causes->n; i++) {
@@ -55,7 +57,7 @@ static void put_causes(struct qb_json *json, const struct qb_causes *causes)
 		qb_json_share(json, "share", cause->share);
 		qb_json_number(json, "times", (int64_t)cause->times);
 		qb_json_text(json, "evidence", qb_evidence_name(cause->evidence));
-		qb_json_text(json, "advice", qb_cause_advice(cause->kind));
+		qb_json_text(json, "advice", qb_cause_advice(cause, m->applied));
 		qb_json_end(json);
 	}
 	qb_json_end(json);
@@ -101,7 +103,7 @@ static void put_cpu(struct qb_json *json, const struct qb_measure *m, size_t i)
 	qb_json_text(json, "preemptions_by", qb_preempt_name(of->loop->preempt.by));
 	qb_json_text(json, "names_by", known ? "switches" : "accounts");
 	qb_json_text(json, "no_switches", known ? NULL : m->not_watched.text);
-	put_causes(json, of->causes);
+	put_causes(json, m, of->causes);
 	put_longest(json, of->loop);
 	put_traced(json, i < m->trace.n ? &m->trace.of[i] : NULL);
 	qb_json_end(json);
@@ -120,7 +122,7 @@ static void put_hard(struct qb_json *json, const struct qb_measure *m)
 		qb_json_object(json, NULL);
 		qb_json_text(json, "reason", qb_hard_name(hard));
 		qb_json_text(json, "text", text);
-		qb_json_text(json, "advice", qb_hard_advice(hard));
+		qb_json_text(json, "advice", qb_hard_advice(m, hard));
 		qb_json_end(json);
 	}
 	qb_json_end(json);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* noise.h: which rules do not hold, who is to blame, and what to do. */
+/* noise.h: which rules do not hold, what causes that, and what to do. */
 #include <base/macros.h>
 #include <base/text.h>
 #include <cli/noise.h>
 #include <client/say.h>
-#include <noise/blame.h>
+#include <noise/advice.h>
 #include <noise/hard.h>
 
 /* "preempted 2.08 % (limit 0.05 %)". A mean below the limit says nothing by itself. */
@@ -26,24 +26,24 @@ static void describe(
 		ret->level == QB_PROBLEM_WARNS ? ", one may happen" : windows);
 }
 
-static void blame(
+static void explain(
 	const struct qb_measure *m, enum qb_noise_metric metric, struct qb_noise_problem *ret)
 {
-	const struct qb_blame blame = qb_blame_find(m, metric);
+	const struct qb_cause_on found = qb_cause_of_metric(m, metric);
 
 	if (ret->level == QB_PROBLEM_UNDECIDED && m->verdicts[metric].exceeding == 0) {
 		ret->advice = "too short to be sure: measure longer (--duration)";
 		return;
 	}
-	ret->advice = blame.cause ? qb_cause_advice(blame.cause->kind)
+	ret->advice = found.cause ? qb_cause_advice(found.cause, m->applied)
 				  : "repeat it with -v: that shows all that was counted";
-	if (!blame.cause)
+	if (!found.cause)
 		qb_text_copy(ret->cause, sizeof(ret->cause), "nothing known took that time");
 	else if (m->n == 1)
-		qb_text_copy(ret->cause, sizeof(ret->cause), blame.cause->name);
+		qb_text_copy(ret->cause, sizeof(ret->cause), found.cause->name);
 	else
-		qb_text_format(ret->cause, sizeof(ret->cause), "%s on CPU %u", blame.cause->name,
-			blame.cpu);
+		qb_text_format(ret->cause, sizeof(ret->cause), "%s on CPU %u", found.cause->name,
+			found.cpu);
 }
 
 /* Is there anything to say of this metric? */
@@ -98,7 +98,7 @@ size_t qb_noise_problems(const struct qb_measure *m, struct qb_noise_problem ret
 			continue;
 		ret[n] = (struct qb_noise_problem){.level = QB_PROBLEM_FAILED,
 			.rule = qb_hard_name(hard),
-			.advice = qb_hard_advice(hard)};
+			.advice = qb_hard_advice(m, hard)};
 		qb_hard_text(m, hard, ret[n].text, sizeof(ret[n].text));
 		n++;
 	}
@@ -111,7 +111,7 @@ size_t qb_noise_problems(const struct qb_measure *m, struct qb_noise_problem ret
 		ret[n] = (struct qb_noise_problem){
 			.level = level, .rule = qb_noise_metric_name(metric)};
 		describe(m, metric, &ret[n]);
-		blame(m, metric, &ret[n]);
+		explain(m, metric, &ret[n]);
 		n++;
 	}
 	n += cannot_show(m, &ret[n]);

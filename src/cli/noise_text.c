@@ -6,6 +6,7 @@
 #include <cli/noise.h>
 #include <cli/query.h>
 #include <inttypes.h>
+#include <noise/advice.h>
 #include <noise/hard.h>
 
 #define CAUSES_SHOWN 6
@@ -191,7 +192,7 @@ static void print_change(const struct qb_measure *m)
 		change, detect->pieces, speed, gaps);
 }
 
-static void print_cause(const struct qb_cause *cause, double seconds)
+static void print_cause(const struct qb_measure *m, const struct qb_cause *cause, double seconds)
 {
 	char share[32] = "", rest[48];
 
@@ -204,7 +205,7 @@ static void print_cause(const struct qb_cause *cause, double seconds)
 	putchar('\n');
 	qb_text_format(rest, sizeof(rest), "%16s", "");
 	if (cause->share >= SHARE_SHOWN)
-		qb_lines_wrap(stdout, rest, rest, qb_cause_advice(cause->kind));
+		qb_lines_wrap(stdout, rest, rest, qb_cause_advice(cause, m->applied));
 }
 
 static void print_cpu(const struct qb_measure *m, const struct qb_measure_cpu *of, bool verbose)
@@ -218,7 +219,7 @@ static void print_cpu(const struct qb_measure *m, const struct qb_measure_cpu *o
 	for (size_t i = 0; i < causes->n; i++)
 		if (verbose || (i < CAUSES_SHOWN && causes->v[i].share >= SHARE_SHOWN) ||
 			(causes->v[i].share < 0 && causes->v[i].kind >= QB_CAUSE_THROTTLED))
-			print_cause(&causes->v[i], seconds);
+			print_cause(m, &causes->v[i], seconds);
 	if (!causes->n || (!verbose && causes->v[0].share < SHARE_SHOWN))
 		puts("  nothing worth a line (-v shows it)");
 	if (!qb_watcher_knows(&m->watcher))

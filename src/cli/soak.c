@@ -62,19 +62,19 @@ static void gather(struct qb_soak *soak, const struct qb_measure *m, struct qb_s
 		}
 }
 
-/* Who is to blame for the first rule that does not hold. */
+/* The cause behind the first rule that does not hold. */
 static void accuse(struct qb_soak *soak, const struct qb_measure *m, struct qb_soak_block *block)
 {
 	for (int i = 0; i < QB_NOISE_METRIC_COUNT; i++) {
-		struct qb_blame blame;
+		struct qb_cause_on found;
 
 		if (m->verdicts[i].verdict != m->verdict)
 			continue;
-		blame = qb_blame_find(m, (enum qb_noise_metric)i);
-		if (!blame.cause)
+		found = qb_cause_of_metric(m, (enum qb_noise_metric)i);
+		if (!found.cause)
 			continue;
-		qb_cause_plain_name(blame.cause, block->culprit, sizeof(block->culprit));
-		find(soak, block->culprit, blame.cause->kind)->blocks++;
+		qb_cause_plain_name(found.cause, block->culprit, sizeof(block->culprit));
+		find(soak, block->culprit, found.cause->kind)->blocks++;
 		return;
 	}
 }

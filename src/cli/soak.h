@@ -9,7 +9,7 @@
 #define QB_CLI_SOAK_H
 
 #include <cli/noise.h>
-#include <noise/blame.h>
+#include <noise/advice.h>
 
 #define QB_SOAK_BLOCK_NS INT64_C(10000000000)
 #define QB_SOAK_CULPRITS 64

@@ -11,29 +11,20 @@
 /* Less than that is no wander. */
 #define SPEED_MIN 0.001
 
-/* clang-format off */
-static const struct {
-	const char *name, *advice;
-} kinds[] = {
-	[QB_CAUSE_TASK] = {"task", "keep it off: quietbench run or apply isolates CPUs (cpus.isolation); or stop it (services.stop)"},
-	[QB_CAUSE_KERNEL_TASK] = {"kernel thread", "kernel.workqueues=housekeeping and irqs.move=true keep most of the kernel's own work off"},
-	[QB_CAUSE_UNKNOWN_TASK] = {"unknown task", "measure as root to see its name"},
-	[QB_CAUSE_TICK] = {"tick", "boot with nohz_full= for these CPUs"},
-	[QB_CAUSE_DEVICE] = {"device interrupt", "irqs.move=true moves it (quietbench run or apply)"},
-	[QB_CAUSE_IPI] = {"interrupt", "other CPUs' doing: end what runs there, or isolate these CPUs"},
-	[QB_CAUSE_STEAL] = {"steal", "a busy neighbour: repeat, or use dedicated vCPUs"},
-	[QB_CAUSE_UNEXPLAINED] = {"unexplained", "in a guest the hypervisor, on bare metal firmware (SMI): nothing the kernel counts moved"},
-	[QB_CAUSE_SPEED] = {"speed", "fix the clock (frequency.*), keep the sibling idle (cpus.smt); in a guest it is the neighbours"},
-	[QB_CAUSE_THROTTLED] = {"throttled", "cool the machine, or lower its clock (frequency.turbo=false)"},
-	[QB_CAUSE_QUOTA] = {"quota", "this control group has a CPU quota (cpu.max): measure outside of it"},
-	[QB_CAUSE_SWAP] = {"swap", "memory is short: free some, or process.lock=true"},
+static const char *const kinds[] = {
+	[QB_CAUSE_TASK] = "task",
+	[QB_CAUSE_KERNEL_TASK] = "kernel thread",
+	[QB_CAUSE_UNKNOWN_TASK] = "unknown task",
+	[QB_CAUSE_TICK] = "tick",
+	[QB_CAUSE_DEVICE] = "device interrupt",
+	[QB_CAUSE_IPI] = "interrupt",
+	[QB_CAUSE_STEAL] = "steal",
+	[QB_CAUSE_UNEXPLAINED] = "unexplained",
+	[QB_CAUSE_SPEED] = "speed",
+	[QB_CAUSE_THROTTLED] = "throttled",
+	[QB_CAUSE_QUOTA] = "quota",
+	[QB_CAUSE_SWAP] = "swap",
 };
-/* clang-format on */
-
-const char *qb_cause_advice(enum qb_cause_kind kind)
-{
-	return kinds[kind].advice;
-}
 
 void qb_cause_plain_name(const struct qb_cause *cause, char *buf, size_t size)
 {
@@ -48,7 +39,7 @@ void qb_cause_plain_name(const struct qb_cause *cause, char *buf, size_t size)
 
 const char *qb_cause_kind_name(enum qb_cause_kind kind)
 {
-	return kinds[kind].name;
+	return kinds[kind];
 }
 
 const char *qb_evidence_name(enum qb_evidence evidence)

@@ -54,8 +54,6 @@ struct qb_causes {
 /* Of every CPU of a measurement: into its `causes`. Soon after it, while those who ran still live. */
 int qb_causes_attribute(struct qb_measure *measure, struct qb_error *err);
 
-/* One line of what to do about it; never NULL. */
-const char *qb_cause_advice(enum qb_cause_kind kind);
 /* "cron (pid 812)" without what is another one each time. */
 void qb_cause_plain_name(const struct qb_cause *cause, char *buf, size_t size);
 const char *qb_cause_kind_name(enum qb_cause_kind kind); /* "task", "tick", … */

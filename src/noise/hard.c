@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* hard.h */
 #include "hard.h"
-#include "causes.h"
+#include "advice.h"
 #include "measure_internal.h"
 #include "ticks.h"
 #include <base/file.h>
@@ -126,12 +126,17 @@ const char *qb_hard_name(enum qb_hard hard)
 	return names[hard];
 }
 
-const char *qb_hard_advice(enum qb_hard hard)
+static const char *advice_of(enum qb_cause_kind kind, const struct qb_measure *m)
+{
+	return qb_cause_advice(&(struct qb_cause){.kind = kind}, m->applied);
+}
+
+const char *qb_hard_advice(const struct qb_measure *m, enum qb_hard hard)
 {
 	switch (hard) {
-	case QB_HARD_THROTTLED: return qb_cause_advice(QB_CAUSE_THROTTLED);
-	case QB_HARD_QUOTA: return qb_cause_advice(QB_CAUSE_QUOTA);
-	case QB_HARD_SWAP: return qb_cause_advice(QB_CAUSE_SWAP);
+	case QB_HARD_THROTTLED: return advice_of(QB_CAUSE_THROTTLED, m);
+	case QB_HARD_QUOTA: return advice_of(QB_CAUSE_QUOTA, m);
+	case QB_HARD_SWAP: return advice_of(QB_CAUSE_SWAP, m);
 	case QB_HARD_OFFLINE: return "somebody takes CPUs offline: end that, or choose others (-c)";
 	case QB_HARD_CPUSET:
 		return "somebody moves tasks or changes cpusets: end that, or choose others (-c)";

@@ -28,6 +28,6 @@ bool qb_hard_any(const struct qb_measure *measure);
 const char *qb_hard_name(enum qb_hard hard); /* "throttled", "quota", … */
 /* "clock lowered because of heat, 3 times"; of one that happened. */
 void qb_hard_text(const struct qb_measure *measure, enum qb_hard hard, char *buf, size_t size);
-const char *qb_hard_advice(enum qb_hard hard);
+const char *qb_hard_advice(const struct qb_measure *m, enum qb_hard hard);
 
 #endif

@@ -32,6 +32,7 @@
 #include "verdict.h"
 #include "watcher.h"
 #include <quietbench/error.h>
+#include <quietbench/profile.h>
 #include <quietbench/value.h>
 
 #define QB_MEASURE_LOOKS 3
@@ -66,8 +67,9 @@ struct qb_measure {
 	struct qb_cpus cpus;  /* to measure */
 	struct qb_cpus house; /* where the sampler runs; empty: anywhere */
 	struct qb_noise_limits limits;
-	bool traces;			 /* interrupts are timed, at a cost (trace.h) */
-	struct qb_detect detect;	 /* what is to be foretold, and at last what is */
+	bool applied[QB_KEY_COUNT]; /* the levers in effect meanwhile: no advice asks for them */
+	bool traces;		    /* interrupts are timed, at a cost (trace.h) */
+	struct qb_detect detect;    /* what is to be foretold, and at last what is */
 	int64_t looks[QB_MEASURE_LOOKS]; /* ns from the start, ascending; 0: no more */
 	/* Called after every window, may be NULL. False: enough of it (-EINTR). */
 	bool (*progress)(void *data, int64_t now_ns, int64_t end_ns);

@@ -14,7 +14,7 @@
 #include <base/macros.h>
 #include <cli/noise.h>
 #include <cmocka.h>
-#include <noise/blame.h>
+#include <noise/advice.h>
 
 #include "measure_sample.h"
 
@@ -34,7 +34,7 @@ static void written_by(
 static void blame(
 	const struct qb_measure *m, enum qb_noise_metric metric, const char *name, unsigned cpu)
 {
-	struct qb_blame found = qb_blame_find(m, metric);
+	struct qb_cause_on found = qb_cause_of_metric(m, metric);
 
 	assert_non_null(found.cause);
 	assert_string_equal(found.cause->name, name);
@@ -50,14 +50,40 @@ static void who_is_to_blame(void **unused)
 	blame(m, QB_NOISE_GAPS_METRIC, "timer tick", 3);
 	/* Heat goes before the wander that it makes. */
 	blame(m, QB_NOISE_SPEED_METRIC, "clock lowered because of heat", 3);
-	assert_null(qb_blame_find(m, QB_NOISE_STEAL_METRIC).cause);
+	assert_null(qb_cause_of_metric(m, QB_NOISE_STEAL_METRIC).cause);
 	/* Somebody had the CPU of the longest gap; or nobody. */
 	blame(m, QB_NOISE_LONGEST_METRIC, ODD_NAME, 1);
 	m->of[1].loop->longest[0].ns = 400000;
 	blame(m, QB_NOISE_LONGEST_METRIC, "timer tick", 3);
 	m->of[1].loop->longest[0].preempted = true;
-	assert_null(qb_blame_find(m, QB_NOISE_LONGEST_METRIC).cause);
-	assert_null(qb_blame_find(quiet(), QB_NOISE_GAPS_METRIC).cause);
+	assert_null(qb_cause_of_metric(m, QB_NOISE_LONGEST_METRIC).cause);
+	assert_null(qb_cause_of_metric(quiet(), QB_NOISE_GAPS_METRIC).cause);
+}
+
+/* What helps against a cause, and is not in effect. */
+static void advice_of_a_cause(void **unused)
+{
+	const struct qb_cause stopper = {.kind = QB_CAUSE_KERNEL_TASK, .name = "migration/1"};
+	const struct qb_cause unbound = {.kind = QB_CAUSE_KERNEL_TASK, .name = "kworker/u8:2"};
+	const struct qb_cause task = {.kind = QB_CAUSE_TASK, .name = "cron (pid 812)"};
+	bool applied[QB_KEY_COUNT] = {0};
+
+	assert_non_null(strstr(qb_cause_advice(&stopper, applied), "kernel.watchdog=false"));
+	assert_non_null(strstr(qb_cause_advice(&unbound, NULL), "kernel.workqueues=housekeeping"));
+	assert_non_null(strstr(qb_cause_advice(&task, applied), "cpus.isolation"));
+	applied[QB_KEY_KERNEL_WATCHDOG_CPUS] = true;
+	applied[QB_KEY_KERNEL_WORKQUEUES] = true;
+	applied[QB_KEY_CPUS_ISOLATION] = true;
+	assert_null(strstr(qb_cause_advice(&stopper, applied), "kernel."));
+	assert_null(strstr(qb_cause_advice(&unbound, applied), "kernel.workqueues"));
+	assert_null(strstr(qb_cause_advice(&task, applied), "cpus.isolation"));
+	for (int kind = QB_CAUSE_TASK; kind <= QB_CAUSE_SWAP; kind++) {
+		const struct qb_cause cause = {.kind = (enum qb_cause_kind)kind, .name = "x"};
+
+		assert_true(strlen(qb_cause_advice(&cause, NULL)) > 10);
+		memset(applied, true, sizeof(applied));
+		assert_true(strlen(qb_cause_advice(&cause, applied)) > 10);
+	}
 }
 
 /* ---- at once ---- */
@@ -69,7 +95,7 @@ static void hard(const struct qb_measure *m, enum qb_hard which, const char *wan
 	assert_true(qb_hard_is(m, which));
 	qb_hard_text(m, which, text, sizeof(text));
 	assert_string_equal(text, wanted);
-	assert_true(strlen(qb_hard_advice(which)) > 10);
+	assert_true(strlen(qb_hard_advice(m, which)) > 10);
 }
 
 static void what_fails_at_once(void **unused)
@@ -270,6 +296,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_is_to_blame),
+		cmocka_unit_test(advice_of_a_cause),
 		cmocka_unit_test(what_fails_at_once),
 		cmocka_unit_test(a_line_for_each_rule),
 		cmocka_unit_test(the_longest_gap),
