@@ -234,9 +234,12 @@ void qb_run_text_process(const struct qb_answer *answer)
 static void say_waits(const struct qb_result *run)
 {
 	const struct qb_watched *w = &run->watched;
+	const unsigned online = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	char wished[16] = "max";
 
-	if (w->threads < (unsigned)sysconf(_SC_NPROCESSORS_ONLN))
+	if (run->cpus >= online)
+		return; /* there are no more to ask for */
+	if (w->threads < online)
 		qb_text_format(wished, sizeof(wished), "%u", w->threads);
 	if (w->threads > run->cpus && w->waited_ns - w->others_ns > run->wall_ns / 20)
 		qb_say(QB_SAY_NOTE, "%u threads shared %u CPU%s: try -n %s", w->threads, run->cpus,

@@ -87,7 +87,8 @@ __attribute__((format(printf, 2, 3))) static void reason(
 
 static void name_worst(struct qb_watched *ret, const struct disturber worst[NAMES_MAX])
 {
-	for (size_t i = 0; i < NAMES_MAX && worst[i].ns > ret->others_ns / 10; i++) {
+	/* The worst of them in any case. */
+	for (size_t i = 0; i < NAMES_MAX && worst[i].ns > (i ? ret->others_ns / 10 : 0); i++) {
 		double ms = (double)worst[i].ns / 1e6;
 		char name[64];
 

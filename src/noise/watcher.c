@@ -14,9 +14,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-/* Powers of two. Switches: 1 MiB, some 26,000 of them, where that is allowed; and what
- * perf_event_mlock_kb lets everybody have. Families alone: some 500 and more processes. */
-static const unsigned switch_pages[] = {256, 128, 32, 8}, family_pages[] = {32, 8};
+/* Powers of two. Switches: 4 MiB, some 100,000 of them, where that is allowed, and less where there
+ * are many CPUs; and what perf_event_mlock_kb lets everybody have. Families alone: some 800 processes. */
+static const unsigned switch_pages[] = {1024, 256, 128, 32, 8}, family_pages[] = {32, 8};
+#define PAGES_MOST 16384 /* of all rings with switches */
 
 #define INTERVAL_FIRST INT64_C(20000000)
 #define INTERVAL_LEAST INT64_C(5000000)
@@ -303,6 +304,8 @@ static int open_ring(struct qb_watcher *watcher, unsigned cpu, bool switches)
 	if (fd < 0)
 		return -errno;
 	for (size_t i = 0; i < n; i++) {
+		if (i + 1 < n && pages[i] * watcher->n_watched > PAGES_MOST)
+			continue;
 		ring.size = (size_t)(1 + pages[i]) * (size_t)sysconf(_SC_PAGESIZE);
 		ring.page = mmap(NULL, ring.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 		if (ring.page != MAP_FAILED)
@@ -373,6 +376,7 @@ int qb_watcher_open(
 		qb_cpus_count(&online) + qb_cpus_count(cpus) + 1, sizeof(struct qb_watcher_ring));
 	if (!watcher.rings)
 		return qb_error_errno(err, ENOMEM, "watch who runs on the benchmark's CPUs");
+	watcher.n_watched = qb_cpus_count(cpus);
 	r = watch_cpus(&watcher, cpus, err);
 	if (r == 0 && child)
 		r = follow(&watcher, &online, cpus, child, err);

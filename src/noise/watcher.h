@@ -37,9 +37,9 @@ struct qb_watcher {
 	struct qb_runners seen;
 	bool lent;		       /* by somebody else */
 	struct qb_watcher_ring *rings; /* owned; NULL: it does not watch itself */
-	size_t n_rings;
-	int64_t interval_ns, next_ns; /* of draining */
-	uint64_t start;		      /* of the benchmark's process, in clock ticks */
+	size_t n_rings, n_watched;     /* the first ones: of CPUs whose switches are seen */
+	int64_t interval_ns, next_ns;  /* of draining */
+	uint64_t start;		       /* of the benchmark's process, in clock ticks */
 	char *group; /* owned; its control group, if that is its alone; else NULL */
 };
 

@@ -97,7 +97,7 @@ stray() {
 	: >"$tmp/ids"
 	(
 		until [ -s "$tmp/ids" ]; do sleep 0.02; done
-		exec taskset -c "$last" chrt --fifo 1 perl stranger 0.2
+		exec taskset -c "$last" chrt --fifo 1 perl stranger 0.5
 	) &
 	run_tree "$seed" 20
 	wait $!
