@@ -364,6 +364,17 @@ static int follow(struct qb_watcher *watcher, const struct qb_cpus *online,
 	return 0;
 }
 
+/* The inode of the first PID namespace (include/linux/proc_ns.h, PROC_PID_INIT_INO). */
+#define FIRST_PID_NAMESPACE 0xEFFFFFFCu
+
+/* In a container perf calls all who are outside of it number 0, as it does an idle CPU. */
+static bool sees_everybody(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) < 0 || st.st_ino == FIRST_PID_NAMESPACE;
+}
+
 int qb_watcher_open(
 	struct qb_watcher *ret, const struct qb_cpus *cpus, pid_t child, struct qb_error *err)
 {
@@ -371,6 +382,9 @@ int qb_watcher_open(
 	struct qb_cpus online = {0};
 	int r;
 
+	if (!sees_everybody())
+		return qb_error_set(err, EOPNOTSUPP,
+			"in a container (a PID namespace) perf does not tell who else runs");
 	(void)qb_host_online(&online, NULL); /* empty: then not all families are seen */
 	watcher.rings = calloc(
 		qb_cpus_count(&online) + qb_cpus_count(cpus) + 1, sizeof(struct qb_watcher_ring));
