@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fts.h>
 #include <host/cgroups.h>
+#include <host/tasks.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -59,6 +60,36 @@ static int pids_add(struct pids *pids, pid_t pid)
 	return 0;
 }
 
+static int read_ids(const char *dir, const char *file, struct pids *pids, struct qb_error *err);
+
+static bool pids_have(const struct pids *pids, pid_t pid)
+{
+	for (size_t i = 0; i < pids->n; i++)
+		if (pids->v[i] == pid)
+			return true;
+	return false;
+}
+
+/*
+ * A threaded group (cgroup-v2.rst, "Threads") names no processes: those of its threads. Most are known
+ * already, for they are members of the group that it is threaded below.
+ */
+static int read_threaded(const char *dir, struct pids *pids, struct qb_error *err)
+{
+	_cleanup_(pids_free) struct pids threads = {0};
+	int r = read_ids(dir, "cgroup.threads", &threads, err);
+
+	for (size_t i = 0; r == 0 && i < threads.n; i++) {
+		struct qb_task task;
+
+		if (qb_task_read(threads.v[i], &task, NULL) < 0 || pids_have(pids, task.tgid))
+			continue;
+		if (pids_add(pids, task.tgid) < 0)
+			r = qb_error_errno(err, ENOMEM, "list %s", dir);
+	}
+	return r;
+}
+
 /* Appends the ids in DIR/FILE. A group that is removed meanwhile (ENODEV once opened) is empty. */
 static int read_ids(const char *dir, const char *file, struct pids *pids, struct qb_error *err)
 {
@@ -71,6 +102,8 @@ static int read_ids(const char *dir, const char *file, struct pids *pids, struct
 	n = qb_file_read_all(path, &text, err);
 	if (n == -ENOENT || n == -ENODEV)
 		return 0;
+	if (n == -EOPNOTSUPP && strcmp(file, "cgroup.procs") == 0)
+		return read_threaded(dir, pids, err);
 	if (n < 0)
 		return (int)n;
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {

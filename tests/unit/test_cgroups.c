@@ -13,7 +13,11 @@
 #include <host/cgroups_text.h>
 #include <levers/isolation.h>
 #include <levers/isolation_internal.h>
+#include <pthread.h>
 #include <quietbench/lever.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #define ROOT "/run"
 
@@ -125,6 +129,83 @@ static void members_are_those_below_too(void **state)
 	assert_int_equal(qb_cgroups_members(&cgroups, QB_HIERARCHY_V2, "/q", &pids, &n, NULL), 0);
 	assert_int_equal(n, 3);
 	assert_int_equal(pids[0] + pids[1] + pids[2], 33);
+}
+
+static void *wait_in_thread(void *data)
+{
+	const pid_t tid = (pid_t)syscall(SYS_gettid);
+
+	if (write(*(const int *)data, &tid, sizeof(tid)) == (ssize_t)sizeof(tid))
+		pause();
+	return NULL;
+}
+
+/* A process with a second thread, whose id is returned. */
+static pid_t start_two_threads(pid_t *ret_tid)
+{
+	int ready[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		pthread_t thread;
+
+		if (pthread_create(&thread, NULL, wait_in_thread, &ready[1]) == 0)
+			pthread_join(thread, NULL);
+		_exit(1);
+	}
+	assert_int_equal(read(ready[0], ret_tid, sizeof(*ret_tid)), sizeof(*ret_tid));
+	close(ready[0]);
+	close(ready[1]);
+	return pid;
+}
+
+static bool write_group(
+	const struct qb_cgroups *real, const char *group, const char *file, pid_t id)
+{
+	char path[512], text[16];
+
+	snprintf(text, sizeof(text), "%d", id);
+	return qb_cgroups_path(real, QB_HIERARCHY_V2, group, file, path, sizeof(path), NULL) == 0 &&
+	       sandbox_put(path, id ? text : "threaded");
+}
+
+/* A benchmark may make threaded groups below the run's: its process is found, and the group goes. */
+static void a_threaded_group_is_emptied_and_removed(void **state)
+{
+	_cleanup_free_ pid_t *pids = NULL;
+	struct qb_cgroups real;
+	char group[64], below[80];
+	pid_t tid, pid;
+	bool made;
+	size_t n = 0;
+
+	assert_int_equal(qb_cgroups_load(&real, NULL), 0);
+	snprintf(group, sizeof(group), "/quietbench-test-%d", getpid());
+	snprintf(below, sizeof(below), "%s/threaded", group);
+	if (!real.mount[QB_HIERARCHY_V2][0] ||
+		qb_cgroups_create(&real, QB_HIERARCHY_V2, group, NULL) < 0)
+		skip();
+	pid = start_two_threads(&tid);
+	made = qb_cgroups_create(&real, QB_HIERARCHY_V2, below, NULL) == 0 &&
+	       write_group(&real, group, "cgroup.procs", pid) &&
+	       write_group(&real, below, "cgroup.type", 0) &&
+	       write_group(&real, below, "cgroup.threads", tid);
+	if (made) {
+		assert_int_equal(
+			qb_cgroups_members(&real, QB_HIERARCHY_V2, group, &pids, &n, NULL), 0);
+		assert_int_equal(n, 1);
+		assert_int_equal(pids[0], pid);
+	}
+	assert_int_equal(qb_cgroups_remove(&real, QB_HIERARCHY_V2, group, NULL), 0);
+	assert_false(qb_cgroups_exists(&real, QB_HIERARCHY_V2, group));
+	assert_int_equal(kill(pid, 0), 0);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	if (!made)
+		skip();
 }
 
 static void groups_are_removed_with_those_below(void **state)
@@ -310,6 +391,7 @@ int main(void)
 		cmocka_unit_test(mounts_are_verified),
 		cmocka_unit_test(a_hidden_mount_is_not_found),
 		cmocka_unit_test(members_are_those_below_too),
+		cmocka_unit_test(a_threaded_group_is_emptied_and_removed),
 		cmocka_unit_test(groups_are_removed_with_those_below),
 		cmocka_unit_test(nobody_is_killed_in_an_absent_group),
 		cmocka_unit_test(who_left_the_group_lives),
