@@ -42,22 +42,23 @@ int qb_task_parse_stat(char *text, struct qb_task *task)
 	char *name = strchr(text, '('), *rest = strrchr(text, ')');
 	unsigned long flags;
 	uint64_t start;
-	unsigned cpu = 0;
+	unsigned cpu = 0, threads;
 	char state;
 	pid_t ppid;
 
 	if (!name || !rest || rest < name ||
 		sscanf(rest + 1,
-			" %c %d %*d %*d %*d %*d %lu %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d"
+			" %c %d %*d %*d %*d %*d %lu %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %u %*d"
 			" %" SCNu64
 			" %*u %*d %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*d %u",
-			&state, &ppid, &flags, &start, &cpu) < 4)
+			&state, &ppid, &flags, &threads, &start, &cpu) < 5)
 		return -EBADMSG;
 	*rest = '\0';
 	qb_text_copy(task->comm, sizeof(task->comm), name + 1);
 	task->ppid = ppid;
 	task->start = start;
 	task->cpu = cpu;
+	task->threads = threads;
 	task->kernel = flags & PF_KTHREAD;
 	task->fixed = flags & PF_NO_SETAFFINITY;
 	task->ended = state == 'Z' || state == 'X';
@@ -235,27 +236,7 @@ static void skip(struct qb_tasks *walk, const struct qb_error *why)
 		walk->why = *why;
 }
 
-/* Opens the next process' folder of threads: 1, 0 at the end. Processes that ended are skipped. */
-static int open_process(struct qb_tasks *walk, struct qb_error *err)
-{
-	struct qb_error why = {0};
-	char path[64];
-
-	walk->process[0] = '\0';
-	while ((walk->tgid = next_number(walk->proc, err)) > 0) {
-		qb_text_format(path, sizeof(path), "/proc/%d/task", walk->tgid);
-		walk->threads = opendir(path);
-		if (walk->threads)
-			return 1;
-		if (errno != ENOENT && errno != ESRCH) {
-			qb_error_errno(&why, errno, "list %s", path);
-			skip(walk, &why);
-		}
-	}
-	return walk->tgid;
-}
-
-/* The first thread listed is the one that gives its process the name. */
+/* One thread. A process' first is looked at first, and gives it its name. */
 static int read_next(struct qb_tasks *walk, pid_t tid, struct qb_task *ret, struct qb_error *err)
 {
 	struct qb_task task = {.tid = tid, .tgid = walk->tgid};
@@ -263,8 +244,10 @@ static int read_next(struct qb_tasks *walk, pid_t tid, struct qb_task *ret, stru
 
 	if (r < 0)
 		return r;
-	if (tid == walk->tgid)
+	if (tid == walk->tgid) {
+		walk->n_threads = task.threads;
 		qb_text_copy(walk->process, sizeof(walk->process), task.comm);
+	}
 	if (task.ended)
 		return -ESRCH;
 	if (!walk->no_masks)
@@ -279,34 +262,75 @@ static int read_next(struct qb_tasks *walk, pid_t tid, struct qb_task *ret, stru
 	return 0;
 }
 
+/* The list of a process' threads, where it has more than the one that its stat tells of. */
+static int list_threads(struct qb_tasks *walk, struct qb_error *err)
+{
+	char path[64];
+
+	if (walk->n_threads == 1)
+		return 0;
+	qb_text_format(path, sizeof(path), "/proc/%d/task", walk->tgid);
+	walk->threads = opendir(path);
+	return walk->threads ? 0 : gone(qb_error_errno(err, errno, "list %s", path));
+}
+
+/* The first thread of the next process: 1 and *ret; 0 at the end. A negative errno: none here. */
+static int next_process(struct qb_tasks *walk, struct qb_task *ret, struct qb_error *why)
+{
+	struct qb_error again = {0};
+	int r, listed;
+
+	walk->process[0] = '\0';
+	walk->n_threads = 0;
+	walk->tgid = next_number(walk->proc, why);
+	if (walk->tgid <= 0)
+		return 0;
+	r = read_next(walk, walk->tgid, ret, why);
+	listed = list_threads(walk, r < 0 ? &again : why);
+	if (r < 0)
+		return r;
+	if (listed < 0 && listed != -ESRCH)
+		skip(walk, why);
+	return 1;
+}
+
+/* The next of the other threads: 1; a negative errno: not this one, or no more. */
+static int next_thread(struct qb_tasks *walk, struct qb_task *ret, struct qb_error *why)
+{
+	pid_t tid;
+
+	do
+		tid = next_number(walk->threads, why);
+	while (tid == walk->tgid);
+	if (tid > 0) {
+		int r = read_next(walk, tid, ret, why);
+
+		return r < 0 ? r : 1;
+	}
+	closedir(walk->threads);
+	walk->threads = NULL;
+	return tid < 0 ? tid : -ESRCH;
+}
+
 int qb_tasks_next(struct qb_tasks *walk, struct qb_task *ret, struct qb_error *err)
 {
 	int r = walk->proc ? 0 : open_proc(walk, err);
 
-	while (r == 0) {
+	if (r < 0)
+		return r;
+	for (;;) {
 		struct qb_error why = {0};
-		pid_t tid;
 
-		if (!walk->threads) {
-			r = open_process(walk, err);
-			if (r <= 0)
-				return r;
-		}
-		tid = next_number(walk->threads, &why);
-		if (tid > 0) {
-			r = read_next(walk, tid, ret, &why);
-			if (r == 0)
-				return 1;
-		} else {
-			r = tid;
-			closedir(walk->threads);
-			walk->threads = NULL;
-		}
-		if (r < 0 && r != -ESRCH && r != -ENOENT)
+		r = walk->threads ? next_thread(walk, ret, &why) : next_process(walk, ret, &why);
+		if (r == 0 && walk->tgid < 0 && err)
+			*err = why;
+		if (r == 0)
+			return walk->tgid;
+		if (r > 0)
+			return 1;
+		if (r != -ESRCH && r != -ENOENT)
 			skip(walk, &why);
-		r = 0;
 	}
-	return r;
 }
 
 void qb_tasks_close(struct qb_tasks *walk)

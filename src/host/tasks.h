@@ -35,6 +35,7 @@ struct qb_task {
 	pid_t tid, tgid, ppid;
 	uint64_t start;	  /* clock ticks since boot */
 	unsigned cpu;	  /* where it ran last */
+	unsigned threads; /* of its process */
 	bool kernel;	  /* a kernel thread */
 	bool fixed;	  /* the kernel lets nobody change its mask (PF_NO_SETAFFINITY) */
 	bool ended;	  /* a zombie: runs nowhere any more, other threads of its process may */
@@ -66,6 +67,7 @@ struct qb_tasks {
 	bool no_masks;	     /* the caller's choice: leaves task.allowed "" and spares a file */
 	DIR *proc, *threads; /* NULL: not begun */
 	pid_t tgid;	     /* the process we are at, */
+	unsigned n_threads;  /* how many it has, 0 while unknown */
 	char process[32];    /* its name, "" while unknown */
 	unsigned unreadable; /* threads, or processes with all of theirs, that were left out */
 	struct qb_error why; /* the first of them */
