@@ -228,6 +228,9 @@ bool qb_lever_ours(const struct qb_steps *steps, const struct qb_step *step, con
  * one that reads so already is marked unchanged. 1; 0 when this unit has no such attribute; -ENOMEM.
  */
 int qb_lever_plan(struct qb_steps *steps, unsigned lever, struct qb_unit unit, const char *wanted);
+/* The same for those who have read the attribute already. */
+int qb_lever_plan_from(struct qb_steps *steps, unsigned lever, struct qb_unit unit,
+	const char *before, const char *wanted);
 
 /*
  * Planning: each family looks at the host and appends its steps (before and wanted filled in), or

@@ -82,6 +82,7 @@ static void read_limits(struct qb_cpufreq_policy *policy)
 
 int qb_cpufreq_load(struct qb_cpufreq *ret, struct qb_error *err)
 {
+	const struct qb_cpufreq_policy *first = NULL;
 	_cleanup_(qb_cpufreq_free) struct qb_cpufreq found = {0};
 	_cleanup_free_ unsigned *numbers = NULL;
 	size_t n = 0;
@@ -100,8 +101,15 @@ int qb_cpufreq_load(struct qb_cpufreq *ret, struct qb_error *err)
 		/* Every other attribute of an offline policy gives EBUSY. */
 		if (qb_cpus_empty(&policy->cpus))
 			continue;
-		read_driver(policy);
-		read_governors(policy);
+		/* The kernel has one driver at a time, and that decides which governors there are. */
+		if (first) {
+			memcpy(policy->driver, first->driver, sizeof(policy->driver));
+			memcpy(policy->governors, first->governors, sizeof(policy->governors));
+		} else {
+			first = policy;
+			read_driver(policy);
+			read_governors(policy);
+		}
 		read_limits(policy);
 	}
 	*ret = found;

@@ -99,6 +99,18 @@ static int require_nodes(struct qb_error *err)
 	return 0;
 }
 
+/* What is asked of it, and no more: every kind of object costs files of every CPU. */
+static int choose_types(hwloc_topology_t topology)
+{
+	static const hwloc_obj_type_t types[] = {HWLOC_OBJ_PACKAGE, HWLOC_OBJ_CORE, HWLOC_OBJ_PU,
+		HWLOC_OBJ_NUMANODE, HWLOC_OBJ_L2CACHE, HWLOC_OBJ_L3CACHE};
+	int r = hwloc_topology_set_all_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_NONE);
+
+	for (size_t i = 0; r == 0 && i < QB_ARRAY_SIZE(types); i++)
+		r = hwloc_topology_set_type_filter(topology, types[i], HWLOC_TYPE_FILTER_KEEP_ALL);
+	return r;
+}
+
 static int load_hwloc(hwloc_topology_t *ret, struct qb_error *err)
 {
 	_cleanup_(topology_destroy) hwloc_topology_t topology = NULL;
@@ -108,9 +120,10 @@ static int load_hwloc(hwloc_topology_t *ret, struct qb_error *err)
 		topology = NULL;
 		return qb_error_errno(err, errno ? errno : ENOMEM, "start hwloc");
 	}
-	if (hwloc_topology_set_flags(topology, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED |
-						       HWLOC_TOPOLOGY_FLAG_DONT_CHANGE_BINDING) <
-			0 ||
+	if (choose_types(topology) < 0 ||
+		hwloc_topology_set_flags(
+			topology, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED |
+					  HWLOC_TOPOLOGY_FLAG_DONT_CHANGE_BINDING) < 0 ||
 		hwloc_topology_load(topology) < 0)
 		return qb_error_errno(
 			err, errno ? errno : EIO, "load the topology from " CPU_DIR " with hwloc");

@@ -199,23 +199,42 @@ static int64_t base_by_count(const struct place *at, const struct qb_clock *cloc
 }
 
 /* What the driver says (HWP); then CPPC, unless it names what is none of the states; the states. */
-static int64_t read_base(const struct place *at, const struct qb_clock *clock)
+static int64_t untold_base(const struct place *at, const struct qb_clock *clock)
 {
 	const int64_t nominal = 1000 * read_khz(at->cpu, "acpi_cppc/nominal_freq");
-	const int64_t limit = read_khz(at->cpu, "cpufreq/bios_limit");
 	const struct listed listed = read_states(at, nominal);
-	int64_t base = read_khz(at->cpu, "cpufreq/base_frequency");
+	int64_t base = !listed.first || listed.has_nominal ? nominal : 0;
 
-	if (!base && (!listed.first || listed.has_nominal))
-		base = nominal;
 	if (!base)
 		base = base_of_states(at, &listed, clock->driver);
 	if (!base)
 		base = nominal;
+	return base ? base : base_by_count(at, clock);
+}
+
+static int64_t base_at(const struct place *at, const struct qb_clock *clock)
+{
+	const int64_t limit = read_khz(at->cpu, "cpufreq/bios_limit");
+	int64_t base = read_khz(at->cpu, "cpufreq/base_frequency");
+
 	if (!base)
-		base = base_by_count(at, clock);
+		base = untold_base(at, clock);
 	/* The firmware may cap all clocks, for heat or a weak supply: then this is what holds. */
 	return limit && limit < base ? limit : base;
+}
+
+static void place_of(const char *root, unsigned cpu, struct place *at)
+{
+	qb_text_format(at->cpu, sizeof(at->cpu), "%s" CPU_DIR "cpu%u/", root, cpu);
+	qb_text_format(at->all, sizeof(at->all), "%s" CPU_DIR, root);
+}
+
+int64_t qb_clock_base(const char *root, unsigned cpu, const struct qb_clock *clock)
+{
+	struct place at;
+
+	place_of(root, cpu, &at);
+	return base_at(&at, clock);
 }
 
 /* cpuN/cpufreq is a link to ../cpufreq/policyM, or (old kernels) a folder of the CPU's own. */
@@ -236,8 +255,7 @@ bool qb_clock_read(const char *root, unsigned cpu, struct qb_clock *ret)
 	struct qb_clock clock = {0};
 	struct place at;
 
-	qb_text_format(at.cpu, sizeof(at.cpu), "%s" CPU_DIR "cpu%u/", root, cpu);
-	qb_text_format(at.all, sizeof(at.all), "%s" CPU_DIR, root);
+	place_of(root, cpu, &at);
 	clock.policy = read_policy(&at, cpu);
 	read_word(at.cpu, "cpufreq/scaling_driver", clock.driver, sizeof(clock.driver));
 	read_word(at.cpu, "cpufreq/scaling_governor", clock.governor, sizeof(clock.governor));
@@ -245,7 +263,7 @@ bool qb_clock_read(const char *root, unsigned cpu, struct qb_clock *ret)
 	clock.max = read_khz(at.cpu, "cpufreq/scaling_max_freq");
 	clock.low = read_khz(at.cpu, "cpufreq/cpuinfo_min_freq");
 	clock.high = read_khz(at.cpu, "cpufreq/cpuinfo_max_freq");
-	clock.base = read_base(&at, &clock);
+	clock.base = base_at(&at, &clock);
 	clock.turbo = read_turbo(&at);
 	*ret = clock;
 	return clock.min > 0 && clock.max > 0;

@@ -35,6 +35,8 @@ struct qb_clock {
 
 /* False: no cpufreq for this CPU; then only the base may be known (of CPPC). */
 bool qb_clock_read(const char *root, unsigned cpu, struct qb_clock *ret);
+/* The base clock alone, for those who know the driver, `low` and `high` already. 0: nobody knows. */
+int64_t qb_clock_base(const char *root, unsigned cpu, const struct qb_clock *clock);
 /* May it rise above what it holds for ever? */
 bool qb_clock_rises(const struct qb_clock *clock);
 /* Do the limits of its driver leave out what boost adds? (Then nothing tells how far it rises.) */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * lever.h: planning the clock. For the planner alone (libcpupower reads the policies).
- *
  * If anything of the clock is to be changed, every attribute of the policies is remembered: one
  * write changes others (a governor forces the EPP, turbo moves the limits), and those come back too.
  * So it is when siblings go offline: a policy that has no other CPU refuses all writes meanwhile, and
@@ -89,6 +88,22 @@ static int remember_tunables(struct qb_steps *steps, const struct qb_cpufreq_pol
 
 /* ---- policies ---- */
 
+/* A step of what libcpupower has read already; what it could not is read again. */
+static int add(
+	struct clock *c, unsigned lever, const struct qb_cpufreq_policy *policy, const char *wanted)
+{
+	const struct qb_unit unit = qb_unit_number(policy->number);
+	const int64_t khz = lever == QB_LEVER_MAX_FREQ ? policy->max_khz : policy->min_khz;
+	char now[32];
+
+	snprintf(now, sizeof(now), "%lld", (long long)khz);
+	if (lever == QB_LEVER_GOVERNOR)
+		qb_text_copy(now, sizeof(now), policy->governor);
+	return *now && strcmp(now, "0") != 0
+		       ? qb_lever_plan_from(c->steps, lever, unit, now, wanted)
+		       : qb_lever_plan(c->steps, lever, unit, wanted);
+}
+
 static int plan_governor(struct clock *c, const struct qb_cpufreq_policy *policy)
 {
 	const char *wanted = setting(c, QB_KEY_FREQUENCY_GOVERNOR)->text;
@@ -96,51 +111,45 @@ static int plan_governor(struct clock *c, const struct qb_cpufreq_policy *policy
 	if (c->gone && remember_tunables(c->steps, policy) < 0)
 		return -ENOMEM;
 	if (!asked(c, QB_KEY_FREQUENCY_GOVERNOR))
-		return qb_lever_plan(
-			c->steps, QB_LEVER_GOVERNOR, qb_unit_number(policy->number), NULL);
+		return add(c, QB_LEVER_GOVERNOR, policy, NULL);
 	if (!qb_text_has_word(policy->governors, wanted))
 		return qb_steps_refuse(c->steps, QB_LEVER_GOVERNOR, QB_STATUS_UNSUPPORTED,
 			"policy%u (%s) offers no governor '%s', only: %s", policy->number,
 			policy->driver, wanted, policy->governors);
 	if (strcmp(policy->governor, wanted) != 0 && remember_tunables(c->steps, policy) < 0)
 		return -ENOMEM;
-	return qb_lever_plan(c->steps, QB_LEVER_GOVERNOR, qb_unit_number(policy->number), wanted);
+	return add(c, QB_LEVER_GOVERNOR, policy, wanted);
 }
 
 /* Both limits, in the order in which neither write is cut off by the other limit. */
 static int add_limits(
 	struct clock *c, const struct qb_cpufreq_policy *policy, int64_t min, int64_t max)
 {
-	const struct qb_unit unit = qb_unit_number(policy->number);
+	const bool max_first = max >= policy->min_khz;
 	char low[24], high[24];
-	int r;
 
 	snprintf(low, sizeof(low), "%lld", (long long)min);
 	snprintf(high, sizeof(high), "%lld", (long long)max);
-	if (max >= policy->min_khz) {
-		r = qb_lever_plan(c->steps, QB_LEVER_MAX_FREQ, unit, high);
-		return r < 0 ? r : qb_lever_plan(c->steps, QB_LEVER_MIN_FREQ, unit, low);
-	}
-	r = qb_lever_plan(c->steps, QB_LEVER_MIN_FREQ, unit, low);
-	return r < 0 ? r : qb_lever_plan(c->steps, QB_LEVER_MAX_FREQ, unit, high);
+	if ((max_first && add(c, QB_LEVER_MAX_FREQ, policy, high) < 0) ||
+		add(c, QB_LEVER_MIN_FREQ, policy, low) < 0)
+		return -ENOMEM;
+	return max_first ? 0 : add(c, QB_LEVER_MAX_FREQ, policy, high);
 }
 
 static int plan_range(struct clock *c, const struct qb_cpufreq_policy *policy)
 {
 	const struct qb_setting *range = setting(c, QB_KEY_FREQUENCY_RANGE);
-	const struct qb_unit unit = qb_unit_number(policy->number);
 	int64_t min = range->number, max = range->upper;
 
-	if (!asked(c, QB_KEY_FREQUENCY_RANGE)) {
-		int r = qb_lever_plan(c->steps, QB_LEVER_MAX_FREQ, unit, NULL);
-
-		return r < 0 ? r : qb_lever_plan(c->steps, QB_LEVER_MIN_FREQ, unit, NULL);
-	}
+	if (!asked(c, QB_KEY_FREQUENCY_RANGE))
+		return add(c, QB_LEVER_MAX_FREQ, policy, NULL) < 0
+			       ? -ENOMEM
+			       : add(c, QB_LEVER_MIN_FREQ, policy, NULL);
 	if (qb_setting_is(range, "base")) {
-		struct qb_clock clock;
+		struct qb_clock clock = {.low = policy->low_khz, .high = policy->high_khz};
 
-		qb_clock_read("", qb_cpus_next(&policy->cpus, 0), &clock);
-		min = max = clock.base;
+		qb_text_copy(clock.driver, sizeof(clock.driver), policy->driver);
+		min = max = qb_clock_base("", qb_cpus_next(&policy->cpus, 0), &clock);
 		if (!min)
 			return qb_steps_refuse(c->steps, QB_LEVER_MAX_FREQ, QB_STATUS_UNSUPPORTED,
 				"the driver %s tells no base frequency; give one: "

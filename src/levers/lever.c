@@ -121,7 +121,7 @@ int qb_lever_read(
 	r = path_of(row, unit, path, sizeof(path), err);
 	if (r < 0)
 		return r;
-	n = qb_file_read(path, buf, size, err);
+	n = qb_file_read_changing(path, buf, size, err);
 	return n < 0 ? (int)n : 0;
 }
 
@@ -220,19 +220,25 @@ bool qb_lever_ours(const struct qb_steps *steps, const struct qb_step *step, con
 	return row->ops && row->ops->ours && row->ops->ours(steps, step, now);
 }
 
-int qb_lever_plan(struct qb_steps *steps, unsigned lever, struct qb_unit unit, const char *wanted)
+int qb_lever_plan_from(struct qb_steps *steps, unsigned lever, struct qb_unit unit,
+	const char *before, const char *wanted)
 {
-	char before[QB_TEXT_MAX];
-	struct qb_step *step;
+	struct qb_step *step = qb_steps_add(steps, lever, unit, before, wanted);
 
-	if (qb_lever_read(lever, &unit, before, sizeof(before), NULL) < 0)
-		return 0;
-	step = qb_steps_add(steps, lever, unit, before, wanted);
 	if (!step)
 		return -ENOMEM;
 	if (wanted && qb_lever_same(lever, before, wanted))
 		step->status = QB_STATUS_UNCHANGED;
 	return 1;
+}
+
+int qb_lever_plan(struct qb_steps *steps, unsigned lever, struct qb_unit unit, const char *wanted)
+{
+	char before[QB_TEXT_MAX];
+
+	return qb_lever_read(lever, &unit, before, sizeof(before), NULL) < 0
+		       ? 0
+		       : qb_lever_plan_from(steps, lever, unit, before, wanted);
 }
 
 enum qb_risk qb_lever_risk(unsigned lever, const char *wanted)
