@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* file.h: the kernel's small files. */
+#include "file_internal.h"
 #include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
@@ -30,16 +31,30 @@ static ssize_t read_full(int fd, char *buf, size_t size)
 	return (ssize_t)used;
 }
 
-ssize_t qb_file_read(const char *path, char *buf, size_t size, struct qb_error *err)
+static ssize_t read_plain(const char *path, char *buf, size_t size, bool *ret_opened)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
 
+	*ret_opened = fd >= 0;
 	if (fd < 0)
-		return qb_error_errno(err, errno, "open %s", path);
-	n = read_full(fd, buf, size);
+		return -errno;
+	if (!qb_file_is_attribute(path))
+		return read_full(fd, buf, size);
+	n = read(fd, buf, size);
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t read_file(
+	const char *path, bool writable, char *buf, size_t size, struct qb_error *err)
+{
+	struct qb_kept *file = qb_kept_find(path);
+	bool opened = false;
+	ssize_t n = file ? qb_kept_read(file, writable, buf, size, &opened)
+			 : read_plain(path, buf, size, &opened);
+
 	if (n < 0)
-		return qb_error_errno(err, (int)-n, "read %s", path);
+		return qb_error_errno(err, (int)-n, "%s %s", opened ? "read" : "open", path);
 	if ((size_t)n == size)
 		return qb_error_set(err, EFBIG, "read %s: longer than %zu bytes", path, size - 1);
 	if (n && buf[n - 1] == '\n')
@@ -48,6 +63,16 @@ ssize_t qb_file_read(const char *path, char *buf, size_t size, struct qb_error *
 	if (memchr(buf, '\0', (size_t)n))
 		return qb_error_set(err, EBADMSG, "read %s: holds a NUL byte", path);
 	return n;
+}
+
+ssize_t qb_file_read(const char *path, char *buf, size_t size, struct qb_error *err)
+{
+	return read_file(path, false, buf, size, err);
+}
+
+ssize_t qb_file_read_changing(const char *path, char *buf, size_t size, struct qb_error *err)
+{
+	return read_file(path, true, buf, size, err);
 }
 
 int qb_file_read_or(
@@ -111,19 +136,23 @@ int qb_file_read_number(const char *path, long long *ret, struct qb_error *err)
 
 int qb_file_write(const char *path, const char *text, struct qb_error *err)
 {
-	/* O_TRUNC means nothing to sysfs and keeps a plain file (a substituted host) exact. */
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC | O_TRUNC | O_NOFOLLOW);
+	struct qb_kept *file = qb_kept_find(path);
+	_cleanup_close_ int own = -1;
+	int fd = file ? qb_kept_open_empty(file) : -1;
 	const size_t len = strlen(text) + 1;
 	char line[QB_TEXT_MAX + 1];
 	ssize_t n;
 
+	/* O_TRUNC means nothing to sysfs and keeps a plain file (a substituted host) exact. */
+	if (fd < 0)
+		fd = own = open(path, O_WRONLY | O_CLOEXEC | O_TRUNC | O_NOFOLLOW);
 	if (fd < 0)
 		return qb_error_errno(err, errno, "open %s for writing", path);
 	if (len >= sizeof(line))
 		return qb_error_set(err, EMSGSIZE, "write %zu bytes to %s", len, path);
 	memcpy(line, text, len);
 	line[len - 1] = '\n';
-	n = write(fd, line, len);
+	n = own < 0 ? pwrite(fd, line, len, 0) : write(fd, line, len);
 	if (n < 0)
 		return qb_error_errno(err, errno, "write '%s' to %s", text, path);
 	if ((size_t)n != len)

@@ -18,6 +18,8 @@
  * -EFBIG when it does not fit, -EBADMSG when it holds a NUL byte, or the errno of open/read.
  */
 ssize_t qb_file_read(const char *path, char *buf, size_t size, struct qb_error *err);
+/* The same of a file that will be written: one that is kept (below) is opened for both. */
+ssize_t qb_file_read_changing(const char *path, char *buf, size_t size, struct qb_error *err);
 /* The same, and `absent` where there is no such file. 0 or a negative errno. */
 int qb_file_read_or(
 	const char *path, const char *absent, char *buf, size_t size, struct qb_error *err);
@@ -27,6 +29,16 @@ ssize_t qb_file_read_all(const char *path, char **ret, struct qb_error *err);
 int qb_file_read_number(const char *path, long long *ret, struct qb_error *err);
 /* Exactly one write(2) of text and a newline (as echo does), into a file that is there. */
 int qb_file_write(const char *path, const char *text, struct qb_error *err);
+/*
+ * From now on this process opens an attribute of the kernel's (/sys/devices, /sys/kernel, /proc/irq,
+ * /proc/sys) once, however often it reads and writes it: opening costs more than all the rest. One
+ * whose device has gone fails, and is opened again. As many are kept as RLIMIT_NOFILE allows.
+ * qb_file_keep_none closes them, and no more are kept. qb_file_keep_fresh, after a time in which others
+ * were at work, closes those that were removed or replaced by another file.
+ */
+void qb_file_keep(void);
+void qb_file_keep_fresh(void);
+void qb_file_keep_none(void);
 /*
  * A sealed copy of an open file, for others to read: a memfd (CLOEXEC), called `name` where people
  * see it. -EFBIG when the file has more than `most` bytes.

@@ -9,22 +9,41 @@
 #include <quietbench/journal.h>
 #include <sys/stat.h>
 
-/* CRC-32C, reflected, a byte at a time. */
+/* What a byte does to a CRC-32C (reflected) that has k more bytes to come. */
+static uint32_t crc_table[8][256];
+
+static void fill_crc_table(void)
+{
+	for (uint32_t i = 0; i < 256; i++) {
+		uint32_t entry = i;
+
+		for (int bit = 0; bit < 8; bit++)
+			entry = entry >> 1 ^ (entry & 1 ? 0x82f63b78u : 0);
+		crc_table[0][i] = entry;
+	}
+	for (int k = 1; k < 8; k++)
+		for (uint32_t i = 0; i < 256; i++) {
+			const uint32_t before = crc_table[k - 1][i];
+
+			crc_table[k][i] = before >> 8 ^ crc_table[0][before & 0xff];
+		}
+}
+
+/* Eight bytes at a time (each step of a journal is summed up several times), then the rest. */
 uint32_t qb_journal_checksum(const void *data, size_t size)
 {
-	static uint32_t table[256];
+	const unsigned char *at = data;
 	uint32_t crc = ~0u;
 
-	if (!table[1])
-		for (uint32_t i = 0; i < 256; i++) {
-			uint32_t entry = i;
-
-			for (int bit = 0; bit < 8; bit++)
-				entry = entry >> 1 ^ (entry & 1 ? 0x82f63b78u : 0);
-			table[i] = entry;
-		}
-	for (size_t i = 0; i < size; i++)
-		crc = crc >> 8 ^ table[(crc ^ ((const unsigned char *)data)[i]) & 0xff];
+	if (!crc_table[0][1])
+		fill_crc_table();
+	for (; size >= 8; size -= 8, at += 8)
+		crc = crc_table[7][at[0] ^ (crc & 0xff)] ^ crc_table[6][at[1] ^ (crc >> 8 & 0xff)] ^
+		      crc_table[5][at[2] ^ (crc >> 16 & 0xff)] ^ crc_table[4][at[3] ^ (crc >> 24)] ^
+		      crc_table[3][at[4]] ^ crc_table[2][at[5]] ^ crc_table[1][at[6]] ^
+		      crc_table[0][at[7]];
+	for (; size; size--, at++)
+		crc = crc >> 8 ^ crc_table[0][(crc ^ *at) & 0xff];
 	return ~crc;
 }
 
@@ -258,12 +277,27 @@ int qb_journal_boot_id(char buf[40], struct qb_error *err)
 	return n < 0 ? (int)n : 0;
 }
 
+/* The steps once, with all of their texts, and no marks. */
+static size_t summary_room(const struct qb_steps *steps)
+{
+	size_t room = 64 * 1024;
+
+	for (size_t i = 0; i < steps->n; i++) {
+		const struct qb_step *step = &steps->v[i];
+
+		room += sizeof(struct qb_record_head) + 256 + text_length(step->before) +
+			text_length(step->wanted) + text_length(step->became) +
+			text_length(step->left) + text_length(step->reason);
+	}
+	return room;
+}
+
 int qb_journal_summarize(const char *path, const struct qb_journal_owner *owner,
 	const struct qb_steps *steps, struct qb_error *err)
 {
 	struct qb_journal journal;
 	char fresh[256];
-	int r = create_fresh(&journal, path, owner, qb_journal_room(steps, 0), err);
+	int r = create_fresh(&journal, path, owner, summary_room(steps), err);
 
 	if (r < 0)
 		return r;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* restore.h */
+#include <base/file.h>
 #include <base/macros.h>
 #include <core/restore.h>
 #include <errno.h>
@@ -146,6 +147,7 @@ int qb_restore_host(struct qb_conditioning *s, bool end, const struct qb_isolati
 	if (s->journal.fd < 0)
 		return 0;
 	qb_cgroups_forget();
+	qb_file_keep_fresh();
 	/* Nothing of this stops the undo: it is what the host needs most. As there, what fails is tried
 	 * once more. */
 	failed = prepare(s, end, seen, &why) < 0 && prepare(s, end, seen, &why) < 0;

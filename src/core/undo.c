@@ -166,8 +166,12 @@ static void check_arrival(struct undo *u, bool last)
 /* In restore rank, whatever is not back yet. */
 static void put_all_back(struct undo *u, bool last)
 {
+	bool used[UINT8_MAX + 1] = {false};
+
+	for (size_t i = 0; i < u->steps->n; i++)
+		used[qb_levers[u->steps->v[i].lever].restore] = true;
 	for (int rank = 0; rank <= UINT8_MAX; rank++)
-		for (size_t i = 0; i < u->steps->n; i++) {
+		for (size_t i = 0; used[rank] && i < u->steps->n; i++) {
 			const struct qb_step *step = &u->steps->v[i];
 
 			if (step->verdict == QB_VERDICT_OURS &&

@@ -24,6 +24,7 @@
  *     the policy lets see that; no descriptor of perf's leaves it.
  */
 #include "monitor_internal.h"
+#include <base/file.h>
 #include <base/macros.h>
 #include <errno.h>
 #include <poll.h>
@@ -251,6 +252,7 @@ int qb_monitor_run(struct qb_helper *helper)
 
 	m = QB_MONITOR_NONE;
 	m.helper = helper;
+	qb_file_keep();
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGTERM);
 	sigaddset(&mask, SIGCHLD);

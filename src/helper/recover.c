@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* helper.h: recover */
 #include "helper.h"
+#include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
 #include <errno.h>
@@ -75,6 +76,7 @@ int qb_recover_run(struct qb_helper *helper)
 	int r;
 
 	*helper->over = true;
+	qb_file_keep();
 	r = qb_restore_load(&s, &err);
 	if (r > 0)
 		r = qb_restore_host(&s, qb_peer_dead(&helper->peer), &seen, &summary, &err);

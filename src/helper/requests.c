@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* monitor_internal.h: what each request of the client's does. */
 #include "monitor_internal.h"
+#include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
 #include <core/policy.h>
@@ -207,6 +208,7 @@ int qb_monitor_stay(struct qb_monitor *m, struct qb_error *err)
 		r = qb_journal_placed(&m->session.journal, &origin, err);
 	if (r == 0)
 		r = qb_lease_start(&m->lease, &m->session.journal.owner, &m->session.steps, err);
+	qb_file_keep_none(); /* it may last for days */
 	if (r == 0)
 		m->state = QB_STATE_LEASE;
 	return r;

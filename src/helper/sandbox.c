@@ -94,7 +94,7 @@ static void reset_limits(void)
 		{RLIMIT_DATA, RLIM_INFINITY},
 		{RLIMIT_STACK, 8 << 20},
 		{RLIMIT_CORE, 0},
-		{RLIMIT_NOFILE, 1024},
+		{RLIMIT_NOFILE, 65536}, /* one for each attribute that is conditioned */
 		{RLIMIT_FSIZE, 1 << 30},
 	};
 

@@ -49,18 +49,13 @@ bool qb_irq_per_cpu(unsigned number)
 	       qb_cpus_parse_hex(text, &effective) == 0 && qb_cpus_empty(&effective);
 }
 
-int qb_irq_look(unsigned number, struct qb_irq *ret, struct qb_error *err)
+int qb_irq_identify(unsigned number, struct qb_irq *ret, struct qb_error *err)
 {
 	/* `actions` first: whether it is empty tells whether the IRQ is used. */
 	static const char *const attributes[] = {"actions", "hwirq"};
 	struct qb_irq irq = {.key = FNV_BASIS, .used = true};
-	char path[96], text[ATTRIBUTE_SIZE];
-	struct stat st;
+	char text[ATTRIBUTE_SIZE];
 
-	qb_text_format(path, sizeof(path), QB_IRQ_DIR "/%u/smp_affinity", number);
-	if (stat(path, &st) < 0)
-		return qb_error_errno(err, errno, "look at %s", path);
-	irq.fixed = !(st.st_mode & (S_IWUSR | S_IWGRP | S_IWOTH));
 	for (size_t i = 0; i < QB_ARRAY_SIZE(attributes); i++) {
 		bool there = false;
 		int r = read_attribute(number, attributes[i], text, &there, err);
@@ -75,4 +70,19 @@ int qb_irq_look(unsigned number, struct qb_irq *ret, struct qb_error *err)
 		irq.key = 1;
 	*ret = irq;
 	return 0;
+}
+
+int qb_irq_look(unsigned number, struct qb_irq *ret, struct qb_error *err)
+{
+	struct stat st;
+	char path[96];
+	int r;
+
+	qb_text_format(path, sizeof(path), QB_IRQ_DIR "/%u/smp_affinity", number);
+	if (stat(path, &st) < 0)
+		return qb_error_errno(err, errno, "look at %s", path);
+	r = qb_irq_identify(number, ret, err);
+	if (r == 0)
+		ret->fixed = !(st.st_mode & (S_IWUSR | S_IWGRP | S_IWOTH));
+	return r;
 }

@@ -28,6 +28,8 @@ struct qb_irq {
  * mask without CPUs; one that does not show effective masks does not tell.
  */
 bool qb_irq_per_cpu(unsigned number);
+/* The key and `used` alone. Where the kernel shows neither handlers nor chips all have one key. */
+int qb_irq_identify(unsigned number, struct qb_irq *ret, struct qb_error *err);
 /* -ENOENT when there is no such IRQ (any more). */
 int qb_irq_look(unsigned number, struct qb_irq *ret, struct qb_error *err);
 

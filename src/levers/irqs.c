@@ -18,7 +18,7 @@ static int exists_irq(
 	const struct qb_lever *lever, const struct qb_unit *unit, struct qb_error *err)
 {
 	struct qb_irq irq;
-	int r = qb_irq_look(unit->number, &irq, err);
+	int r = qb_irq_identify(unit->number, &irq, err);
 
 	if (r < 0)
 		return r;

@@ -144,7 +144,7 @@ sub other_boot {
 # The summary and the list of what was not put back.
 sub lists {
 	my ($host, $calls) = @_;
-	my ($governor) = grep { $calls->{monitor}[$_ - 1] =~ /^write .*scaling_governor/ && $_ > $calls->{bench}{monitor} }
+	my ($governor) = grep { $calls->{monitor}[$_ - 1] =~ /^p?write\w* .*scaling_governor/ && $_ > $calls->{bench}{monitor} }
 		1 .. @{ $calls->{monitor} };
 
 	# A failure that is kept.

@@ -13,6 +13,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <quietbench/value.h>
+#include <sys/wait.h>
+
+#include "sandbox.h"
 
 static void lists_are_read_and_written(void **state)
 {
@@ -280,6 +283,66 @@ static void times_are_written_for_people(void **state)
 	assert_true(before > 0 && qb_ns_now(CLOCK_MONOTONIC) >= before);
 }
 
+/* In a process of its own, whose /sys/kernel is a folder in memory. 0: as it should be. */
+static int keep_attributes(void)
+{
+	static const char path[] = "/sys/kernel/attribute", other[] = "/sys/kernel/other";
+	char text[64];
+
+	if (!sandbox_enter() || !sandbox_empty("/sys/kernel") || !sandbox_put(path, "first\n"))
+		return 77;
+	qb_file_keep();
+	if (qb_file_read(path, text, sizeof(text), NULL) != 5 || strcmp(text, "first") != 0)
+		return 1;
+	/* whatever is written to the same file is seen, and a shorter text leaves no rest */
+	if (!sandbox_put(path, "second one\n") ||
+		qb_file_read(path, text, sizeof(text), NULL) != 10)
+		return 2;
+	if (qb_file_write(path, "a", NULL) < 0 ||
+		qb_file_read_changing(path, text, sizeof(text), NULL) != 1 || text[0] != 'a' ||
+		qb_file_write(path, "long again", NULL) < 0 || qb_file_write(path, "b", NULL) < 0 ||
+		qb_file_read(path, text, sizeof(text), NULL) != 1 || text[0] != 'b')
+		return 3;
+	/* another file has its name now */
+	if (!sandbox_put(other, "other\n") || rename(other, path) < 0)
+		return 77;
+	qb_file_keep_fresh();
+	if (qb_file_read(path, text, sizeof(text), NULL) != 5 || strcmp(text, "other") != 0)
+		return 4;
+	if (qb_file_write(path, "c", NULL) < 0 || unlink(path) < 0)
+		return 5;
+	qb_file_keep_fresh();
+	if (qb_file_read(path, text, sizeof(text), NULL) != -ENOENT ||
+		qb_file_write(path, "d", NULL) != -ENOENT)
+		return 6;
+	/* more than the table begins with */
+	for (int i = 0; i < 500; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "/sys/kernel/%d", i % 250);
+		if (!sandbox_put(name, name) || qb_file_read(name, text, sizeof(text), NULL) < 0 ||
+			strcmp(text, name) != 0)
+			return 7;
+	}
+	qb_file_keep_none();
+	return qb_file_read("/sys/kernel/7", text, sizeof(text), NULL) == 13 ? 0 : 8;
+}
+
+static void kept_files_are_the_files(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(keep_attributes());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,6 +359,7 @@ int main(void)
 		cmocka_unit_test(what_is_missing_is_not_unreadable),
 		cmocka_unit_test(texts_grow_within_their_bounds),
 		cmocka_unit_test(times_are_written_for_people),
+		cmocka_unit_test(kept_files_are_the_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <base/macros.h>
 #include <cmocka.h>
 #include <core/apply.h>
+#include <core/journal_internal.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <quietbench/journal.h>
@@ -59,6 +60,18 @@ static void write_session(struct qb_journal *journal)
 	assert_int_equal(
 		qb_journal_mark(journal, 0, QB_MARK_VERDICT, QB_VERDICT_OURS, NULL, &err), 0);
 	assert_int_equal(qb_journal_mark(journal, 0, QB_MARK_UNDOING, 0, NULL, &err), 0);
+}
+
+/* The check values of CRC-32C: of one byte and of more. */
+static void the_checksum_is_crc32c(void **state)
+{
+	unsigned char ascending[32];
+
+	for (size_t i = 0; i < sizeof(ascending); i++)
+		ascending[i] = (unsigned char)i;
+	assert_int_equal(qb_journal_checksum("123456789", 9), 0xe3069283u);
+	assert_int_equal(qb_journal_checksum(ascending, sizeof(ascending)), 0x46dd794eu);
+	assert_int_equal(qb_journal_checksum("a", 1), 0xc1d04330u);
 }
 
 static void a_session_comes_back(void **state)
@@ -299,6 +312,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, remove_journal)
 	const struct CMUnitTest tests[] = {
+		TEST(the_checksum_is_crc32c),
 		TEST(a_session_comes_back),
 		TEST(processes_bring_their_room),
 		TEST(damage_is_never_believed),

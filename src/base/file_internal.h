@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What reading and writing of files share with those that are kept open. */
+#ifndef QB_BASE_FILE_INTERNAL_H
+#define QB_BASE_FILE_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct qb_kept {
+	char *path; /* NULL: a free place */
+	int fd;	    /* -1: not open */
+	bool writable;
+};
+
+/* Does the kernel make this file's text, and give all of it with one read(2)? */
+bool qb_file_is_attribute(const char *path);
+/* NULL: this file is not kept, for whatever reason. Valid until the next call. */
+struct qb_kept *qb_kept_find(const char *path);
+/* As pread(2) of its beginning, or a negative errno; `ret_opened` tells what failed. */
+ssize_t qb_kept_read(struct qb_kept *file, bool writable, char *buf, size_t size, bool *ret_opened);
+/* A descriptor for writing, the file emptied as by O_TRUNC; or a negative errno. */
+int qb_kept_open_empty(struct qb_kept *file);
+
+#endif
