@@ -178,7 +178,7 @@ static int plan_epp(struct clock *c, const struct qb_cpufreq_policy *policy)
 		policy->number);
 	if (qb_file_read(path, offered, sizeof(offered), NULL) < 0)
 		return qb_steps_refuse(c->steps, QB_LEVER_EPP, QB_STATUS_UNSUPPORTED,
-			"the driver %s has no energy performance preference (HWP or amd-pstate have)",
+			"the driver %s has no energy performance preference (HWP or amd-pstate-epp have)",
 			policy->driver);
 	if (!qb_text_has_word(offered, wanted))
 		return qb_steps_refuse(c->steps, QB_LEVER_EPP, QB_STATUS_UNSUPPORTED,
