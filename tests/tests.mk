@@ -4,7 +4,7 @@
 # Unit tests (cmocka, TAP) run against a sanitized build in $(BUILD)/san; everything else drives the
 # release build as users get it: tests/cli (golden output, TAP), tests/hosts (substituted hosts),
 # tests/crash (a kill or a fault at every step), tests/fuzz (libFuzzer, a moment each), tests/vm (a
-# real kernel under QEMU). `make check-full` adds tests/full, and tests/sysvm (a whole Debian under
+# real kernel under QEMU), tests/arm64 (the same with a cross build). `make check-full` adds tests/full, and tests/sysvm (a whole Debian under
 # QEMU).
 
 TESTS := $(BUILD)/tests
@@ -44,13 +44,25 @@ $(ATTACK): $(TESTS)/%: $(BUILD)/obj/tests/attack/%.o $(LIB)
 	$(call link,$^,$(call pkg_libs,$(PKGS_HELPER)))
 tools: $(TOOLS) $(ATTACK)
 
-SCRIPTS = $(wildcard tests/cli/*.t tests/hosts/*.t tests/crash/*.t tests/fuzz/*.t tests/vm/*.t) $(if $(QB_FULL),$(FULL_TESTS))
+# The same for arm64, with the packages of tests/arm64/prepare; its unit tests run under qemu-user, all else in guests.
+ARM64_ROOT  := $(abspath $(BUILD)/arm64/root)
+ARM64_RUN   := qemu-aarch64-static -L $(ARM64_ROOT)
+ARM64_PKGS  := $(addprefix $(ARM64_ROOT)/usr/,lib/aarch64-linux-gnu/pkgconfig share/pkgconfig)
+ARM64_BUILD := BUILD=$(BUILD)/arm64 CC='aarch64-linux-gnu-gcc --sysroot=$(ARM64_ROOT)' AR=aarch64-linux-gnu-ar EMULATOR='$(ARM64_RUN)' \
+	PKG_CONFIG='env PKG_CONFIG_SYSROOT_DIR=$(ARM64_ROOT) PKG_CONFIG_LIBDIR=$(subst $() ,:,$(ARM64_PKGS)) pkg-config'
+ARM64_UNIT   = $(patsubst $(TESTS)/%,'$(ARM64_RUN) $(BUILD)/arm64/tests/%',$(UNIT))
+arm64:
+	$(Q)tests/arm64/prepare $(BUILD)/arm64 root libc6-dev $(filter lib%,$(BUILD_PACKAGES)) libcmocka-dev busybox-static jq
+	$(Q)$(MAKE) --no-print-directory $(ARM64_BUILD) all unit
+
+SCRIPTS = $(wildcard tests/cli/*.t tests/hosts/*.t tests/crash/*.t tests/fuzz/*.t tests/vm/*.t tests/arm64/*.t) $(if $(QB_FULL),$(FULL_TESTS))
 check: deps-check
 	$(Q)$(MAKE) --no-print-directory all tools
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/san SANITIZE=1 all unit
 	$(Q)$(MAKE) --no-print-directory $(FUZZ_BUILD) fuzzers
+	$(Q)$(MAKE) --no-print-directory arm64
 	$(Q)QB_BUILD=$(abspath $(BUILD)) BUILD=$(BUILD) tests/run \
-		$(patsubst $(TESTS)/%,$(BUILD)/san/tests/%,$(UNIT)) $(SCRIPTS)
+		$(patsubst $(TESTS)/%,$(BUILD)/san/tests/%,$(UNIT)) $(ARM64_UNIT) $(SCRIPTS)
 
 # The same, with every kill and every fault (without QB_FULL the matrices of tests/crash take some in steps), more runs
 # in a row, tests/vm on Debian's other kernels, and what takes too long for every change.
@@ -93,5 +105,5 @@ fuzz: deps-check
 	$(Q)$(MAKE) --no-print-directory $(FUZZ_BUILD) fuzzers
 	$(Q)tests/fuzz/long $(BUILD)/fuzz $(SECONDS) $(FUZZERS)
 
-.PHONY: check check-full bench bench-noise fuzz fuzzers unit tools
+.PHONY: arm64 check check-full bench bench-noise fuzz fuzzers unit tools
 .SECONDARY:
