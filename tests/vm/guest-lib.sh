@@ -157,11 +157,13 @@ intruders() {
 		[ "$tid" -le "${1:-0}" ] || [ $((set & quiet)) = 0 ] || echo "$tid $name may run on $list"
 	done </tmp/during.movable
 }
-# strays: interrupts in use whose mask still holds a quiet CPU and that are not kernel-managed (an NVMe queue is)
+# strays: interrupts in use whose mask still holds a quiet CPU and that are neither kernel-managed (an NVMe queue is) nor every
+# CPU's own (no CPU is in the effective mask of such a one)
 strays() {
 	for action in /proc/irq/[0-9]*/*/; do
 		case $action in */nvme0q[1-9]*) continue ;; esac
 		irq=${action%/*/}
+		grep -q '[1-9a-f]' "$irq/effective_affinity" || continue
 		mask=$(shot "$irq/smp_affinity")
 		[ $((0x$mask & quiet)) = 0 ] || echo "$action may come on $mask"
 	done

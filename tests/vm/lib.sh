@@ -7,12 +7,20 @@
 #   finish
 #
 # The script is looked for beside the .t. A guest script begins with `. /qb/guest-lib.sh` and ends with `done_testing`. A guest that crashes, hangs or stops
-# halfway is a failed test. QB_BUILD names the build folder whose programs are tested (default: build).
+# halfway is a failed test. QB_BUILD names the build folder whose programs are tested (default: build), QB_VM_MACHINE the machine
+# (see machines.sh); for one of arm64 the programs are those in the build folder's arm64.
 set -euo pipefail
 vm_here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 vm_scripts=$(cd "$(dirname "$0")" && pwd)
 vm_top=$(cd "$vm_here/../.." && pwd)
 vm_build=${QB_BUILD:-$vm_top/build}
+vm_cc=cc vm_jq=$(command -v jq)
+case ${QB_VM_MACHINE:-intel} in
+	biglittle | sbsa)
+		vm_build=$vm_build/arm64
+		vm_cc="aarch64-linux-gnu-gcc --sysroot=$vm_build/root" vm_jq=$vm_build/root/usr/bin/jq
+		;;
+esac
 vm_tests=0
 vm_failed=0
 
@@ -21,7 +29,8 @@ vm_tool() {
 	local program=$vm_build/tests/vm/$1
 	mkdir -p "$vm_build/tests/vm"
 	if [ ! -e "$program" ] || [ "$2" -nt "$program" ]; then
-		cc -std=c17 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Werror -O2 -static -pthread -o "$program.$$" "$2"
+		# shellcheck disable=SC2086 # a list of words
+		$vm_cc -std=c17 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Werror -O2 -static -pthread -o "$program.$$" "$2"
 		mv "$program.$$" "$program"
 	fi
 	echo "$program:/bin/$1"
@@ -34,7 +43,7 @@ vm_files() {
 	tool=$(vm_tool hostshot "$vm_top/tests/lib/hostshot.c")
 	vm_file+=(-f "$tool")
 	tool=$(vm_tool oddthreads "$vm_here/oddthreads.c")
-	vm_file+=(-f "$tool" -f "$(command -v jq)")
+	vm_file+=(-f "$tool" -f "$vm_jq")
 	[ -z "${QB_VM_NO_PROGRAMS:-}" ] || return 0
 	for program in quietbench quietbench-helper quietbench-planner; do
 		vm_file+=(-f "$vm_build/$program:/qb/build/$program")
