@@ -319,7 +319,8 @@ void qb_run_text_left(const struct qb_answer *answer, const struct qb_session *s
 		qb_say(QB_SAY_NOTE, "the host stays conditioned for the other shared runs");
 	if (answer->done.over)
 		qb_say(QB_SAY_WARN,
-			"the session it had joined ended first; discard this measurement");
+			"the host was restored during the run: the session it had joined ended "
+			"first; discard this measurement");
 }
 
 void qb_run_text_restored(const struct qb_answer *answer, const struct qb_session *session)

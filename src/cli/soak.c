@@ -17,29 +17,30 @@
 
 static int compare(const void *a, const void *b)
 {
-	const struct qb_soak_culprit *x = a, *y = b;
+	const struct qb_soak_cause *x = a, *y = b;
 
 	if (x->blocks != y->blocks)
 		return x->blocks < y->blocks ? 1 : -1;
 	return (x->sum < y->sum) - (x->sum > y->sum);
 }
 
-/* A place for this name; the least of all makes room. */
-static struct qb_soak_culprit *find(struct qb_soak *soak, const char *name, enum qb_cause_kind kind)
+/* The entry of this name, a new one if need be; the least of all makes room. */
+static struct qb_soak_cause *entry_of(
+	struct qb_soak *soak, const char *name, enum qb_cause_kind kind)
 {
-	struct qb_soak_culprit *culprit;
+	struct qb_soak_cause *entry;
 
-	for (size_t i = 0; i < soak->n_culprits; i++)
-		if (strcmp(soak->culprits[i].name, name) == 0)
-			return &soak->culprits[i];
-	if (soak->n_culprits < QB_SOAK_CULPRITS)
-		soak->n_culprits++;
+	for (size_t i = 0; i < soak->n_causes; i++)
+		if (strcmp(soak->causes[i].name, name) == 0)
+			return &soak->causes[i];
+	if (soak->n_causes < QB_SOAK_CAUSES)
+		soak->n_causes++;
 	else
-		qsort(soak->culprits, soak->n_culprits, sizeof(soak->culprits[0]), compare);
-	culprit = &soak->culprits[soak->n_culprits - 1];
-	*culprit = (struct qb_soak_culprit){.kind = kind};
-	qb_text_copy(culprit->name, sizeof(culprit->name), name);
-	return culprit;
+		qsort(soak->causes, soak->n_causes, sizeof(soak->causes[0]), compare);
+	entry = &soak->causes[soak->n_causes - 1];
+	*entry = (struct qb_soak_cause){.kind = kind};
+	qb_text_copy(entry->name, sizeof(entry->name), name);
+	return entry;
 }
 
 /* Whose share counts over hours: by name, whatever number it had. */
@@ -48,22 +49,23 @@ static void gather(struct qb_soak *soak, const struct qb_measure *m, struct qb_s
 	for (size_t i = 0; i < m->n; i++)
 		for (size_t j = 0; j < m->of[i].causes->n; j++) {
 			const struct qb_cause *cause = &m->of[i].causes->v[j];
-			struct qb_soak_culprit *culprit;
+			struct qb_soak_cause *entry;
 			char name[64];
 
 			if (cause->share <= 0)
 				continue;
 			qb_cause_plain_name(cause, name, sizeof(name));
-			culprit = find(soak, name, cause->kind);
-			culprit->sum += cause->share;
-			culprit->last_ns = block->at_ns;
-			if (cause->share > culprit->worst)
-				culprit->worst = cause->share;
+			entry = entry_of(soak, name, cause->kind);
+			entry->sum += cause->share;
+			entry->last_ns = block->at_ns;
+			if (cause->share > entry->worst)
+				entry->worst = cause->share;
 		}
 }
 
-/* The cause behind the first rule that does not hold. */
-static void accuse(struct qb_soak *soak, const struct qb_measure *m, struct qb_soak_block *block)
+/* The cause of the first rule that does not hold. */
+static void name_cause(
+	struct qb_soak *soak, const struct qb_measure *m, struct qb_soak_block *block)
 {
 	for (int i = 0; i < QB_NOISE_METRIC_COUNT; i++) {
 		struct qb_cause_on found;
@@ -73,8 +75,8 @@ static void accuse(struct qb_soak *soak, const struct qb_measure *m, struct qb_s
 		found = qb_cause_of_metric(m, (enum qb_noise_metric)i);
 		if (!found.cause)
 			continue;
-		qb_cause_plain_name(found.cause, block->culprit, sizeof(block->culprit));
-		find(soak, block->culprit, found.cause->kind)->blocks++;
+		qb_cause_plain_name(found.cause, block->cause, sizeof(block->cause));
+		entry_of(soak, block->cause, found.cause->kind)->blocks++;
 		return;
 	}
 }
@@ -95,13 +97,13 @@ static int keep(struct qb_soak *soak, const struct qb_soak_block *block, struct 
 	return 0;
 }
 
-static void tell(const struct qb_measure *m, const struct qb_soak_block *block)
+static void print_block(const struct qb_measure *m, const struct qb_soak_block *block)
 {
 	char when[32], text[1024];
 
 	qb_time_format(block->at_ns / QB_NS_PER_S, "%F %T", when, sizeof(when));
 	qb_noise_verdict_text(m, text, sizeof(text));
-	printf("%s  %s%s%s\n", when, text, *block->culprit ? ": " : "", block->culprit);
+	printf("%s  %s%s%s\n", when, text, *block->cause ? ": " : "", block->cause);
 	fflush(stdout); /* whoever reads it may wait for it; main judges its errors */
 }
 
@@ -121,9 +123,9 @@ static int measure_block(struct qb_soak *soak, struct qb_condition *condition, s
 		}
 		gather(soak, &m, &block);
 		if (m.verdict != QB_VERDICT_OF_PASS)
-			accuse(soak, &m, &block);
+			name_cause(soak, &m, &block);
 		if (m.verdict != QB_VERDICT_OF_PASS && soak->told)
-			tell(&m, &block);
+			print_block(&m, &block);
 		r = keep(soak, &block, err);
 	}
 	qb_measure_free(&m);
@@ -138,7 +140,7 @@ int qb_soak_run(struct qb_soak *soak, struct qb_condition *condition, struct qb_
 	do
 		r = measure_block(soak, condition, err);
 	while (r == 0 && qb_ns_now(CLOCK_BOOTTIME) + QB_SOAK_BLOCK_NS / 2 <= end);
-	qsort(soak->culprits, soak->n_culprits, sizeof(soak->culprits[0]), compare);
+	qsort(soak->causes, soak->n_causes, sizeof(soak->causes[0]), compare);
 	if (r == 0 || !soak->n)
 		return r;
 	/* What was found until then is told all the same. */
@@ -154,19 +156,18 @@ void qb_soak_free(struct qb_soak *soak)
 	*soak = (struct qb_soak){0};
 }
 
-/* ---- telling ---- */
+/* ---- what was found ---- */
 
-static void print_culprit(const struct qb_soak *soak, const struct qb_soak_culprit *culprit)
+static void print_cause(const struct qb_soak *soak, const struct qb_soak_cause *entry)
 {
-	char when[32], blame[48] = "";
+	char when[32], times[48] = "";
 
-	qb_time_format(culprit->last_ns / QB_NS_PER_S, "%F %T", when, sizeof(when));
-	if (culprit->blocks)
-		qb_text_format(blame, sizeof(blame), "to blame %zu time%s, ", culprit->blocks,
-			culprit->blocks == 1 ? "" : "s");
-	printf("  %9.3f %%  %-32s %sat most %.2f %%, last %s\n",
-		100 * culprit->sum / (double)soak->n, culprit->name, blame, 100 * culprit->worst,
-		when);
+	qb_time_format(entry->last_ns / QB_NS_PER_S, "%F %T", when, sizeof(when));
+	if (entry->blocks)
+		qb_text_format(times, sizeof(times), "the cause %zu time%s, ", entry->blocks,
+			entry->blocks == 1 ? "" : "s");
+	printf("  %9.3f %%  %-32s %sat most %.2f %%, last %s\n", 100 * entry->sum / (double)soak->n,
+		entry->name, times, 100 * entry->worst, when);
 }
 
 void qb_soak_print(const struct qb_soak *soak)
@@ -179,8 +180,8 @@ void qb_soak_print(const struct qb_soak *soak)
 		soak->interrupted ? " (ended before its time)" : "");
 	qb_query_heading(heading);
 	qb_query_section("what took the time, on average");
-	for (size_t i = 0; i < soak->n_culprits && i < SHOWN; i++)
-		print_culprit(soak, &soak->culprits[i]);
+	for (size_t i = 0; i < soak->n_causes && i < SHOWN; i++)
+		print_cause(soak, &soak->causes[i]);
 }
 
 static void put_blocks(struct qb_json *json, const struct qb_soak *soak)
@@ -198,7 +199,7 @@ static void put_blocks(struct qb_json *json, const struct qb_soak *soak)
 					? "longest_ns"
 					: qb_noise_metric_name((enum qb_noise_metric)m),
 				block->mean[m]);
-		qb_json_text(json, "culprit", *block->culprit ? block->culprit : NULL);
+		qb_json_text(json, "culprit", *block->cause ? block->cause : NULL);
 		qb_json_end(json);
 	}
 	qb_json_end(json);
@@ -218,16 +219,16 @@ int qb_soak_json(const struct qb_soak *soak, const struct qb_host *host, struct 
 	qb_json_number(json, "noisy", (int64_t)soak->noisy);
 	put_blocks(json, soak);
 	qb_json_array(json, "culprits");
-	for (size_t i = 0; i < soak->n_culprits; i++) {
-		const struct qb_soak_culprit *culprit = &soak->culprits[i];
+	for (size_t i = 0; i < soak->n_causes; i++) {
+		const struct qb_soak_cause *entry = &soak->causes[i];
 
 		qb_json_object(json, NULL);
-		qb_json_text(json, "name", culprit->name);
-		qb_json_text(json, "cause", qb_cause_kind_name(culprit->kind));
-		qb_json_number(json, "blamed", (int64_t)culprit->blocks);
-		qb_json_share(json, "mean", culprit->sum / (double)soak->n);
-		qb_json_share(json, "worst", culprit->worst);
-		qb_json_number(json, "last_ns", culprit->last_ns);
+		qb_json_text(json, "name", entry->name);
+		qb_json_text(json, "cause", qb_cause_kind_name(entry->kind));
+		qb_json_number(json, "blamed", (int64_t)entry->blocks);
+		qb_json_share(json, "mean", entry->sum / (double)soak->n);
+		qb_json_share(json, "worst", entry->worst);
+		qb_json_number(json, "last_ns", entry->last_ns);
 		qb_json_end(json);
 	}
 	qb_json_end(json);

@@ -4,7 +4,6 @@
 #include <base/macros.h>
 #include <base/text.h>
 #include <client/child.h>
-#include <client/process.h>
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>

@@ -81,7 +81,7 @@ static bool has_lease(void)
 	return door >= 0;
 }
 
-/* Is he one of the group's already, but logged in before he was? */
+/* Is this user one of the group's already, but logged in before that? */
 static bool is_listed(const struct group *group, const char *user)
 {
 	for (char **member = group->gr_mem; *member; member++)

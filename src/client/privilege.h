@@ -10,7 +10,7 @@
 struct qb_privilege {
 	const char *way; /* "root", "socket", "sudo", "sudo-password"; NULL: none */
 	const char *say; /* the same for people */
-	bool lease;	 /* a live `apply` of this user's: his runs join it, whatever `way` is */
+	bool lease; /* a live `apply` of this user's: the user's runs join it, whatever `way` is */
 	char why[QB_ERROR_MAX];	      /* without a way: why; "" otherwise */
 	char command[PATH_MAX + 128]; /* what opens one, or a better one than sudo's password */
 };

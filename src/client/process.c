@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The levers of the benchmark's own process (process.h). */
+/* The levers of the benchmark's own process (child.h). */
 #include <base/file.h>
 #include <base/macros.h>
-#include <client/process.h>
+#include <client/child.h>
 #include <errno.h>
 #include <host/cgroups.h>
 #include <linux/mempolicy.h>
@@ -39,7 +39,7 @@ static int set_policy(const char *text, const struct qb_selection *selection)
 {
 	static const struct {
 		const char *name;
-		int policy, priority; /* the lowest of fifo and rr is above all others */
+		int policy, priority; /* the lowest of fifo and rr is above all other policies */
 	} policies[] = {
 		{"other", SCHED_OTHER, 0},
 		{"batch", SCHED_BATCH, 0},

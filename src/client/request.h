@@ -30,7 +30,7 @@ void qb_asked_free(struct qb_asked *asked);
 int qb_request_begin(enum qb_request_mode mode, const char *profile, const char *root,
 	struct qb_asked *ret, struct qb_error *err);
 /*
- * Attaches the caller's own profile of this name. -ENOENT: he has none; -E2BIG: no room for
+ * Attaches the caller's own profile of this name. -ENOENT: there is none; -E2BIG: no room for
  * another.
  */
 int qb_request_attach(struct qb_asked *asked, const char *name, struct qb_error *err);

@@ -58,32 +58,37 @@ static const char *explain(enum qb_key key, const struct qb_answer *answer)
 	return NULL;
 }
 
-/* A name that is no key has been refused by who read it (options, profile). */
-static void mark_required(const char *name, const struct qb_steps *steps, bool ret[QB_KEY_COUNT])
+static void judge_key(enum qb_key key, const struct qb_answer *answer, struct qb_lacking *ret)
 {
+	if (ret->why[key])
+		return;
+	ret->why[key] = explain(key, answer);
+	if (ret->why[key] && ret->n++ == 0)
+		ret->first = key;
+}
+
+/* A name that is no key has been refused by who read it (options, profile). */
+static void judge_name(const char *name, const struct qb_answer *answer, struct qb_lacking *ret)
+{
+	const struct qb_steps *steps = &answer->steps;
 	const int key = qb_key_find(name);
 
 	if (key >= 0)
-		ret[key] = true;
+		judge_key((enum qb_key)key, answer, ret);
 	for (size_t i = 0; strcmp(name, "all") == 0 && i < steps->n; i++)
-		ret[qb_levers[steps->v[i].lever].key] = true;
+		judge_key(qb_levers[steps->v[i].lever].key, answer, ret);
 }
 
 void qb_require_find_lacking(
 	const struct qb_request *request, const struct qb_answer *answer, struct qb_lacking *ret)
 {
 	const struct qb_setting *setting = &answer->profile.set[QB_KEY_REQUIRE];
-	bool required[QB_KEY_COUNT] = {0};
 
 	*ret = (struct qb_lacking){0};
 	for (unsigned i = 0; i < request->n_require; i++)
-		mark_required(request->require[i], &answer->steps, required);
+		judge_name(request->require[i], answer, ret);
 	for (const char *word = NULL; (word = qb_setting_next(setting, word));)
-		mark_required(word, &answer->steps, required);
-	for (enum qb_key key = 0; key < QB_KEY_COUNT; key++) {
-		ret->why[key] = required[key] ? explain(key, answer) : NULL;
-		ret->n += ret->why[key] != NULL;
-	}
+		judge_name(word, answer, ret);
 }
 
 int qb_require_judge(
@@ -92,9 +97,7 @@ int qb_require_judge(
 	struct qb_lacking lacking;
 
 	qb_require_find_lacking(request, answer, &lacking);
-	for (enum qb_key key = 0; key < QB_KEY_COUNT; key++)
-		if (lacking.why[key])
-			return qb_error_set(err, ENOTSUP, QB_REQUIRE_LACKING, qb_keys[key].name,
-				lacking.why[key]);
-	return 0;
+	return lacking.n ? qb_error_set(err, ENOTSUP, QB_REQUIRE_LACKING,
+				   qb_keys[lacking.first].name, lacking.why[lacking.first])
+			 : 0;
 }

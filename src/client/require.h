@@ -17,6 +17,7 @@ bool qb_require_any(const struct qb_request *request, const struct qb_profile *p
 struct qb_lacking {
 	const char *why[QB_KEY_COUNT]; /* valid as long as the answer's steps */
 	unsigned n;
+	enum qb_key first; /* as they are named: the request's, then the profile's */
 };
 /*
  * Judges by the steps as they are: before APPLY what is planned counts as available. `all` requires
@@ -24,7 +25,7 @@ struct qb_lacking {
  */
 void qb_require_find_lacking(
 	const struct qb_request *request, const struct qb_answer *answer, struct qb_lacking *ret);
-/* 0, or -ENOTSUP with a key that is lacking and why. */
+/* 0, or -ENOTSUP with the first key that is lacking and why. */
 int qb_require_judge(
 	const struct qb_request *request, const struct qb_answer *answer, struct qb_error *err);
 /* "frequency.epp is required but not available: why", as all commands say it. */

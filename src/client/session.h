@@ -36,7 +36,7 @@ struct qb_session {
 struct qb_session_hello {
 	enum qb_purpose purpose;
 	bool force;
-	bool shared;	      /* RUN: beside others */
+	bool shared;	      /* RUN: beside other shared runs */
 	bool join_only;	      /* no way but the door of a host that is conditioned already */
 	int64_t lock_wait_ns; /* -1: for ever */
 	int64_t lease_ns;     /* LEASE: how long, or 0 and as long as this process lives */
@@ -57,7 +57,7 @@ int qb_session_plan(struct qb_session *session, const struct qb_asked *asked,
 int qb_session_apply(struct qb_session *session, struct qb_answer *answer, struct qb_error *err);
 /* Confirms the lease: from now on the helper does not need us. The session is over (fd -1). */
 int qb_session_lease(struct qb_session *session, struct qb_answer *answer, struct qb_error *err);
-/* Hands over `place`, the helper's end of the throw-away socket; the caller closes his copy. */
+/* Hands over `place`, the helper's end of the throw-away socket; the caller closes its copy. */
 int qb_session_run(
 	struct qb_session *session, int place, struct qb_answer *answer, struct qb_error *err);
 /* From now on the helper sees who runs on the CPUs of the process that was placed. -EOPNOTSUPP: even

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * lever.h: what the benchmark's own process does to itself before exec (src/cli/child.c). Nothing
+ * lever.h: what the benchmark's own process does to itself before exec (src/client/process.c). Nothing
  * of it outlives the process, so nothing is restored; what is the default anyway makes no step.
  */
 #include <base/file.h>

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include <base/macros.h>
-#include <client/process.h>
+#include <client/child.h>
 #include <cmocka.h>
 #include <errno.h>
 #include <quietbench/lever.h>
