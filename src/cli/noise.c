@@ -147,6 +147,7 @@ int qb_noise_measure(struct qb_measure *m, struct qb_condition *condition, struc
 	int r;
 
 	m->cpus = selection->bench;
+	m->guest = condition->answer.host.guest;
 	for (size_t i = 0; i < condition->answer.steps.n; i++) {
 		const struct qb_step *step = &condition->answer.steps.v[i];
 

@@ -76,7 +76,7 @@ struct qb_noise_source {
 	const char *what;   /* what it tells */
 	const char *reason; /* why it tells nothing here; NULL: it does */
 };
-#define QB_NOISE_SOURCES 10
+#define QB_NOISE_SOURCES 11
 /* All there are. Returns how many. */
 size_t qb_noise_sources(const struct qb_measure *m, struct qb_noise_source ret[QB_NOISE_SOURCES]);
 

@@ -56,6 +56,10 @@ static void put_causes(
 		qb_json_text(json, "name", cause->name);
 		qb_json_share(json, "share", cause->share);
 		qb_json_number(json, "times", (int64_t)cause->times);
+		qb_json_share(json, "rate_per_s",
+			m->ns > 0 ? (double)cause->times * 1e9 / (double)m->ns : -1);
+		qb_json_share(json, "typical_us",
+			cause->typical_ns ? (double)cause->typical_ns / 1e3 : -1);
 		qb_json_text(json, "evidence", qb_evidence_name(cause->evidence));
 		qb_json_text(json, "advice", qb_cause_advice(cause, m->applied));
 		qb_json_end(json);
@@ -103,6 +107,7 @@ static void put_cpu(struct qb_json *json, const struct qb_measure *m, size_t i)
 	qb_json_text(json, "preemptions_by", qb_preempt_name(of->loop->preempt.by));
 	qb_json_text(json, "names_by", known ? "switches" : "accounts");
 	qb_json_text(json, "no_switches", known ? NULL : m->not_watched.text);
+	qb_json_number(json, "gaps_unkept", (int64_t)of->loop->gaps_unkept);
 	put_causes(json, m, of->causes);
 	put_longest(json, of->loop);
 	put_traced(json, i < m->trace.n ? &m->trace.of[i] : NULL);

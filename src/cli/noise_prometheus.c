@@ -160,6 +160,13 @@ static void put_causes(const struct qb_measure *m, FILE *out)
 			if (m->of[i].causes->v[j].times && !came_before(m->of[i].causes, j))
 				put_cause(out, "cause_events", &m->of[i], &m->of[i].causes->v[j],
 					(double)m->of[i].causes->v[j].times);
+	put_family(out, "cause_typical_seconds", "How long it usually took each time.");
+	for (size_t i = 0; i < m->n; i++)
+		for (size_t j = 0; j < m->of[i].causes->n; j++)
+			if (m->of[i].causes->v[j].typical_ns && !came_before(m->of[i].causes, j))
+				put_cause(out, "cause_typical_seconds", &m->of[i],
+					&m->of[i].causes->v[j],
+					(double)m->of[i].causes->v[j].typical_ns / 1e9);
 }
 
 void qb_noise_prometheus(const struct qb_measure *m, int64_t ended_ns, FILE *out)

@@ -16,6 +16,10 @@ size_t qb_noise_sources(const struct qb_measure *m, struct qb_noise_source ret[Q
 			of->loop->preempt.by == QB_PREEMPT_NONE
 				? "neither rseq nor the count of switches told a forced one"
 				: NULL},
+		{"gaps", "each gap, one by one",
+			of->loop->gaps_unkept ? "too many came to keep all: the first ones were, "
+						"the others only summed up"
+					      : NULL},
 		{"switches", "who ran, when and how often (perf)",
 			seen ? NULL : m->not_watched.text},
 		{"accounts", "who used CPU time, wherever (schedstat)",

@@ -194,7 +194,7 @@ static void print_change(const struct qb_measure *m)
 
 static void print_cause(const struct qb_measure *m, const struct qb_cause *cause, double seconds)
 {
-	char share[32] = "", rest[48];
+	char share[32] = "", rest[48], typical[32];
 
 	if (cause->share >= 0)
 		format_share(cause->share, share, sizeof(share));
@@ -202,6 +202,10 @@ static void print_cause(const struct qb_measure *m, const struct qb_cause *cause
 	if (cause->times)
 		printf(", %.*f/s", (double)cause->times < 10 * seconds ? 1 : 0,
 			(double)cause->times / seconds);
+	if (cause->typical_ns) {
+		format_ns((double)cause->typical_ns, typical, sizeof(typical));
+		printf(" of %s", typical);
+	}
 	putchar('\n');
 	qb_text_format(rest, sizeof(rest), "%16s", "");
 	if (cause->share >= SHARE_SHOWN)

@@ -7,7 +7,9 @@
 #define BIT(kind) (1U << QB_CAUSE_##kind)
 #define TASKS	  (BIT(TASK) | BIT(KERNEL_TASK) | BIT(UNKNOWN_TASK))
 /* Gaps in which nobody was switched in. */
-#define OTHERS (BIT(TICK) | BIT(DEVICE) | BIT(IPI) | BIT(STEAL) | BIT(UNEXPLAINED) | BIT(QUOTA))
+#define OTHERS                                                                                     \
+	(BIT(TICK) | BIT(DEVICE) | BIT(IPI) | BIT(STEAL) | BIT(HYPERVISOR) | BIT(FIRMWARE) |       \
+		BIT(UNEXPLAINED) | BIT(QUOTA))
 
 /* Kinds with a share, the greatest counts; and kinds that have none and go first where they are. */
 static const struct {
@@ -102,17 +104,26 @@ static const struct {
 		"kernel.workqueues=housekeeping and irqs.move=true keep most of the kernel's own work off",
 		"no lever keeps this kernel thread off: repeat, or choose other CPUs (-c)"},
 	{QB_CAUSE_UNKNOWN_TASK, "", QB_KEY_COUNT, QB_KEY_COUNT, "measure as root to see its name", NULL},
+	{QB_CAUSE_TICK, "timers beside", QB_KEY_COUNT, QB_KEY_COUNT,
+		"programs or kernel parts on this CPU set these timers: end what sets them", NULL},
 	{QB_CAUSE_TICK, "", QB_KEY_COUNT, QB_KEY_COUNT, "boot with nohz_full= for these CPUs", NULL},
 	{QB_CAUSE_DEVICE, "", QB_KEY_IRQS_MOVE, QB_KEY_COUNT,
 		"irqs.move=true moves it (quietbench run or apply)",
 		"it stays: the kernel manages it, or its driver has moved it back"},
+	{QB_CAUSE_IPI, "interrupts that other tasks", QB_KEY_CPUS_ISOLATION, QB_KEY_COUNT,
+		"they end with the tasks that they woke: isolate these CPUs (cpus.isolation)",
+		"they end with the tasks that they woke"},
 	{QB_CAUSE_IPI, "", QB_KEY_CPUS_ISOLATION, QB_KEY_COUNT,
 		"caused by other CPUs: end what runs there, or isolate these CPUs",
 		"caused by other CPUs: end what runs there"},
 	{QB_CAUSE_STEAL, "", QB_KEY_COUNT, QB_KEY_COUNT,
 		"a busy neighbour: repeat, or use dedicated vCPUs", NULL},
+	{QB_CAUSE_HYPERVISOR, "", QB_KEY_COUNT, QB_KEY_COUNT,
+		"no setting of this guest stops it: ask for dedicated CPUs that their host leaves alone (nohz_full there), or repeat more often", NULL},
+	{QB_CAUSE_FIRMWARE, "", QB_KEY_COUNT, QB_KEY_COUNT,
+		"no kernel counter changed: look for SMIs (turbostat counts them), and for firmware settings that make fewer", NULL},
 	{QB_CAUSE_UNEXPLAINED, "", QB_KEY_COUNT, QB_KEY_COUNT,
-		"in a guest the hypervisor, on bare metal firmware (SMI): no kernel counter changed", NULL},
+		"nothing tells more of it: keep the sibling idle (cpus.smt), or measure longer", NULL},
 	{QB_CAUSE_SPEED, "", QB_KEY_FREQUENCY_RANGE, QB_KEY_COUNT,
 		"fix the clock (frequency.*), keep the sibling idle (cpus.smt); in a guest it is the neighbours",
 		"the clock is fixed: keep the sibling idle (cpus.smt), and look for heat; in a guest it is the neighbours"},

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* causes.h */
-#include "causes.h"
+#include "causes_internal.h"
 #include <base/macros.h>
 #include <base/text.h>
 #include <errno.h>
 #include <host/tasks.h>
 
-/* Interrupts that came more seldom than this in a window explain nothing by themselves. */
-#define COLUMNS_MAX 24
 /* Less than that is no wander. */
 #define SPEED_MIN 0.001
 
@@ -19,6 +17,8 @@ static const char *const kinds[] = {
 	[QB_CAUSE_DEVICE] = "device interrupt",
 	[QB_CAUSE_IPI] = "interrupt",
 	[QB_CAUSE_STEAL] = "steal",
+	[QB_CAUSE_HYPERVISOR] = "hypervisor",
+	[QB_CAUSE_FIRMWARE] = "firmware",
 	[QB_CAUSE_UNEXPLAINED] = "unexplained",
 	[QB_CAUSE_SPEED] = "speed",
 	[QB_CAUSE_THROTTLED] = "throttled",
@@ -49,37 +49,16 @@ const char *qb_evidence_name(enum qb_evidence evidence)
 	return names[evidence];
 }
 
-void qb_fit_nonnegative(const double *x, const double *y, size_t n, size_t p, double *ret)
+static bool goes_before(const struct qb_cause *a, const struct qb_cause *b)
 {
-	memset(ret, 0, p * sizeof(*ret));
-	for (int round = 0; round < 500; round++) {
-		double moved = 0;
-
-		for (size_t j = 0; j < p; j++) {
-			double with = 0, square = 0, best;
-
-			for (size_t i = 0; i < n; i++) {
-				double rest = y[i];
-
-				for (size_t k = 0; k < p; k++)
-					rest -= k == j ? 0 : x[i * p + k] * ret[k];
-				with += x[i * p + j] * rest;
-				square += x[i * p + j] * x[i * p + j];
-			}
-			best = square > 0 && with > 0 ? with / square : 0;
-			moved += (best - ret[j]) * (best - ret[j]) * square;
-			ret[j] = best;
-		}
-		if (moved < 1e-18)
-			break;
-	}
+	return a->share > b->share || (a->share >= b->share && a->times > b->times);
 }
 
-static void add(struct qb_causes *causes, const struct qb_cause *cause)
+void qb_causes_add(struct qb_causes *causes, const struct qb_cause *cause)
 {
 	size_t at = causes->n;
 
-	while (at > 0 && causes->v[at - 1].share < cause->share)
+	while (at > 0 && goes_before(cause, &causes->v[at - 1]))
 		at--;
 	if (at == QB_CAUSES_MAX)
 		return;
@@ -216,7 +195,7 @@ static void find_tasks(
 		else
 			qb_text_format(cause.name, sizeof(cause.name), "%s (%zu processes)",
 				named->comm, named->processes);
-		add(causes, &cause);
+		qb_causes_add(causes, &cause);
 		unknown.share -= cause.share;
 	}
 	if (rest_ns > 0) {
@@ -225,106 +204,16 @@ static void find_tasks(
 			.name = "many others, a little each",
 			.share = (double)rest_ns / (double)m->ns};
 
-		add(causes, &rest);
+		qb_causes_add(causes, &rest);
 		unknown.share -= rest.share;
 	}
 	if (unknown.share > causes->preempted / 20 && unknown.share > 1e-6)
-		add(causes, &unknown);
-}
-
-/* ---- interrupts ---- */
-
-static uint64_t count_of(
-	const struct qb_measure *m, const struct qb_measure_cpu *of, size_t source, size_t window)
-{
-	const uint64_t *at = of->counts + window * m->sources.n + source;
-
-	return at[m->sources.n] - at[0];
-}
-
-static enum qb_cause_kind kind_of(const struct qb_source *source)
-{
-	switch (source->kind) {
-	case QB_SOURCE_TICK: return QB_CAUSE_TICK;
-	case QB_SOURCE_CPU: return QB_CAUSE_IPI;
-	case QB_SOURCE_DEVICE: break;
-	}
-	return QB_CAUSE_DEVICE;
-}
-
-/* The sources that interrupted this CPU most often. Returns how many. */
-static size_t choose_columns(const struct qb_measure *m, const struct qb_measure_cpu *of,
-	size_t columns[COLUMNS_MAX], uint64_t totals[COLUMNS_MAX])
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < m->sources.n; i++) {
-		uint64_t total = of->counts[of->n * m->sources.n + i] - of->counts[i];
-		size_t at = n;
-
-		if (!total)
-			continue;
-		while (at > 0 && totals[at - 1] < total)
-			at--;
-		if (at == COLUMNS_MAX)
-			continue;
-		n += n < COLUMNS_MAX;
-		memmove(&totals[at + 1], &totals[at], (n - 1 - at) * sizeof(totals[0]));
-		memmove(&columns[at + 1], &columns[at], (n - 1 - at) * sizeof(columns[0]));
-		totals[at] = total;
-		columns[at] = i;
-	}
-	return n;
-}
-
-static int find_interrupts(const struct qb_measure *m, const struct qb_measure_cpu *of,
-	struct qb_causes *causes, struct qb_error *err)
-{
-	size_t columns[COLUMNS_MAX], p;
-	uint64_t totals[COLUMNS_MAX];
-	double costs[COLUMNS_MAX], explained = 0;
-	struct qb_cause rest = {.kind = QB_CAUSE_UNEXPLAINED,
-		.evidence = QB_EVIDENCE_ESTIMATED,
-		.name = "gaps that nothing explains"};
-	_cleanup_free_ double *x = NULL, *y = NULL;
-
-	p = choose_columns(m, of, columns, totals);
-	x = calloc(of->n * p + 1, sizeof(*x));
-	y = calloc(of->n + 1, sizeof(*y));
-	if (!x || !y)
-		return qb_error_errno(err, ENOMEM, "allot gaps to interrupts");
-	for (size_t i = 0; i < of->n; i++) {
-		y[i] = of->windows[i].gaps -
-		       (of->windows[i].preempted > 0 ? of->windows[i].preempted : 0);
-		for (size_t j = 0; j < p; j++)
-			x[i * p + j] = (double)count_of(m, of, columns[j], i);
-	}
-	qb_fit_nonnegative(x, y, of->n, p, costs);
-	for (size_t j = 0; j < p; j++) {
-		const struct qb_source *source = &m->sources.v[columns[j]];
-		struct qb_cause cause = {.kind = kind_of(source),
-			.evidence = QB_EVIDENCE_ESTIMATED,
-			.share = costs[j] * (double)totals[j] / (double)of->n,
-			.times = totals[j]};
-
-		qb_text_copy(cause.name, sizeof(cause.name), source->name);
-		if (cause.share <= 0) {
-			cause.evidence = QB_EVIDENCE_COUNTED;
-			cause.share = -1;
-		} else {
-			explained += cause.share;
-		}
-		add(causes, &cause);
-	}
-	rest.share = causes->interrupted - explained;
-	if (rest.share > causes->interrupted / 20 && rest.share > 1e-6)
-		add(causes, &rest);
-	return 0;
+		qb_causes_add(causes, &unknown);
 }
 
 /* ---- what else there is ---- */
 
-static void add_counted(
+void qb_causes_add_counted(
 	struct qb_causes *causes, enum qb_cause_kind kind, const char *name, uint64_t times)
 {
 	struct qb_cause cause = {
@@ -332,7 +221,7 @@ static void add_counted(
 
 	qb_text_copy(cause.name, sizeof(cause.name), name);
 	if (times)
-		add(causes, &cause);
+		qb_causes_add(causes, &cause);
 }
 
 static void find_others(
@@ -353,18 +242,19 @@ static void find_others(
 		if (of->windows[i].speed > 0)
 			speed.share += of->windows[i].speed / (double)of->n;
 	if (speed.share > SPEED_MIN)
-		add(causes, &speed);
+		qb_causes_add(causes, &speed);
 	if (of->steal) {
 		steal.times = of->steal[of->n] - of->steal[0];
 		steal.share =
 			(double)steal.times / (double)sysconf(_SC_CLK_TCK) * 1e9 / (double)m->ns;
 		if (steal.times)
-			add(causes, &steal);
+			qb_causes_add(causes, &steal);
 	}
 	if (m->quota_us)
-		add(causes, &quota);
-	add_counted(causes, QB_CAUSE_THROTTLED, "clock lowered because of heat", of->throttled);
-	add_counted(causes, QB_CAUSE_SWAP, "pages read back from swap", m->swapped_in);
+		qb_causes_add(causes, &quota);
+	qb_causes_add_counted(
+		causes, QB_CAUSE_THROTTLED, "clock lowered because of heat", of->throttled);
+	qb_causes_add_counted(causes, QB_CAUSE_SWAP, "pages read back from swap", m->swapped_in);
 }
 
 static int find_causes(const struct qb_measure *m, const struct qb_measure_cpu *of,
@@ -381,10 +271,11 @@ static int find_causes(const struct qb_measure *m, const struct qb_measure_cpu *
 	for (size_t i = 0; i < of->n * QB_MEASURE_LOOPS; i++)
 		causes->preemptions += of->loop->windows[i].preemptions;
 	find_tasks(m, of, causes);
-	r = find_interrupts(m, of, causes, err);
+	r = qb_causes_find_interrupts(m, of, causes, err);
 	if (r < 0)
 		return r;
 	find_others(m, of, causes);
+	qb_causes_count_interrupts(m, of, causes);
 	return 0;
 }
 

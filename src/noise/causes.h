@@ -5,11 +5,11 @@
  * Shares are of the wall time of one CPU. They are never forced to sum up: what no evidence explains
  * stays as "unexplained". Evidence is
  *
- *	measured   the kernel's record of switches, or its accounts of steal and throttling
- *	estimated  interrupts are counted, not timed: the time of gaps in which nobody was switched in
- *	           is allotted to the sources whose counts rise and fall with it (a non-negative
- *	           least-squares fit over the windows; Lawson and Hanson 1974, by coordinate descent);
- *	           and accounts of tasks do not say where they ran (accounts.h)
+ *	measured   the kernel's record of switches, or its accounts of steal and throttling; and gaps
+ *		   that come at the times of a timer, each by its own length (gaps.h)
+ *	estimated  interrupts are counted, not timed: a source has gaps of a length that comes more
+ *		   often when its count is higher, at most as many as it counts; and accounts of tasks
+ *		   do not say where they ran (accounts.h)
  *	counted    it happened, and what it cost is not known
  */
 #ifndef QB_NOISE_CAUSES_H
@@ -25,7 +25,9 @@ enum qb_cause_kind {
 	QB_CAUSE_DEVICE,      /* an interrupt of a device */
 	QB_CAUSE_IPI,	      /* another CPU's wish, an NMI, … */
 	QB_CAUSE_STEAL,	      /* the hypervisor said so */
-	QB_CAUSE_UNEXPLAINED, /* nothing moved: the hypervisor, or firmware */
+	QB_CAUSE_HYPERVISOR,  /* it had this guest's CPU, and told nobody */
+	QB_CAUSE_FIRMWARE,    /* or other things below the kernel, on bare metal */
+	QB_CAUSE_UNEXPLAINED, /* gaps of which nothing is known */
 	QB_CAUSE_SPEED,	      /* the CPU's speed wandered */
 	QB_CAUSE_THROTTLED,   /* by heat */
 	QB_CAUSE_QUOTA,	      /* of the own control group */
@@ -37,9 +39,10 @@ enum qb_evidence { QB_EVIDENCE_MEASURED, QB_EVIDENCE_ESTIMATED, QB_EVIDENCE_COUN
 struct qb_cause {
 	enum qb_cause_kind kind;
 	enum qb_evidence evidence;
-	char name[64];	/* "cron (pid 812)", "timer tick", "IRQ 33 virtio0-input.0" */
-	double share;	/* of the time; negative: only counted */
-	uint64_t times; /* so often */
+	char name[64];	    /* "cron (pid 812)", "timer tick", "IRQ 33 virtio0-input.0" */
+	double share;	    /* of the time; negative: only counted */
+	uint64_t times;	    /* so often */
+	int64_t typical_ns; /* the median; 0: not known */
 };
 
 #define QB_CAUSES_MAX 32
@@ -58,11 +61,5 @@ int qb_causes_attribute(struct qb_measure *measure, struct qb_error *err);
 void qb_cause_plain_name(const struct qb_cause *cause, char *buf, size_t size);
 const char *qb_cause_kind_name(enum qb_cause_kind kind); /* "task", "tick", … */
 const char *qb_evidence_name(enum qb_evidence evidence);
-
-/*
- * y ≈ Σ x[j] c[j], c ≥ 0, the least squares of n rows and p columns (row by row in `x`). `ret`
- * holds p numbers.
- */
-void qb_fit_nonnegative(const double *x, const double *y, size_t n, size_t p, double *ret);
 
 #endif

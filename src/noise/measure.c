@@ -222,7 +222,7 @@ static int watch(struct qb_measure *m, pid_t child, const struct qb_hard_before 
 
 		qb_measure_sleep(now);
 		take_accounts(m, false);
-		qb_measure_sleep(now + QB_LOOP_WINDOW_NS / 2); /* the loops close theirs */
+		qb_measure_sleep(now + QB_MEASURE_LATE_NS);
 		r = check_child(m, child, err);
 		if (r == 0)
 			r = sample(m, at, err);

@@ -38,6 +38,8 @@
 #define QB_MEASURE_LOOKS 3
 /* Windows of the loop in one of the verdict's. */
 #define QB_MEASURE_LOOPS ((size_t)(QB_VERDICT_WINDOW_NS / QB_LOOP_WINDOW_NS))
+/* Counters are read so long after a window's border: the loops close theirs meanwhile. */
+#define QB_MEASURE_LATE_NS (QB_LOOP_WINDOW_NS / 2)
 
 /* A CPU may be lost on the way (hard.h). */
 enum qb_gone { QB_GONE_NOT, QB_GONE_OFFLINE, QB_GONE_MOVED };
@@ -67,6 +69,7 @@ struct qb_measure {
 	struct qb_cpus cpus;  /* to measure */
 	struct qb_cpus house; /* where the sampler runs; empty: anywhere */
 	struct qb_noise_limits limits;
+	bool guest;		    /* a hypervisor is below */
 	bool applied[QB_KEY_COUNT]; /* the levers in effect meanwhile: no advice asks for them */
 	bool traces;		    /* interrupts are timed, at a cost (trace.h) */
 	struct qb_detect detect;    /* what is to be foretold, and at last what is */

@@ -77,10 +77,8 @@ static void print(const struct qb_measure *m, const struct qb_measure_cpu *of, i
 		const struct qb_stay stay = qb_runner_stay(runner, of->cpu);
 
 		if (!qb_measure_is_ours(m, runner->tid) && stay.ns > 0)
-			printf("runner %d %lld %llu %s
-			       ", runner->tid, (long long)stay.ns,
-				(unsigned long long)stay.times,
-				runner->comm);
+			printf("runner %d %lld %llu %s\n", runner->tid, (long long)stay.ns,
+				(unsigned long long)stay.times, runner->comm);
 	}
 	print_gaps(of);
 	for (size_t i = 0; i < of->n * QB_MEASURE_LOOPS; i++) {

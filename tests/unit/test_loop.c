@@ -15,7 +15,7 @@
 
 #define TICKS_US 2000
 
-#define ROOM	 50
+#define ROOM 50
 
 static struct qb_loop_window windows[WINDOWS];
 static struct qb_loop_gap gaps[ROOM];

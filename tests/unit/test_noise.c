@@ -330,25 +330,6 @@ static void steal_of_a_cpu(void **unused)
 	assert_int_equal(qb_counters_steal(stat, 3, &steal), -ENODATA);
 }
 
-/* Costs that made the data are found again; a source that only got in the way costs nothing. */
-static void costs_of_interrupts(void **unused)
-{
-	enum { N = 60, P = 3 };
-	double x[N * P], y[N], costs[P];
-
-	state = 5;
-	for (int i = 0; i < N; i++) {
-		x[i * P] = 25;			       /* a tick, always the same */
-		x[i * P + 1] = floor(uniform() * 100); /* a device */
-		x[i * P + 2] = floor(uniform() * 10);  /* somebody innocent */
-		y[i] = 25 * 3e-5 + x[i * P + 1] * 1e-5 - x[i * P + 2] * 1e-7;
-	}
-	qb_fit_nonnegative(x, y, N, P, costs);
-	assert_true(fabs(costs[0] - 3e-5) < 1e-6);
-	assert_true(fabs(costs[1] - 1e-5) < 1e-7);
-	assert_true(costs[2] == 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,7 +345,6 @@ int main(void)
 		cmocka_unit_test(rows_of_arm64),
 		cmocka_unit_test(odd_interrupts),
 		cmocka_unit_test(steal_of_a_cpu),
-		cmocka_unit_test(costs_of_interrupts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

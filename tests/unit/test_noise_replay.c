@@ -22,6 +22,7 @@
 #define WINDOWS	 20
 #define LOOPS	 (WINDOWS * QB_MEASURE_LOOPS)
 #define SOURCES	 32
+#define GAPS	 8192
 #define NO_TASKS 0x40000000 /* no system has such ids: who they are is not looked up */
 
 /* A measurement, and what really happened. */
@@ -30,6 +31,7 @@ struct replay {
 	struct qb_measure_cpu of;
 	struct qb_loop loop;
 	struct qb_loop_window loops[LOOPS];
+	struct qb_loop_gap gaps[GAPS];
 	struct qb_noise_window windows[WINDOWS];
 	struct qb_source sources[SOURCES];
 	uint64_t counts[(WINDOWS + 1) * SOURCES], steal[WINDOWS + 1];
@@ -94,6 +96,26 @@ static void read_loop(struct replay *r, const char *line)
 		6);
 }
 
+/* Of one window, in tenths of a microsecond, each from the one before. */
+static void read_gaps(struct replay *r, const char *at)
+{
+	const size_t n = r->loop.n_gaps;
+	int64_t before = n ? r->gaps[n - 1].at_ns : 0;
+	long long since, ns;
+	int used;
+
+	while (sscanf(at, "%lld %lld%n", &since, &ns, &used) == 2) {
+		struct qb_loop_gap *gap = &r->gaps[r->loop.n_gaps++];
+
+		assert_true(r->loop.n_gaps <= GAPS);
+		*gap = (struct qb_loop_gap){.at_ns = before + since * 100,
+			.ns = ns * 100,
+			.preempted = at[used] == '+'};
+		before = gap->at_ns;
+		at += used + gap->preempted;
+	}
+}
+
 static void read_line(struct replay *r, char *line)
 {
 	char *rest = strchr(line, ' ');
@@ -122,6 +144,11 @@ static void read_line(struct replay *r, char *line)
 		read_counts(rest, r->steal, 1, r->n_windows);
 	else if (strcmp(line, "runner") == 0)
 		read_runner(r, rest);
+	else if (strcmp(line, "tick") == 0)
+		assert_int_equal(
+			sscanf(rest, "%lf %" SCNd64, &r->loop.tick_ns, &r->loop.tick_at_ns), 2);
+	else if (strcmp(line, "gaps") == 0)
+		read_gaps(r, rest);
 	else if (strcmp(line, "loop") == 0)
 		read_loop(r, rest);
 	else
@@ -159,6 +186,7 @@ static void load(struct replay *r, const char *name)
 	r->m.looks[0] = r->m.ns;
 	r->of.loop = &r->loop;
 	r->loop.windows = r->loops;
+	r->loop.gaps = r->gaps;
 	r->of.windows = r->windows;
 	r->of.counts = r->counts;
 	r->of.steal = r->steal;
@@ -305,16 +333,89 @@ static void the_verdict(void **unused)
 	unload(&replay);
 }
 
-/* With nobody else there the tick is what takes time. */
-static void the_tick(void **unused)
+static const struct qb_cause *find(const struct qb_causes *causes, const char *name)
+{
+	for (size_t i = 0; i < causes->n; i++)
+		if (strcmp(causes->v[i].name, name) == 0)
+			return &causes->v[i];
+	return NULL;
+}
+
+/*
+ * A KVM guest with nobody else there: its own tick, the hypervisor's, and a second hypervisor's below,
+ * whose clock is another. The tick's share is what its 250 gaps a second took, and no more.
+ */
+static void the_hypervisors_tick(void **unused)
+{
+	const struct qb_cause *tick, *host, *other;
+	struct qb_causes causes;
+
+	load(&replay, "combs.txt");
+	replay.m.guest = true;
+	judge(&replay, &causes);
+	tick = find(&causes, "timer tick");
+	host = find(&causes, "the hypervisor's own tick, 100/s");
+	other = find(&causes, "a timer of the hypervisor, 100/s");
+	assert_non_null(tick);
+	assert_non_null(host);
+	assert_int_equal(tick->kind, QB_CAUSE_TICK);
+	assert_int_equal(tick->evidence, QB_EVIDENCE_MEASURED);
+	assert_true(tick->times > 490 && tick->times <= 503);
+	assert_true(tick->typical_ns > 14000 && tick->typical_ns < 18000);
+	assert_true(fabs(tick->share - 0.0043) < 0.0003);
+	assert_int_equal(host->kind, QB_CAUSE_HYPERVISOR);
+	assert_int_equal(host->evidence, QB_EVIDENCE_MEASURED);
+	assert_true(host->typical_ns > 13000 && host->typical_ns < 17000);
+	assert_true(host->times >= 198 && host->times <= 201);
+	assert_true(fabs(host->share - 0.00166) < 0.0001);
+	assert_non_null(other);
+	assert_true(other->times >= 190 && other->times <= 201);
+	assert_true(other->typical_ns > 1500 && other->typical_ns < 3000);
+	assert_null(find(&causes, "gaps that were not kept"));
+	unload(&replay);
+}
+
+/* The same gaps on bare metal: no hypervisor is there to be named. */
+static void the_same_on_metal(void **unused)
+{
+	struct qb_causes causes;
+
+	load(&replay, "combs.txt");
+	judge(&replay, &causes);
+	assert_non_null(find(&causes, "timer tick"));
+	assert_non_null(find(&causes, "a timer that no counter shows, 100/s"));
+	for (size_t i = 0; i < causes.n; i++)
+		assert_int_not_equal(causes.v[i].kind, QB_CAUSE_HYPERVISOR);
+	unload(&replay);
+}
+
+/* Recorded before gaps were kept: nothing is said of them but that. */
+static void gaps_were_not_kept(void **unused)
 {
 	struct qb_causes causes;
 
 	load(&replay, "none.txt");
 	judge(&replay, &causes);
-	assert_int_equal(causes.v[0].kind, QB_CAUSE_TICK);
-	assert_true(causes.v[0].share > causes.interrupted / 2);
-	assert_true(causes.v[0].share <= causes.interrupted * 1.05);
+	assert_non_null(find(&causes, "gaps that were not kept"));
+	assert_true(find(&causes, "gaps that were not kept")->share <= causes.interrupted);
+	assert_true(find(&causes, "timer tick")->share < 0);
+	assert_int_equal(find(&causes, "timer tick")->evidence, QB_EVIDENCE_COUNTED);
+	unload(&replay);
+}
+
+/* Those that were kept tell of the whole: the tick comes as often later. */
+static void some_gaps_were_not_kept(void **unused)
+{
+	struct qb_causes all, some;
+
+	load(&replay, "combs.txt");
+	judge(&replay, &all);
+	replay.loop.gaps_unkept = replay.loop.n_gaps / 2;
+	replay.loop.n_gaps -= replay.loop.gaps_unkept;
+	judge(&replay, &some);
+	assert_true(
+		fabs(find(&all, "timer tick")->share - find(&some, "timer tick")->share) < 0.0005);
+	assert_null(find(&some, "gaps that were not kept"));
 	unload(&replay);
 }
 
@@ -327,7 +428,10 @@ int main(void)
 		cmocka_unit_test(records_were_lost),
 		cmocka_unit_test(names_by_accounts),
 		cmocka_unit_test(the_verdict),
-		cmocka_unit_test(the_tick),
+		cmocka_unit_test(the_hypervisors_tick),
+		cmocka_unit_test(the_same_on_metal),
+		cmocka_unit_test(gaps_were_not_kept),
+		cmocka_unit_test(some_gaps_were_not_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

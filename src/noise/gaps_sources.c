@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* gaps.h: interrupts that come at no regular times. */
+#include "gaps_internal.h"
+#include <math.h>
+#include <string.h>
+
+/* Some boxes side by side are one length. */
+#define BOXES_MAX    3
+#define BOXES_BESIDE 2
+/* A length goes with a count: one more interrupt brings so many more gaps, so many times its error.
+ * Then each interrupt has its gap there, or only some have. */
+#define SLOPE_MIN  0.05
+#define SLOPE_ALL  0.6
+#define SURELY_MIN 3.5
+/* Of fewer windows nothing is told. */
+#define WINDOWS_MIN 5
+/* Interrupts of one source can be of so many lengths. */
+#define LENGTHS_OF_SOURCE 3
+
+/* A length of gaps: so many boxes from one on; how it goes with a count. */
+struct length {
+	int from, n;
+	double slope, surely;
+};
+
+static int box_of(double ns)
+{
+	const int box = ns > 1 ? (int)(2 * log2(ns)) : 0;
+
+	return box < QB_GAPS_LENGTHS ? box : QB_GAPS_LENGTHS - 1;
+}
+
+static bool has(const struct length *length, double ns)
+{
+	const int box = box_of(ns);
+
+	return box >= length->from && box < length->from + length->n;
+}
+
+/* The line through the windows: what one more interrupt brings, and how sure that is. */
+static void correlate(const struct qb_gaps_work *w, struct length *length)
+{
+	const double n = (double)w->gaps->n_windows;
+	double x = 0, y = 0, xx = 0, xy = 0, yy = 0, rest;
+
+	for (size_t i = 0; i < w->gaps->n_windows; i++) {
+		x += w->counts[i] / n;
+		y += w->seen[i] / n;
+	}
+	for (size_t i = 0; i < w->gaps->n_windows; i++) {
+		xx += (w->counts[i] - x) * (w->counts[i] - x);
+		xy += (w->counts[i] - x) * (w->seen[i] - y);
+		yy += (w->seen[i] - y) * (w->seen[i] - y);
+	}
+	length->slope = xx > 0 ? xy / xx : 0;
+	/* A gap more or less is chance, however even they look. */
+	rest = fmax(yy - length->slope * xy, 1) / (n - 2);
+	length->surely = xx > 0 ? length->slope / sqrt(rest / xx) : 0;
+}
+
+/* The length that goes with the source's count most surely; false: none does. */
+static bool find_length(struct qb_gaps_work *w, size_t source, struct length *ret)
+{
+	struct length best = {.surely = SURELY_MIN};
+
+	memset(w->boxes, 0, w->gaps->n_windows * QB_GAPS_LENGTHS * sizeof(*w->boxes));
+	for (size_t i = 0; i < w->train.n; i++)
+		if (w->train.owner[i] == QB_GAP_FREE)
+			w->boxes[qb_gaps_window(w, i) * QB_GAPS_LENGTHS +
+				 (size_t)box_of(w->train.ns[i])]++;
+	for (size_t i = 0; i < w->gaps->n_windows; i++)
+		w->counts[i] = *qb_gaps_left(w, i, source);
+	for (int from = 0; from < QB_GAPS_LENGTHS; from++) {
+		memset(w->seen, 0, w->gaps->n_windows * sizeof(*w->seen));
+		for (int n = 1; n <= BOXES_MAX && from + n <= QB_GAPS_LENGTHS; n++) {
+			struct length length = {.from = from, .n = n};
+
+			for (size_t i = 0; i < w->gaps->n_windows; i++)
+				w->seen[i] +=
+					w->boxes[i * QB_GAPS_LENGTHS + (size_t)(from + n - 1)];
+			correlate(w, &length);
+			if (length.surely > best.surely && length.slope > SLOPE_MIN)
+				best = length;
+		}
+	}
+	*ret = best;
+	return best.n > 0;
+}
+
+/* In each window as many gaps of that length as the source explains there. */
+static void claim_length(
+	struct qb_gaps_work *w, const struct length *length, size_t source, int owner)
+{
+	const double each = length->slope > SLOPE_ALL ? 1 : length->slope;
+	double quota = 0;
+	size_t window = SIZE_MAX;
+
+	for (size_t i = 0; i < w->train.n; i++) {
+		uint32_t *left;
+
+		if (w->train.owner[i] != QB_GAP_FREE || !has(length, w->train.ns[i]))
+			continue;
+		if (qb_gaps_window(w, i) != window) {
+			/* What is left of a gap is kept for the next window. */
+			window = qb_gaps_window(w, i);
+			quota = fmod(quota, 1) + each * *qb_gaps_left(w, window, source);
+		}
+		left = qb_gaps_left(w, window, source);
+		if (quota < 1 || *left == 0)
+			continue;
+		w->train.owner[i] = owner;
+		w->gaps->parts[owner].times++;
+		*left -= 1;
+		quota -= 1;
+	}
+}
+
+static void claim_source(struct qb_gaps_work *w, size_t source)
+{
+	struct length length;
+	int owner = -1;
+
+	for (int i = 0; i < LENGTHS_OF_SOURCE && qb_gaps_left_total(w, source) > 0; i++) {
+		if (!find_length(w, source, &length))
+			return;
+		if (owner < 0) {
+			owner = (int)w->gaps->n;
+			qb_gaps_add(w, QB_GAPS_OF_SOURCE, source);
+		}
+		claim_length(w, &length, source, owner);
+		if (length.slope > SLOPE_ALL) { /* then some of those beside it are its own, too */
+			length.from -= BOXES_BESIDE;
+			length.n += 2 * BOXES_BESIDE;
+			claim_length(w, &length, source, owner);
+		}
+	}
+}
+
+/* The surest first. */
+void qb_gaps_claim_sources(struct qb_gaps_work *w)
+{
+	struct qb_gaps *gaps = w->gaps;
+	struct length length;
+
+	while (gaps->n_windows >= WINDOWS_MIN && gaps->n < QB_GAPS_PARTS - 2) {
+		size_t best = gaps->n_sources;
+		double surely = 0;
+
+		for (size_t s = 0; s < gaps->n_sources; s++)
+			if (!w->done[s] && qb_gaps_left_total(w, s) > 0 &&
+				find_length(w, s, &length) && length.surely > surely) {
+				best = s;
+				surely = length.surely;
+			}
+		if (best == gaps->n_sources)
+			return;
+		w->done[best] = true;
+		claim_source(w, best);
+	}
+}
