@@ -37,8 +37,13 @@
  *
  *	RUN      by the owner of a lease, or from inside a run: PLAN APPLY RUN RESTORE BYE as above,
  *	         served by a monitor of its own, which only places
- *	         `shared`, with one fd, by root: a helper hands its session over (helper/monitor_internal.h)
  *	LEASE    by the owner of a lease: it is renewed, and the session over
+ *	         `shared`, by root, where shared runs are: the helper of one more, whose turn it is.
+ *	             → PROFILE SELECTION STEP… DONE             what the host is conditioned to
+ *	         JOIN     it stays, until the connection ends   → DONE
+ *	         JOIN     again: its benchmark is placed; not answered
+ *	         RESTORE      → DONE and `joined`               others go on
+ *	             → LEFTOVER… STEP… DONE                     it was the last, the host is as it was
  *	RESTORE  by the owner of a lease, or root: it has ended; RESTORE and BYE follow
  *
  * The planner has the same transport on its fd 0: it reads one PLAN (with its memfds) and answers
@@ -78,7 +83,7 @@
  */
 /* clang-format off */
 #define QB_MESSAGES(X) \
-	X(HELLO,     hello,     qb_hello,             FIXED,    1, QB_SENDER_CLIENT, hello) \
+	X(HELLO,     hello,     qb_hello,             FIXED,    0, QB_SENDER_CLIENT, hello) \
 	X(PLAN,      request,   qb_request,           FIXED,    QB_MESSAGE_FDS, QB_SENDER_CLIENT, request) \
 	X(APPLY,     apply,     qb_message_head,      FIXED,    0, QB_SENDER_CLIENT, nothing) \
 	X(RUN,       run,       qb_message_head,      FIXED,    1, QB_SENDER_CLIENT, nothing) \
@@ -86,6 +91,7 @@
 	X(RESTORE,   restore,   qb_message_head,      FIXED,    0, QB_SENDER_CLIENT, nothing) \
 	X(BYE,       bye,       qb_message_head,      FIXED,    0, QB_SENDER_CLIENT, nothing) \
 	X(LEASE,     lease,     qb_message_head,      FIXED,    0, QB_SENDER_CLIENT, nothing) \
+	X(JOIN,      join,      qb_join,              FIXED,    0, QB_SENDER_CLIENT, nothing) \
 	X(WATCH,     watch,     qb_watch_message,     FIXED,    0, QB_SENDER_CLIENT, nothing) \
 	/* answers; a STEP holds several */ \
 	X(NOTE,      note,      qb_note,              FIXED,    0, QB_SENDER_HELPER, note) \
@@ -142,7 +148,7 @@ struct qb_hello {
 	struct qb_message_head head;
 	uint8_t purpose;
 	uint8_t force;	      /* restore --force */
-	uint8_t shared;	      /* RUN: beside other such runs */
+	uint8_t shared;	      /* RUN: beside other such runs; LEASE: to join them (at the door) */
 	int64_t lock_wait_ns; /* 0: do not wait; -1: for ever */
 	/* LEASE: how long it lasts; or, when this is 0, the process that it lasts as long as */
 	int64_t lease_ns;
@@ -214,6 +220,14 @@ struct qb_pus {
 struct qb_selection_message {
 	struct qb_message_head head;
 	struct qb_selection selection;
+};
+
+/* A shared run, as the monitor of all shared runs knows it. */
+struct qb_join {
+	struct qb_message_head head;
+	int32_t pid; /* of its benchmark; 0: it is not placed yet */
+	uint64_t start;
+	struct qb_cpus cpus;
 };
 
 /* With until_ns 0 the watch begins, else it ends then (CLOCK_MONOTONIC). Only for a process that was

@@ -105,6 +105,7 @@ int qb_answer_take(struct qb_answer *answer, const struct qb_message *message, b
 	case QB_MSG_RESTORE:
 	case QB_MSG_BYE:
 	case QB_MSG_LEASE:
+	case QB_MSG_JOIN:
 	case QB_MSG_NOTE:
 	case QB_MSG_LEFTOVER:
 	case QB_MSG_WATCH:

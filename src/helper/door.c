@@ -1,75 +1,192 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* monitor_internal.h: who else comes to a conditioned host. */
+/* monitor_internal.h: who else comes to a host that this session holds. */
 #include "monitor_internal.h"
 #include <base/macros.h>
 #include <errno.h>
+#include <sys/socket.h>
 
-/* In the child: a session of its own that begins at PLAN. */
-static _Noreturn void serve_guest(
-	struct qb_monitor *host, struct qb_helper *helper, int seat, bool claims)
+/* ---- guests ---- */
+
+struct qb_guest *qb_door_sit(struct qb_monitor *m, int connection)
 {
-	static _Atomic uint16_t pending;
-	static struct qb_monitor m;
-	struct qb_done done = {.of = QB_MSG_HELLO, .joined = 1, .shared = claims};
-	char holder[256];
+	for (int i = 0; i < QB_GUESTS_MAX; i++)
+		if (!m->guests[i].connection) {
+			m->guests[i] = (struct qb_guest){.connection = connection};
+			return &m->guests[i];
+		}
+	return NULL;
+}
 
-	helper->pending = &pending;
-	helper->over = host->helper->over;
-	m = QB_MONITOR_NONE;
-	m.helper = helper;
-	m.host = host;
-	m.seat = seat;
-	m.claims = claims;
-	m.signals = host->signals;
-	m.state = QB_STATE_PLAN;
-	qb_lease_describe(&host->session.journal.owner, holder, sizeof(holder));
-	qb_message_send_note(helper->session, "joined %s", holder);
-	if (qb_message_send(helper->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0) < 0)
-		_exit(EXIT_FAILURE);
-	qb_guests_serve(&m);
+static bool any_shared(const struct qb_monitor *m)
+{
+	for (int i = 0; i < QB_GUESTS_MAX; i++)
+		if (m->guests[i].shared)
+			return true;
+	return false;
+}
+
+/* The last of the shared runs has left. If it asked, it is told how the host came back. */
+static void restore_after(struct qb_monitor *m, struct qb_guest *last, bool asked)
+{
+	struct qb_error err = {0};
+
+	if (asked) {
+		m->helper->session = last->connection;
+		last->connection = 0;
+	}
+	if (qb_hold_restore(m, false, &err) < 0) {
+		qb_hold_end(m, &err);
+		return;
+	}
+	m->state = QB_STATE_END;
+	if (asked) /* a run that does not hear it has died: nobody is left to be told */
+		qb_recover_report(m->helper->session, &m->session.steps, &m->summary, false, false);
+}
+
+static void leave(struct qb_monitor *m, struct qb_guest *guest, bool asked)
+{
+	struct qb_done done = {.of = QB_MSG_RESTORE, .complete = 1, .joined = guest->shared};
+	const bool shared = guest->shared;
+
+	guest->shared = false;
+	if (m->state == QB_STATE_LEASE && shared && !any_shared(m))
+		restore_after(m, guest, asked);
+	else if (asked)
+		qb_message_send(guest->connection, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
+}
+
+static void forget(struct qb_guest *guest)
+{
+	if (guest->connection)
+		close(guest->connection);
+	if (guest->client) { /* without the run's own process nobody would end it */
+		shutdown(guest->client, SHUT_RDWR);
+		close(guest->client);
+	}
+	*guest = (struct qb_guest){0};
+}
+
+static void take_join(struct qb_guest *guest, const struct qb_join *join)
+{
+	guest->shared = true;
+	guest->pid = join->pid;
+	guest->start = join->start;
+	guest->cpus = join->cpus;
+	if (!join->pid) /* later, when its benchmark is placed, it does not wait for an answer */
+		qb_message_send_done(guest->connection, QB_MSG_JOIN);
+}
+
+void qb_door_hear(struct qb_monitor *m, struct qb_guest *guest)
+{
+	static struct qb_message message;
+	int r = qb_message_receive(guest->connection, QB_SENDER_CLIENT, &message, NULL);
+
+	if (r > 0)
+		qb_message_close(&message);
+	if (r > 0 && m->pool && message.head.type == QB_MSG_JOIN) {
+		take_join(guest, &message.join);
+	} else if (r > 0 && m->pool && message.head.type == QB_MSG_RESTORE) {
+		leave(m, guest, true);
+	} else {
+		leave(m, guest, false);
+		forget(guest);
+	}
+}
+
+/* ---- visitors ---- */
+
+/* Who is there: what they are to this session. */
+struct visitor {
+	struct qb_helper as; /* their connection, were it to become a session */
+	bool inside, owns;
+	const struct qb_cpus *cpus; /* of the run that they are inside of */
+};
+
+static const struct qb_guest *guest_around(const struct qb_monitor *m, pid_t pid)
+{
+	for (int i = 0; i < QB_GUESTS_MAX; i++) {
+		const struct qb_guest *guest = &m->guests[i];
+		const struct qb_journal_bench bench = {
+			.pid = guest->pid, .start = guest->start, .joined = true};
+
+		if (guest->pid && qb_isolation_inside(&bench, pid))
+			return guest;
+	}
+	return NULL;
+}
+
+static void look_at(const struct qb_monitor *m, struct visitor *v)
+{
+	const struct qb_journal_owner *owner = &m->session.journal.owner;
+	const struct qb_guest *around = m->pool ? guest_around(m, v->as.peer.pid) : NULL;
+
+	v->cpus = around ? &around->cpus : &m->planned.selection.bench;
+	v->inside = m->pool ? around != NULL
+			    : qb_isolation_inside(&m->session.journal.bench, v->as.peer.pid);
+	v->owns = m->state == QB_STATE_LEASE && !m->pool && v->as.peer.uid == owner->uid;
 }
 
 /*
- * A child for this run, which has the guest's descriptors from then on. `claims`: it takes CPUs that
- * no other shared run has; else it is inside of one (its seat: `inside`), or the run of an owner.
+ * A child for the run of somebody inside, or of a lease's owner. In the child the connection is the
+ * session from then on, and `m` the run's monitor.
  */
-static bool admit(struct qb_monitor *m, struct qb_helper *guest, bool claims, int inside)
+static void admit(struct qb_monitor *m, struct visitor *v)
 {
 	const struct qb_error full = {.code = EUSERS, .text = "too many runs have joined already"};
-	int seat = qb_guests_seat(m);
-	pid_t pid = seat < 0 ? -1 : qb_guests_fork(m, seat, guest);
+	struct qb_done done = {.of = QB_MSG_HELLO, .joined = 1};
+	const struct qb_cpus cpus = *v->cpus;
+	char holder[256];
+	int pair[2] = {-1, -1};
+	struct qb_guest *guest = NULL;
+	pid_t pid = -1;
 
-	if (pid < 0) {
-		qb_message_send_error(guest->session, &full);
-		return false;
-	}
-	if (inside >= 0) {
-		m->share->runs[seat].cpus = m->share->runs[inside].cpus;
-		m->share->runs[seat].claimed = true;
-	}
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0)
+		guest = qb_door_sit(m, pair[0]);
+	if (guest)
+		pid = fork();
 	if (pid == 0) {
-		if (inside >= 0)
-			m->planned.selection.bench = m->share->runs[inside].cpus;
-		serve_guest(m, guest, seat, claims);
+		qb_lease_describe(&m->session.journal.owner, holder, sizeof(holder));
+		qb_join_become(m, &v->as, pair[1], &cpus);
+		qb_message_send_note(m->helper->session, "joined %s", holder);
+		if (qb_message_send(m->helper->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0) <
+			0)
+			m->state = QB_STATE_END;
+		return;
 	}
-	return true;
+	if (pid < 0) {
+		qb_message_send_error(v->as.session, &full);
+		if (guest)
+			guest->connection = 0;
+		if (pair[0] >= 0)
+			close(pair[0]);
+	}
+	if (pair[1] >= 0)
+		close(pair[1]);
+	close(v->as.session);
+	close(v->as.peer.pidfd);
 }
 
-/* Another helper hands over its session, which wants to share (share.h). End of file: not now. */
-static void take_over(struct qb_monitor *m, int connection)
+/* The helper of a shared run, at its turn: what there is. It says JOIN if it stays. */
+static void welcome(struct qb_monitor *m, struct visitor *v)
 {
-	struct qb_helper guest = {.lock = -1};
+	static struct qb_profile_message profile;
+	struct qb_selection_message selection = {.selection = m->planned.selection};
+	struct qb_done done = {.of = QB_MSG_HELLO, .joined = 1, .shared = 1};
+	struct qb_guest *guest = qb_door_sit(m, v->as.session);
 
-	if (!qb_share_has_room(m) || qb_peer_look(m->message.fds[0], &guest.peer, NULL) < 0)
-		return;
-	guest.session = m->message.fds[0];
-	m->message.n_fds = 0;
-	if (admit(m, &guest, true, -1)) {
-		qb_message_send_done(connection, QB_MSG_HELLO);
+	close(v->as.peer.pidfd);
+	if (!guest) {
+		close(v->as.session);
 		return;
 	}
-	close(guest.session);
-	close(guest.peer.pidfd);
+	profile.profile = m->planned.profile;
+	if (qb_message_send(guest->connection, QB_MSG_PROFILE, &profile, sizeof(profile), NULL, 0) <
+			0 ||
+		qb_message_send(guest->connection, QB_MSG_SELECTION, &selection, sizeof(selection),
+			NULL, 0) < 0 ||
+		qb_message_send_steps(guest->connection, &m->session.steps) < 0 ||
+		qb_message_send(guest->connection, QB_MSG_DONE, &done, sizeof(done), NULL, 0) < 0)
+		forget(guest);
 }
 
 static void renew(struct qb_monitor *m, const struct qb_helper *guest)
@@ -95,62 +212,30 @@ static void renew(struct qb_monitor *m, const struct qb_helper *guest)
 	qb_message_send(guest->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
 }
 
-void qb_door_expire(struct qb_monitor *m, const struct qb_helper *by)
-{
-	struct qb_done done = {.of = QB_MSG_HELLO, .joined = 1};
-	struct qb_error err = {0};
-
-	qb_lease_close(&m->lease);
-	if (by) {
-		m->helper->session = by->session;
-		m->helper->peer = by->peer;
-	}
-	if (qb_monitor_restore(m, false, &err) < 0) {
-		qb_monitor_end(m, &err);
-		return;
-	}
-	m->state = by ? QB_STATE_RESTORE : QB_STATE_END;
-	if (by) /* he who does not hear it is seen to be gone */
-		qb_message_send(by->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
-}
-
-/* Who is there: what he is to this session. */
-struct visitor {
-	struct qb_helper as; /* his connection, were it to become a session */
-	bool inside, owns;
-	int seat; /* of the shared run that he is inside of, or -1 */
-};
-
-static void look_at(const struct qb_monitor *m, struct visitor *v)
-{
-	const struct qb_journal_owner *owner = &m->session.journal.owner;
-
-	v->seat = m->share ? qb_share_inside(m, v->as.peer.pid) : -1;
-	v->inside = m->share ? v->seat >= 0
-			     : qb_isolation_inside(&m->session.journal.bench, v->as.peer.pid);
-	v->owns = m->state == QB_STATE_LEASE && !m->share && v->as.peer.uid == owner->uid;
-}
-
-/* Does what he came for, if it is his to ask. True: his connection is somebody's session now. */
+/* Does what they came for, if it is theirs to ask. True: their connection is looked after. */
 static bool answer(struct qb_monitor *m, struct visitor *v)
 {
-	const bool root = v->as.peer.uid == 0;
+	const struct qb_hello *hello = &m->message.hello;
+	const bool root = v->as.peer.uid == 0, leased = m->state == QB_STATE_LEASE;
 
-	switch ((enum qb_purpose)m->message.hello.purpose) {
+	switch ((enum qb_purpose)hello->purpose) {
 	case QB_PURPOSE_RUN:
-		if (m->share && root && m->message.hello.shared && m->message.n_fds == 1)
-			take_over(m, v->as.session);
-		else if (v->inside || v->owns)
-			return admit(m, &v->as, false, v->seat);
-		return false;
+		if (!v->inside && !v->owns)
+			return false;
+		admit(m, v);
+		return true;
 	case QB_PURPOSE_LEASE:
+		if (leased && m->pool && root && hello->shared) {
+			welcome(m, v);
+			return true;
+		}
 		if (v->owns)
 			renew(m, &v->as);
 		return false;
 	case QB_PURPOSE_RESTORE:
-		if (m->state != QB_STATE_LEASE || !(v->owns || root))
+		if (!leased || !(v->owns || root))
 			return false;
-		qb_door_expire(m, &v->as);
+		qb_hold_expire(m, &v->as);
 		return true;
 	}
 	return false;
@@ -159,7 +244,6 @@ static bool answer(struct qb_monitor *m, struct visitor *v)
 void qb_door_serve(struct qb_monitor *m)
 {
 	struct visitor v = {.as.lock = -1};
-	bool stays = false;
 
 	v.as.session = qb_door_answer(m->door, &v.as.peer);
 	if (v.as.session < 0)
@@ -167,11 +251,12 @@ void qb_door_serve(struct qb_monitor *m)
 	look_at(m, &v);
 	if ((v.inside || v.owns || v.as.peer.uid == 0) &&
 		qb_door_listen(v.as.session, &m->message) > 0) {
-		stays = answer(m, &v);
+		bool looked_after = answer(m, &v);
+
 		qb_message_close(&m->message);
+		if (looked_after)
+			return;
 	}
-	if (stays)
-		return;
 	close(v.as.session);
 	close(v.as.peer.pidfd);
 }

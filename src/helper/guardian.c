@@ -44,20 +44,16 @@ static bool settled(int status)
 
 int qb_guardian_run(struct qb_helper *helper)
 {
-	struct {
-		_Atomic uint16_t pending;
-		_Atomic bool over;
-	} * shared;
+	_Atomic uint16_t *pending;
 	sigset_t signals, mask;
 	int status;
 	pid_t pid;
 
-	shared = mmap(
-		NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED)
+	pending = mmap(
+		NULL, sizeof(*pending), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (pending == MAP_FAILED)
 		return EXIT_FAILURE;
-	helper->pending = &shared->pending;
-	helper->over = &shared->over;
+	helper->pending = pending;
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
 	sigaddset(&signals, SIGTERM);

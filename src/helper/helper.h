@@ -17,7 +17,7 @@ struct qb_limits; /* policy.h */
 
 /* ---- peer ---- */
 
-/* Who is at the other end of the session, and may he be there. */
+/* Who is at the other end of the session, and may they be there. */
 struct qb_peer {
 	pid_t pid;
 	uid_t uid;
@@ -25,10 +25,10 @@ struct qb_peer {
 	bool activated; /* came through QB_SOCKET_PATH: this process is a unit of systemd's */
 };
 
-/* Who is at the other end of a socket (SO_PEERCRED: the kernel's word, not his). */
+/* Who is at the other end of a socket (SO_PEERCRED: the kernel's word, not theirs). */
 int qb_peer_look(int session, struct qb_peer *ret, struct qb_error *err);
 /*
- * The same for the session that the helper is started with, and may he be there? `sudo_uid` is
+ * The same for the session that the helper is started with, and may they be there? `sudo_uid` is
  * SUDO_UID of the helper's environment, NULL when sudo did not start it.
  *
  *	sudo               a socketpair (neither end has a name) of the user whom sudo let through
@@ -37,7 +37,7 @@ int qb_peer_look(int session, struct qb_peer *ret, struct qb_error *err);
  */
 int qb_peer_identify(int session, const char *sudo_uid, struct qb_peer *ret, struct qb_error *err);
 /*
- * The groups that he had when he connected, his effective one first (SO_PEERCRED, SO_PEERGROUPS).
+ * The groups that they had when they connected, the effective one first (SO_PEERCRED, SO_PEERGROUPS).
  * *ret is malloc'd.
  */
 int qb_peer_groups(int session, gid_t **ret, size_t *ret_n, struct qb_error *err);
@@ -45,7 +45,7 @@ int qb_peer_groups(int session, gid_t **ret, size_t *ret_n, struct qb_error *err
 bool qb_peer_dead(const struct qb_peer *peer);
 /*
  * 0 in the first PID namespace; -QB_NOT_FROM_HERE in a container, whose /run and lock are its own.
- * It is asked of the client: this process sees him, so its own namespace is his or one above.
+ * It is asked of the client: this process sees it, so its own namespace is the client's or one above.
  */
 int qb_peer_host_namespace(const struct qb_peer *peer, struct qb_error *err);
 
@@ -59,9 +59,6 @@ struct qb_helper {
 	/* The request that is being served, 0 between two: shared memory, so that a recovery knows
 	 * whether the client is waiting for an answer. BYE stays: nothing is to be heard after it. */
 	_Atomic uint16_t *pending;
-	/* Shared as well: the host is being restored, so whoever joined runs on one that is not
-	 * conditioned any more. */
-	_Atomic bool *over;
 };
 
 /* ---- audit ---- */
@@ -117,7 +114,7 @@ int qb_planner_ask_policy(
 /* Takes the socket out of RUN's message and has the kernel attach credentials to what comes. */
 int qb_place_take(struct qb_message *message, int *ret_socket, struct qb_error *err);
 /*
- * Receives PLACE, places its sender, answers him, and closes the socket. Only a child of the peer's
+ * Receives PLACE, places its sender, answers it, and closes the socket. Only a child of the peer's
  * with the peer's uid is placed. A failure is the child's to hear; the session goes on. The bench is
  * remembered in the session's journal, or, `joined`, beside it; `confined` to its CPUs.
  */
@@ -161,13 +158,13 @@ int qb_recover_leftovers(
 /* ---- lease ---- */
 
 /*
- * What keeps a host conditioned when its client has gone, and the door through which others come.
+ * What keeps a host conditioned when its client has gone, and the door through which other runs come.
  *
  * A lease ends when its timer (CLOCK_BOOTTIME: a suspended host's time counts) or its process does,
  * whichever it was given; its monitor then restores, whoever still runs there: the runs that joined
  * are moved back and go on, and say at their end that it ended before them. It also ends with
  * SIGTERM to the helper, with `quietbench restore`, and with the monitor's death. The session of
- * shared runs (share.h) is a lease that ends with the last of them, and is root's alone to restore.
+ * shared runs is a lease that ends with the last of them, and is root's alone to restore.
  *
  * The door (protocol.h) is open on every conditioned host, a run's too. Only the owner of the
  * session, root, and who is inside the run get an answer there; nobody can hold up the monitor
@@ -197,7 +194,7 @@ void qb_lease_close(struct qb_lease *lease);
 int qb_door_open(int *ret, struct qb_error *err);
 /* Who is there? A connection, or -1 when it is nobody after all. */
 int qb_door_answer(int door, struct qb_peer *ret);
-/* Waits for his HELLO, but not for long. 1: there is one; its fds are the caller's to close. */
+/* Waits for HELLO, but not for long. 1: there is one; its fds are the caller's to close. */
 int qb_door_listen(int connection, struct qb_message *ret);
 
 /* "the run of user 1000 (process 812), since 12:00:01: make bench", "the apply of …". */
@@ -210,9 +207,9 @@ void qb_lease_describe(const struct qb_journal_owner *owner, char *buf, size_t s
  *
  * The lock is flock on one open description, opened by the guardian and inherited by the monitor:
  * it is held as long as either lives, and may be taken by either. Waiters stand in a queue of
- * ticket files, each flocked by its waiter; whoever finds no living ticket before his own may take
- * the lock. A dead waiter's flock is gone, and so is his place; one who is stopped, or whose client
- * is (Ctrl-Z), keeps his place and is passed meanwhile.
+ * ticket files, each flocked by its waiter; whoever finds no living ticket before their own may take
+ * the lock. A dead waiter's flock is gone, and so is its place; one that is stopped, or whose client
+ * is (Ctrl-Z), keeps its place and is passed meanwhile.
  */
 /* Makes /run/quietbench (root's, 0755) and opens the lock file (root's, 0600) without taking it. */
 int qb_lock_open(struct qb_error *err);
@@ -231,6 +228,17 @@ int qb_lock_take(int lock, const struct qb_lock_wait *wait, struct qb_error *err
 void qb_lock_leave(int lock);
 /* Is it free, or ours? Never waits. */
 int qb_lock_try(int lock);
+
+/*
+ * Claims: which CPUs a shared run has. Each CPU has a byte of one file, locked by the session that has
+ * it (an open file description's lock: a dead session's claims are free by themselves).
+ */
+int qb_claims_open(struct qb_error *err);
+/* False: another has it. What one has already can be taken again. */
+bool qb_claims_take(int claims, unsigned cpu);
+void qb_claims_leave(int claims, unsigned cpu);
+/* Is it free, or ours? */
+bool qb_claims_is_free(int claims, unsigned cpu);
 
 /* ---- guardian ---- */
 

@@ -1,93 +1,52 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* helper.h: join */
+/* monitor_internal.h: a run on a host that another session holds. */
 #include "monitor_internal.h"
+#include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <poll.h>
 #include <quietbench/lever.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 
-static int copy_fds(const int *from, unsigned n, int *to, struct qb_error *err)
+/* The session that is joined may plan, condition or restore before it answers. */
+#define ANSWER_MS 120000
+/* Once it is over the host is restored, by it or by its guardian; so long we wait to see that. */
+#define RESTORED_MS 10000
+#define ROUND_MS    20
+
+/* ---- speaking to the monitor of the session ---- */
+
+static int knock(void)
 {
-	for (unsigned i = 0; i < n; i++) {
-		to[i] = fcntl(from[i], F_DUPFD_CLOEXEC, 3);
-		if (to[i] < 0)
-			return qb_error_errno(err, errno, "keep the profile");
+	const struct sockaddr_un door = {.sun_family = AF_UNIX, .sun_path = QB_DOOR_PATH};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)&door, sizeof(door)) < 0) {
+		close(fd);
+		fd = -1;
 	}
-	return 0;
+	return fd;
 }
 
-int qb_join_keep(const struct qb_message *plan, struct qb_wanted *ret, struct qb_error *err)
+/* Which file is the journal now; 0: there is none. */
+static uint64_t journal_now(void)
 {
-	if (plan->n_fds != plan->request.n_files)
-		return qb_error_set(err, EPROTO, "a request without its files");
-	ret->request = plan->request;
-	return copy_fds(plan->fds, plan->n_fds, ret->fds, err);
+	struct stat st;
+
+	return stat(QB_JOURNAL_PATH, &st) < 0 ? 0 : st.st_ino;
 }
 
-/* Puts n sets before those of the request. */
-static int prepend(
-	struct qb_request *request, const struct qb_request *from, unsigned n, struct qb_error *err)
+static void close_joined(struct qb_joined *joined)
 {
-	if (request->n_set + n > QB_REQUEST_SETS)
-		return qb_error_set(err, E2BIG,
-			"join: at most %d settings together with those of the session that is "
-			"joined",
-			QB_REQUEST_SETS);
-	memmove(request->set[n], request->set[0], request->n_set * sizeof(request->set[0]));
-	memcpy(request->set[0], from->set[0], n * sizeof(request->set[0]));
-	request->n_set = (uint8_t)(request->n_set + n);
-	return 0;
-}
-
-int qb_join_ask(struct qb_message *plan, const struct qb_wanted *wanted,
-	const struct qb_cpus *quiet, struct qb_error *err)
-{
-	static const struct qb_request all = {.set = {"cpus.count=all"}};
-	struct qb_request *request = &plan->request;
-	int r = prepend(request, &all, 1, err);
-
-	request->allowed = *quiet;
-	if (r < 0 || request->profile[0])
-		return r;
-	qb_message_close(plan);
-	memcpy(request->profile, wanted->request.profile, sizeof(request->profile));
-	memcpy(request->files, wanted->request.files, sizeof(request->files));
-	request->n_files = wanted->request.n_files;
-	r = copy_fds(wanted->fds, request->n_files, plan->fds, err);
-	if (r == 0) {
-		plan->n_fds = request->n_files;
-		r = prepend(request, &wanted->request, wanted->request.n_set, err);
-	}
-	return r;
-}
-
-int qb_join_ask_again(const struct qb_wanted *wanted, struct qb_message *ret, struct qb_error *err)
-{
-	int r;
-
-	qb_message_close(ret);
-	ret->request = wanted->request;
-	r = copy_fds(wanted->fds, wanted->request.n_files, ret->fds, err);
-	if (r == 0)
-		ret->n_fds = wanted->request.n_files;
-	return r;
-}
-
-int qb_join_fit(struct qb_planned *planned, const struct qb_selection *quiet, struct qb_error *err)
-{
-	struct qb_selection *selection = &planned->selection;
-	struct qb_selection fit = *quiet;
-
-	if (!qb_cpus_subset(&selection->bench, &quiet->bench))
-		return qb_error_set(
-			err, EPROTO, "the planner chose CPUs that the caller may not use");
-	fit.bench = selection->bench;
-	memcpy(fit.nodes, selection->nodes, sizeof(fit.nodes));
-	fit.why[0] = fit.note[0] = '\0';
-	*selection = fit;
-	qb_join_keep_steps(&planned->steps, true);
-	return 0;
+	if (joined->connection >= 0)
+		close(joined->connection);
+	if (joined->claims >= 0)
+		close(joined->claims);
+	qb_steps_free(&joined->steps);
+	*joined = QB_JOINED_NONE;
 }
 
 void qb_join_keep_steps(struct qb_steps *steps, bool child)
@@ -98,4 +57,297 @@ void qb_join_keep_steps(struct qb_steps *steps, bool child)
 		if ((qb_levers[steps->v[i].lever].where == QB_LEVER_CHILD) == child)
 			steps->v[kept++] = steps->v[i];
 	steps->n = kept;
+}
+
+/* Part of an answer. 1: the end of it, in *ret; 0: there is more to come. */
+static int take(struct qb_joined *joined, int client, struct qb_message *message,
+	struct qb_done *ret, struct qb_error *err)
+{
+	const enum qb_message_type type = message->head.type;
+
+	if (type == QB_MSG_DONE) {
+		*ret = message->done;
+		return 1;
+	}
+	if (type == QB_MSG_ERROR)
+		return qb_error_set(err, message->error.code > 0 ? message->error.code : EPROTO,
+			"%s", message->error.text);
+	if (type == QB_MSG_STEP && qb_message_read_steps(message, &joined->steps) < 0)
+		return qb_error_set(
+			err, EBADMSG, "the session that is joined sent a step that is none");
+	if (type == QB_MSG_PROFILE)
+		joined->profile = message->profile.profile;
+	else if (type == QB_MSG_SELECTION)
+		joined->selection = message->selection.selection;
+	else if (type == QB_MSG_NOTE || type == QB_MSG_LEFTOVER) /* a client that is gone is seen */
+		(void)qb_message_send(client, type, message->bytes, message->size, NULL, 0);
+	return 0; /* HOST is for those who plan alone */
+}
+
+/*
+ * Asks, and gathers the answer: the host's steps anew, if it has any. 0: it is in *ret; 1: that
+ * session is over; negative: what it, or the conversation, says.
+ */
+static int ask(struct qb_joined *joined, int client, enum qb_message_type type, void *body,
+	size_t size, const int *fds, unsigned n_fds, struct qb_done *ret, struct qb_error *err)
+{
+	static struct qb_message message;
+	struct pollfd p = {.fd = joined->connection, .events = POLLIN};
+	int r = qb_message_send(joined->connection, type, body, size, fds, n_fds);
+
+	if (r < 0 && r != -EPIPE) /* then there may still be an ERROR to read */
+		return qb_error_errno(err, -r, "speak to the session that is joined");
+	if (type != QB_MSG_JOIN) /* it is answered without any */
+		qb_steps_free(&joined->steps);
+	for (;;) {
+		r = poll(&p, 1, ANSWER_MS);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r <= 0)
+			return qb_error_set(err, ETIMEDOUT,
+				"the session that was joined gave no answer within %d s",
+				ANSWER_MS / 1000);
+		r = qb_message_receive(joined->connection, QB_SENDER_HELPER, &message, err);
+		if (r == 0 || r == -ECONNRESET)
+			return 1;
+		if (r > 0)
+			r = take(joined, client, &message, ret, err);
+		qb_message_close(&message);
+		if (r != 0)
+			break;
+	}
+	qb_join_keep_steps(&joined->steps, false);
+	return r < 0 ? r : 0;
+}
+
+int qb_join_ask(struct qb_monitor *m, enum qb_message_type type, void *body, size_t size,
+	const int *fds, unsigned n_fds, struct qb_error *err)
+{
+	struct qb_done done;
+	int r = ask(m->joined, m->helper->session, type, body, size, fds, n_fds, &done, err);
+
+	return r > 0 ? qb_error_set(err, EPIPE, "the session of the shared runs has ended") : r;
+}
+
+static struct qb_join say_join(const struct qb_monitor *m)
+{
+	const struct qb_journal_bench *bench = &m->session.journal.bench;
+
+	return (struct qb_join){
+		.pid = bench->pid, .start = bench->start, .cpus = m->planned.selection.bench};
+}
+
+/* ---- HELLO ---- */
+
+static void tell_joined(const struct qb_monitor *m)
+{
+	char holder[256];
+
+	qb_lease_describe(&m->joined->owner, holder, sizeof(holder));
+	qb_message_send_note(m->helper->session, "joined %s", holder);
+}
+
+/* One CPU at least, before it has planned: else there is no room for it. */
+static bool reserve(struct qb_joined *joined)
+{
+	qb_cpus_foreach (cpu, &joined->selection.bench)
+		if (qb_claims_take(joined->claims, cpu)) {
+			qb_cpus_add(&joined->claimed, cpu);
+			return true;
+		}
+	return false;
+}
+
+bool qb_join_beside(struct qb_monitor *m, const struct qb_journal_owner *holder)
+{
+	static struct qb_joined joined;
+	struct qb_hello hello = {.purpose = QB_PURPOSE_LEASE, .shared = 1};
+	struct qb_join join = {0};
+	struct qb_error err = {0};
+	struct qb_done done;
+
+	if (!holder->shared)
+		return false;
+	joined = QB_JOINED_NONE;
+	joined.shared = true;
+	joined.owner = *holder;
+	joined.connection = knock();
+	joined.claims = qb_claims_open(&err);
+	if (joined.connection >= 0 && joined.claims >= 0 &&
+		ask(&joined, m->helper->session, QB_MSG_HELLO, &hello, sizeof(hello), NULL, 0,
+			&done, &err) == 0 &&
+		reserve(&joined) &&
+		ask(&joined, m->helper->session, QB_MSG_JOIN, &join, sizeof(join), NULL, 0, &done,
+			&err) == 0) {
+		joined.journal = journal_now();
+		m->joined = &joined;
+		tell_joined(m);
+		return true;
+	}
+	close_joined(&joined);
+	return false;
+}
+
+/* Closes all descriptors from 3 on but these. */
+static void keep_only(const int *kept, size_t n)
+{
+	for (unsigned from = 3;;) {
+		unsigned next = ~0u;
+
+		for (size_t i = 0; i < n; i++)
+			if (kept[i] >= (int)from && (unsigned)kept[i] < next)
+				next = (unsigned)kept[i];
+		if (next > from)
+			close_range(from, next == ~0u ? next : next - 1, 0);
+		if (next == ~0u)
+			return;
+		from = next + 1;
+	}
+}
+
+void qb_join_become(struct qb_monitor *m, const struct qb_helper *client, int connection,
+	const struct qb_cpus *cpus)
+{
+	static struct qb_helper helper;
+	static struct qb_joined joined;
+	static _Atomic uint16_t pending;
+	int kept[4 + QB_REQUEST_FILES] = {
+		client->session, client->peer.pidfd, m->signals, connection};
+	int signals = m->signals;
+
+	memcpy(kept + 4, m->wanted.fds, m->wanted.request.n_files * sizeof(kept[0]));
+	qb_file_keep_none(); /* else it would take what has these numbers next for its own */
+	keep_only(kept, 4u + m->wanted.request.n_files);
+	joined = QB_JOINED_NONE;
+	joined.connection = connection;
+	joined.owner = m->session.journal.owner;
+	joined.selection = m->planned.selection;
+	joined.selection.bench = *cpus;
+	joined.steps = m->session.steps;
+	joined.wanted = m->wanted;
+	joined.journal = journal_now();
+	qb_join_keep_steps(&joined.steps, false);
+	helper = (struct qb_helper){
+		.session = client->session, .lock = -1, .peer = client->peer, .pending = &pending};
+	*m = QB_MONITOR_NONE;
+	m->helper = &helper;
+	m->joined = &joined;
+	m->signals = signals;
+	m->state = QB_STATE_PLAN;
+}
+
+int qb_join_found(struct qb_monitor *m, struct qb_error *err)
+{
+	static _Atomic uint16_t pending;
+	const struct qb_hello hello = m->hello;
+	struct qb_limits limits = m->limits;
+	int pair[2], claims = qb_claims_open(err);
+	pid_t pid;
+
+	if (claims < 0)
+		return claims;
+	close(claims); /* who serves the client opens them anew: a claim is one session's */
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return qb_error_errno(err, errno, "make a socket for the shared runs");
+	m->pool = true;
+	/* What is to be said to the client is the child's to say, and not a recovery's. */
+	*m->helper->pending = QB_MSG_BYE;
+	pid = fork();
+	if (pid < 0)
+		return qb_error_errno(err, errno, "serve the first of the shared runs");
+	if (pid == 0) {
+		qb_join_become(m, m->helper, pair[1], &(struct qb_cpus){0});
+		m->hello = hello;
+		m->limits = limits;
+		m->limits.timer = -1; /* the lock is the pool's */
+		m->joined->shared = m->joined->founding = true;
+		m->joined->claims = qb_claims_open(err);
+		return m->joined->claims < 0 ? m->joined->claims : 0;
+	}
+	close(pair[1]);
+	m->helper->pending = &pending;
+	m->founder = m->helper->session;
+	m->helper->session = pair[0];
+	m->hello.purpose = QB_PURPOSE_LEASE;
+	m->state = QB_STATE_PLAN;
+	return 0;
+}
+
+/* ---- APPLY, PLACE, RESTORE ---- */
+
+int qb_join_apply(struct qb_monitor *m, struct qb_error *err)
+{
+	struct qb_join join = say_join(m);
+	struct qb_message_head head;
+	int r;
+
+	if (!m->joined->founding)
+		return 0;
+	r = qb_join_ask(m, QB_MSG_APPLY, &head, sizeof(head), NULL, 0, err);
+	if (r < 0)
+		return r;
+	m->joined->journal = journal_now();
+	r = qb_join_ask(m, QB_MSG_JOIN, &join, sizeof(join), NULL, 0, err);
+	if (r < 0)
+		return r;
+	m->joined->founding = false;
+	/* The way of isolating may have changed. */
+	m->planned.selection.isolation = m->joined->selection.isolation;
+	return qb_message_send_steps(m->helper->session, &m->joined->steps) < 0
+		       ? qb_error_set(err, EPIPE, "the client is gone")
+		       : 0;
+}
+
+void qb_join_placed(struct qb_monitor *m)
+{
+	struct qb_join join = say_join(m);
+
+	/* A session that does not hear it is over, which RESTORE will find. */
+	(void)qb_message_send(m->joined->connection, QB_MSG_JOIN, &join, sizeof(join), NULL, 0);
+}
+
+static bool hung_up(int connection)
+{
+	struct pollfd p = {.fd = connection};
+
+	return poll(&p, 1, 0) == 1;
+}
+
+/* The session is over: is what it had conditioned restored? Its journal goes when it is. */
+static bool see_restored(const struct qb_joined *joined)
+{
+	for (int ms = 0; joined->journal && journal_now() == joined->journal; ms += ROUND_MS) {
+		if (ms >= RESTORED_MS)
+			return false;
+		poll(NULL, 0, ROUND_MS);
+	}
+	return true;
+}
+
+int qb_join_leave(struct qb_monitor *m, struct qb_error *err)
+{
+	struct qb_joined *joined = m->joined;
+	struct qb_done done = {.of = QB_MSG_RESTORE, .complete = 1};
+	struct qb_message_head head;
+	int r = hung_up(joined->connection);
+
+	qb_cpus_foreach (cpu, &joined->claimed)
+		qb_claims_leave(joined->claims, cpu);
+	joined->claimed = (struct qb_cpus){0};
+	if (r == 0 && joined->shared)
+		r = ask(joined, m->helper->session, QB_MSG_RESTORE, &head, sizeof(head), NULL, 0,
+			&done, err);
+	if (r < 0)
+		return r;
+	if (r > 0)
+		done.complete = see_restored(joined);
+	done.over = r > 0 || m->early;
+	if (!done.complete && r > 0)
+		qb_message_send_note(m->helper->session,
+			"the session that was joined has died, and the host is not restored: "
+			"quietbench restore");
+	if (r == 0 && joined->shared && !done.joined &&
+		qb_message_send_steps(m->helper->session, &joined->steps) < 0)
+		return qb_error_set(err, EPIPE, "the client is gone");
+	return qb_message_send(m->helper->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
 }

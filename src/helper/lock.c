@@ -15,9 +15,10 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define QUEUE_DIR QB_STATE_DIR "/queue"
-#define POLL_MS	  50
-/* A holder that may take us in is asked more seldom: his answer costs him a wake-up. */
+#define QUEUE_DIR   QB_STATE_DIR "/queue"
+#define CLAIMS_PATH QB_STATE_DIR "/claims"
+#define POLL_MS	    50
+/* A holder that may take us in is asked more seldom: the answer costs it a wake-up. */
 #define ASK_ROUNDS 10
 
 /* A folder that is root's alone to write: nobody may have planted it. */
@@ -47,25 +48,29 @@ static bool is_ours_alone(int fd)
 	       !(st.st_mode & (S_IRWXG | S_IRWXO));
 }
 
+static int open_own(const char *path, struct qb_error *err)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+
+	if (fd >= 0 && is_ours_alone(fd))
+		return fd;
+	if (fd < 0 && errno != ELOOP && errno != EISDIR && errno != ENXIO)
+		return qb_error_errno(err, errno, "open %s", path);
+	if (fd >= 0)
+		close(fd);
+	return qb_error_set(err, EPERM,
+		"%s is not a file that only root can open: remove it and try again", path);
+}
+
 int qb_lock_open(struct qb_error *err)
 {
 	int r = make_dir(QB_STATE_DIR, 0755, err);
-	int fd;
 
 	if (r == 0)
 		r = make_dir(QUEUE_DIR, 0700, err);
 	if (r < 0)
 		return r;
-	fd = open(QB_LOCK_PATH, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-	if (fd >= 0 && is_ours_alone(fd))
-		return fd;
-	if (fd < 0 && errno != ELOOP && errno != EISDIR && errno != ENXIO)
-		return qb_error_errno(err, errno, "open the host lock %s", QB_LOCK_PATH);
-	if (fd >= 0)
-		close(fd);
-	return qb_error_set(err, EPERM,
-		"the host lock %s is not a file that only root can open: remove it and try again",
-		QB_LOCK_PATH);
+	return open_own(QB_LOCK_PATH, err);
 }
 
 int qb_lock_try(int lock)
@@ -90,7 +95,7 @@ static bool is_stopped(pid_t pid)
 	return qb_task_read(pid, &task, NULL) == 0 && task.stopped;
 }
 
-/* A waiter who is stopped, or whose client is, lets the others pass until he goes on. */
+/* A waiter that is stopped, or whose client is, lets the ones behind it pass until it goes on. */
 static bool passes(int ticket)
 {
 	char text[32] = "";
@@ -181,7 +186,7 @@ static int read_holder(struct qb_journal_owner *ret)
 	return r;
 }
 
-/* Whom we wait for. -EDEADLK: he waits for us to end. */
+/* Whom we wait for. -EDEADLK: that one waits for us to end. */
 static int name_holder(
 	const struct qb_lock_wait *wait, char *buf, size_t size, struct qb_error *err)
 {
@@ -269,4 +274,32 @@ int qb_lock_take(int lock, const struct qb_lock_wait *wait, struct qb_error *err
 	ticket_path(number, path, sizeof(path));
 	unlink(path);
 	return r;
+}
+
+int qb_claims_open(struct qb_error *err)
+{
+	return open_own(CLAIMS_PATH, err);
+}
+
+static bool lock_byte(int claims, int command, short type, unsigned cpu)
+{
+	struct flock byte = {.l_type = type, .l_whence = SEEK_SET, .l_start = cpu, .l_len = 1};
+
+	return fcntl(claims, command, &byte) == 0 &&
+	       (command == F_OFD_SETLK || byte.l_type == F_UNLCK);
+}
+
+bool qb_claims_take(int claims, unsigned cpu)
+{
+	return lock_byte(claims, F_OFD_SETLK, F_WRLCK, cpu);
+}
+
+void qb_claims_leave(int claims, unsigned cpu)
+{
+	(void)lock_byte(claims, F_OFD_SETLK, F_UNLCK, cpu); /* what is ours can be given back */
+}
+
+bool qb_claims_is_free(int claims, unsigned cpu)
+{
+	return lock_byte(claims, F_OFD_GETLK, F_WRLCK, cpu);
 }

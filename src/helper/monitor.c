@@ -13,13 +13,14 @@
  *     no other while that one lives.
  *  7. Whenever a session ends - request, end of file, the client's death, SIGTERM, an error - the
  *     host is restored before the lock is left. A benchmark does not outlive its client.
- *     Only a lease, once granted, outlives its client; it ends as lease.h says.
+ *     Only a lease, once granted, outlives its client; it ends as helper.h says.
  *  8. Who says nothing is sent away: HELLO comes within HELLO_MS.
  *  9. What it did for whom, and why not, is in the host's log.
  * 10. A session that cannot be settled ends with QB_MONITOR_UNSETTLED, and the guardian tries.
- * 11. A run that joins conditions nothing and restores nothing. A child of the monitor's serves it,
- *     which has neither lock nor journal and changes nothing but a group below the run's.
+ * 11. A run that joins conditions nothing and restores nothing. The monitor that serves it has neither
+ *     lock nor journal and changes nothing but a group below the run's.
  * 12. Shared runs get CPUs that no other of them has, and the host is restored with the last one.
+ *     Their session is root's alone to join at the door: a helper's, which has proved the privilege.
  * 13. Of whom it sees on the CPUs of what it placed it tells sums, and whose they are only to whom
  *     the policy lets see that; no descriptor of perf's leaves it.
  */
@@ -30,41 +31,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 
 /* Whoever comes says HELLO at once; a connection that says nothing keeps a process of root's. */
 #define HELLO_MS 10000
-
-int qb_monitor_restore(struct qb_monitor *m, bool end, struct qb_error *err)
-{
-	const struct qb_isolation_seen seen = {
-		.seen = qb_recover_leftover, .data = &m->helper->session};
-	int r;
-
-	qb_watcher_close(&m->watcher);
-	/* The client of a run that was restored early has died before the benchmark: see 7. */
-	if (m->restored)
-		return end ? qb_restore_bench(&m->session.journal.bench, true, NULL, err) : 0;
-	if (m->host) {
-		r = qb_restore_bench(&m->session.journal.bench, end, &seen, err);
-	} else {
-		*m->helper->over = true;
-		r = qb_restore_host(&m->session, end, &seen, &m->summary, err);
-	}
-	if (r < 0)
-		return r;
-	if (m->door >= 0)
-		close(m->door);
-	m->door = -1;
-	m->restored = true;
-	if (m->begun)
-		qb_audit(&m->helper->peer,
-			"ended: %zu changes restored, %zu conflicts, %zu failures%s%s%s",
-			m->summary.restored, m->summary.conflicts, m->summary.failures,
-			m->summary.failures ? ": " : "",
-			m->summary.failures ? m->summary.first.text : "",
-			end ? "; its client did not end it" : "");
-	return 0;
-}
 
 #define IN(state) (1u << QB_STATE_##state)
 static const struct {
@@ -76,6 +46,7 @@ static const struct {
 	{QB_MSG_PLAN, IN(PLAN), qb_request_plan},
 	{QB_MSG_APPLY, IN(APPLY), qb_request_apply},
 	{QB_MSG_LEASE, IN(OFFER), qb_request_lease},
+	{QB_MSG_JOIN, IN(OFFER), qb_request_join},
 	{QB_MSG_RUN, IN(RUN) | IN(RESTORE), qb_request_run},
 	{QB_MSG_WATCH, IN(RUN) | IN(RESTORE), qb_request_watch},
 	{QB_MSG_RESTORE, IN(RUN) | IN(RESTORE), qb_request_restore},
@@ -106,35 +77,21 @@ static int serve(struct qb_monitor *m, struct qb_error *err)
 		m->message.head.type, (int)m->state);
 }
 
-void qb_monitor_end(struct qb_monitor *m, const struct qb_error *why)
-{
-	struct qb_error err = {0};
-
-	qb_message_send_error(m->helper->session, why);
-	if (m->begun || why->code != EPIPE)
-		qb_audit(
-			&m->helper->peer, "%s: %s", m->begun ? "broken off" : "refused", why->text);
-	if (qb_monitor_restore(m, true, &err) < 0) {
-		m->summary.failures++;
-		m->summary.first = err;
-	}
-	m->state = QB_STATE_END;
-}
-
 static void terminated(struct qb_monitor *m)
 {
 	struct qb_error err = {0};
 
 	if (m->early || m->over)
-		return; /* the host is restored; we stay to tell the client, or to see him die */
+		return; /* the host is restored; we stay to tell the client, or to see it die */
 	if (m->state == QB_STATE_LEASE) {
-		qb_door_expire(m, NULL);
+		qb_hold_expire(m, NULL);
+		m->early = true;
 		return;
 	}
-	if (m->state != QB_STATE_RUN || qb_monitor_restore(m, false, &err) < 0) {
+	if (m->state != QB_STATE_RUN || qb_hold_restore(m, false, &err) < 0) {
 		if (!err.code)
 			qb_error_set(&err, EINTR, "the helper was told to end");
-		qb_monitor_end(m, &err);
+		qb_hold_end(m, &err);
 		return;
 	}
 	m->early = true;
@@ -148,7 +105,8 @@ static void take_signal(struct qb_monitor *m)
 	if (read(m->signals, &signal, sizeof(signal)) != (ssize_t)sizeof(signal))
 		return;
 	if (signal.ssi_signo == SIGCHLD)
-		qb_guests_reap(m);
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			; /* guests: what they leave is told by their connections */
 	else
 		terminated(m);
 }
@@ -164,11 +122,11 @@ static void overdue(struct qb_monitor *m)
 	qb_limits_explain(&m->limits, &why);
 	qb_limits_stop(&m->limits);
 	if (m->state == QB_STATE_LEASE) { /* of shared runs: their own sessions tell them */
-		qb_door_expire(m, NULL);
+		qb_hold_expire(m, NULL);
 		return;
 	}
-	if (m->state != QB_STATE_RUN || qb_monitor_restore(m, false, &err) < 0) {
-		qb_monitor_end(m, err.code ? &err : &why);
+	if (m->state != QB_STATE_RUN || qb_hold_restore(m, false, &err) < 0) {
+		qb_hold_end(m, err.code ? &err : &why);
 		return;
 	}
 	m->over = true;
@@ -182,12 +140,12 @@ static void overdue(struct qb_monitor *m)
 
 static void place(struct qb_monitor *m)
 {
-	const bool confined = m->host && m->host->share;
+	const bool confined = m->joined && m->joined->shared;
 
 	qb_place_serve(&m->place, &m->helper->peer, &m->session, &m->planned.selection,
-		m->host != NULL, confined);
+		m->joined != NULL, confined);
 	if (confined && m->session.journal.bench.pid)
-		qb_share_placed(m);
+		qb_join_placed(m);
 }
 
 /* How long the monitor waits for anything to happen; -1: for ever. */
@@ -198,23 +156,89 @@ static int patience(const struct qb_monitor *m)
 	return qb_watcher_patience(&m->watcher);
 }
 
-void qb_monitor_loop(struct qb_monitor *m)
+/* What the monitor waits for; who comes first is heard first. */
+enum {
+	SOURCE_SESSION,
+	SOURCE_SIGNALS,
+	SOURCE_CLIENT,
+	SOURCE_PLACE,
+	SOURCE_LEASE_TIMER,
+	SOURCE_LEASE_PROCESS,
+	SOURCE_LIMIT,
+	SOURCE_DOOR,
+	SOURCE_GUESTS,
+	SOURCE_COUNT = SOURCE_GUESTS + QB_GUESTS_MAX,
+};
+
+static void gather(const struct qb_monitor *m, struct pollfd fds[SOURCE_COUNT])
+{
+	const bool leased = m->state == QB_STATE_LEASE;
+	const int own[] = {
+		[SOURCE_SESSION] = m->helper->session,
+		[SOURCE_SIGNALS] = m->signals,
+		[SOURCE_CLIENT] = m->helper->peer.pidfd,
+		[SOURCE_PLACE] = m->place,
+		[SOURCE_LEASE_TIMER] = leased ? m->lease.timer : -1,
+		[SOURCE_LEASE_PROCESS] = leased ? m->lease.pidfd : -1,
+		[SOURCE_LIMIT] = m->limits.timer,
+		[SOURCE_DOOR] = m->door,
+	};
+
+	for (int i = 0; i < SOURCE_GUESTS; i++)
+		fds[i] = (struct pollfd){.fd = own[i], .events = POLLIN};
+	for (int i = 0; i < QB_GUESTS_MAX; i++) {
+		int connection = m->guests[i].connection;
+
+		fds[SOURCE_GUESTS + i] =
+			(struct pollfd){.fd = connection ? connection : -1, .events = POLLIN};
+	}
+}
+
+/* A guest speaks before a visitor: that one may come from inside of the guest's benchmark. */
+static bool hear_guest(struct qb_monitor *m, const struct pollfd *fds)
+{
+	for (int i = 0; i < QB_GUESTS_MAX; i++)
+		if (fds[i].revents) {
+			qb_door_hear(m, &m->guests[i]);
+			return true;
+		}
+	return false;
+}
+
+/* One of those that have something for us. */
+static void react(struct qb_monitor *m, const struct pollfd *fds)
+{
+	const struct qb_error gone = {.code = EPIPE, .text = "the client is gone"};
+	const short session = fds[SOURCE_SESSION].revents;
+	struct qb_error err = {0};
+
+	if (fds[SOURCE_PLACE].revents)
+		place(m);
+	else if (session & POLLIN && serve(m, &err) < 0)
+		qb_hold_end(m, &err);
+	else if (session & POLLIN)
+		return;
+	else if (fds[SOURCE_CLIENT].revents || session & (POLLHUP | POLLERR))
+		qb_hold_end(m, &gone);
+	else if (fds[SOURCE_SIGNALS].revents)
+		take_signal(m);
+	else if (fds[SOURCE_LIMIT].revents)
+		overdue(m);
+	else if (fds[SOURCE_LEASE_TIMER].revents || fds[SOURCE_LEASE_PROCESS].revents)
+		qb_hold_expire(m, NULL);
+	else if (!hear_guest(m, fds + SOURCE_GUESTS) && fds[SOURCE_DOOR].revents)
+		qb_door_serve(m);
+}
+
+static void loop(struct qb_monitor *m)
 {
 	while (m->state != QB_STATE_END) {
-		const bool leased = m->state == QB_STATE_LEASE;
-		struct pollfd fds[] = {
-			{.fd = m->helper->session, .events = POLLIN},
-			{.fd = m->signals, .events = POLLIN},
-			{.fd = m->helper->peer.pidfd, .events = POLLIN},
-			{.fd = m->place, .events = POLLIN},
-			{.fd = leased ? m->lease.timer : -1, .events = POLLIN},
-			{.fd = leased ? m->lease.pidfd : -1, .events = POLLIN},
-			{.fd = m->door, .events = POLLIN},
-			{.fd = m->limits.timer, .events = POLLIN},
-		};
+		struct pollfd fds[SOURCE_COUNT];
 		struct qb_error err = {0};
-		int r = poll(fds, QB_ARRAY_SIZE(fds), patience(m));
+		int r;
 
+		gather(m, fds);
+		r = poll(fds, SOURCE_COUNT, patience(m));
 		if (r < 0 && errno != EINTR)
 			qb_error_errno(&err, errno, "wait for the client");
 		if (qb_watcher_patience(&m->watcher) == 0)
@@ -223,24 +247,32 @@ void qb_monitor_loop(struct qb_monitor *m)
 			qb_error_set(&err, ETIMEDOUT, "the client said nothing for %d s",
 				HELLO_MS / 1000);
 		if (err.code)
-			qb_monitor_end(m, &err);
-		if (r <= 0)
-			continue;
-		if (fds[3].revents)
-			place(m);
-		else if (fds[0].revents & POLLIN && serve(m, &err) < 0)
-			qb_monitor_end(m, &err);
-		else if (fds[2].revents || fds[0].revents & (POLLHUP | POLLERR))
-			qb_monitor_end(
-				m, &(struct qb_error){.code = EPIPE, .text = "the client is gone"});
-		else if (fds[1].revents)
-			take_signal(m);
-		else if (fds[7].revents)
-			overdue(m);
-		else if (fds[4].revents || fds[5].revents)
-			qb_door_expire(m, NULL);
-		else if (fds[6].revents)
-			qb_door_serve(m);
+			qb_hold_end(m, &err);
+		else if (r > 0)
+			react(m, fds);
+	}
+}
+
+/*
+ * The session of shared runs is over and the host free, but the founder's client is still served by a
+ * child of ours. Where systemd started the helper, that child would be ended with it.
+ */
+static void outlive_guests(const struct qb_monitor *m)
+{
+	struct pollfd p = {.fd = m->signals, .events = POLLIN};
+	struct signalfd_siginfo signal = {0};
+	pid_t ended = 0;
+
+	if (m->helper->session >= 0) /* who asked for the end, and waits for ours */
+		close(m->helper->session);
+	qb_lock_leave(m->helper->lock);
+	while (ended >= 0 && signal.ssi_signo != SIGTERM) {
+		do
+			ended = waitpid(-1, NULL, WNOHANG);
+		while (ended > 0);
+		if (ended == 0 && poll(&p, 1, -1) == 1 &&
+			read(m->signals, &signal, sizeof(signal)) < 0)
+			return;
 	}
 }
 
@@ -260,10 +292,12 @@ int qb_monitor_run(struct qb_helper *helper)
 	m.signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (m.signals < 0)
 		return EXIT_FAILURE;
-	qb_monitor_loop(&m);
+	loop(&m);
 	status = m.summary.failures ? EXIT_FAILURE : EXIT_SUCCESS;
 	if (m.session.journal.fd >= 0)
 		status = QB_MONITOR_UNSETTLED;
+	else if (m.pool && !m.early)
+		outlive_guests(&m);
 	qb_conditioning_free(&m.session);
 	return status;
 }

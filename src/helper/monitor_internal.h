@@ -1,131 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the files of the monitor share: monitor.c (when), requests.c (what), door.c (who else). */
+/*
+ * What serves a session, in the order in which it calls, downwards only:
+ *
+ *	main.c      starts, judges its peer, gives up what it does not need
+ *	guardian.c  forks the monitor, and a recovery when that dies
+ *	monitor.c   when: the loop, the table of states, signals, time. Its MUSTs
+ *	requests.c  what each request of the client's does
+ *	door.c      who else comes to a host that this session holds, and what becomes of them
+ *	plan.c      what is planned: alone, for all shared runs, within what was joined
+ *	join.c      the other side: a run on a host that another session holds
+ *	hold.c      to hold the host: condition it, keep it so, restore it
+ *	helper.h    the pieces, which know nothing of all this
+ *
+ * Joining. A session that holds a conditioned host has a door (protocol.h). The owner of a lease, and
+ * whoever is inside a run, needs no privilege to run there: a child of the monitor's serves them. A
+ * shared run (`run --shared`) has a helper of its own, which proves the privilege, waits in the queue
+ * like any other, and joins when it finds the session of shared runs at its turn. Either way the run
+ * is served by the same monitor.c, with `joined` set: it plans within the CPUs of the session, places
+ * its command into a group below that one's, and has neither its lock nor its journal.
+ *
+ * The session of shared runs is a lease that serves nobody. Who finds the host free at its turn
+ * founds it (qb_join_found): the helper becomes that lease's, conditions the host for as many CPUs as
+ * can be had (the pool), and a child of its serves the founder's client as one that has joined. Each
+ * of the runs, the first included, has taken its CPUs of the pool (qb_claims_take), and an open
+ * connection to the lease, whose closing is its leaving. With the last of them the lease ends.
+ */
 #ifndef QB_HELPER_MONITOR_INTERNAL_H
 #define QB_HELPER_MONITOR_INTERNAL_H
 
 #include "helper.h"
 #include "policy.h"
 #include <noise/watcher.h>
-#include <quietbench/value.h>
 
-struct qb_monitor;
-
-/* ---- join ---- */
-
-/*
- * Joining: a run on a host that somebody else conditioned.
- *
- * It wishes CPUs among the quiet ones, and levers for its own process, no others. Without -p it has
- * the profile of the session it joins, and its own -s on top of that one's.
- */
-/* What a session was asked for, kept for those that join it. */
-struct qb_wanted {
-	struct qb_request request;
-	int fds[QB_REQUEST_FILES]; /* its profiles, as many as request.n_files */
-};
-int qb_join_keep(const struct qb_message *plan, struct qb_wanted *ret, struct qb_error *err);
-
-/* Makes of a joining run's PLAN one that can be planned: within `quiet`, all of it by default. */
-int qb_join_ask(struct qb_message *plan, const struct qb_wanted *wanted,
-	const struct qb_cpus *quiet, struct qb_error *err);
-/* The same request as it was kept, with copies of its files. */
-int qb_join_ask_again(const struct qb_wanted *wanted, struct qb_message *ret, struct qb_error *err);
-/*
- * Puts what was planned into the place that there is: its CPUs must be quiet ones; everything else
- * is as the session that it joins has it. Of its steps only those of its own process stay.
- */
-int qb_join_fit(struct qb_planned *planned, const struct qb_selection *quiet, struct qb_error *err);
-
-/* Leaves only the steps of the benchmark's process, or (child false) only the others. */
-void qb_join_keep_steps(struct qb_steps *steps, bool child);
-
-/* ---- guests ---- */
-
-/*
- * Guests: the runs that join a conditioned host, each served by a child of its monitor's.
- *
- * A child has the session of its run, the host's profiles, and nothing else of the host's: neither
- * lock nor journal. The monitor learns of its end by SIGCHLD. What shared runs need beyond that is
- * in share.h.
- */
-/* So many at a time: each is a process of root's. */
-#define QB_GUESTS_MAX 128
-
-struct qb_guest {
-	pid_t pid;   /* of the child; 0: the seat is free */
-	int session; /* of a shared run; -1: the child alone has it */
-	struct qb_peer peer;
-};
-
-/* A free seat, or -1. */
-int qb_guests_seat(const struct qb_monitor *host);
-/*
- * Forks for the run at the other end of guest->session, which sits down on `seat`. 0: this is the
- * child, and nothing of the host's is open any more; else its pid, and the two descriptors are the
- * child's (closed here) unless runs are shared. Negative: nobody was forked, nothing is closed.
- */
-pid_t qb_guests_fork(struct qb_monitor *host, int seat, const struct qb_helper *guest);
-/* The child's: serves from the state that `m` is in to the end of the run. */
-_Noreturn void qb_guests_serve(struct qb_monitor *m);
-
-/* Children have ended: gives their seats back, and ends the host's session when shared runs kept
- * it up and none is left. */
-void qb_guests_reap(struct qb_monitor *host);
-
-/* ---- shared runs ---- */
-
-/*
- * Shared runs (`run --shared`): several at a time on one host, each on CPUs of its own.
- *
- * The first one founds a session for all that come: its plan is made once more, for as many CPUs as
- * can be had (the pool), and this is what the host is conditioned with. From then on its monitor is
- * that of a lease, and every run, the first included, is a guest (guests.h) who takes CPUs of the
- * pool that nobody else has. The session ends with the last of them.
- *
- * A run that comes later has a helper of its own, which finds the lock taken. It hands its
- * client's session to the holder, through the door, and ends. Whoever waits in the queue before it
- * goes first, so an exclusive run waits only for the shared ones that were there before it.
- *
- * Runs agree on the host's levers, or are refused: settings that change nothing but their own
- * process are theirs, all others must be those of the session.
- */
-/* Memory of the monitor's and of all its guests'. */
-struct qb_share {
-	pid_t monitor;
-	_Atomic int32_t holder[QB_CPUS_MAX]; /* the guest that has the CPU; 0: nobody */
-	struct {
-		_Atomic bool claimed, placed;
-		struct qb_cpus cpus;	       /* valid once claimed */
-		struct qb_journal_bench bench; /* valid once placed */
-	} runs[QB_GUESTS_MAX];		       /* by seat */
-};
-
-/* HELLO, while another holds the lock: hands the session over. True: it is no longer ours. */
-bool qb_share_hand_over(struct qb_monitor *m, const struct qb_journal_owner *holder);
-/* PLAN of the first run: makes the pool, m->host. */
-int qb_share_found(struct qb_monitor *m, struct qb_error *err);
-/* PLAN of any of them: CPUs of the pool that are free, and the host's levers as they are. */
-int qb_share_plan(struct qb_monitor *m, struct qb_error *err);
-/*
- * APPLY of the first: conditions the host. Then this is two processes: the monitor of all shared
- * runs, and a guest that serves the first of them and never returns.
- */
-int qb_share_open(struct qb_monitor *m, struct qb_error *err);
-
-/* The monitor's. A seat is taken; a guest has gone; is there a CPU left for one more? */
-void qb_share_sit(struct qb_share *share, int seat);
-void qb_share_release(struct qb_share *share, pid_t guest);
-bool qb_share_has_room(const struct qb_monitor *host);
-/* The seat of the run that this process is inside of, or -1. */
-int qb_share_inside(const struct qb_monitor *host, pid_t pid);
-
-/* The guest's: its benchmark is placed. */
-void qb_share_placed(struct qb_monitor *m);
-/* It has nothing left on the host. False: the monitor is gone, or restores: there is nobody to
- * answer in its stead. */
-bool qb_share_leave(const struct qb_monitor *m);
-
-/* ---- the monitor ---- */
 enum qb_state {
 	QB_STATE_HELLO,
 	QB_STATE_PLAN,
@@ -137,10 +43,44 @@ enum qb_state {
 	QB_STATE_END,
 };
 
+/* What a session was asked for, kept to be asked again. */
+struct qb_wanted {
+	struct qb_request request;
+	int fds[QB_REQUEST_FILES]; /* its profiles, as many as request.n_files */
+};
+
+/* The session that a run has joined, as its monitor told it. */
+struct qb_joined {
+	int connection; /* to that monitor; the end of file on it is the end of that session */
+	bool shared;	/* the run has CPUs that no other shared run has */
+	bool founding;	/* and is the first of them: the host is not conditioned yet */
+	struct qb_journal_owner owner;
+	struct qb_profile profile;     /* of shared runs: what they agree on */
+	struct qb_selection selection; /* its benchmark CPUs are what there is to choose from */
+	struct qb_steps steps;	       /* the host's */
+	struct qb_wanted wanted;       /* what a run without a profile of its own has */
+	uint64_t journal;	       /* which file is the journal: it vanishes with the restore */
+	int claims;		       /* qb_claims_open, or -1 */
+	struct qb_cpus claimed;
+};
+#define QB_JOINED_NONE ((struct qb_joined){.connection = -1, .claims = -1})
+
+/* A run that has joined this session, and is served by another process. */
+struct qb_guest {
+	int connection; /* to that process; 0, which is never one: the seat is free */
+	bool shared;	/* it keeps the session of shared runs up */
+	int client;	/* of the founder: its client's session, which the guardian has open, too */
+	int32_t pid;	/* its benchmark, once it is placed, ... */
+	uint64_t start;
+	struct qb_cpus cpus; /* ... and that one's CPUs */
+};
+/* So many at a time: each is a process of root's. */
+#define QB_GUESTS_MAX 128
+
 struct qb_monitor {
 	struct qb_helper *helper;
-	struct qb_monitor *host; /* of a run that joins: the session it joins, as it was then */
-	int signals;		 /* signalfd */
+	struct qb_joined *joined; /* NULL: this session holds the host itself, or will */
+	int signals;		  /* signalfd */
 	enum qb_state state;
 	struct qb_hello hello;
 	struct qb_wanted wanted;
@@ -150,18 +90,15 @@ struct qb_monitor {
 	struct qb_lease lease;
 	struct qb_undo_summary summary;
 	struct qb_watcher watcher;
-	bool begun;			       /* the log has a line of its begin */
-	bool restored;			       /* summary tells of this session */
-	bool early;			       /* restored before the client asked (SIGTERM) */
-	bool over;			       /* the same: the policy's time for a run is over */
-	int place;			       /* our end of the throw-away socket, or -1 */
-	int door;			       /* -1: nobody can join yet */
-	struct qb_guest guests[QB_GUESTS_MAX]; /* by seat */
-	struct qb_share *share; /* shared runs keep this session up; NULL: they do not */
-	/* of a guest: */
-	int seat;
-	bool claims; /* a shared run that takes CPUs of its own from the host's */
-	bool left;   /* nothing of it is left, and the host answers its RESTORE */
+	bool begun;    /* the log has a line of its begin */
+	bool restored; /* summary tells of this session */
+	bool early;    /* restored before the client asked (SIGTERM) */
+	bool over;     /* the same: the policy's time for a run is over */
+	int place;     /* our end of the throw-away socket, or -1 */
+	int door;      /* -1: nobody can join (yet) */
+	bool pool; /* this is the session of all shared runs; its client is the founder's monitor */
+	int founder; /* of a pool: the session of the founder's client, which is not ours to serve */
+	struct qb_guest guests[QB_GUESTS_MAX];
 	struct qb_message message;
 };
 /* A place for no session yet. */
@@ -172,32 +109,76 @@ struct qb_monitor {
 		.place = -1,                                                                       \
 		.door = -1})
 
-/* APPLY: conditions the host, and opens the door. */
-int qb_monitor_condition(struct qb_monitor *m, struct qb_error *err);
-/* It stays so from now on, whatever becomes of the client. */
-int qb_monitor_stay(struct qb_monitor *m, struct qb_error *err);
-/* Tells the client that its APPLY is done. */
-int qb_monitor_applied(struct qb_monitor *m, struct qb_error *err);
-/* Serves until the session has ended. */
-void qb_monitor_loop(struct qb_monitor *m);
-/* Restores, once. `end`: the client is gone, and with him goes his benchmark. */
-int qb_monitor_restore(struct qb_monitor *m, bool end, struct qb_error *err);
-/* The session's end without BYE: restored first, told afterwards, if anybody is there. */
-void qb_monitor_end(struct qb_monitor *m, const struct qb_error *why);
+/* ---- hold.c ---- */
 
-/* One function for each request; the message is in m->message. Negative: the session is over. */
+/* APPLY: conditions the host, and opens the door. */
+int qb_hold_condition(struct qb_monitor *m, struct qb_error *err);
+/* It stays so from now on, whatever becomes of the client, who is dismissed. */
+int qb_hold_stay(struct qb_monitor *m, struct qb_error *err);
+/*
+ * Restores, once. `end`: the client is gone, and with it goes its benchmark. Whoever has joined sees
+ * the end of its connection before the host changes.
+ */
+int qb_hold_restore(struct qb_monitor *m, bool end, struct qb_error *err);
+/* The session's end without BYE: restored first, told afterwards, if anybody is there. */
+void qb_hold_end(struct qb_monitor *m, const struct qb_error *why);
+/* The lease is over. `by` asked for it, if anybody did, and is told all in a session. */
+void qb_hold_expire(struct qb_monitor *m, const struct qb_helper *by);
+
+/* ---- join.c ---- */
+
+/* HELLO of a shared run whose turn it is, while another holds the host. True: it has joined that one. */
+bool qb_join_beside(struct qb_monitor *m, const struct qb_journal_owner *holder);
+/*
+ * HELLO of a shared run that has got the lock. From here on this is two processes: the monitor of all
+ * shared runs (m->pool), and a child of its that has joined it and serves the client.
+ */
+int qb_join_found(struct qb_monitor *m, struct qb_error *err);
+/*
+ * In a child of m's, which holds the host: closes what is the host's - its lock and journal, a lever's
+ * promise of some latency must end with that session - but keeps these, and becomes the monitor of the
+ * run at the other end of client->session, joined by `connection`, within `cpus`.
+ */
+void qb_join_become(struct qb_monitor *m, const struct qb_helper *client, int connection,
+	const struct qb_cpus *cpus);
+/*
+ * One request to the session that is joined: what it tells goes into m->joined, NOTEs to the client.
+ * That session must not end meanwhile (-EPIPE).
+ */
+int qb_join_ask(struct qb_monitor *m, enum qb_message_type type, void *body, size_t size,
+	const int *fds, unsigned n_fds, struct qb_error *err);
+/* Leaves only the steps of the benchmark's process, or (child false) only the others. */
+void qb_join_keep_steps(struct qb_steps *steps, bool child);
+/* APPLY and RESTORE of a run that has joined. RESTORE sends the answer itself. */
+int qb_join_apply(struct qb_monitor *m, struct qb_error *err);
+int qb_join_leave(struct qb_monitor *m, struct qb_error *err);
+/* Its benchmark is placed: who comes to the door from inside of it gets its CPUs. */
+void qb_join_placed(struct qb_monitor *m);
+
+/* ---- plan.c ---- */
+
+/* PLAN: into m->planned. */
+int qb_monitor_plan(struct qb_monitor *m, struct qb_error *err);
+
+/* ---- door.c ---- */
+
+/* Somebody is at the door. */
+void qb_door_serve(struct qb_monitor *m);
+/* A guest has something to say, or has gone. */
+void qb_door_hear(struct qb_monitor *m, struct qb_guest *guest);
+/* Gives the connection a seat; NULL: there is none. */
+struct qb_guest *qb_door_sit(struct qb_monitor *m, int connection);
+
+/* ---- requests.c: one function for each; the message is in m->message. Negative: it is over. ---- */
+
 int qb_request_hello(struct qb_monitor *m, struct qb_error *err);
 int qb_request_plan(struct qb_monitor *m, struct qb_error *err);
 int qb_request_apply(struct qb_monitor *m, struct qb_error *err);
 int qb_request_lease(struct qb_monitor *m, struct qb_error *err);
+int qb_request_join(struct qb_monitor *m, struct qb_error *err);
 int qb_request_run(struct qb_monitor *m, struct qb_error *err);
 int qb_request_watch(struct qb_monitor *m, struct qb_error *err);
 int qb_request_restore(struct qb_monitor *m, struct qb_error *err);
 int qb_request_bye(struct qb_monitor *m, struct qb_error *err);
-
-/* Somebody is at the door: a run that joins, or who renews or ends the lease (lease.h). */
-void qb_door_serve(struct qb_monitor *m);
-/* The lease is over. `by` asked for it, if anybody did, and is told all in a session. */
-void qb_door_expire(struct qb_monitor *m, const struct qb_helper *by);
 
 #endif

@@ -65,7 +65,7 @@ static int find_origin(int session, enum origin *ret, struct qb_error *err)
 	return 0;
 }
 
-/* Is the peer in this group, by the groups that he had when he connected? 1, 0 or an error. */
+/* Is the peer in this group, by the groups of the time when they connected? 1, 0 or an error. */
 static int is_member(int session, gid_t group, struct qb_error *err)
 {
 	_cleanup_free_ gid_t *groups = NULL;

@@ -176,6 +176,7 @@ static int take(struct qb_helper *helper, struct qb_message *message, struct qb_
 	case QB_MSG_RESTORE:
 	case QB_MSG_BYE:
 	case QB_MSG_LEASE:
+	case QB_MSG_JOIN:
 	case QB_MSG_WATCH:
 	case QB_MSG_SWITCHES:
 	case QB_MSG_PU:
@@ -185,8 +186,6 @@ static int take(struct qb_helper *helper, struct qb_message *message, struct qb_
 		return qb_error_set(
 			err, EPROTO, "the planner sent %s", qb_messages[message->head.type].name);
 	}
-	if (helper->session < 0)
-		return 1; /* a plan that is nobody's to see */
 	return qb_message_send(helper->session, message->head.type, message->bytes, message->size,
 		       NULL, 0) < 0
 		       ? qb_error_set(err, EPIPE, "the client is gone")
@@ -245,7 +244,7 @@ static int judge_files(const struct qb_message *request, struct qb_error *err)
 	return 0;
 }
 
-/* The CPUs of a plan must be CPUs, the caller's to use, and the house must not be the benchmark's. */
+/* The CPUs of a plan must be CPUs, the caller's to use, and the housekeeping CPUs must not be the benchmark's. */
 static int judge_selection(
 	const struct qb_selection *s, const struct qb_cpus *granted, struct qb_error *err)
 {

@@ -57,7 +57,7 @@ static void serve_rest(struct qb_helper *helper, const struct qb_steps *steps,
 	/* After BYE the client waits for our end alone. */
 	while (*helper->pending != QB_MSG_BYE) {
 		if (*helper->pending && answer(helper, *helper->pending, steps, summary) < 0)
-			return; /* he would wait for it: our end tells him that it will not come */
+			return; /* the client waits for it: our end tells it that none will come */
 		*helper->pending = 0;
 		if (qb_message_receive(helper->session, QB_SENDER_CLIENT, &message, NULL) != 1)
 			return;
@@ -75,7 +75,6 @@ int qb_recover_run(struct qb_helper *helper)
 	struct qb_error err = {0};
 	int r;
 
-	*helper->over = true;
 	qb_file_keep();
 	r = qb_restore_load(&s, &err);
 	if (r > 0)
@@ -88,8 +87,7 @@ int qb_recover_run(struct qb_helper *helper)
 		"ended: the monitor died; %zu changes restored, %zu conflicts, %zu failures%s%s",
 		summary.restored, summary.conflicts, summary.failures, summary.failures ? ": " : "",
 		summary.failures ? summary.first.text : "");
-	/* A shared run has a guest's process of its own to speak to, until that one has left. */
-	if ((!s.journal.owner.shared || *helper->pending) && !qb_peer_dead(&helper->peer))
+	if (!qb_peer_dead(&helper->peer))
 		serve_rest(helper, &s.steps, &summary);
 	return summary.failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -110,8 +110,8 @@ static void reset_limits(void)
 /* Whatever the caller blocked or ignored (SIGCHLD would hide the monitor's end from the guardian). */
 static void reset_signals(void)
 {
-	/* A terminal's signals and a broken pipe are the client's; he tells us, or we see him die.
-	 * A timer of his survives his executing us. */
+	/* A terminal's signals and a broken pipe are the client's; it tells us, or we see it die.
+	 * A timer of the caller's survives our execution. */
 	static const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU,
 		SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGXFSZ};
 	struct sigaction action = {.sa_handler = SIG_DFL};

@@ -310,7 +310,7 @@ static void missing(void)
 	plan(greeted(), body, NULL, 0);
 }
 
-/* Is the other end of what was sent closed again, while the session lives, or when it is refused? */
+/* Is the other end of what was sent closed again? HELLO takes none, so the session is refused. */
 static void send_ends(unsigned n)
 {
 	struct qb_hello body = {.purpose = QB_PURPOSE_RUN, .lock_wait_ns = -1};

@@ -51,8 +51,9 @@ profiles|pipe: a profile must come as a sealed memfd of at most 64 KiB
 +large: a profile must come as a sealed memfd of at most 64 KiB
 +sealed: mine.yaml.*
 missing|a request without its files
-keep|not kept
-+HELLO with 4 descriptors, not at most 1
+keep|HELLO with 1 descriptors, not at most 0
++not kept
++HELLO with 4 descriptors, not at most 0
 +not kept
 run-twice|RUN before the one before it was placed
 run-bare|RUN takes one socket

@@ -18,7 +18,7 @@ my @RUN = ('--', Crash::run_command('true'));
 my @DESERTED = ('--', Crash::run_command('sh', '-c', 'kill -9 $PPID; exec sleep 2'));
 # It ends by itself, with nobody waiting for it.
 my @LEASE = ('--', $Crash::QUIETBENCH, 'apply', '-c', Crash::last_cpu(), '-s', 'cpus.isolation=none', '--for', '100ms');
-# (A guest serves it, which changes nothing of the host's: the monitor is the one to kill.)
+# (A child of the monitor's serves it, which changes nothing of the host's: the monitor is the one to kill.)
 my @SHARED = ('--', $Crash::QUIETBENCH, 'run', '--shared', @RUN[3 .. $#RUN]);
 my @RESTORE = ('--', $Crash::QUIETBENCH, 'restore');
 

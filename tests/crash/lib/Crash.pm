@@ -141,7 +141,7 @@ sub state_left {
 	my @left;
 
 	find({ no_chdir => 1, wanted => sub { push @left, $_ if -e || -l } }, '/run/quietbench') if -d '/run/quietbench';
-	return grep { !m{^/run/quietbench(/lock|/queue)?$} } @left;
+	return grep { !m{^/run/quietbench(/lock|/queue|/claims)?$} } @left;
 }
 
 sub forget_state { unlink reverse(state_left()) }
