@@ -15,6 +15,13 @@ $(TESTS)/unit/%: $(BUILD)/obj/tests/unit/%.o $(filter-out %/main.o,$(call obj,$(
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
 	$(call link,$^,$(call pkg_libs,$(TEST_PKGS)) -lcpupower -lm)
+# Helper and client each have functions of one name: what tests the helper is linked with its objects alone.
+UNIT_HELPER := $(patsubst tests/unit/%.c,$(TESTS)/unit/%,$(wildcard tests/unit/helper/*.c))
+$(UNIT_HELPER): $(TESTS)/unit/%: $(BUILD)/obj/tests/unit/%.o $(filter-out %/main.o,$(call obj,$(HELPER_SRC))) $(LIB)
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(call link,$^,$(call pkg_libs,$(sort $(PKGS_HELPER) cmocka)))
+UNIT += $(UNIT_HELPER)
 unit: $(UNIT)
 
 # Small programs the tests use. They stand alone: libc only.
