@@ -99,11 +99,14 @@ static void reset_limits(void)
 	};
 
 	for (size_t i = 0; i < QB_ARRAY_SIZE(limits); i++) {
-		const struct rlimit limit = {
-			.rlim_cur = limits[i].most, .rlim_max = limits[i].most};
+		const __rlimit_resource_t resource = (__rlimit_resource_t)limits[i].resource;
+		struct rlimit limit = {.rlim_cur = limits[i].most, .rlim_max = limits[i].most};
 
-		/* A root who may not raise them (a machine's limit) has to do with what there is. */
-		(void)setrlimit((__rlimit_resource_t)limits[i].resource, &limit);
+		/* A root without CAP_SYS_RESOURCE gets as much as the machine allows. */
+		if (setrlimit(resource, &limit) == 0 || getrlimit(resource, &limit) < 0)
+			continue;
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(resource, &limit);
 	}
 }
 

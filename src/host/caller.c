@@ -97,9 +97,10 @@ int qb_host_online(struct qb_cpus *ret, struct qb_error *err)
 {
 	static const char path[] = "/sys/devices/system/cpu/online";
 	char text[QB_CPUS_TEXT];
+	int r = qb_file_read(path, text, sizeof(text), err);
 
-	if (qb_file_read(path, text, sizeof(text), err) < 0)
-		return -err->code;
+	if (r < 0)
+		return r;
 	return qb_cpus_parse_list(text, ret) < 0
 		       ? qb_error_set(err, EBADMSG, "%s is no CPU list", path)
 		       : 0;

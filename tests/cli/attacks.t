@@ -164,13 +164,15 @@ judge
 
 is "a flooded door: the run goes on" "$(cat "$tmp/run.status")" 7
 is "a caller's limits are not the helper's" "$(cat "$tmp/member.status")" 5
+hard=$(ulimit -Hn)
+files=$((hard < 65536 ? hard : 65536)) # root here may lack CAP_SYS_RESOURCE
 is "monitor and guardian: folder, environment, mask, filter, standard files, limits" "$(sort -u "$tmp/helper")" "$(
-	sort -u <<-'EOF'
+	sort -u <<-EOF
 		/  Umask: 0077 NoNewPrivs: 1 Seccomp: 2 
 		/dev/null
 		CORE 0 0
 		CPU unlimited unlimited
-		NOFILE 1024 1024
+		NOFILE $files $files
 	EOF
 )"
 needed=$(sed -n '/^static const cap_value_t needed/,/^}/s/^\t\(CAP_[A-Z_]*\).*/\1/p' "$source/src/helper/sandbox.c" | tr A-Z a-z | sort | tr '\n' ' ')
