@@ -102,16 +102,31 @@ static void clear(struct qb_comb *comb)
 	comb->merged_ns = comb->typical_ns = 0;
 }
 
+struct tooth {
+	int64_t at;
+	size_t step;
+};
+
 void qb_comb_count(const struct qb_train *train, struct qb_comb *comb)
 {
+	const struct qb_comb given = *comb;
 	struct walk walk = {
-		.train = train, .comb = comb, .owner = QB_GAP_FREE, .at = comb->phase_ns};
+		.train = train, .comb = &given, .owner = QB_GAP_FREE, .at = comb->phase_ns};
+	struct tooth first = {0}, last = {0};
 	enum there there;
 	size_t gap;
 
 	clear(comb);
-	while (step(&walk, &there, &gap))
+	for (size_t i = 0; step(&walk, &there, &gap); i++) {
 		count(comb, there);
+		if (there != THERE_TOOTH)
+			continue;
+		last.at = train->gaps[gap].at_ns;
+		last.step = i;
+		first = comb->teeth == 1 ? last : first;
+	}
+	if (comb->follow > 0 && last.step > first.step)
+		comb->period_ns = (double)(last.at - first.at) / (double)(last.step - first.step);
 }
 
 /* ---- searching ---- */

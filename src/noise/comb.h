@@ -52,7 +52,8 @@ struct qb_comb {
 
 /* The fastest comb among the free gaps. 1: found; 0: there is none. */
 int qb_comb_search(const struct qb_train *train, struct qb_comb *ret, struct qb_error *err);
-/* Counts teeth, merged, hidden and missing, and claims nothing. */
+/* Counts teeth, merged, hidden and missing, and claims nothing. The period of one that follows
+ * becomes the mean between its teeth. */
 void qb_comb_count(const struct qb_train *train, struct qb_comb *comb);
 /* Gives the teeth to an owner, `max` at most. */
 int qb_comb_claim(

@@ -41,6 +41,17 @@ run check --conditioned --duration 1s
 is "--conditioned without privilege: status" "$status" 3
 like "--conditioned without privilege: says" "$err" '^quietbench: check: --conditioned needs privilege: no privilege$'
 is "--conditioned without privilege: nothing is measured" "$out" ""
+# What is called the tick's is judged by the kernel's own trace of it, where there is one: tracefs in a mount namespace
+# that nobody else sees. A gap is the handler, softirqs, and the way there and back, in a guest through the hypervisor.
+traced='mount -t tracefs tracefs /sys/kernel/tracing'
+if [ "$(uname -m)" = x86_64 ] && unshare -m sh -c "$traced" 2>/dev/null; then
+	unshare -m sh -c "$traced && exec '$qb' check -c $last --duration 3s --trace --json" >"$tmp/traced.json" 2>"$tmp/err"
+	is "traced: the tick's gaps are its own" "$(jq -c '.of[0] | [.causes[] | select(.cause == "tick" and .typical_us)][0] as $tick
+		| [.traced.interrupts[] | select(.name == "timer interrupt")][0] as $timer | ($timer.ns / $timer.times / 1000) as $us
+		| if $tick.typical_us > $us / 4 and $tick.typical_us < $us * 8 and $tick.times <= $timer.times * 1.05 + 2
+		then "as traced" else [$tick, $timer] end' "$tmp/traced.json")" '"as traced"'
+fi
+
 run check --limits loud
 is "limits that there are not: status" "$status" 2
 run check -c 8191

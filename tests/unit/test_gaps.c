@@ -294,6 +294,11 @@ static struct maker a_comb(double hz)
 		.missing = uniform() < 0.5 ? 0 : between(0, 0.2)};
 }
 
+static struct maker by_chance(double hz, double us)
+{
+	return (struct maker){.hz = hz, .phase = -1, .us = us};
+}
+
 static void only_the_tick(void **unused)
 {
 	state = 1;
@@ -403,9 +408,82 @@ static void two_of_one_rate(void **unused)
 	}
 }
 
-static struct maker by_chance(double hz, double us)
+/* A guest that was seen: 1,000 gaps a second of 36 us, exactly 1 ms apart, and its own 250 of 41 us. All of them had been
+ * called the timer tick. */
+static void as_it_was_seen(void **unused)
 {
-	return (struct maker){.hz = hz, .phase = -1, .us = us};
+	state = 13;
+	for (int i = 0; i < 20; i++) {
+		struct maker makers[] = {
+			{.hz = 250, .phase = uniform(), .us = 41, .jitter = 1, .source = TIMER + 1},
+			{.hz = 1000, .phase = uniform(), .us = 36, .jitter = 1}};
+		struct qb_gaps gaps = decompose(makers, 2, 3, true);
+
+		assert_true(is_right(&gaps, makers, 2));
+		assert_true(fabs(sum(&gaps, QB_GAPS_OF_TICK, TIMER) - 0.0104) < 0.0005);
+		assert_int_equal(gaps.parts[1].of, QB_GAPS_OF_COMB);
+		assert_true(fabs(gaps.parts[1].period_ns - 1e6) < 10);
+		assert_true(fabs(gaps.parts[1].typical_ns - 36e3) < 1500);
+		assert_true(gaps.parts[1].times >= 2990 && gaps.parts[1].times <= 3000);
+	}
+}
+
+/* Rates that nobody knows beforehand are found, each with its own. */
+static void whatever_the_rate(void **unused)
+{
+	state = 14;
+	for (int i = 0; i < 60; i++) {
+		struct maker makers[] = {
+			a_tick(250), a_comb(between(60, 2000)), a_comb(between(60, 2000))};
+		struct qb_gaps gaps;
+		size_t found = 0;
+
+		makers[1].us = makers[2].us = between(3, 30);
+		makers[1].missing = makers[2].missing = 0;
+		gaps = decompose(makers, 3, 3, true);
+		for (size_t p = 0; p < gaps.n; p++)
+			for (size_t k = 1; k < 3; k++)
+				found += gaps.parts[p].of == QB_GAPS_OF_COMB &&
+					 fabs(gaps.parts[p].period_ns * makers[k].hz / 1e9 - 1 -
+						 makers[k].ppm * 1e-6) < 1e-5;
+		if (found != 2 || gaps.n > 5)
+			show(&gaps, makers, 3);
+		assert_int_equal(found, 2);
+	}
+}
+
+/* Nothing comes at regular times: nothing is said to, however much there is. */
+static void no_comb_by_chance(void **unused)
+{
+	state = 15;
+	for (int i = 0; i < 40; i++) {
+		struct maker makers[] = {
+			a_tick(250), by_chance(between(10, 4000), between(0.5, 20))};
+		struct qb_gaps gaps = decompose(makers, 2, 3, true);
+
+		assert_true(sum(&gaps, QB_GAPS_OF_COMB, QB_GAPS_UNCOUNTED) <= 0);
+		assert_true(adds_up(&gaps) && in_bounds(&gaps));
+	}
+}
+
+/* Nothing at all, one gap, and counts that there are not. */
+static void hardly_anything(void **unused)
+{
+	struct qb_gaps gaps = {.gaps = train, .ns = 1000 * MS, .tick_source = QB_GAPS_UNCOUNTED};
+
+	assert_int_equal(qb_gaps_decompose(&gaps, NULL), 0);
+	assert_int_equal(gaps.n, 0);
+	train[0] = (struct qb_loop_gap){.at_ns = 5, .ns = 2 * QB_GAPS_SHORT_NS};
+	train[1] = (struct qb_loop_gap){.at_ns = 500 * MS, .ns = QB_GAPS_SHORT_NS / 2};
+	train[2] = (struct qb_loop_gap){.at_ns = 600 * MS, .ns = 7 * MS, .preempted = true};
+	train[3] = (struct qb_loop_gap){.at_ns = 1000 * MS, .ns = MS}; /* after the end */
+	gaps.n_gaps = 4;
+	assert_int_equal(qb_gaps_decompose(&gaps, NULL), 0);
+	assert_int_equal(gaps.n, 2);
+	assert_int_equal(gaps.parts[0].of, QB_GAPS_OF_REST);
+	assert_int_equal(gaps.parts[0].times, 1);
+	assert_int_equal(gaps.parts[1].of, QB_GAPS_OF_SHORT);
+	assert_int_equal(gaps.parts[1].times, 1);
 }
 
 /* What comes at no regular times is nobody's. */
@@ -495,6 +573,10 @@ int main(void)
 		cmocka_unit_test(drifting_through),
 		cmocka_unit_test(the_phase_is_not_known),
 		cmocka_unit_test(two_of_one_rate),
+		cmocka_unit_test(as_it_was_seen),
+		cmocka_unit_test(whatever_the_rate),
+		cmocka_unit_test(no_comb_by_chance),
+		cmocka_unit_test(hardly_anything),
 		cmocka_unit_test(and_a_rest),
 		cmocka_unit_test(firmware),
 		cmocka_unit_test(devices),
