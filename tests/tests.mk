@@ -1,27 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What `make check`, `make bench` and `make bench-noise` run. Included by the Makefile.
 #
-# Unit tests (cmocka, TAP) run against a sanitized build in $(BUILD)/san; everything else drives the
-# release build as users get it: tests/cli (golden output, TAP), tests/hosts (substituted hosts),
-# tests/crash (a kill or a fault at every step), tests/fuzz (libFuzzer, a moment each), tests/vm (a
-# real kernel under QEMU), tests/arm64 (the same with a cross build). `make check-full` adds tests/full, and tests/sysvm (a whole Debian under
-# QEMU).
+# Unit tests (cmocka, TAP; tests/unit/X/Y.c is that of src/X/Y.c) run against a sanitized build in $(BUILD)/san;
+# everything else drives the release build as users get it: tests/cli (golden output, TAP), tests/hosts (substituted
+# hosts), tests/crash (a kill or a fault at every step), tests/fuzz (libFuzzer, a moment each), tests/vm (a real kernel
+# under QEMU), tests/arm64 (the same with a cross build). `make check-full` adds tests/full, and tests/sysvm (a whole
+# Debian under QEMU).
 
 TESTS := $(BUILD)/tests
-UNIT  := $(patsubst tests/unit/%.c,$(TESTS)/unit/%,$(wildcard tests/unit/test_*.c))
+UNIT  := $(patsubst tests/unit/%.c,$(TESTS)/unit/%,$(wildcard tests/unit/*/*.c))
 TEST_PKGS := $(sort $(PKGS_HELPER) $(PKGS_PLANNER) $(PKGS_CLI)) cmocka
 
 $(TESTS)/unit/%: $(BUILD)/obj/tests/unit/%.o $(filter-out %/main.o,$(call obj,$(CLI_SRC))) $(LIB)
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
 	$(call link,$^,$(call pkg_libs,$(TEST_PKGS)) -lcpupower -lm)
-# Helper and client each have functions of one name: what tests the helper is linked with its objects alone.
-UNIT_HELPER := $(patsubst tests/unit/%.c,$(TESTS)/unit/%,$(wildcard tests/unit/helper/*.c))
-$(UNIT_HELPER): $(TESTS)/unit/%: $(BUILD)/obj/tests/unit/%.o $(filter-out %/main.o,$(call obj,$(HELPER_SRC))) $(LIB)
+# The helper is a program of its own, and has functions with the names of the client's.
+$(TESTS)/unit/helper/%: $(BUILD)/obj/tests/unit/helper/%.o $(filter-out %/main.o,$(call obj,$(HELPER_SRC))) $(LIB)
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
 	$(call link,$^,$(call pkg_libs,$(sort $(PKGS_HELPER) cmocka)))
-UNIT += $(UNIT_HELPER)
 unit: $(UNIT)
 
 # Small programs the tests use. They stand alone: libc only.

@@ -148,6 +148,16 @@ my %code = map { $_ => $text{$_} =~ s{/\*.*?\*/}{}gsr } @sources;
 my @writers = grep { $code{$_} =~ m{(?<!int )\bqb_lever_write\b} } @sources;
 is("@writers", 'src/core/apply.c src/core/undo.c', 'qb_lever_write is called by apply and undo alone');
 
+# ---- every unit test bears the name of what it tests ----
+my %without_source = (
+	'core/profile_shipped' => 'the files of profiles/',
+);
+my @tests = map { m{^tests/unit/(\w+/\w+)\.c$} ? $1 : () } glob('tests/unit/*/*.c');
+cmp_ok(scalar @tests, '>', 30, 'unit tests are found');
+none('tests/unit/X/Y.c is the test of src/X/Y.c', grep { !-f "src/$_.c" && !$without_source{$_} } @tests);
+none('but for these, and there they are', grep { -f "src/$_.c" || !-f "tests/unit/$_.c" } sort keys %without_source);
+none('no unit test lies beside the folders, where nothing builds it', glob('tests/unit/*.c'));
+
 # ---- the helper links no parser and no topology library ----
 my $parsers = qr{lib(?:yaml|hwloc|cpupower|jansson)[-.0-9]*so};
 my $ldd = `ldd '$build/quietbench-planner'`;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Bad input: each file that is no profile, and each odd command line, is answered at once, in little memory, with one
-# line that says what is wrong and where. What a profile's text may hold is in tests/unit/test_profile_text.c.
+# line that says what is wrong and where. What a profile's text may hold is in tests/unit/core/yaml.c.
 . "$(dirname "$0")/lib.sh"
 
 MEMORY_KIB=262144

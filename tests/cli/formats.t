@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Do those for whom check writes understand it? GitHub's annotations go through the rules of the runner's parser and of
 # @actions/core's writer, both rebuilt here in a few lines: a test that needed npm would be longer in getting ready than
-# in running. Metrics go through the parser of Prometheus' own Python client. What is read are test_outputs' samples.
+# in running. Metrics go through the parser of Prometheus' own Python client. What is read are the
+# samples of tests/unit/cli/outputs.c.
 use strict;
 use warnings;
 use File::Temp qw(tempdir);
@@ -15,7 +16,7 @@ my $dir = tempdir(CLEANUP => 1);
 
 sub slurp { my ($file) = @_; open my $in, '<', $file or die "$file: $!\n"; local $/; return <$in> // '' }
 sub load { return JSON::PP->new->decode(slurp(@_)) }
-is(system("$BUILD/san/tests/unit/test_outputs", $dir), 0, 'samples are written');
+is(system("$BUILD/san/tests/unit/cli/outputs", $dir), 0, 'samples are written');
 
 # ---- GitHub ----
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Many commands in one session, on a substituted host: conditioned once, each placed and executed, restored once. The
-# client is test_execute, which is made of what quietbench is made of.
+# client is tests/unit/client/execute.c, which is made of what quietbench is made of.
 . "$(dirname "$0")/lib.sh"
 
 if [ "$(id -u)" != 0 ]; then
@@ -10,7 +10,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 "$source/tests/hosts/make-host" two-cpus "$tmp/host" || exit 1
 cp -a "$tmp/host" "$tmp/before"
-cp "$build/san/tests/unit/test_execute" "$tmp/build/repeat"
+cp "$build/san/tests/unit/client/execute" "$tmp/build/repeat"
 
 cat >"$tmp/story" <<EOF
 say() {

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Do the shipped schemas describe the records and the answers of check that are written, all of them and nothing else?
-# They are those of test_record and test_outputs; python3-jsonschema is the judge.
+# They are those of tests/unit/cli/record.c and outputs.c; python3-jsonschema is the judge.
 use strict;
 use warnings;
 use File::Temp qw(tempdir);
@@ -56,14 +56,14 @@ sub close_objects
 }
 
 is(system(@VALIDATE, '--version') >> 8, 0, 'python3-jsonschema is there') or BAIL_OUT('install python3-jsonschema');
-is(system("$BUILD/san/tests/unit/test_record", $dir), 0, 'records are written');
+is(system("$BUILD/san/tests/unit/cli/record", $dir), 0, 'records are written');
 my $closed = save("$dir/closed.json", close_objects(load($SCHEMA)));
 for my $name (qw(full bare)) {
 	ok(valid("$dir/$name.json", $SCHEMA), "the $name record is valid");
 	ok(valid("$dir/$name.json", $closed), "the schema names all that is in the $name record");
 }
 
-is(system("$BUILD/san/tests/unit/test_outputs", $dir), 0, 'answers of check are written');
+is(system("$BUILD/san/tests/unit/cli/outputs", $dir), 0, 'answers of check are written');
 for my $name (qw(loud quiet)) {
 	ok(valid("$dir/$name.json", $CHECK), "the $name answer is valid");
 }

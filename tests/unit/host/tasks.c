@@ -21,7 +21,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "sandbox.h"
+#include "../sandbox.h"
 
 #define STRANGE_NAME ") S 1 (2 3"
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 
-#include "sandbox.h"
+#include "../sandbox.h"
 
 static bool sandboxed;
 

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <noise/findings.h>
 
-#include "tree.h"
+#include "../tree.h"
 
 #define CPU_DIR	   "sys/devices/system/cpu/"
 #define KERNEL_DIR "proc/sys/kernel/"

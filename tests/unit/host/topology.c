@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <host/topology.h>
 
-#include "tree.h"
+#include "../tree.h"
 
 #define CPU "sys/devices/system/cpu/"
 

@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "fake_irqbalance.h"
-#include "sandbox.h"
+#include "../fake_irqbalance.h"
+#include "../sandbox.h"
 
 static bool sandboxed, own_root;
 
@@ -56,6 +56,7 @@ static int enter(void **state)
 	it = mmap(NULL, sizeof(*it), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (it == MAP_FAILED)
 		return -1;
+	prctl(PR_SET_NAME, "test"); /* this program bears the name that is looked for */
 	own_root = geteuid() == 0;
 	sandboxed = sandbox_enter();
 	return 0;

@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "record_sample.h"
+#include "../record_sample.h"
 
 static char folder[] = "/tmp/quietbench-record-XXXXXX";
 static char file[64];

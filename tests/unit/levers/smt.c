@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 
-#include "tree.h"
+#include "../tree.h"
 
 #define CPU "sys/devices/system/cpu/"
 

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <math.h>
 
-#include "../../src/noise/loop.c" /* what is tested is static there */
+#include "../../../src/noise/loop.c" /* what is tested is static there */
 
 #define WINDOWS 4
 #define MEDIAN	500 /* ticks, of half a nanosecond */

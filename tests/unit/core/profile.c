@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Loading profiles: where they are found, inheritance, -s, contradictions between layers. */
-#include "profile_ask.h"
+#include "../profile_ask.h"
 
 #include <errno.h>
 #include <fcntl.h>

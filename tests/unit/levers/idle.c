@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <levers/table_internal.h>
 
-#include "plan_ask.h"
+#include "../plan_ask.h"
 
 #define CPU "sys/devices/system/cpu/"
 

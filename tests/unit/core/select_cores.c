@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "select_hosts.h"
+#include "../select_hosts.h"
 
 static void a_list_is_obeyed(void **state)
 {

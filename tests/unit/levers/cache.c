@@ -19,7 +19,7 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
-#include "tree.h"
+#include "../tree.h"
 
 #define DIR   QB_RESCTRL_DIR
 #define GROUP DIR "/" QB_CACHE_GROUP

@@ -17,7 +17,7 @@
 #include <sys/file.h>
 #include <time.h>
 
-#include "sandbox.h"
+#include "../sandbox.h"
 
 #define CPU_DIR	 "/sys/devices/system/cpu"
 #define POLICY	 CPU_DIR "/cpufreq/policy0"

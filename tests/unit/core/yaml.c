@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A profile as text: what is refused, and the exact place and words of each refusal. */
-#include "profile_ask.h"
+#include "../profile_ask.h"
 
 #include <core/yaml.h>
 #include <errno.h>
@@ -112,7 +112,7 @@ static const struct {
 		"p:2:14: description: expected one line of at most 255 bytes, found 'a?b'"},
 	{"version: 1\ndescription: \"\\x9b1m\"\n",
 		"p:2:14: description: expected one line of at most 255 bytes, found '?\?1m'"},
-	/* values: the judge's own cases are in test_keys.c, here it is where they stand */
+	/* values: the judge's own cases are in model/keys.c, here it is where they stand */
 	{"version: 1\nirqs:\n  # soon\n  move:   yes\n",
 		"p:4:11: irqs.move: expected true or false, found 'yes'; did you mean 'true'?"},
 	{"version: 1\nirqs: {move: }\n", "p:2:14: irqs.move: expected true or false, found ''"},

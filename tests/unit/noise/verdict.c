@@ -14,7 +14,7 @@
 #include <noise/distributions.h>
 #include <noise/verdict.h>
 
-#include "tree.h"
+#include "../tree.h"
 
 #define METRICS QB_NOISE_METRIC_COUNT
 

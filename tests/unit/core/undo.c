@@ -14,7 +14,7 @@
 #include <quietbench/lever.h>
 #include <sys/wait.h>
 
-#include "fake_kernel.h"
+#include "../fake_kernel.h"
 
 static char folder[] = "/tmp/qb-coupled-XXXXXX";
 static char path[64];

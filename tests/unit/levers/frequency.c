@@ -8,7 +8,7 @@
 #include <base/macros.h>
 #include <cmocka.h>
 
-#include "plan_ask.h"
+#include "../plan_ask.h"
 
 #define CPU    "sys/devices/system/cpu/"
 #define UNCORE CPU "intel_uncore_frequency/"

@@ -9,7 +9,7 @@
 #include <levers/planning.h>
 #include <levers/table_internal.h>
 
-#include "fake_kernel.h"
+#include "../fake_kernel.h"
 
 static struct qb_profile profile;
 static struct qb_topology topology;

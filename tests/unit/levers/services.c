@@ -18,8 +18,8 @@
 #include <time.h>
 
 #ifdef HAVE_SYSTEMD
-#include "fake_systemd.h"
-#include "sandbox.h"
+#include "../fake_systemd.h"
+#include "../sandbox.h"
 
 #define CRON "cron.service"
 

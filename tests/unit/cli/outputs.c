@@ -16,7 +16,7 @@
 #include <cmocka.h>
 #include <noise/advice.h>
 
-#include "measure_sample.h"
+#include "../measure_sample.h"
 
 static void written_by(
 	void (*write)(const struct qb_measure *, FILE *), const struct qb_measure *m, char **ret)

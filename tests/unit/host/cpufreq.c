@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <host/cpufreq.h>
 
-#include "tree.h"
+#include "../tree.h"
 
 #define CPU "sys/devices/system/cpu/"
 

@@ -15,7 +15,7 @@
 #include <quietbench/value.h>
 #include <sys/wait.h>
 
-#include "sandbox.h"
+#include "../sandbox.h"
 
 static void lists_are_read_and_written(void **state)
 {

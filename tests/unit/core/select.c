@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "select_hosts.h"
+#include "../select_hosts.h"
 
 static void one_core_away_from_the_boot_cpu(void **state)
 {

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 /* cmocka wants these first */
-#include "sandbox.h"
+#include "../sandbox.h"
 #include <base/file.h>
 #include <base/macros.h>
 #include <cmocka.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The shipped profiles: valid, complete, and as their names promise. */
-#include "profile_ask.h"
+#include "../profile_ask.h"
 
 /* No folder but the shipped one; each with -s as the planner would get them. */
 static void test_shipped(void **state)
