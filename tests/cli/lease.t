@@ -123,7 +123,7 @@ tells ended 0 '^quietbench: restored$'
 tells again 0 '^quietbench: nothing is left to restore$'
 tells clean 3 '^not conditioned$'
 tells expired 0 'it stays so until'
-tells outlived 0 '^quietbench: the session it had joined ended first'
+tells outlived 0 '^quietbench: the host was restored during the run'
 tells afterwards 3 '^not conditioned$'
 tells insider 1 '^quietbench: apply: this is inside '
 
