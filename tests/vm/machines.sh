@@ -40,14 +40,23 @@ machine_intel() {
 	driver=acpi-cpufreq leave_out=""
 }
 
-# amd-pstate in passive mode, its registers in memory that the kernel leaves alone. Under TCG such a processor has no SMT.
-machine_amd() {
-	local registers=0x3e000000
+# amd-pstate, its registers in memory that the kernel leaves alone. Under TCG such a processor has no SMT.
+amd() {
+	local mode=$1 registers=0x3e000000
 	[ "$threads" = 1 ] || die "-s $smp: a core of this machine has one thread"
 	[ "$memory" = 1024 ] || die "-m $memory: the registers of this machine are in the last of 1024 MiB"
 	x86 max,vendor=AuthenticAMD,family=25,model=1 "$here/ssdt-cppc" "$cpus" "$registers"
-	append+=" amd_pstate=passive amd_pstate.shared_mem=1 memmap=64K\$$registers"
-	driver=amd-pstate leave_out="*-ida.ko *-acpi-cpufreq.ko"
+	append+=" amd_pstate=$mode amd_pstate.shared_mem=1 memmap=64K\$$registers"
+	leave_out="*-ida.ko *-acpi-cpufreq.ko"
+}
+machine_amd() {
+	amd passive
+	driver=amd-pstate
+}
+# Active: the processor is told limits and a preference, and chooses. Since Linux 6.3.
+machine_amd-epp() {
+	amd active
+	driver=amd-pstate-epp
 }
 
 # arm64 QEMU'S-MACHINE

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The default profile where the clock is amd-pstate's: a policy per CPU, one boost switch, 1.5 to 3.731 GHz of which 2.4 are nominal.
+# The default profile where the clock is amd-pstate's: a policy per CPU, one boost switch, 0.4 to 3.731 GHz of which 2.4 are nominal.
 . /qb/guest-lib.sh
 
 policies=/sys/devices/system/cpu/cpufreq
