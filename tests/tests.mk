@@ -53,7 +53,7 @@ tools: $(TOOLS) $(ATTACK)
 ARM64_ROOT  := $(abspath $(BUILD)/arm64/root)
 ARM64_RUN   := qemu-aarch64-static -L $(ARM64_ROOT)
 ARM64_PKGS  := $(addprefix $(ARM64_ROOT)/usr/,lib/aarch64-linux-gnu/pkgconfig share/pkgconfig)
-ARM64_BUILD := BUILD=$(BUILD)/arm64 CC='aarch64-linux-gnu-gcc --sysroot=$(ARM64_ROOT)' AR=aarch64-linux-gnu-ar EMULATOR='$(ARM64_RUN)' \
+ARM64_BUILD := BUILD=$(BUILD)/arm64 CC='aarch64-linux-gnu-gcc --sysroot=$(ARM64_ROOT)' AR=aarch64-linux-gnu-ar CFLAGS= LDFLAGS= EMULATOR='$(ARM64_RUN)' \
 	PKG_CONFIG='env PKG_CONFIG_SYSROOT_DIR=$(ARM64_ROOT) PKG_CONFIG_LIBDIR=$(subst $() ,:,$(ARM64_PKGS)) pkg-config'
 ARM64_UNIT   = $(patsubst $(TESTS)/%,'$(ARM64_RUN) $(BUILD)/arm64/tests/%',$(UNIT))
 arm64:

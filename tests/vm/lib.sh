@@ -16,7 +16,7 @@ vm_top=$(cd "$vm_here/../.." && pwd)
 vm_build=${QB_BUILD:-$vm_top/build}
 vm_cc=cc vm_jq=$(command -v jq)
 case ${QB_VM_MACHINE:-intel} in
-	biglittle | sbsa)
+	biglittle | uefi)
 		vm_build=$vm_build/arm64
 		vm_cc="aarch64-linux-gnu-gcc --sysroot=$vm_build/root" vm_jq=$vm_build/root/usr/bin/jq
 		;;

@@ -9,26 +9,34 @@
 #   driver      the cpufreq driver that must have bound
 #   qemu        the emulator with its arguments, but for CPUs, memory and kernel
 #   append      the kernel's arguments, before those of the caller
+#   early       a folder of what the kernel takes out of its initrd before it unpacks that, or ""
 # and describes the hardware in $work, as firmware would.
 
 # One thread for all CPUs: a CPU of TCG's that runs in a thread of its own may still meet the breakpoint with which another
 # has just patched the kernel's code. 6.12 crashes of it, 5.10 hangs in one boot of ten, 6.1 in one of twenty guests
 # (perf_event_open and its end patch the scheduler).
 tcg=(-accel "tcg,thread=single")
+early=
 
 need() {
 	local tool
 	for tool; do command -v "$tool" >/dev/null || die "$tool is not installed: run make deps-check"; done
 }
 
+# acpi_table COMMAND...: compiles what COMMAND prints
+acpi_table() {
+	need iasl
+	"$@" >"$work/table.dsl"
+	iasl -p "$work/table" "$work/table.dsl" >"$work/iasl.log" 2>&1 || die "iasl refused the ACPI table: $(tail -n 5 "$work/iasl.log")"
+}
+
 # x86 MODEL ACPI-TABLE ARGUMENT...: TCG's cmpxchg16b spoils the flags now and then, which crashes 6.12; its mwait does not wait, and
 # 5.10 would idle in it.
 x86() {
-	need qemu-system-x86_64 iasl
+	need qemu-system-x86_64
 	ready=$("$here/prepare") || die "no kernel to boot (see above)"
 	system="" ports=ttyS1,ttyS2
-	"${@:2}" >"$work/table.dsl"
-	iasl -p "$work/table" "$work/table.dsl" >"$work/iasl.log" 2>&1 || die "iasl refused the ACPI table: $(tail -n 5 "$work/iasl.log")"
+	acpi_table "${@:2}"
 	append="console=ttyS0 mitigations=off no_timer_check"
 	qemu=(qemu-system-x86_64 -machine q35 "${tcg[@]}" -cpu "$1,-cx16,-monitor" -acpitable "file=$work/table.aml"
 		-serial "file:$work/console" -serial stdio -serial "file:$work/status")
@@ -45,7 +53,7 @@ amd() {
 	local mode=$1 registers=0x3e000000
 	[ "$threads" = 1 ] || die "-s $smp: a core of this machine has one thread"
 	[ "$memory" = 1024 ] || die "-m $memory: the registers of this machine are in the last of 1024 MiB"
-	x86 max,vendor=AuthenticAMD,family=25,model=1 "$here/ssdt-cppc" "$cpus" "$registers"
+	x86 max,vendor=AuthenticAMD,family=25,model=1 "$here/ssdt-cppc" x86 "$cpus" "$registers"
 	append+=" amd_pstate=$mode amd_pstate.shared_mem=1 memmap=64K\$$registers"
 	leave_out="*-ida.ko *-acpi-cpufreq.ko"
 }
@@ -84,4 +92,20 @@ machine_biglittle() {
 		dtc -q -I dts -O dtb -o "$work/machine.dtb" "$work/machine.dts" >"$work/dtc.log" 2>&1 || die "dtc refused the device tree: $(tail -n 5 "$work/dtc.log")"
 	qemu+=(-dtb "$work/machine.dtb")
 	driver=cpufreq-dt leave_out="*-cppc_cpufreq.ko"
+}
+
+# arm64 with ACPI and UEFI, its clock by cppc_cpufreq. QEMU takes no table of ours here: the kernel does, from its initrd; and it
+# leaves the registers' memory alone because it is told to have less than there is.
+machine_uefi() {
+	local registers=0x6c000000 firmware=/usr/share/qemu-efi-aarch64/QEMU_EFI.fd
+	[ "$memory" = 1024 ] || die "-m $memory: the registers of this machine are in the last of 1024 MiB"
+	[ -r "$firmware" ] || die "$firmware is missing: install qemu-efi-aarch64"
+	arm64 virt,gic-version=3
+	acpi_table "$here/ssdt-cppc" arm64 "$cpus" "$registers"
+	early=$work/early
+	mkdir -p "$early/kernel/firmware/acpi"
+	cp "$work/table.aml" "$early/kernel/firmware/acpi/cppc.aml"
+	append+=" acpi=force mem=700M"
+	qemu+=(-bios "$firmware")
+	driver=cppc_cpufreq leave_out="*-cpufreq-dt.ko"
 }
