@@ -153,6 +153,9 @@ int qb_file_write(const char *path, const char *text, struct qb_error *err)
 	memcpy(line, text, len);
 	line[len - 1] = '\n';
 	n = own < 0 ? pwrite(fd, line, len, 0) : write(fd, line, len);
+	/* The kernel's seq_files (/proc/irq) take no pwrite(2), and do not mind the place. */
+	if (n < 0 && errno == ESPIPE)
+		n = write(fd, line, len);
 	if (n < 0)
 		return qb_error_errno(err, errno, "write '%s' to %s", text, path);
 	if ((size_t)n != len)

@@ -328,19 +328,51 @@ static int keep_attributes(void)
 	return qb_file_read("/sys/kernel/7", text, sizeof(text), NULL) == 13 ? 0 : 8;
 }
 
-static void kept_files_are_the_files(void **state)
+/* The same with one of the kernel's seq_files, as those of /proc/irq are: it takes no pwrite(2). */
+static int keep_seq_file(void)
+{
+	static const char path[] = "/sys/kernel/seq";
+
+	if (!sandbox_enter() || !sandbox_empty("/sys/kernel") || !sandbox_put(path, "") ||
+		mount("/proc/self/timerslack_ns", path, NULL, MS_BIND, NULL) < 0)
+		return 77;
+	qb_file_keep();
+	for (int i = 1; i <= 3; i++) {
+		char wanted[16], text[64];
+
+		snprintf(wanted, sizeof(wanted), "%d", 60000 + i);
+		if (qb_file_write(path, wanted, NULL) < 0)
+			return 1;
+		if (qb_file_read_changing(path, text, sizeof(text), NULL) < 0 ||
+			strcmp(text, wanted) != 0)
+			return 2;
+	}
+	return 0;
+}
+
+static void in_a_child(int (*test)(void))
 {
 	pid_t pid = fork();
 	int status;
 
 	assert_true(pid >= 0);
 	if (pid == 0)
-		_exit(keep_attributes());
+		_exit(test());
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	if (WEXITSTATUS(status) == 77)
 		skip();
 	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void kept_files_are_the_files(void **state)
+{
+	in_a_child(keep_attributes);
+}
+
+static void kept_seq_files_are_written(void **state)
+{
+	in_a_child(keep_seq_file);
 }
 
 int main(void)
@@ -360,6 +392,7 @@ int main(void)
 		cmocka_unit_test(texts_grow_within_their_bounds),
 		cmocka_unit_test(times_are_written_for_people),
 		cmocka_unit_test(kept_files_are_the_files),
+		cmocka_unit_test(kept_seq_files_are_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
