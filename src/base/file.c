@@ -57,6 +57,9 @@ static ssize_t read_file(
 		return qb_error_errno(err, (int)-n, "%s %s", opened ? "read" : "open", path);
 	if ((size_t)n == size)
 		return qb_error_set(err, EFBIG, "read %s: longer than %zu bytes", path, size - 1);
+	/* Some captures end their files with a NUL. */
+	while (n && buf[n - 1] == '\0')
+		n--;
 	if (n && buf[n - 1] == '\n')
 		n--;
 	buf[n] = '\0';

@@ -127,6 +127,51 @@ void qb_identity_cpu_model(char *buf, size_t size)
 		qb_identity_parse_model(cpuinfo, buf, size);
 }
 
+/* Of an arm core's MIDR: implementer in bits 31-24, part in bits 15-4. */
+static uint32_t design(unsigned long implementer, unsigned long part)
+{
+	return (uint32_t)((implementer & 0xff) << 12 | (part & 0xfff));
+}
+
+/* MIDR_EL1 as the kernel shows it of each CPU that is online. */
+static uint32_t design_of_register(unsigned cpu)
+{
+	char path[96], text[32];
+	unsigned long long midr;
+	char *end;
+
+	qb_text_format(path, sizeof(path),
+		"/sys/devices/system/cpu/cpu%u/regs/identification/midr_el1", cpu);
+	if (qb_file_read(path, text, sizeof(text), NULL) < 0)
+		return 0;
+	midr = strtoull(text, &end, 16);
+	return end == text ? 0 : design((unsigned long)(midr >> 24), (unsigned long)(midr >> 4));
+}
+
+void qb_identity_core_designs(const struct qb_cpus *cpus, uint32_t *ret)
+{
+	_cleanup_free_ char *cpuinfo = NULL;
+	unsigned long implementer = 0, processor = QB_CPUS_MAX;
+	char *save = NULL, *line = NULL;
+
+	memset(ret, 0, QB_CPUS_MAX * sizeof(*ret));
+	if (qb_file_read_all(CPUINFO, &cpuinfo, NULL) >= 0)
+		line = strtok_r(cpuinfo, "\n", &save);
+	for (; line; line = strtok_r(NULL, "\n", &save)) {
+		char *at[] = {line, line, line}, *value;
+
+		if ((value = next_value(&at[0], "processor")))
+			processor = strtoul(value, NULL, 10);
+		else if ((value = next_value(&at[1], "CPU implementer")))
+			implementer = strtoul(value, NULL, 16);
+		else if ((value = next_value(&at[2], "CPU part")) && processor < QB_CPUS_MAX)
+			ret[processor] = design(implementer, strtoul(value, NULL, 16));
+	}
+	qb_cpus_foreach (cpu, cpus)
+		if (!ret[cpu])
+			ret[cpu] = design_of_register(cpu);
+}
+
 /* The flag by which a hypervisor makes itself known on x86. */
 static bool cpu_says_hypervisor(bool *ret_x86)
 {

@@ -9,13 +9,21 @@
 #ifndef QB_HOST_IDENTITY_H
 #define QB_HOST_IDENTITY_H
 
+#include <quietbench/value.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* "AMD EPYC 7451 24-Core Processor"; on arm "Cortex-A510 + Cortex-X3"; "" when unknown. */
 void qb_identity_cpu_model(char *buf, size_t size);
 /* The same from the text of /proc/cpuinfo, which is changed. */
 void qb_identity_parse_model(char *cpuinfo, char *buf, size_t size);
+/*
+ * Which design the core of each of these CPUs is of (ret has QB_CPUS_MAX places): implementer and
+ * part of an arm core; 0 where it has no such number or the host does not tell. Of one maker's the
+ * newer design mostly has the higher number.
+ */
+void qb_identity_core_designs(const struct qb_cpus *cpus, uint32_t *ret);
 /* Is a hypervisor below? Its name ("KVM", "Xen", …) goes to buf, "" when it does not say. */
 bool qb_identity_guest(char *buf, size_t size);
 

@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <host/identity.h>
 #include <host/topology.h>
+#include <host/topology_internal.h>
 #include <hwloc.h>
 
-#define CPU_DIR	     "/sys/devices/system/cpu"
 #define NODES_ONLINE "/sys/devices/system/node/online"
 
 /* Two kinds of core whose figures are closer than this are one: favoured cores, not small ones. */
@@ -64,19 +64,19 @@ static int require_topology(struct qb_error *err)
 {
 	_cleanup_free_ unsigned *numbers = NULL;
 	size_t n = 0;
-	int r = qb_dir_numbers(CPU_DIR, "cpu", &numbers, &n, err);
+	int r = qb_dir_numbers(QB_CPU_DIR, "cpu", &numbers, &n, err);
 
 	if (r < 0 && r != -ENOENT)
 		return r;
 	for (size_t i = 0; i < n; i++) {
 		char path[64];
 
-		snprintf(path, sizeof(path), CPU_DIR "/cpu%u/topology", numbers[i]);
+		snprintf(path, sizeof(path), QB_CPU_DIR "/cpu%u/topology", numbers[i]);
 		if (qb_file_exists(path))
 			return 0;
 	}
 	return qb_error_set(err, ENODATA,
-		"read the topology: " CPU_DIR "/cpu*/topology is missing, so this host does not "
+		"read the topology: " QB_CPU_DIR "/cpu*/topology is missing, so this host does not "
 		"tell its cores (is /sys mounted? was it captured completely?)");
 }
 
@@ -125,8 +125,8 @@ static int load_hwloc(hwloc_topology_t *ret, struct qb_error *err)
 			topology, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED |
 					  HWLOC_TOPOLOGY_FLAG_DONT_CHANGE_BINDING) < 0 ||
 		hwloc_topology_load(topology) < 0)
-		return qb_error_errno(
-			err, errno ? errno : EIO, "load the topology from " CPU_DIR " with hwloc");
+		return qb_error_errno(err, errno ? errno : EIO,
+			"load the topology from " QB_CPU_DIR " with hwloc");
 	*ret = topology;
 	topology = NULL;
 	return 0;
@@ -219,22 +219,30 @@ static int fill_pus(struct qb_topology *t, hwloc_topology_t topology, struct qb_
 	return 0;
 }
 
-/* What hwloc knows of a kind of core; 0 where it does not. */
-struct kind {
-	int index;     /* hwloc's */
-	int16_t rank;  /* ours */
-	int type;      /* 1 Atom, 2 Core */
-	long capacity; /* the scheduler's measure, 1024 for the fastest */
-	long max_mhz;
+/* What tells one kind of core from another, for one CPU; 0 where the host does not tell. */
+enum figure {
+	CAPACITY, /* the scheduler's measure, 1024 for the fastest */
+	MAX_MHZ,
+	BASE_MHZ,
+	FIGURES
 };
 
-static void read_kind(hwloc_topology_t topology, int index, struct kind *ret)
+struct kind {
+	unsigned pu;	 /* row of the table */
+	unsigned type;	 /* 1 Atom, 2 Core */
+	uint32_t design; /* qb_identity_core_designs */
+	long figure[FIGURES];
+	unsigned class[FIGURES]; /* figures that are alike have the same; ascending */
+};
+
+static void read_kind(hwloc_topology_t topology, hwloc_const_bitmap_t cpu, struct kind *ret)
 {
+	int index = hwloc_cpukinds_get_by_cpuset(topology, cpu, 0);
 	struct hwloc_info_s *infos = NULL;
 	unsigned n = 0;
 
-	*ret = (struct kind){.index = index};
-	if (hwloc_cpukinds_get_info(topology, (unsigned)index, NULL, NULL, &n, &infos, 0) < 0)
+	if (index < 0 ||
+		hwloc_cpukinds_get_info(topology, (unsigned)index, NULL, NULL, &n, &infos, 0) < 0)
 		return;
 	for (unsigned i = 0; i < n; i++) {
 		const char *name = infos[i].name, *value = infos[i].value;
@@ -242,10 +250,32 @@ static void read_kind(hwloc_topology_t topology, int index, struct kind *ret)
 		if (strcmp(name, "CoreType") == 0)
 			ret->type = strcmp(value, "IntelAtom") == 0 ? 1 : 2;
 		else if (strcmp(name, "LinuxCapacity") == 0)
-			ret->capacity = strtol(value, NULL, 10);
+			ret->figure[CAPACITY] = strtol(value, NULL, 10);
 		else if (strcmp(name, "FrequencyMaxMHz") == 0)
-			ret->max_mhz = strtol(value, NULL, 10);
+			ret->figure[MAX_MHZ] = strtol(value, NULL, 10);
 	}
+}
+
+/* As the driver tells it, else CPPC; hwloc passes on neither where the highest clocks are equal. */
+static long read_base(unsigned cpu)
+{
+	char path[96];
+	long long value;
+
+	snprintf(path, sizeof(path), QB_CPU_DIR "/cpu%u/cpufreq/base_frequency", cpu);
+	if (qb_file_read_number(path, &value, NULL) == 0 && value > 0)
+		return (long)(value / 1000);
+	snprintf(path, sizeof(path), QB_CPU_DIR "/cpu%u/acpi_cppc/nominal_freq", cpu);
+	return qb_file_read_number(path, &value, NULL) == 0 && value > 0 ? (long)value : 0;
+}
+
+static int compare_figures(const void *va, const void *vb, void *which)
+{
+	const size_t f = *(const size_t *)which;
+	const long a = ((const struct kind *)va)->figure[f];
+	const long b = ((const struct kind *)vb)->figure[f];
+
+	return (a > b) - (a < b);
 }
 
 static int compare_kinds(const void *va, const void *vb)
@@ -254,55 +284,57 @@ static int compare_kinds(const void *va, const void *vb)
 
 	if (a->type != b->type)
 		return a->type < b->type ? -1 : 1;
-	if (a->capacity != b->capacity)
-		return a->capacity < b->capacity ? -1 : 1;
-	return (a->max_mhz > b->max_mhz) - (a->max_mhz < b->max_mhz);
+	for (size_t f = 0; f < FIGURES; f++)
+		if (a->class[f] != b->class[f])
+			return a->class[f] < b->class[f] ? -1 : 1;
+	return (a->design > b->design) - (a->design < b->design);
 }
 
-static bool alike(long a, long b)
+/* 0 is alike with all: the host does not tell it. */
+static bool alike(long low, long high)
 {
-	long low = a < b ? a : b, high = a < b ? b : a;
-
 	return low == 0 || (high - low) * 100 < low * ALIKE_PERCENT;
 }
 
+/* Figures are told apart only by more than ALIKE_PERCENT to the next in the order. */
+static void classify(struct kind *kinds, unsigned n, size_t f)
+{
+	qsort_r(kinds, n, sizeof(*kinds), compare_figures, &f);
+	for (unsigned i = 1; i < n; i++)
+		kinds[i].class[f] =
+			kinds[i - 1].class[f] + !alike(kinds[i - 1].figure[f], kinds[i].figure[f]);
+}
+
 /*
- * Ranks the kinds from slowest to fastest. hwloc splits by any difference it can see: base clock,
- * and maximum clock where cores are favoured for turbo (on AMD in many small steps). Those are one
- * kind here: neighbours in the order are told apart only by type, or by more than ALIKE_PERCENT.
+ * Ranks the kinds from slowest to fastest: by type, capacity, maximum and base clock, and (arm) by
+ * design, the newer of two designs last. hwloc splits by any difference of the clocks, also where
+ * cores are favoured for turbo (on AMD in many small steps): those are one kind here.
  */
 static int fill_kinds(struct qb_topology *t, hwloc_topology_t topology, struct qb_error *err)
 {
-	_cleanup_free_ struct kind *kinds = NULL;
+	_cleanup_free_ struct kind *kinds = calloc(t->n ? t->n : 1, sizeof(*kinds));
+	_cleanup_free_ uint32_t *designs = calloc(QB_CPUS_MAX, sizeof(*designs));
 	_cleanup_(bitmap_free) hwloc_bitmap_t set = hwloc_bitmap_alloc();
-	int n = hwloc_cpukinds_get_nr(topology, 0);
+	struct qb_cpus cpus = {0};
 
-	t->kinds = 1;
-	if (n <= 0)
-		return 0;
-	kinds = calloc((size_t)n, sizeof(*kinds));
-	if (!kinds || !set)
-		return qb_error_errno(err, ENOMEM, "hold %d kinds of core", n);
-	for (int i = 0; i < n; i++)
-		read_kind(topology, i, &kinds[i]);
-	qsort(kinds, (size_t)n, sizeof(*kinds), compare_kinds);
-	for (int i = 1; i < n; i++) {
-		const struct kind *below = &kinds[i - 1];
-
-		if (kinds[i].type != below->type || !alike(kinds[i].capacity, below->capacity) ||
-			!alike(kinds[i].max_mhz, below->max_mhz))
-			t->kinds++;
-		kinds[i].rank = (int16_t)(t->kinds - 1);
-	}
+	if (!kinds || !designs || !set)
+		return qb_error_errno(err, ENOMEM, "hold the kinds of %u CPUs", t->n);
+	for (unsigned i = 0; i < t->n; i++)
+		qb_cpus_add(&cpus, t->pus[i].cpu);
+	qb_identity_core_designs(&cpus, designs);
 	for (unsigned i = 0; i < t->n; i++) {
-		int index;
-
+		kinds[i] = (struct kind){.pu = i, .design = designs[t->pus[i].cpu]};
 		hwloc_bitmap_only(set, t->pus[i].cpu);
-		index = hwloc_cpukinds_get_by_cpuset(topology, set, 0);
-		/* A CPU in no kind keeps rank 0: never taken for a fast one. */
-		for (int k = 0; k < n; k++)
-			if (kinds[k].index == index)
-				t->pus[i].kind = kinds[k].rank;
+		read_kind(topology, set, &kinds[i]);
+		kinds[i].figure[BASE_MHZ] = read_base(t->pus[i].cpu);
+	}
+	for (size_t f = 0; f < FIGURES; f++)
+		classify(kinds, t->n, f);
+	qsort(kinds, t->n, sizeof(*kinds), compare_kinds);
+	t->kinds = 1;
+	for (unsigned i = 0; i < t->n; i++) {
+		t->kinds = (int16_t)(t->kinds + (i && compare_kinds(&kinds[i - 1], &kinds[i])));
+		t->pus[kinds[i].pu].kind = (int16_t)(t->kinds - 1);
 	}
 	return 0;
 }
@@ -313,7 +345,7 @@ static void read_set(const char *name, struct qb_cpus *set)
 	_cleanup_free_ char *text = malloc(QB_CPUS_TEXT);
 	char path[64];
 
-	snprintf(path, sizeof(path), CPU_DIR "/%s", name);
+	snprintf(path, sizeof(path), QB_CPU_DIR "/%s", name);
 	if (text && qb_file_read(path, text, QB_CPUS_TEXT, NULL) >= 0)
 		qb_cpus_parse_list(text, set);
 }
@@ -332,7 +364,7 @@ static int fill_sets(struct qb_topology *t, struct qb_error *err)
 {
 	_cleanup_free_ unsigned *numbers = NULL;
 	size_t n = 0;
-	int r = qb_dir_numbers(CPU_DIR, "cpu", &numbers, &n, err);
+	int r = qb_dir_numbers(QB_CPU_DIR, "cpu", &numbers, &n, err);
 
 	if (r < 0)
 		return r;
@@ -346,7 +378,7 @@ static int fill_sets(struct qb_topology *t, struct qb_error *err)
 	drop_offline(t); /* gone between hwloc's look and ours */
 	if (t->n == 0)
 		return qb_error_set(err, ENODATA,
-			"read the topology: no online CPU has a " CPU_DIR "/cpu*/topology");
+			"read the topology: no online CPU has a " QB_CPU_DIR "/cpu*/topology");
 	t->boot_cpu = qb_cpus_next(&t->online, 0);
 	return 0;
 }
@@ -369,6 +401,9 @@ int qb_topology_load(struct qb_topology *ret, struct qb_error *err)
 	if (r < 0)
 		return r;
 	r = fill_pus(&t, topology, err);
+	if (r < 0)
+		return r;
+	r = qb_topology_fill_cores(&t, err);
 	if (r < 0)
 		return r;
 	r = fill_kinds(&t, topology, err);

@@ -48,6 +48,20 @@ static inline void tree_put(const char *name, const char *text)
 	assert_true(sandbox_put(path, text));
 }
 
+/* The same for what is no text. */
+static inline void tree_put_bytes(const char *name, const void *bytes, size_t n)
+{
+	char path[256];
+	FILE *out;
+
+	tree_put(name, "");
+	snprintf(path, sizeof(path), "%s/%s", tree_root, name);
+	out = fopen(path, "w");
+	assert_non_null(out);
+	assert_int_equal(fwrite(bytes, 1, n, out), n);
+	assert_int_equal(fclose(out), 0);
+}
+
 /* Skips the test where nobody may chroot. */
 static inline void tree_run(void (*tell)(FILE *out), char *buf, size_t size)
 {

@@ -156,12 +156,14 @@ static void nodes_keep_their_numbers(void **state)
 	       "1: core 1/0 package 1/1 node 1/2 l3 1 8192 kind 0\n");
 }
 
-/* Four CPUs whose maximum clocks are given; the kinds that come out of it. */
-static void kinds_of(const long khz[4], const long capacity[4], const char *kinds)
+/* Four CPUs of which the text of cpuinfo and the clocks are given; the kinds that come out of it. */
+static void kinds_with(const char *cpuinfo, const long khz[4], const long base_mhz[4],
+	const long capacity[4], const char *kinds)
 {
 	char text[4096], found[5] = "", *line;
 
 	tree_begin();
+	tree_put("proc/cpuinfo", cpuinfo);
 	tree_put(CPU "online", "0-3\n");
 	for (unsigned cpu = 0; cpu < 4; cpu++) {
 		char one[8];
@@ -169,6 +171,8 @@ static void kinds_of(const long khz[4], const long capacity[4], const char *kind
 		snprintf(one, sizeof(one), "%u\n", cpu);
 		put_cpu(cpu, one, (int)cpu, 0, "0-3\n");
 		put_number(cpu, "cpufreq/cpuinfo_max_freq", khz[cpu]);
+		if (base_mhz)
+			put_number(cpu, "acpi_cppc/nominal_freq", base_mhz[cpu]);
 		if (capacity)
 			put_number(cpu, "cpu_capacity", capacity[cpu]);
 	}
@@ -184,6 +188,11 @@ static void kinds_of(const long khz[4], const long capacity[4], const char *kind
 	assert_string_equal(found, kinds);
 }
 
+static void kinds_of(const long khz[4], const long capacity[4], const char *kinds)
+{
+	kinds_with("", khz, NULL, capacity, kinds);
+}
+
 static void favoured_cores_are_no_kind(void **state)
 {
 	kinds_of((const long[]){5000000, 5200000, 3900000, 3900000}, NULL, "1100");
@@ -192,6 +201,81 @@ static void favoured_cores_are_no_kind(void **state)
 	kinds_of((const long[]){4950000, 5200000, 5450000, 5700000}, NULL, "0000");
 	kinds_of((const long[]){2000000, 2000000, 2000000, 2000000},
 		(const long[]){280, 1024, 855, 280}, "0210");
+}
+
+/* What the scheduler and the highest clock hold for alike. */
+static void kinds_differ_by_base_clock_and_design(void **state)
+{
+	static const long same[] = {3000000, 3000000, 3000000, 3000000};
+	static const long capacity[] = {800, 800, 800, 800};
+	static const char arm[] = "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd4d\n\n"
+				  "processor\t: 1\nCPU implementer\t: 0x41\nCPU part\t: 0xd4d\n\n"
+				  "processor\t: 2\nCPU implementer\t: 0x41\nCPU part\t: 0xd47\n\n"
+				  "processor\t: 3\nCPU implementer\t: 0x41\nCPU part\t: 0xd47\n\n";
+
+	kinds_with("", same, (const long[]){2700, 2100, 2100, 2700}, NULL, "1001");
+	kinds_with("", same, (const long[]){2100, 2200, 2100, 2100}, NULL, "0000");
+	/* favoured ones of either: the base clock is what differs */
+	kinds_with("", (const long[]){5000000, 5200000, 5000000, 5200000},
+		(const long[]){2100, 2100, 1500, 1500}, NULL, "1100");
+	kinds_with(arm, same, NULL, capacity, "1100");
+	/* a faster one is a faster one, whatever its number */
+	kinds_with(arm, (const long[]){2000000, 2000000, 3000000, 3000000}, NULL, capacity, "0011");
+}
+
+/* A cpuinfo without parts, as of a 32-bit process's view: the register tells. */
+static void designs_are_read_from_the_register(void **state)
+{
+	static const char *const midr[] = {
+		"0x00000000410fd460\n", "0x00000000410fd460\n", "0x00000000412fd4d1\n"};
+	char text[4096];
+
+	tree_begin();
+	for (unsigned cpu = 0; cpu < 3; cpu++) {
+		char path[128], one[8];
+
+		snprintf(one, sizeof(one), "%u\n", cpu);
+		put_cpu(cpu, one, (int)cpu, 0, "0-2\n");
+		snprintf(path, sizeof(path), CPU "cpu%u/regs/identification/midr_el1", cpu);
+		tree_put(path, midr[cpu]);
+	}
+	tree_run(tell, text, sizeof(text));
+	tree_end();
+	assert_non_null(strstr(text, "kinds 2 "));
+	assert_non_null(strstr(text, "\n2: core 2/2 package 0/0 node 0/0 l3 0 8192 kind 1\n"));
+}
+
+/* A module of AMD's family 15h: hwloc makes two cores of it, the kernel calls them siblings. */
+static void siblings_are_what_the_kernel_says(void **state)
+{
+	tree_begin();
+	tree_put(CPU "online", "0-3\n");
+	for (unsigned cpu = 0; cpu < 4; cpu++)
+		put_cpu(cpu, cpu < 2 ? "0-1\n" : "2-3\n", (int)cpu, 0, "0-3\n");
+	tree_put("proc/cpuinfo", "processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 21\n"
+				 "model\t\t: 2\nflags\t\t: fpu topoext\n");
+	expect("online 0-3 possible 0-3 isolated '' boot 0 kinds 1 guest ''0 model ''\n"
+	       "1 packages 2 cores 1 nodes\n"
+	       "0: core 0/0 package 0/0 node 0/0 l3 0 8192 kind 0\n"
+	       "1: core 0/1 package 0/0 node 0/0 l3 0 8192 kind 0\n"
+	       "2: core 1/2 package 0/0 node 0/0 l3 0 8192 kind 0\n"
+	       "3: core 1/3 package 0/0 node 0/0 l3 0 8192 kind 0\n");
+}
+
+/* Captures end files with NULs, or blanks: after the newline, or without one. */
+static void nuls_and_blanks_may_follow(void **state)
+{
+	tree_begin();
+	tree_put(CPU "online", "0-1 \n");
+	tree_put(CPU "possible", " 0-3\n\n");
+	put_cpu(0, "0\n", 0, 0, "0-1\n");
+	put_cpu(1, "1\n", 1, 0, "0-1\n");
+	tree_put_bytes("sys/devices/system/node/online", "0\n\0", 3);
+	tree_put("sys/devices/system/node/node0/cpumap", "3\n");
+	expect("online 0-1 possible 0-3 isolated '' boot 0 kinds 1 guest ''0 model ''\n"
+	       "1 packages 2 cores 1 nodes\n"
+	       "0: core 0/0 package 0/0 node 0/0 l3 0 8192 kind 0\n"
+	       "1: core 1/1 package 0/0 node 0/0 l3 0 8192 kind 0\n");
 }
 
 static void guests_are_known_by_their_traces(void **state)
@@ -349,6 +433,10 @@ int main(void)
 		cmocka_unit_test(lists_may_be_missing),
 		cmocka_unit_test(nodes_keep_their_numbers),
 		cmocka_unit_test(favoured_cores_are_no_kind),
+		cmocka_unit_test(kinds_differ_by_base_clock_and_design),
+		cmocka_unit_test(designs_are_read_from_the_register),
+		cmocka_unit_test(siblings_are_what_the_kernel_says),
+		cmocka_unit_test(nuls_and_blanks_may_follow),
 		cmocka_unit_test(guests_are_known_by_their_traces),
 		cmocka_unit_test(virtual_machine_is_a_part_of_many_names),
 		cmocka_unit_test(arm_names_every_kind_of_core),

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The half of topology.h that needs no hwloc. */
+#ifndef QB_HOST_TOPOLOGY_INTERNAL_H
+#define QB_HOST_TOPOLOGY_INTERNAL_H
+
+#include <quietbench/topology.h>
+
+#define QB_CPU_DIR "/sys/devices/system/cpu"
+
+/*
+ * Numbers the cores anew, by the siblings that the kernel tells (core_cpus, thread_siblings), in the
+ * order in which hwloc has them: it makes two cores of an AMD module of family 15h, whose halves
+ * share what matters. Where the kernel does not tell, the cores stay hwloc's.
+ */
+int qb_topology_fill_cores(struct qb_topology *t, struct qb_error *err);
+
+#endif
