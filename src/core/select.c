@@ -1,122 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* core/select.h: the choice, and what is said of it. The wish and the cores are in select_cores.c. */
+/* core/select.h: the choice. The wish and the cores are in select_cores.c. */
 #include <base/macros.h>
 #include <base/text.h>
 #include <core/select.h>
 #include <core/select_internal.h>
 #include <errno.h>
-#include <stdarg.h>
-
-/* ---- what is said of the choice: the lines `why` and `note` of a selection ---- */
-
-/* One more thing that had to give. */
-static void __attribute__((format(printf, 2, 3)))
-note(struct qb_selection *selection, const char *fmt, ...)
-{
-	char text[sizeof(selection->note)];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	qb_text_join(selection->note, sizeof(selection->note), "; ", "%s", text);
-}
-
-/* " of the fastest kind" */
-static const char *kind_text(const struct qb_topology *t, int kind)
-{
-	if (kind == t->kinds - 1)
-		return " of the fastest kind";
-	return kind == 0 ? " of the slowest kind" : " of a middle kind";
-}
-
-/* "sharing one L3" */
-static const char *level_text(enum qb_within within)
-{
-	switch (within) {
-	case QB_WITHIN_CORE: return "in one core";
-	case QB_WITHIN_L3: return "sharing one L3";
-	case QB_WITHIN_PACKAGE: return "in one package";
-	case QB_WITHIN_NODE: return "on one NUMA node";
-	case QB_WITHIN_ANY: break;
-	}
-	return "spread over the host";
-}
-
-/* Of one kind, isolated at boot, beside the boot CPU: what is true of every CPU that was chosen. */
-struct facts {
-	int kind; /* -1: several */
-	bool isolated, away;
-};
-
-static struct facts gather_facts(
-	const struct qb_topology *t, const struct qb_cores *cores, const struct qb_cpus *bench)
-{
-	struct facts facts = {
-		.kind = -1, .isolated = qb_cpus_subset(bench, &t->isolated), .away = true};
-	bool first = true;
-
-	for (size_t i = 0; i < cores->n; i++)
-		for (unsigned k = 0; k < cores->all[i].n; k++) {
-			const struct qb_pu *pu = cores->all[i].pus[k];
-
-			if (!qb_cpus_has(bench, pu->cpu))
-				continue;
-			facts.away &= !cores->all[i].boot;
-			facts.kind = first || facts.kind == pu->kind ? pu->kind : -1;
-			first = false;
-		}
-	return facts;
-}
-
-/* The line `why`, for a list taken as it stands. */
-static void explain_list(
-	const struct qb_cpus_wish *w, const struct qb_cores *cores, struct qb_selection *s)
-{
-	char list[128];
-
-	qb_text_format(s->why, sizeof(s->why), "as asked: cpus.list %s",
-		qb_cpus_wish_text(&w->list, list, sizeof(list)));
-	if (gather_facts(w->topology, cores, &s->bench).kind < 0)
-		note(s, "fast and slow cores mixed, as the list says");
-}
-
-/*
- * The same for a choice of `want` within a level: "4 cores of the fastest kind sharing one L3, away
- * from boot CPU 0; the last of those alike". `spare`: there would have been others as good.
- */
-static void explain(const struct qb_cpus_wish *w, const struct qb_cores *cores, unsigned want,
-	enum qb_within within, bool spare, struct qb_selection *s)
-{
-	const struct qb_topology *t = w->topology;
-	struct facts facts = gather_facts(t, cores, &s->bench);
-	char number[32], list[96], of[112] = "", node[32] = "", away[40] = "";
-	const char *unit = w->share ? "CPU" : "core", *kind = "";
-	const char *level = want > 1 && w->count == QB_COUNT_NUMBER ? level_text(within) : "";
-
-	if (cores->n == 1 && want == 1)
-		qb_text_format(number, sizeof(number), "the only %s", unit);
-	else
-		qb_text_format(number, sizeof(number), "%u %s%s", want, unit, want == 1 ? "" : "s");
-	if (t->kinds > 1 && facts.kind >= 0)
-		kind = kind_text(t, facts.kind);
-	if (w->listed)
-		qb_text_format(of, sizeof(of), " of cpus.list %s",
-			qb_cpus_wish_text(&w->list, list, sizeof(list)));
-	if (w->node >= 0)
-		qb_text_format(node, sizeof(node), " on node %ld", w->node);
-	if (facts.away)
-		qb_text_format(away, sizeof(away), ", away from boot CPU %u", t->boot_cpu);
-	qb_text_format(s->why, sizeof(s->why), "%s%s%s%s%s%s%s%s%s%s",
-		w->count == QB_COUNT_ALL   ? "all: "
-		: w->count == QB_COUNT_MAX ? "max: "
-					   : "",
-		number, of, kind, node, level[0] ? " " : "", level,
-		facts.isolated ? ", isolated at boot" : "", away,
-		spare ? ", the last of those alike" : "");
-}
-
-/* ---- the choice ---- */
 
 static bool is_on_node(const struct qb_core *core, long node)
 {
@@ -151,8 +39,9 @@ static void filter_kind(
 	}
 	qb_cores_keep(cores, is_of_kind, nearest);
 	if (nearest != w->kind)
-		note(selection, "none of the usable CPUs is%s: these are%s",
-			kind_text(w->topology, w->kind), kind_text(w->topology, nearest));
+		qb_select_note(selection, "none of the usable CPUs is%s: these are%s",
+			qb_select_kind_text(w->topology, w->kind),
+			qb_select_kind_text(w->topology, nearest));
 }
 
 /* Node, kind and boot CPU: what may be chosen at all. */
@@ -164,9 +53,11 @@ static int filter(const struct qb_cpus_wish *w, struct qb_cores *cores,
 
 	if (!cores->n_picks)
 		return qb_error_set(err, ENODATA,
-			"choose CPUs: the host tells no core of the usable ones (%s); name some "
-			"with cpus.list",
-			qb_cpus_wish_text(&w->usable, text, sizeof(text)));
+			"choose CPUs: %s the usable ones (%s)%s; name some with cpus.list",
+			qb_cpus_empty(&w->from) ? "for several threads there are none among"
+						: "the host tells no core of",
+			qb_cpus_wish_text(&w->usable, text, sizeof(text)),
+			qb_cpus_empty(&w->from) ? ": all are isolated at boot" : "");
 	if (w->node >= 0)
 		qb_cores_keep(cores, is_on_node, w->node);
 	if (!cores->n_picks)
@@ -174,6 +65,10 @@ static int filter(const struct qb_cpus_wish *w, struct qb_cores *cores,
 			"cpus.node %ld: none of the usable CPUs (%s) is on that node", w->node,
 			qb_cpus_wish_text(&w->usable, text, sizeof(text)));
 	filter_kind(w, cores, selection);
+	if (w->count == QB_COUNT_ALL && w->kind >= 0)
+		qb_select_note(selection,
+			"the other kinds of core are left for housekeeping: cpus.kind=any takes "
+			"them, too");
 	for (size_t i = 0; i < cores->n_picks; i++)
 		away |= !cores->picks[i]->boot;
 	if (!w->avoid_boot || w->count == QB_COUNT_ALL)
@@ -181,7 +76,7 @@ static int filter(const struct qb_cpus_wish *w, struct qb_cores *cores,
 	if (away)
 		qb_cores_keep(cores, is_not_boot, 0);
 	else if (qb_cpus_count(&w->topology->online) > 1)
-		note(selection,
+		qb_select_note(selection,
 			"the boot CPU's core (CPU %u) is the only one that fits, and the kernel's "
 			"own work stays there",
 			w->topology->boot_cpu);
@@ -200,18 +95,28 @@ static int resolve_count(const struct qb_cpus_wish *w, const struct qb_cores *co
 		boot = cores->picks[i]->boot ? cores->picks[i]->weight : boot;
 	}
 	if (w->count == QB_COUNT_NUMBER && w->number > total) {
-		char text[128];
+		struct qb_cpus left = w->usable;
+		char text[128], apart[128];
 
+		qb_cpus_andnot(&left, &w->from);
 		return qb_error_set(err, ERANGE,
 			"cpus.count %u: only %u %s%s%s%s%s to choose from (usable CPUs: %s); ask "
-			"for fewer%s%s",
+			"for fewer%s%s%s%s%s",
 			w->number, total, w->share ? "CPU" : "core", total == 1 ? "" : "s",
-			w->kind < 0 ? "" : kind_text(t, w->kind),
+			w->kind < 0 ? "" : qb_select_kind_text(t, w->kind),
 			w->node < 0 ? "" : " on that node",
 			w->avoid_boot ? " beside the boot CPU's" : "",
 			qb_cpus_wish_text(&w->usable, text, sizeof(text)),
 			w->kind < 0 ? "" : ", or set cpus.kind=any",
-			w->share || covered == total ? "" : ", or set cpus.smt=share");
+			w->share || covered == total ? "" : ", or set cpus.smt=share",
+			w->listed || qb_cpus_empty(&left) ? ""
+							  : ", or name with cpus.list CPUs of ",
+			w->listed || qb_cpus_empty(&left)
+				? ""
+				: qb_cpus_wish_text(&left, apart, sizeof(apart)),
+			w->listed || qb_cpus_empty(&left)
+				? ""
+				: ", which are isolated at boot: threads stay there where they start");
 	}
 	*ret = w->count == QB_COUNT_NUMBER ? w->number : total;
 	/* The core left for housekeeping is the boot CPU's, which is the last to be taken. */
@@ -228,15 +133,24 @@ static bool is_isolated(const struct qb_core *core, long unused)
 	return core->isolated;
 }
 
-/* What was isolated at boot was set aside for this: if there is enough, it is all of it. */
+static bool is_balanced(const struct qb_core *core, long unused)
+{
+	return !core->isolated;
+}
+
+/*
+ * One CPU of those that were isolated at boot, for which they were set aside; several (of a list)
+ * rather of those that are not.
+ */
 static void prefer_isolated(struct qb_cores *cores, unsigned want)
 {
 	unsigned weight = 0;
 
 	for (size_t i = 0; i < cores->n_picks; i++)
-		weight += cores->picks[i]->isolated ? cores->picks[i]->weight : 0;
+		if (cores->picks[i]->isolated == (want == 1))
+			weight += cores->picks[i]->weight;
 	if (weight >= want)
-		qb_cores_keep(cores, is_isolated, 0);
+		qb_cores_keep(cores, want == 1 ? is_isolated : is_balanced, 0);
 }
 
 /* With kind any: one kind if one has enough, the fastest such. Kinds never mix silently. */
@@ -258,7 +172,8 @@ static void choose_kind(const struct qb_cpus_wish *w, struct qb_cores *cores, un
 			return;
 		}
 	}
-	note(selection, "fast and slow cores mixed: no kind has enough");
+	qb_select_note(selection, "fast and slow cores mixed: %s",
+		w->count == QB_COUNT_ALL ? "all are asked for" : "no kind has enough");
 }
 
 static bool avoided(const struct qb_cpus_wish *w, unsigned cpu)
@@ -284,15 +199,6 @@ static unsigned choose_of_core(const struct qb_cpus_wish *w, const struct qb_cor
 	return taken;
 }
 
-static void note_level(
-	const struct qb_cpus_wish *w, enum qb_within got, unsigned want, struct qb_selection *s)
-{
-	if (w->count != QB_COUNT_NUMBER || want < 2 || got == w->within)
-		return;
-	note(s, "there are no %u free %s %s: these are %s", want, w->share ? "CPUs" : "cores",
-		level_text(w->within), level_text(got));
-}
-
 /* Chooses by count, from the CPUs in `from`; why goes to s->why. */
 static int choose(const struct qb_cpus_wish *w, struct qb_cores *cores, const struct qb_cpus *from,
 	struct qb_selection *s, struct qb_error *err)
@@ -314,8 +220,8 @@ static int choose(const struct qb_cpus_wish *w, struct qb_cores *cores, const st
 	left = want;
 	for (size_t i = 0; i < cores->n_picks && left; i++)
 		left -= choose_of_core(w, cores->picks[i], from, w->share ? left : 1, &s->bench);
-	note_level(w, within, want, s);
-	explain(w, cores, want, within, spare, s);
+	qb_select_note_level(w, cores, within, want, s);
+	qb_select_explain(w, cores, want, within, spare, s);
 	return 0;
 }
 
@@ -346,20 +252,35 @@ static void reserve(
 	}
 	if (qb_cpus_empty(&busy))
 		return;
-	note(s, "%s %s beside the benchmark cannot be kept idle",
+	qb_select_note(s, "%s %s beside the benchmark cannot be kept idle",
 		qb_cpus_count(&busy) == 1 ? "sibling" : "siblings",
 		qb_cpus_wish_text(&busy, list, sizeof(list)));
 }
 
+/* Does `all` mean every core? Of one kind, one node, or what the caller may use it need not. */
+static bool covers_host(
+	const struct qb_cpus_wish *w, const struct qb_cores *cores, const struct qb_selection *s)
+{
+	for (size_t i = 0; i < cores->n; i++) {
+		bool used = false;
+
+		for (unsigned k = 0; k < cores->all[i].n; k++)
+			used |= qb_cpus_has(&s->bench, cores->all[i].pus[k]->cpu);
+		if (!used)
+			return false;
+	}
+	return w->count == QB_COUNT_ALL && !w->listed;
+}
+
 /* There must be a housekeeping CPU: a reserved sibling if need be, every CPU if none is left. */
 static int leave_housekeeping(
-	const struct qb_cpus_wish *w, struct qb_selection *s, struct qb_error *err)
+	const struct qb_cpus_wish *w, bool everything, struct qb_selection *s, struct qb_error *err)
 {
 	const struct qb_topology *t = w->topology;
 	unsigned keeper;
 
 	s->house = t->online;
-	if (w->count == QB_COUNT_ALL && !w->listed)
+	if (everything)
 		return 0;
 	qb_cpus_andnot(&s->house, &s->bench);
 	qb_cpus_andnot(&s->house, &s->reserved);
@@ -370,7 +291,7 @@ static int leave_housekeeping(
 	if (keeper < QB_CPUS_MAX) {
 		qb_cpus_remove(&s->reserved, keeper);
 		qb_cpus_add(&s->house, keeper);
-		note(s, "sibling %u is not idle: it is needed for housekeeping", keeper);
+		qb_select_note(s, "sibling %u is not idle: it is needed for housekeeping", keeper);
 		return 0;
 	}
 	if (qb_cpus_count(&t->online) > 1 && !w->listed)
@@ -379,7 +300,7 @@ static int leave_housekeeping(
 			"(all but one core) or for all (no isolation)",
 			w->number);
 	s->house = t->online;
-	note(s, "%s",
+	qb_select_note(s, "%s",
 		qb_cpus_count(&t->online) > 1
 			? "the list holds every CPU: nobody can be kept off them"
 			: "this host has one CPU: nobody can be kept off it");
@@ -404,24 +325,27 @@ int qb_select(const struct qb_topology *topology, const struct qb_profile *profi
 	_cleanup_(qb_cores_free) struct qb_cores cores = {0};
 	struct qb_selection s = {.isolation = QB_ISOLATION_NONE};
 	struct qb_cpus_wish w;
+	bool everything;
 	int r = qb_cpus_wish_read(topology, profile, allowed, &w, err);
 
 	if (r < 0)
 		return r;
-	r = qb_cores_init(&cores, topology, w.listed ? &w.list : &w.usable, w.share, err);
+	r = qb_cores_init(&cores, topology, &w.from, w.share, err);
 	if (r < 0)
 		return r;
 	if (w.listed && !w.counted) {
 		s.bench = w.list;
-		explain_list(&w, &cores, &s);
+		qb_select_explain_list(&w, &cores, &s);
 	} else {
-		r = choose(&w, &cores, w.listed ? &w.list : &w.usable, &s, err);
+		r = choose(&w, &cores, &w.from, &s, err);
 		if (r < 0)
 			return r;
 	}
-	if (!w.share && (w.count != QB_COUNT_ALL || w.listed))
+	qb_select_note_isolated(&w, &s);
+	everything = covers_host(&w, &cores, &s);
+	if (!w.share && !everything)
 		reserve(&w, &cores, &s);
-	r = leave_housekeeping(&w, &s, err);
+	r = leave_housekeeping(&w, everything, &s, err);
 	if (r < 0)
 		return r;
 	fill_nodes(topology, &s);

@@ -14,8 +14,11 @@
  *     keeps there what it cannot move.
  *  4. One kind of core. `performance` is the fastest, `efficiency` the slowest; `any` takes the
  *     fastest kind that has enough, and mixes (with a note) only when none has.
- *  5. CPUs isolated at boot (isolcpus=), if there are enough: they were set aside for this.
- *  6. Several within one cache, package or node (cpus.within); outwards with a note.
+ *     count all is all of the kind, and says so.
+ *  5. One CPU: of those isolated at boot (isolcpus=), which were set aside for this. Several: never
+ *     of those, for the scheduler does not spread threads over them; with a list or count all they
+ *     may be, and a note says so.
+ *  6. Several within one last-level cache, package or node (cpus.within); outwards with a note.
  *  7. Cores whose siblings can all be reserved.
  *  8. Then away from the boot CPU, and the highest number: interrupts, timers and daemons settle on
  *     low numbers first, and whole groups (L3, package) come before fragments.
@@ -25,7 +28,7 @@
  * neighbour on a core is then the benchmark itself), nothing is reserved.
  *
  * There is always a housekeeping CPU, except where that is impossible or was not wished (one CPU,
- * count all, a list of everything); then house is every online CPU and overlaps bench.
+ * count all where it takes every core, a list of everything); then house is every online CPU and overlaps bench.
  */
 #ifndef QB_CORE_SELECT_H
 #define QB_CORE_SELECT_H

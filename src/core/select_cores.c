@@ -99,12 +99,25 @@ unsigned qb_cores_weight(const struct qb_cores *cores)
 	return sum;
 }
 
+/* Numbers of L2s come after those of L3s: a host may have both as last level. */
+#define L2_FROM (INT16_MAX + 1)
+
+static int last_cache(const struct qb_pu *pu)
+{
+	return pu->l3 >= 0 ? pu->l3 : pu->l2 >= 0 ? L2_FROM + pu->l2 : -1;
+}
+
+const char *qb_cores_cache(const struct qb_pu *pu)
+{
+	return pu->l3 >= 0 ? "L3" : pu->l2 >= 0 ? "L2" : "last-level cache";
+}
+
 /* The group a core belongs to at this level; -1: the host does not tell, so it is in none. */
 static int group_of(const struct qb_pu *pu, enum qb_within within)
 {
 	switch (within) {
 	case QB_WITHIN_CORE: return pu->core;
-	case QB_WITHIN_L3: return pu->l3;
+	case QB_WITHIN_L3: return last_cache(pu);
 	case QB_WITHIN_PACKAGE: return pu->package;
 	case QB_WITHIN_NODE: return pu->node;
 	case QB_WITHIN_ANY: return 0;
@@ -127,8 +140,8 @@ static int compare_cores(const struct qb_core *a, const struct qb_core *b)
 		return a->first->node > b->first->node ? -1 : 1;
 	if (a->first->package != b->first->package)
 		return a->first->package > b->first->package ? -1 : 1;
-	if (a->first->l3 != b->first->l3)
-		return a->first->l3 > b->first->l3 ? -1 : 1;
+	if (last_cache(a->first) != last_cache(b->first))
+		return last_cache(a->first) > last_cache(b->first) ? -1 : 1;
 	return (int)b->first->cpu - (int)a->first->cpu;
 }
 
@@ -297,6 +310,44 @@ static int judge_list(const struct qb_cpus_wish *w, struct qb_error *err)
 	return refuse(w, denied, "not on the node of cpus.node", &node, err);
 }
 
+static bool is_beside_boot(const struct qb_topology *t, const struct qb_cpus *cpus)
+{
+	const struct qb_pu *boot = NULL;
+	struct qb_cpus left = *cpus;
+
+	for (unsigned i = 0; i < t->n; i++)
+		if (t->pus[i].cpu == t->boot_cpu)
+			boot = &t->pus[i];
+	for (unsigned i = 0; boot && i < t->n; i++)
+		if (&t->pus[i] == boot || same_core(&t->pus[i], boot))
+			qb_cpus_remove(&left, t->pus[i].cpu);
+	return !qb_cpus_empty(&left);
+}
+
+/*
+ * The scheduler moves no thread to or from a CPU that was isolated at boot: several threads would
+ * stay on the one they start on. So several CPUs are none of those, but for `all`, and for a list.
+ * Where max finds nothing else beside the boot CPU's core, it is one of them.
+ */
+static void find_candidates(struct qb_cpus_wish *w)
+{
+	const struct qb_topology *t = w->topology;
+	struct qb_cpus isolated = w->usable;
+
+	w->from = w->listed ? w->list : w->usable;
+	if (w->listed || w->count == QB_COUNT_ALL ||
+		(w->count == QB_COUNT_NUMBER && w->number == 1))
+		return;
+	qb_cpus_andnot(&w->from, &t->isolated);
+	qb_cpus_and(&isolated, &t->isolated);
+	if (w->count != QB_COUNT_MAX || qb_cpus_empty(&isolated) || is_beside_boot(t, &w->from))
+		return;
+	w->from = isolated;
+	w->count = QB_COUNT_NUMBER;
+	w->number = 1;
+	w->lone = true;
+}
+
 int qb_cpus_wish_read(const struct qb_topology *t, const struct qb_profile *p,
 	const struct qb_cpus *allowed, struct qb_cpus_wish *ret, struct qb_error *err)
 {
@@ -334,6 +385,7 @@ int qb_cpus_wish_read(const struct qb_topology *t, const struct qb_profile *p,
 		w.kind = -1;
 		w.avoid_boot = false;
 	}
+	find_candidates(&w);
 	*ret = w;
 	return 0;
 }

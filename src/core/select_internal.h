@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The two halves of qb_select (select.h) before the choice: the profile's cpus.* as numbers and sets,
- * judged against the host; and the cores of a topology as candidates, which are filtered, ranked and
- * taken from.
+ * What qb_select (select.h) is made of beside the choice: the profile's cpus.* as numbers and sets,
+ * judged against the host; the cores of a topology as candidates, which are filtered, ranked and
+ * taken from; and what is said of the choice, the lines `why` and `note` of a selection.
  *
  * qb_cores_init makes one row per core (a CPU whose core is unknown is a core of its own) and a
  * list of picks, at first every core with a CPU in `usable`. qb_cores_keep shortens the picks;
@@ -38,7 +38,7 @@ struct qb_cores {
 /* cpus.within, from inside to outside. */
 enum qb_within {
 	QB_WITHIN_CORE,
-	QB_WITHIN_L3,
+	QB_WITHIN_L3, /* the last level of cache, whichever it is */
 	QB_WITHIN_PACKAGE,
 	QB_WITHIN_NODE,
 	QB_WITHIN_ANY,
@@ -48,6 +48,9 @@ enum qb_within {
 int qb_cores_init(struct qb_cores *ret, const struct qb_topology *topology,
 	const struct qb_cpus *usable, bool share, struct qb_error *err);
 void qb_cores_free(struct qb_cores *cores);
+
+/* "L3": the level of the last cache that this CPU shares; "last-level cache" where none is told. */
+const char *qb_cores_cache(const struct qb_pu *pu);
 
 /* Drops the picks for which keep(core, value) is false. */
 void qb_cores_keep(
@@ -66,8 +69,10 @@ struct qb_cpus_wish {
 	const struct qb_topology *topology;
 	struct qb_cpus usable; /* online and allowed */
 	struct qb_cpus list;   /* of cpus.list */
+	struct qb_cpus from;   /* what is chosen from: the list, or what is usable for that many */
 	bool listed;
 	bool counted; /* of the list not all, but the count */
+	bool lone;    /* max found CPUs that are isolated at boot, and nothing else: one of them */
 	enum { QB_COUNT_NUMBER, QB_COUNT_MAX, QB_COUNT_ALL } count;
 	unsigned number;
 	bool share, avoid_boot;
@@ -82,5 +87,27 @@ int qb_cpus_wish_read(const struct qb_topology *topology, const struct qb_profil
 
 /* A set as a short text, whatever its size: messages are one line. Returns buf. */
 const char *qb_cpus_wish_text(const struct qb_cpus *set, char *buf, size_t size);
+
+/* ---- what is said of the choice ---- */
+
+/* One more thing that had to give. */
+void qb_select_note(struct qb_selection *selection, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* " of the fastest kind" */
+const char *qb_select_kind_text(const struct qb_topology *t, int kind);
+/* The line `why`, for a list taken as it stands. */
+void qb_select_explain_list(
+	const struct qb_cpus_wish *w, const struct qb_cores *cores, struct qb_selection *s);
+/*
+ * The same for a choice of `want` within a level: "4 cores of the fastest kind sharing one L3, away
+ * from boot CPU 0; the last of those alike". `spare`: there would have been others as good.
+ */
+void qb_select_explain(const struct qb_cpus_wish *w, const struct qb_cores *cores, unsigned want,
+	enum qb_within within, bool spare, struct qb_selection *s);
+/* Not as close together as was asked for. */
+void qb_select_note_level(const struct qb_cpus_wish *w, const struct qb_cores *cores,
+	enum qb_within got, unsigned want, struct qb_selection *s);
+/* Threads will not be spread over CPUs that were isolated at boot. */
+void qb_select_note_isolated(const struct qb_cpus_wish *w, struct qb_selection *s);
 
 #endif

@@ -52,6 +52,7 @@ static void add(struct qb_topology *t, unsigned cpu, int core, int package, int 
 		.core = (int16_t)core,
 		.package = (int16_t)package,
 		.node = (int16_t)package,
+		.l2 = (int16_t)core,
 		.l3 = (int16_t)l3,
 		.os_core = core,
 		.os_package = package,

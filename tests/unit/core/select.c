@@ -71,7 +71,12 @@ static void max_and_all(void **state)
 		{LAPTOP, "cpus.count=all cpus.smt=share", "0-7", "", "0-7", ""},
 		{SERVER, "cpus.count=max cpus.node=1", "6-11", "18-23", "0-5,12-17", ""},
 		{HYBRID, "cpus.count=max", "2,4", "3,5", "0-1,6-9", ""},
-		{HYBRID, "cpus.count=all", "0,2,4", "", "0-9", ""},
+		{LAPTOP, "cpus.count=all allowed=2-3,6-7", "2-3", "6-7", "0-1,4-5", ""},
+		{SERVER, "cpus.count=all cpus.node=1", "6-11", "18-23", "0-5,12-17", ""},
+		{HYBRID, "cpus.count=all", "0,2,4", "1,3,5", "6-9", "cpus.kind=any takes them"},
+		{HYBRID, "cpus.count=all cpus.kind=efficiency", "6-9", "", "0-5", "other kinds"},
+		{HYBRID, "cpus.count=all cpus.kind=any", "0,2,4,6-9", "", "0-9",
+			"mixed: all are asked for"},
 		{HYBRID, "cpus.count=max cpus.kind=any", "2,4,6-9", "3,5", "0-1", "mixed"},
 		{TWO_CPUS, "cpus.count=max", "1", "", "0", ""},
 	};
@@ -112,16 +117,56 @@ static void kinds_do_not_mix_silently(void **state)
 	CHECK_ALL(cases);
 }
 
-static void isolated_at_boot_is_preferred(void **state)
+/* One CPU: they were set aside for it. Several: the scheduler spreads no threads over them. */
+static void isolated_at_boot_is_for_one(void **state)
 {
 	static const struct choice cases[] = {
 		{ISOLATED, "", "2", "14", "0-1,3-13,15-23", ""},
-		{ISOLATED, "cpus.count=2", "1-2", "13-14", "0,3-12,15-23", ""},
-		{ISOLATED, "cpus.count=3", "9-11", "21-23", "0-8,12-20", ""},
 		{ISOLATED, "cpus.node=1", "11", "23", "0-10,12-22", ""},
+		{ISOLATED, "cpus.count=2", "10-11", "22-23", "0-9,12-21", ""},
+		{ISOLATED, "cpus.count=2 cpus.node=0", "4-5", "16-17", "0-3,6-15,18-23", ""},
+		{ISOLATED, "cpus.count=9 cpus.within=any", "3-11", "15-23", "0-2,12-14", ""},
+		{ISOLATED, "cpus.count=max", "3-11", "15-23", "0-2,12-14", ""},
+		{ISOLATED, "cpus.count=2 cpus.smt=share", "11,23", "", "0-10,12-22", ""},
+		{ISOLATED, "cpus.list=1-2", "1-2", "13-14", "0,3-12,15-23",
+			"CPUs 1-2 are isolated at boot: threads stay where they start, so pin"},
+		{ISOLATED, "cpus.list=2-3", "2-3", "14-15", "0-1,4-13,16-23",
+			"CPU 2 is isolated at boot: no thread is moved to it or off it"},
+		{ISOLATED, "cpus.list=1-4 cpus.count=2", "3-4", "15-16", "0-2,5-14,17-23", ""},
+		{ISOLATED, "cpus.list=1-3 cpus.count=2", "1-2", "13-14", "0,3-12,15-23",
+			"CPUs 1-2 are isolated"},
+		{ISOLATED, "cpus.count=all", "0-11", "", "0-23", "CPUs 1-2 are isolated"},
+		{ISOLATED, "cpus.count=max allowed=0-2,12-14", "2", "14", "0-1,3-13,15-23",
+			"so this is one of them"},
 	};
 
 	CHECK_ALL(cases);
+}
+
+/* Where there is no L3, the last level of cache is L2: 0-3 and 4-7 share one each. */
+static void the_last_cache_may_be_l2(void **state)
+{
+	struct qb_topology t = build(PLAIN);
+	struct qb_profile profile;
+	struct qb_cpus allowed;
+	struct qb_selection got;
+	char text[64];
+
+	for (unsigned i = 0; i < t.n; i++) {
+		t.pus[i].l3 = -1;
+		t.pus[i].l2 = (int16_t)(t.pus[i].cpu % 2);
+		t.pus[i].package = t.pus[i].node = 0;
+	}
+	read_wish("cpus.count=2", &profile, &allowed);
+	assert_int_equal(qb_select(&t, &profile, &allowed, &got, NULL), 0);
+	qb_cpus_format_list(&got.bench, text, sizeof(text));
+	assert_string_equal(text, "5,7");
+	assert_non_null(strstr(got.why, "2 cores sharing one L2"));
+	read_wish("cpus.count=5", &profile, &allowed);
+	assert_int_equal(qb_select(&t, &profile, &allowed, &got, NULL), 0);
+	assert_non_null(
+		strstr(got.note, "no 5 free cores sharing one L2: these are in one package"));
+	free(t.pus);
 }
 
 static void nodes_are_the_kernels(void **state)
@@ -155,7 +200,7 @@ static void a_host_that_tells_nothing(void **state)
 	for (unsigned i = 0; i < t.n; i++) {
 		struct qb_pu *pu = &t.pus[i];
 
-		pu->core = pu->package = pu->node = pu->l3 = -1;
+		pu->core = pu->package = pu->node = pu->l2 = pu->l3 = -1;
 		pu->os_core = pu->os_package = pu->os_node = -1;
 	}
 	read_wish("cpus.count=2", &profile, &allowed);
@@ -176,7 +221,8 @@ int main(void)
 		cmocka_unit_test(max_and_all),
 		cmocka_unit_test(siblings_are_shared_when_asked),
 		cmocka_unit_test(kinds_do_not_mix_silently),
-		cmocka_unit_test(isolated_at_boot_is_preferred),
+		cmocka_unit_test(isolated_at_boot_is_for_one),
+		cmocka_unit_test(the_last_cache_may_be_l2),
 		cmocka_unit_test(nodes_are_the_kernels),
 		cmocka_unit_test(a_host_that_tells_nothing),
 	};

@@ -101,8 +101,11 @@ static void why_is_said(void **state)
 		{TWO_CPUS, "", "1 core, away from boot CPU 0"},
 		{SERVER, "cpus.count=2",
 			"2 cores sharing one L3, away from boot CPU 0, the last of those alike"},
-		{ISOLATED, "cpus.count=2",
-			"2 cores sharing one L3, isolated at boot, away from boot CPU 0"},
+		{ISOLATED, "",
+			"1 core, isolated at boot, away from boot CPU 0, the last of those alike"},
+		{ISOLATED, "cpus.list=1-2,13-14 cpus.count=2",
+			"2 cores of cpus.list 1-2,13-14 sharing one L3, isolated at boot, away from "
+			"boot CPU 0"},
 		{HYBRID, "cpus.kind=efficiency",
 			"1 core of the slowest kind, away from boot CPU 0, the last of those "
 			"alike"},
