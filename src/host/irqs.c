@@ -39,14 +39,33 @@ static int read_attribute(
 	return 0;
 }
 
+int qb_irq_read(unsigned number, enum qb_irq_mask which, struct qb_cpus *ret, struct qb_error *err)
+{
+	const char *name = which == QB_IRQ_ALLOWED ? "smp_affinity" : "effective_affinity";
+	char path[96], text[QB_CPUS_TEXT];
+	bool list = false;
+	ssize_t n;
+
+	qb_text_format(path, sizeof(path), QB_IRQ_DIR "/%u/%s", number, name);
+	n = qb_file_read(path, text, sizeof(text), err);
+	if (n == -ENOENT) {
+		list = true;
+		qb_text_format(path, sizeof(path), QB_IRQ_DIR "/%u/%s_list", number, name);
+		n = qb_file_read(path, text, sizeof(text), err);
+	}
+	if (n < 0)
+		return (int)n;
+	if ((list ? qb_cpus_parse_list(text, ret) : qb_cpus_parse_hex(text, ret)) < 0)
+		return qb_error_set(err, EBADMSG, "%s is no set of CPUs", path);
+	return 0;
+}
+
 bool qb_irq_per_cpu(unsigned number)
 {
-	char path[96], text[QB_TEXT_MAX];
 	struct qb_cpus effective;
 
-	qb_text_format(path, sizeof(path), QB_IRQ_DIR "/%u/effective_affinity", number);
-	return qb_file_read(path, text, sizeof(text), NULL) >= 0 &&
-	       qb_cpus_parse_hex(text, &effective) == 0 && qb_cpus_empty(&effective);
+	return qb_irq_read(number, QB_IRQ_EFFECTIVE, &effective, NULL) == 0 &&
+	       qb_cpus_empty(&effective);
 }
 
 int qb_irq_identify(unsigned number, struct qb_irq *ret, struct qb_error *err)
@@ -79,6 +98,8 @@ int qb_irq_look(unsigned number, struct qb_irq *ret, struct qb_error *err)
 	int r;
 
 	qb_text_format(path, sizeof(path), QB_IRQ_DIR "/%u/smp_affinity", number);
+	if (stat(path, &st) < 0 && errno == ENOENT)
+		qb_text_format(path, sizeof(path), QB_IRQ_DIR "/%u/smp_affinity_list", number);
 	if (stat(path, &st) < 0)
 		return qb_error_errno(err, errno, "look at %s", path);
 	r = qb_irq_identify(number, ret, err);

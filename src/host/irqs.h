@@ -7,10 +7,18 @@
 #define QB_HOST_IRQS_H
 
 #include <quietbench/error.h>
+#include <quietbench/value.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #define QB_IRQ_DIR "/proc/irq"
+
+/*
+ * Which CPUs IRQ n may go to, and where it goes now. The kernel shows each in two files, as a mask in
+ * hex and as a list; of a captured host one of them is enough. -ENOENT: neither is there.
+ */
+enum qb_irq_mask { QB_IRQ_ALLOWED, QB_IRQ_EFFECTIVE };
+int qb_irq_read(unsigned number, enum qb_irq_mask which, struct qb_cpus *ret, struct qb_error *err);
 
 struct qb_irq {
 	uint64_t key; /* of its handlers' names and its number at its chip; never 0 */

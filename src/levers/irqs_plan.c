@@ -55,17 +55,33 @@ static int plan_default(const struct irqs *irqs)
 		       : -ENOMEM;
 }
 
+/* As hex, whichever file is there: where only a list is, as wide as the default mask. */
+static int read_mask(const struct qb_unit *unit, char *buf, size_t size)
+{
+	const struct qb_unit none = qb_unit_none();
+	char dflt[QB_TEXT_MAX];
+	struct qb_cpus mask;
+	unsigned width = 0;
+	int r = qb_lever_read(QB_LEVER_IRQ, unit, buf, size, NULL);
+
+	if (r != -ENOENT)
+		return r;
+	r = qb_irq_read(unit->number, QB_IRQ_ALLOWED, &mask, NULL);
+	if (r == 0 && qb_lever_read(QB_LEVER_IRQ_DEFAULT, &none, dflt, sizeof(dflt), NULL) == 0)
+		width = qb_plan_mask_width(dflt);
+	return r < 0 ? r : qb_cpus_format_hex(&mask, width, buf, size);
+}
+
 static int plan_irq(const struct irqs *irqs, unsigned number)
 {
-	char path[64], before[QB_TEXT_MAX], wanted[QB_TEXT_MAX];
+	char before[QB_TEXT_MAX], wanted[QB_TEXT_MAX];
 	struct qb_unit unit = qb_unit_number(number);
 	struct qb_step *step;
 	struct qb_irq irq;
 	bool moves;
 
 	/* It may vanish at any moment: a device went. Then there is nothing to move. */
-	qb_text_format(path, sizeof(path), QB_IRQ_DIR "/%u/smp_affinity", number);
-	if (qb_file_read(path, before, sizeof(before), NULL) < 0)
+	if (read_mask(&unit, before, sizeof(before)) < 0)
 		return 0;
 	moves = irqs->move && qb_house_clear_mask(&irqs->house, before, wanted, sizeof(wanted));
 	if ((!moves && !irqs->hotplug) || qb_irq_look(number, &irq, NULL) < 0)

@@ -66,6 +66,15 @@ int qb_plan_each_name(const char *dir, int (*each)(void *data, const char *name)
 	return r;
 }
 
+unsigned qb_plan_mask_width(const char *mask)
+{
+	unsigned width = 0;
+
+	for (; *mask; mask++)
+		width += isxdigit((unsigned char)*mask) ? 4 : 0;
+	return width;
+}
+
 void qb_house_find(const struct qb_wish *wish, struct qb_house *ret)
 {
 	ret->away = wish->selection->bench;
@@ -89,11 +98,8 @@ bool qb_house_clear(const struct qb_house *house, struct qb_cpus *set)
 bool qb_house_clear_mask(const struct qb_house *house, const char *before, char *ret, size_t size)
 {
 	struct qb_cpus mask;
-	unsigned width = 0;
 
 	if (qb_cpus_parse_hex(before, &mask) < 0 || !qb_house_clear(house, &mask))
 		return false;
-	for (const char *c = before; *c; c++)
-		width += isxdigit((unsigned char)*c) ? 4 : 0;
-	return qb_cpus_format_hex(&mask, width, ret, size) == 0;
+	return qb_cpus_format_hex(&mask, qb_plan_mask_width(before), ret, size) == 0;
 }

@@ -25,6 +25,9 @@ int qb_plan_numbers(const struct qb_wish *wish, struct qb_steps *steps,
  * A folder that is not there has no names. */
 int qb_plan_each_name(const char *dir, int (*each)(void *data, const char *name), void *data);
 
+/* How many CPUs a mask as the kernel writes it spans. */
+unsigned qb_plan_mask_width(const char *mask);
+
 /* Whose CPUs are whose, for what is to leave the benchmark's. */
 struct qb_house {
 	struct qb_cpus away;  /* the benchmark's CPUs and their siblings */
