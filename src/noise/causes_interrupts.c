@@ -34,6 +34,14 @@ static uint64_t total_of(const struct qb_measure *m, const struct qb_measure_cpu
 	return qb_counters_risen(of->counts[source], of->counts[of->n * m->sources.n + source]);
 }
 
+static bool has_tick(const struct qb_gaps *gaps)
+{
+	for (size_t i = 0; i < gaps->n; i++)
+		if (gaps->parts[i].of == QB_GAPS_OF_TICK)
+			return true;
+	return false;
+}
+
 /* The greatest of those that come as often. */
 static bool is_greatest(const struct qb_gaps *gaps, const struct qb_gaps_part *part)
 {
@@ -85,7 +93,7 @@ static struct qb_cause cause_of(const struct qb_measure *m, const struct qb_meas
 		break;
 	case QB_GAPS_OF_SOURCE:
 		cause.kind = kind_of(&m->sources.v[part->source]);
-		if (m->sources.v[part->source].kind == QB_SOURCE_TICK)
+		if (m->sources.v[part->source].kind == QB_SOURCE_TICK && has_tick(gaps))
 			qb_text_copy(cause.name, sizeof(cause.name), "timers beside the tick");
 		break;
 	case QB_GAPS_OF_REST:

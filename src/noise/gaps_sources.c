@@ -70,7 +70,7 @@ static bool find_length(struct qb_gaps_work *w, size_t source, struct length *re
 				 (size_t)box_of(w->train.ns[i])]++;
 	for (size_t i = 0; i < w->gaps->n_windows; i++)
 		w->counts[i] = *qb_gaps_left(w, i, source);
-	for (int from = 0; from < QB_GAPS_LENGTHS; from++) {
+	for (int from = box_of(QB_GAPS_SHORT_NS); from < QB_GAPS_LENGTHS; from++) {
 		memset(w->seen, 0, w->gaps->n_windows * sizeof(*w->seen));
 		for (int n = 1; n <= BOXES_MAX && from + n <= QB_GAPS_LENGTHS; n++) {
 			struct length length = {.from = from, .n = n};
@@ -129,8 +129,12 @@ static void claim_source(struct qb_gaps_work *w, size_t source)
 		}
 		claim_length(w, &length, source, owner);
 		if (length.slope > SLOPE_ALL) { /* then some of those beside it are its own, too */
-			length.from -= BOXES_BESIDE;
-			length.n += 2 * BOXES_BESIDE;
+			const int shortest = box_of(QB_GAPS_SHORT_NS), end = length.from + length.n;
+
+			length.from = length.from - BOXES_BESIDE > shortest
+					      ? length.from - BOXES_BESIDE
+					      : shortest;
+			length.n = end + BOXES_BESIDE - length.from;
 			claim_length(w, &length, source, owner);
 		}
 	}

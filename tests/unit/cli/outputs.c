@@ -239,6 +239,8 @@ static void metrics(void **unused)
 		"\\\"c\\\\d\\\"\\n::error::x\",evidence=\"measured\"} 0.0201\n",
 		"quietbench_check_cause_events{cpu=\"3\",cause=\"throttled\",name=\"clock lowered "
 		"because of heat\",evidence=\"counted\"} 3\n",
+		"quietbench_check_cause_typical_seconds{cpu=\"3\",cause=\"hypervisor\",name=\"the "
+		"hypervisor's own tick, 1000/s\",evidence=\"measured\"} 3.6e-05\n",
 	};
 	_cleanup_free_ char *text = NULL;
 
@@ -249,6 +251,7 @@ static void metrics(void **unused)
 	/* What was not measured has no value, and what is only counted no share. */
 	assert_null(strstr(text, "noise_ratio{metric=\"steal\""));
 	assert_null(strstr(text, "cause_ratio{cpu=\"3\",cause=\"throttled\""));
+	assert_null(strstr(text, "cause_typical_seconds{cpu=\"1\""));
 	assert_null(strstr(text, "pid"));
 }
 
