@@ -48,20 +48,20 @@ enum qb_isolation {
 const char *qb_isolation_name(enum qb_isolation isolation);
 
 /*
- * The choice. bench, reserved, offline and house are disjoint, but for one case: where nobody could be kept
- * off the benchmark's CPUs (one CPU, count: all, a list of everything) house is every online CPU.
- * So `qb_cpus_intersect(&bench, &house)` means: isolation is impossible.
+ * The choice. bench, reserved, offline and housekeeping are disjoint, but for one case: where no other task could be kept
+ * off the benchmark's CPUs (one CPU, count: all, a list of everything) housekeeping is every online CPU.
+ * So `qb_cpus_intersect(&bench, &housekeeping)` means: isolation is impossible.
  */
 struct qb_selection {
-	struct qb_cpus bench;	 /* the benchmark runs here */
-	struct qb_cpus reserved; /* its siblings, kept idle (cpus.smt: idle) */
-	struct qb_cpus offline;	 /* or those taken offline for the run; src/levers/smt_plan.c */
-	struct qb_cpus house;	 /* everything else that is online keeps house here */
-	uint32_t nodes[8];	 /* one bit per NUMA node (kernel number) of bench; < 256 */
-	uint8_t isolation;	 /* enum qb_isolation; decided by src/levers/isolation.c */
-	bool balanced;		 /* several unpinned threads: partition type root, not isolated */
-	char why[256];		 /* one line for people: why these */
-	char note[256];		 /* what had to give ("core 3 spans two L3s"); "" when nothing */
+	struct qb_cpus bench;	     /* the benchmark runs here */
+	struct qb_cpus reserved;     /* its siblings, kept idle (cpus.smt: idle) */
+	struct qb_cpus offline;	     /* or those taken offline for the run; src/levers/smt_plan.c */
+	struct qb_cpus housekeeping; /* everything else runs here: the other online CPUs */
+	uint32_t nodes[8];	     /* one bit per NUMA node (kernel number) of bench; < 256 */
+	uint8_t isolation;	     /* enum qb_isolation; decided by src/levers/isolation.c */
+	bool balanced;	/* several unpinned threads: partition type root, not isolated */
+	char why[256];	/* one line for people: why these */
+	char note[256]; /* what had to give ("core 3 spans two L3s"); "" when nothing */
 };
 
 #endif

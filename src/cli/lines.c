@@ -20,9 +20,9 @@ static const char *plural(const struct qb_cpus *set)
 void qb_lines_head(const struct qb_profile *profile, const struct qb_host *host,
 	const struct qb_selection *chosen, char *buf, size_t size)
 {
-	char bench[128], list[128], house[128], guest[64] = "", idle[160] = "";
+	char bench[128], list[128], housekeeping[128], guest[64] = "", idle[160] = "";
 	char offline[160] = "";
-	bool apart = !qb_cpus_intersect(&chosen->bench, &chosen->house);
+	bool apart = !qb_cpus_intersect(&chosen->bench, &chosen->housekeeping);
 
 	if (host->guest)
 		qb_text_format(guest, sizeof(guest), " (%s%sguest)", host->hypervisor,
@@ -33,10 +33,11 @@ void qb_lines_head(const struct qb_profile *profile, const struct qb_host *host,
 	if (!qb_cpus_empty(&chosen->offline))
 		qb_text_format(offline, sizeof(offline), " (sibling%s %s offline)",
 			plural(&chosen->offline), listed(&chosen->offline, list, sizeof(list)));
-	qb_text_format(buf, size, "%s%s: CPU%s %s %s%s%s, house kept by %s", profile->name, guest,
-		plural(&chosen->bench), listed(&chosen->bench, bench, sizeof(bench)),
-		apart ? "quiet" : "shared with others", idle, offline,
-		listed(&chosen->house, house, sizeof(house)));
+	qb_text_format(buf, size, "%s%s: benchmark on CPU%s %s%s%s%s, housekeeping on %s",
+		profile->name, guest, plural(&chosen->bench),
+		listed(&chosen->bench, bench, sizeof(bench)),
+		apart ? "" : " (shared with other tasks)", idle, offline,
+		listed(&chosen->housekeeping, housekeeping, sizeof(housekeeping)));
 }
 
 /* Does this step of the policy's, or of all policies', end turbo? */

@@ -18,7 +18,7 @@
 #define QB_LINES_WIDTH 100
 
 /*
- * "default: CPU 2 quiet (sibling 6 idle), house kept by 0-1,3-5,7", or "vm (KVM guest): …": the
+ * "default: benchmark on CPU 2 (sibling 6 idle), housekeeping on 0-1,3-5,7", or "vm (KVM guest): …": the
  * first line of run and plan.
  */
 void qb_lines_head(const struct qb_profile *profile, const struct qb_host *host,

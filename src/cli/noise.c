@@ -157,7 +157,7 @@ int qb_noise_measure(struct qb_measure *m, struct qb_condition *condition, struc
 	}
 	/* Else the conditioned host keeps us off, and the helper looks after our mask. */
 	if (selection->isolation == QB_ISOLATION_NONE && qb_cpus_empty(&selection->offline))
-		m->house = selection->house;
+		m->housekeeping = selection->housekeeping;
 	m->progress = progress;
 	m->begun = begun;
 	m->data = &loops;

@@ -87,14 +87,14 @@ static void draw_heading(struct qb_canvas *c, const struct qb_picture_row *row,
 	qb_canvas_line(c, &line);
 }
 
-/* A number in its cell: "[3]" runs the benchmark, "(7)" is kept idle, " 0 " keeps house. */
+/* A number in its cell: "[3]" runs the benchmark, "(7)" is kept idle, " 0 " is for housekeeping. */
 static void put_cpu(const struct qb_canvas *c, struct qb_line *line, unsigned cpu)
 {
 	static const struct {
 		char open, close;
 		const char *colour;
 	} looks[] = {
-		[QB_ROLE_HOUSE] = {' ', ' ', NULL},
+		[QB_ROLE_HOUSEKEEPING] = {' ', ' ', NULL},
 		[QB_ROLE_BENCH] = {'[', ']', BOLD_GREEN},
 		[QB_ROLE_RESERVED] = {'(', ')', YELLOW},
 	};
@@ -150,9 +150,9 @@ static const char *list_text(const struct qb_cpus *set, char **ret)
 static int draw_folded(struct qb_canvas *c, const struct qb_picture_row *row)
 {
 	static const char *const labels[] = {
-		[QB_ROLE_HOUSE] = "keep house ",
-		[QB_ROLE_BENCH] = "[benchmark]",
-		[QB_ROLE_RESERVED] = "(kept idle)",
+		[QB_ROLE_HOUSEKEEPING] = "housekeeping",
+		[QB_ROLE_BENCH] = "[benchmark] ",
+		[QB_ROLE_RESERVED] = "(kept idle) ",
 	};
 
 	for (unsigned role = 0; role < QB_ARRAY_SIZE(labels); role++) {
@@ -171,7 +171,7 @@ static int draw_folded(struct qb_canvas *c, const struct qb_picture_row *row)
 		for (bool first = true; text; first = false) {
 			struct qb_line line = {0};
 
-			qb_line_put(&line, "   %-11s ", first ? labels[role] : "");
+			qb_line_put(&line, "   %-12s ", first ? labels[role] : "");
 			text = qb_line_wrapped(&line, text, c->limit);
 			qb_canvas_line(c, &line);
 		}
@@ -264,7 +264,7 @@ static void draw_fact(
 		struct qb_line line = {0};
 
 		qb_line_colour(c, &line, colour);
-		qb_line_put(&line, "%-12s", label);
+		qb_line_put(&line, "%-13s", label);
 		qb_line_colour(c, &line, colour ? PLAIN : NULL);
 		text = qb_line_wrapped(&line, text, c->limit);
 		fprintf(c->out, "%s\n", line.text);
@@ -282,10 +282,10 @@ static int draw_facts(const struct qb_canvas *c)
 		{"benchmark", BOLD_GREEN, &s->bench},
 		{"kept idle", YELLOW, &s->reserved},
 		{"offline", YELLOW, &s->offline},
-		{"keeps house", NULL, &s->house},
+		{"housekeeping", NULL, &s->housekeeping},
 	};
 
-	fputs("[n] runs the benchmark   (n) sibling, kept idle   n keeps house\n\n", c->out);
+	fputs("[n] runs the benchmark   (n) sibling, kept idle   n housekeeping\n\n", c->out);
 	for (size_t i = 0; i < QB_ARRAY_SIZE(sets); i++) {
 		_cleanup_free_ char *buf = NULL;
 		const char *text;

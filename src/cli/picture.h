@@ -3,7 +3,7 @@
  * The CPUs of a host and the choice among them as a picture: `quietbench topology`.
  *
  * One frame per package, one row per last-level cache (and kind of core), one cell per core with
- * its CPUs in it: [3] runs the benchmark, (7) is a sibling kept idle, 0 keeps house. On big hosts
+ * its CPUs in it: [3] runs the benchmark, (7) is a sibling kept idle, 0 is for housekeeping. On big hosts
  * neighbours that look alike are folded into one row.
  */
 #ifndef QB_CLI_PICTURE_H

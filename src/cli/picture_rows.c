@@ -11,7 +11,7 @@ enum qb_role qb_picture_role(const struct qb_picture *picture, unsigned cpu)
 	if (qb_cpus_has(&picture->selection->reserved, cpu) ||
 		qb_cpus_has(&picture->selection->offline, cpu))
 		return QB_ROLE_RESERVED;
-	return QB_ROLE_HOUSE;
+	return QB_ROLE_HOUSEKEEPING;
 }
 
 bool qb_picture_same_core(const struct qb_pu *a, const struct qb_pu *b)

@@ -6,7 +6,7 @@
 #include <cli/picture.h>
 
 enum qb_role {
-	QB_ROLE_HOUSE,
+	QB_ROLE_HOUSEKEEPING,
 	QB_ROLE_BENCH,
 	QB_ROLE_RESERVED,
 };

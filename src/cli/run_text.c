@@ -45,8 +45,7 @@ static void say_cpus(const struct qb_answer *answer)
 	} else {
 		if (qb_cpus_format_list(&chosen->bench, cpus, sizeof(cpus)) < 0)
 			qb_text_copy(cpus, sizeof(cpus), "many");
-		qb_say(QB_SAY_NOTE,
-			"%s%s%s%s: CPU%s %s for the benchmark, other tasks are not kept off",
+		qb_say(QB_SAY_NOTE, "%s%s%s%s: benchmark on CPU%s %s, other tasks are not kept off",
 			answer->profile.name, host->guest ? " (" : "",
 			host->guest ? host->hypervisor : "",
 			!host->guest	    ? ""

@@ -16,7 +16,7 @@ static const char *role(const struct qb_selection *chosen, unsigned cpu)
 		return "reserved";
 	if (qb_cpus_has(&chosen->offline, cpu))
 		return "offline";
-	return qb_cpus_has(&chosen->house, cpu) ? "housekeeping" : NULL;
+	return qb_cpus_has(&chosen->housekeeping, cpu) ? "housekeeping" : NULL;
 }
 
 /* -1 is "the host does not tell". */

@@ -249,7 +249,7 @@ static struct qb_cpus taken_by(const struct qb_selection *selection, const struc
 
 	if (selection->isolation == QB_ISOLATION_NONE)
 		return selection->offline;
-	qb_cpus_andnot(&taken, &selection->house);
+	qb_cpus_andnot(&taken, &selection->housekeeping);
 	qb_cpus_or(&taken, &selection->offline);
 	return taken;
 }

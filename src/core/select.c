@@ -279,18 +279,18 @@ static int leave_housekeeping(
 	const struct qb_topology *t = w->topology;
 	unsigned keeper;
 
-	s->house = t->online;
+	s->housekeeping = t->online;
 	if (everything)
 		return 0;
-	qb_cpus_andnot(&s->house, &s->bench);
-	qb_cpus_andnot(&s->house, &s->reserved);
-	if (!qb_cpus_empty(&s->house))
+	qb_cpus_andnot(&s->housekeeping, &s->bench);
+	qb_cpus_andnot(&s->housekeeping, &s->reserved);
+	if (!qb_cpus_empty(&s->housekeeping))
 		return 0;
 	keeper = qb_cpus_has(&s->reserved, t->boot_cpu) ? t->boot_cpu
 							: qb_cpus_next(&s->reserved, 0);
 	if (keeper < QB_CPUS_MAX) {
 		qb_cpus_remove(&s->reserved, keeper);
-		qb_cpus_add(&s->house, keeper);
+		qb_cpus_add(&s->housekeeping, keeper);
 		qb_select_note(s, "sibling %u is not idle: it is needed for housekeeping", keeper);
 		return 0;
 	}
@@ -299,7 +299,7 @@ static int leave_housekeeping(
 			"cpus.count %u: no CPU would be left for housekeeping; ask for fewer, for max "
 			"(all but one core) or for all (no isolation)",
 			w->number);
-	s->house = t->online;
+	s->housekeeping = t->online;
 	qb_select_note(s, "%s",
 		qb_cpus_count(&t->online) > 1
 			? "the list holds every CPU: nobody can be kept off them"

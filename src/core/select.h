@@ -28,7 +28,7 @@
  * neighbour on a core is then the benchmark itself), nothing is reserved.
  *
  * There is always a housekeeping CPU, except where that is impossible or was not wished (one CPU,
- * count all where it takes every core, a list of everything); then house is every online CPU and overlaps bench.
+ * count all where it takes every core, a list of everything); then housekeeping is every online CPU and overlaps bench.
  */
 #ifndef QB_CORE_SELECT_H
 #define QB_CORE_SELECT_H

@@ -284,7 +284,7 @@ static int plan_shared(struct qb_monitor *m, struct qb_error *err)
 			m->message.n_fds, err);
 	if (r < 0)
 		return r;
-	r = qb_caller_cpus_set(m->helper->peer.pid, QB_GROUP_HOUSE, &allowed, err);
+	r = qb_caller_cpus_set(m->helper->peer.pid, QB_GROUP_HOUSEKEEPING, &allowed, err);
 	do
 		r = r < 0 ? r : plan_once(m, &allowed, err);
 	while (r > 0);

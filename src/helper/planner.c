@@ -257,9 +257,10 @@ static int judge_selection(
 	qb_cpus_or(&quiet, &s->reserved);
 	if (qb_cpus_empty(&s->bench) || s->isolation > QB_ISOLATION_PARTITION ||
 		qb_cpus_intersect(&quiet, &s->offline) ||
-		qb_cpus_intersect(&s->house, &s->offline) ||
+		qb_cpus_intersect(&s->housekeeping, &s->offline) ||
 		(s->isolation != QB_ISOLATION_NONE &&
-			(qb_cpus_empty(&s->house) || qb_cpus_intersect(&quiet, &s->house))))
+			(qb_cpus_empty(&s->housekeeping) ||
+				qb_cpus_intersect(&quiet, &s->housekeeping))))
 		return qb_error_set(err, EPROTO, "the planner's choice of CPUs contradicts itself");
 	return 0;
 }

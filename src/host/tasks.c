@@ -149,8 +149,8 @@ int qb_task_read(pid_t tid, struct qb_task *ret, struct qb_error *err)
 void qb_task_keep_off(const struct qb_selection *selection)
 {
 	if (selection->isolation == QB_ISOLATION_NONE && qb_cpus_empty(&selection->offline) &&
-		!qb_cpus_empty(&selection->house))
-		(void)qb_task_set_affinity(gettid(), &selection->house, NULL);
+		!qb_cpus_empty(&selection->housekeeping))
+		(void)qb_task_set_affinity(gettid(), &selection->housekeeping, NULL);
 }
 
 bool qb_task_is_kernel(pid_t tid)

@@ -12,7 +12,7 @@
 #define NO_HOUSE "the benchmark has every CPU: none is left to take interrupts"
 
 struct irqs {
-	struct qb_house house;
+	struct qb_housekeeping housekeeping;
 	bool move;
 	bool hotplug; /* siblings go offline: drivers and the kernel change masks then */
 	struct qb_steps *steps;
@@ -31,9 +31,10 @@ static int plan_irqbalance(const struct qb_profile *profile, const struct irqs *
 	if (qb_irqbalance_find(&pid, NULL) < 0)
 		return qb_steps_refuse(
 			irqs->steps, lever, QB_STATUS_UNCHANGED, "irqbalance is not running");
-	if (!stop && qb_cpus_empty(&irqs->house.house))
+	if (!stop && qb_cpus_empty(&irqs->housekeeping.cpus))
 		return qb_steps_refuse(irqs->steps, lever, QB_STATUS_UNSUPPORTED, NO_HOUSE);
-	if (!stop && qb_cpus_format_list(&irqs->house.away, wanted + 1, sizeof(wanted) - 1) < 0)
+	if (!stop &&
+		qb_cpus_format_list(&irqs->housekeeping.away, wanted + 1, sizeof(wanted) - 1) < 0)
 		return qb_steps_refuse(irqs->steps, lever, QB_STATUS_UNSUPPORTED,
 			"the list of the benchmark's CPUs is too long for irqbalance");
 	/* What was before only root may ask: the monitor does. */
@@ -48,7 +49,7 @@ static int plan_default(const struct irqs *irqs)
 
 	/* Without the file there is no default to change. */
 	if (qb_file_read(QB_IRQ_DIR "/default_smp_affinity", before, sizeof(before), NULL) < 0 ||
-		!qb_house_clear_mask(&irqs->house, before, wanted, sizeof(wanted)))
+		!qb_housekeeping_clear_mask(&irqs->housekeeping, before, wanted, sizeof(wanted)))
 		return 0;
 	return qb_steps_add(irqs->steps, QB_LEVER_IRQ_DEFAULT, qb_unit_none(), before, wanted)
 		       ? 0
@@ -83,7 +84,8 @@ static int plan_irq(const struct irqs *irqs, unsigned number)
 	/* It may vanish at any moment: a device went. Then there is nothing to move. */
 	if (read_mask(&unit, before, sizeof(before)) < 0)
 		return 0;
-	moves = irqs->move && qb_house_clear_mask(&irqs->house, before, wanted, sizeof(wanted));
+	moves = irqs->move &&
+		qb_housekeeping_clear_mask(&irqs->housekeeping, before, wanted, sizeof(wanted));
 	if ((!moves && !irqs->hotplug) || qb_irq_look(number, &irq, NULL) < 0)
 		return 0;
 	/* Unused ones follow the default mask once they get a handler. */
@@ -110,7 +112,7 @@ static int plan_masks(const struct irqs *irqs, struct qb_error *err)
 	size_t n;
 	int r;
 
-	if (irqs->move && qb_cpus_empty(&irqs->house.house))
+	if (irqs->move && qb_cpus_empty(&irqs->housekeeping.cpus))
 		return qb_steps_refuse(irqs->steps, QB_LEVER_IRQ, QB_STATUS_UNSUPPORTED, NO_HOUSE);
 	r = qb_dir_numbers(QB_IRQ_DIR, "", &numbers, &n, err);
 	if (r == -ENOMEM)
@@ -134,7 +136,7 @@ int qb_irqs_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_e
 		.steps = steps};
 	int r;
 
-	qb_house_find(wish, &irqs.house);
+	qb_housekeeping_find(wish, &irqs.housekeeping);
 	r = plan_irqbalance(wish->profile, &irqs);
 	if (r == 0 && (irqs.move || irqs.hotplug))
 		r = plan_masks(&irqs, err);

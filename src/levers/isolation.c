@@ -27,9 +27,9 @@ struct plan {
 	const struct qb_selection *selection;
 	struct qb_steps *steps;
 	struct qb_cgroups cgroups;
-	struct qb_cpus quiet;	 /* bench and reserved */
-	char cpus[QB_TEXT_MAX];	 /* the same as a list */
-	char house[QB_TEXT_MAX]; /* everybody else's */
+	struct qb_cpus quiet;		/* bench and reserved */
+	char cpus[QB_TEXT_MAX];		/* the same as a list */
+	char housekeeping[QB_TEXT_MAX]; /* everybody else's */
 	bool systemd;
 };
 
@@ -113,7 +113,7 @@ static int plan_shield(struct plan *plan)
 	int r = plan_cpuset(plan, QB_UNIT_RUN, plan->cpus);
 
 	if (r == 0)
-		r = plan_cpuset(plan, QB_UNIT_HOUSE, plan->house);
+		r = plan_cpuset(plan, QB_UNIT_HOUSEKEEPING, plan->housekeeping);
 	if (r == 0 && !is_shared(plan))
 		r = add_named(plan, QB_LEVER_SHIELD_EXCLUSIVE, QB_UNIT_RUN, "1");
 	return r < 0 ? r : add(plan, QB_LEVER_LOAD_BALANCE, "0");
@@ -201,7 +201,8 @@ static int choose(const struct qb_wish *wish, struct plan *plan)
 
 	if (qb_setting_is(setting, "none"))
 		return plan_group(plan, online);
-	if (qb_cpus_empty(&selection->house) || qb_cpus_intersect(&selection->house, &plan->quiet))
+	if (qb_cpus_empty(&selection->housekeeping) ||
+		qb_cpus_intersect(&selection->housekeeping, &plan->quiet))
 		r = qb_error_set(&why, ENOTSUP,
 			"the benchmark has every CPU: nobody can be kept off them (choose fewer, "
 			"-n)");
@@ -236,7 +237,8 @@ int qb_isolation_plan(const struct qb_wish *wish, struct qb_steps *steps, struct
 	if (qb_cgroups_load(&plan.cgroups, NULL) < 0)
 		plan.cgroups = (struct qb_cgroups){0};
 	if (qb_cpus_format_list(&plan.quiet, plan.cpus, sizeof(plan.cpus)) < 0 ||
-		qb_cpus_format_list(&wish->selection->house, plan.house, sizeof(plan.house)) < 0)
+		qb_cpus_format_list(&wish->selection->housekeeping, plan.housekeeping,
+			sizeof(plan.housekeeping)) < 0)
 		return qb_error_set(err, EOVERFLOW, "the lists of CPUs are too long");
 	r = choose(wish, &plan);
 	return r < 0 ? qb_error_errno(err, -r, "plan how to keep others off the benchmark's CPUs")
@@ -271,8 +273,8 @@ static bool keeps_list(const struct qb_step *step, const struct qb_selection *se
 		return true;
 	if (qb_cpus_parse_list(step->wanted, &cpus) < 0)
 		return qb_isolation_is_group(step);
-	return step->lever == QB_LEVER_SHIELD_CPUS && is_of(step, QB_UNIT_HOUSE)
-		       ? qb_cpus_equal(&cpus, &selection->house)
+	return step->lever == QB_LEVER_SHIELD_CPUS && is_of(step, QB_UNIT_HOUSEKEEPING)
+		       ? qb_cpus_equal(&cpus, &selection->housekeeping)
 		       : qb_cpus_subset(&cpus, taken);
 }
 

@@ -33,8 +33,8 @@
 #include <quietbench/topology.h>
 
 /* v1: where everybody else is moved to. */
-#define QB_UNIT_HOUSE  "quietbench.house"
-#define QB_GROUP_HOUSE "/" QB_UNIT_HOUSE
+#define QB_UNIT_HOUSEKEEPING  "quietbench.house"
+#define QB_GROUP_HOUSEKEEPING "/" QB_UNIT_HOUSEKEEPING
 
 /* Rows of the table. A group that is absent reads as a fresh one would: "" or "member" or "0". */
 extern const struct qb_lever_ops qb_isolation_slice_ops;      /* "absent" | the CPUs as a list */

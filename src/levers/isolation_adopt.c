@@ -75,7 +75,7 @@ static int adopt_group(
 	r = qb_cgroups_of(task->tid, QB_HIERARCHY_CPUSET, group, sizeof(group), err);
 	if (r < 0)
 		return r == -ESRCH ? 0 : r;
-	if (strcmp(group, QB_GROUP_HOUSE) != 0)
+	if (strcmp(group, QB_GROUP_HOUSEKEEPING) != 0)
 		return 0;
 	parent = qb_task_index_ancestor(&survey->groups, task);
 	return add_adopted(survey->steps, QB_LEVER_TASK_GROUP, task, parent ? parent->before : "/",

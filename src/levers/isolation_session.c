@@ -127,19 +127,19 @@ static int impose_cpus(
 }
 
 /* What a cpuset with the CPUs `list` leaves to everybody outside the benchmark. */
-static bool house_of(const struct qb_step *step, const char *list, const struct qb_cpus *online,
-	struct qb_cpus *ret_house)
+static bool housekeeping_of(const struct qb_step *step, const char *list,
+	const struct qb_cpus *online, struct qb_cpus *ret_housekeeping)
 {
 	struct qb_cpus cpus;
 	const bool quiet = step->lever == QB_LEVER_SLICE || step->lever == QB_LEVER_GROUP_CPUS;
-	const bool house =
-		step->lever == QB_LEVER_SHIELD_CPUS && strcmp(step->unit.name, QB_UNIT_HOUSE) == 0;
+	const bool housekeeping = step->lever == QB_LEVER_SHIELD_CPUS &&
+				  strcmp(step->unit.name, QB_UNIT_HOUSEKEEPING) == 0;
 
-	if ((!quiet && !house) || !list || qb_cpus_parse_list(list, &cpus) < 0)
+	if ((!quiet && !housekeeping) || !list || qb_cpus_parse_list(list, &cpus) < 0)
 		return false;
-	*ret_house = quiet ? *online : cpus;
+	*ret_housekeeping = quiet ? *online : cpus;
 	if (quiet)
-		qb_cpus_andnot(ret_house, &cpus);
+		qb_cpus_andnot(ret_housekeeping, &cpus);
 	return true;
 }
 
@@ -147,12 +147,12 @@ static bool house_of(const struct qb_step *step, const char *list, const struct 
 static int impose_groups(struct qb_imposed *imposed, struct qb_steps *steps,
 	const struct qb_step *step, const struct qb_cpus *online)
 {
-	struct qb_cpus cpus, house;
+	struct qb_cpus cpus, housekeeping;
 	int r;
 
-	if (house_of(step, step->wanted, online, &house)) {
+	if (housekeeping_of(step, step->wanted, online, &housekeeping)) {
 		imposed->cpusets = true;
-		r = impose_cpus(imposed, steps, &house);
+		r = impose_cpus(imposed, steps, &housekeeping);
 		if (r < 0 || step->lever == QB_LEVER_SHIELD_CPUS)
 			return r;
 	} else if (step->lever != QB_LEVER_PROCESS_PIN) {
@@ -219,7 +219,7 @@ bool qb_imposed_has(const struct qb_imposed *imposed, const char *mask)
 bool qb_isolation_displaced(
 	const struct qb_steps *steps, const struct qb_step *step, const char *mask)
 {
-	struct qb_cpus online, house, before, now;
+	struct qb_cpus online, housekeeping, before, now;
 	char list[QB_TEXT_MAX];
 
 	if (step->wanted || qb_host_online(&online, NULL) < 0 ||
@@ -229,15 +229,16 @@ bool qb_isolation_displaced(
 	for (size_t i = 0; i < steps->n; i++) {
 		const struct qb_step *group = &steps->v[i];
 
-		if (!group->intent || !house_of(group, group->wanted, &online, &house) ||
+		if (!group->intent ||
+			!housekeeping_of(group, group->wanted, &online, &housekeeping) ||
 			qb_lever_read(group->lever, &group->unit, list, sizeof(list), NULL) < 0 ||
-			!house_of(group, list, &online, &house))
+			!housekeeping_of(group, list, &online, &housekeeping))
 			continue;
 		/* Linux before 6.2 gives everybody all of it, later ones what he had of it. */
-		if (qb_cpus_equal(&now, &house))
+		if (qb_cpus_equal(&now, &housekeeping))
 			return true;
-		qb_cpus_and(&house, &before);
-		if (qb_cpus_equal(&now, &house))
+		qb_cpus_and(&housekeeping, &before);
+		if (qb_cpus_equal(&now, &housekeeping))
 			return true;
 	}
 	return false;

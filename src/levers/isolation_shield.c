@@ -17,7 +17,7 @@ static const char *group_of(const struct qb_unit *unit)
 {
 	if (strcmp(unit->name, QB_UNIT_RUN) == 0)
 		return QB_GROUP_RUN;
-	return strcmp(unit->name, QB_UNIT_HOUSE) == 0 ? QB_GROUP_HOUSE : NULL;
+	return strcmp(unit->name, QB_UNIT_HOUSEKEEPING) == 0 ? QB_GROUP_HOUSEKEEPING : NULL;
 }
 
 static int judge_name(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,

@@ -131,9 +131,9 @@ static int judge_group(const struct qb_lever *lever, const struct qb_unit *unit,
 {
 	if (unit->number <= 1)
 		return qb_error_set(err, EPERM, "process 1 is never moved");
-	if (strcmp(text, QB_GROUP_HOUSE) != 0)
-		return qb_error_set(
-			err, EPERM, "threads are moved to %s and nowhere else", QB_GROUP_HOUSE);
+	if (strcmp(text, QB_GROUP_HOUSEKEEPING) != 0)
+		return qb_error_set(err, EPERM, "threads are moved to %s and nowhere else",
+			QB_GROUP_HOUSEKEEPING);
 	return 0;
 }
 
@@ -174,7 +174,7 @@ static bool exempt(const struct view *view, const struct qb_task *task)
 }
 
 /*
- * The mask without the quiet CPUs; for a thread bound to nothing else, the house's. False when it
+ * The mask without the benchmark's CPUs; all housekeeping CPUs for a thread that is bound to no other. False when it
  * keeps off them already.
  */
 static bool restrict_mask(const struct view *view, const char *allowed, char *buf, size_t size)
@@ -184,8 +184,8 @@ static bool restrict_mask(const struct view *view, const char *allowed, char *bu
 	if (qb_cpus_parse_hex(allowed, &mask) < 0 || !qb_cpus_intersect(&mask, &view->quiet))
 		return false;
 	qb_cpus_andnot(&mask, &view->quiet);
-	if (!qb_cpus_intersect(&mask, &view->selection->house))
-		mask = view->selection->house;
+	if (!qb_cpus_intersect(&mask, &view->selection->housekeeping))
+		mask = view->selection->housekeeping;
 	return qb_cpus_format_hex(&mask, 0, buf, size) == 0;
 }
 
@@ -207,7 +207,7 @@ static int add_shielded(const struct view *view, const struct qb_task *task, con
 		return r == -ESRCH ? 0 : r;
 	if (!exempt(view, task)) {
 		if (strcmp(group, "/") == 0)
-			r = add(steps, QB_LEVER_TASK_GROUP, task, group, QB_GROUP_HOUSE);
+			r = add(steps, QB_LEVER_TASK_GROUP, task, group, QB_GROUP_HOUSEKEEPING);
 		else if (restrict_mask(view, task->allowed, mask, sizeof(mask)))
 			wanted = mask;
 	}

@@ -90,7 +90,7 @@ const struct qb_lever_ops qb_sample_rate_ops = {.write = write_sample_rate, .our
 struct kernel {
 	const struct qb_wish *wish;
 	struct qb_steps *steps;
-	struct qb_house house;
+	struct qb_housekeeping housekeeping;
 };
 
 static const struct qb_plan_number numbers[] = {
@@ -145,11 +145,12 @@ static int plan_watchdog_cpus(const struct kernel *k)
 
 	if (!qb_plan_asks(k->wish, QB_KEY_KERNEL_WATCHDOG_CPUS))
 		return qb_plan_add(k->steps, QB_LEVER_WATCHDOG_CPUS, unit, NULL, NULL);
-	if (qb_cpus_empty(&k->house.house))
+	if (qb_cpus_empty(&k->housekeeping.cpus))
 		return qb_steps_refuse(
 			k->steps, QB_LEVER_WATCHDOG_CPUS, QB_STATUS_UNSUPPORTED, NO_HOUSE);
 	if (qb_lever_read(QB_LEVER_WATCHDOG_CPUS, &unit, wanted, sizeof(wanted), NULL) == 0 &&
-		qb_cpus_parse_list(wanted, &cpus) == 0 && qb_house_clear(&k->house, &cpus) &&
+		qb_cpus_parse_list(wanted, &cpus) == 0 &&
+		qb_housekeeping_clear(&k->housekeeping, &cpus) &&
 		qb_cpus_format_list(&cpus, wanted, sizeof(wanted)) < 0)
 		return qb_steps_refuse(k->steps, QB_LEVER_WATCHDOG_CPUS, QB_STATUS_UNSUPPORTED,
 			"the list of the housekeeping CPUs is too long");
@@ -180,7 +181,7 @@ static int plan_workqueue(const struct kernel *k, enum qb_lever_id lever, struct
 {
 	char mask[QB_TEXT_MAX] = "", moved[QB_TEXT_MAX];
 	bool moves = qb_lever_read(lever, &unit, mask, sizeof(mask), NULL) == 0 &&
-		     qb_house_clear_mask(&k->house, mask, moved, sizeof(moved));
+		     qb_housekeeping_clear_mask(&k->housekeeping, mask, moved, sizeof(moved));
 
 	return qb_lever_plan(k->steps, lever, unit, moves ? moved : mask);
 }
@@ -202,7 +203,7 @@ static int plan_workqueues(struct kernel *k)
 
 	if (!qb_plan_asks(k->wish, QB_KEY_KERNEL_WORKQUEUES))
 		return 0;
-	if (qb_cpus_empty(&k->house.house))
+	if (qb_cpus_empty(&k->housekeeping.cpus))
 		return qb_steps_refuse(
 			k->steps, QB_LEVER_WORKQUEUES, QB_STATUS_UNSUPPORTED, NO_HOUSE);
 	r = plan_workqueue(k, QB_LEVER_WORKQUEUES, qb_unit_none());
@@ -234,7 +235,7 @@ int qb_kernel_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb
 	struct kernel k = {.wish = wish, .steps = steps};
 	int r;
 
-	qb_house_find(wish, &k.house);
+	qb_housekeeping_find(wish, &k.housekeeping);
 	r = plan_workqueues(&k);
 	if (r == 0)
 		r = plan_watchdogs(&k);

@@ -14,7 +14,7 @@
 
 struct network {
 	struct qb_steps *steps;
-	struct qb_house house;
+	struct qb_housekeeping housekeeping;
 	bool move, hotplug;
 	const char *interface;
 };
@@ -31,7 +31,8 @@ static int plan_queue(void *data, const char *queue)
 	if (!qb_text_format(unit.name, sizeof(unit.name), "%s/%s", net->interface, queue) ||
 		qb_lever_read(lever, &unit, before, sizeof(before), NULL) < 0)
 		return 0;
-	moves = net->move && qb_house_clear_mask(&net->house, before, wanted, sizeof(wanted));
+	moves = net->move &&
+		qb_housekeeping_clear_mask(&net->housekeeping, before, wanted, sizeof(wanted));
 	if (!moves && !(net->hotplug && lever == QB_LEVER_NETWORK_SEND))
 		return 0;
 	return qb_steps_add(net->steps, lever, unit, before, moves ? wanted : NULL) ? 0 : -ENOMEM;
@@ -58,8 +59,8 @@ int qb_network_plan(const struct qb_wish *wish, struct qb_steps *steps, struct q
 
 	if (!net.move && !net.hotplug)
 		return 0;
-	qb_house_find(wish, &net.house);
-	if (net.move && qb_cpus_empty(&net.house.house))
+	qb_housekeeping_find(wish, &net.housekeeping);
+	if (net.move && qb_cpus_empty(&net.housekeeping.cpus))
 		r = qb_steps_refuse(steps, QB_LEVER_NETWORK, QB_STATUS_UNSUPPORTED,
 			"the benchmark has every CPU: none is left to handle packets");
 	else

@@ -75,31 +75,32 @@ unsigned qb_plan_mask_width(const char *mask)
 	return width;
 }
 
-void qb_house_find(const struct qb_wish *wish, struct qb_house *ret)
+void qb_housekeeping_find(const struct qb_wish *wish, struct qb_housekeeping *ret)
 {
 	ret->away = wish->selection->bench;
 	qb_cpus_or(&ret->away, &wish->selection->reserved);
 	qb_cpus_or(&ret->away, &wish->selection->offline);
-	ret->house = wish->selection->house;
-	qb_cpus_and(&ret->house, &wish->topology->online);
-	qb_cpus_andnot(&ret->house, &ret->away);
+	ret->cpus = wish->selection->housekeeping;
+	qb_cpus_and(&ret->cpus, &wish->topology->online);
+	qb_cpus_andnot(&ret->cpus, &ret->away);
 }
 
-bool qb_house_clear(const struct qb_house *house, struct qb_cpus *set)
+bool qb_housekeeping_clear(const struct qb_housekeeping *housekeeping, struct qb_cpus *set)
 {
-	if (!qb_cpus_intersect(set, &house->away))
+	if (!qb_cpus_intersect(set, &housekeeping->away))
 		return false;
-	qb_cpus_and(set, &house->house);
+	qb_cpus_and(set, &housekeeping->cpus);
 	if (qb_cpus_empty(set))
-		*set = house->house;
+		*set = housekeeping->cpus;
 	return true;
 }
 
-bool qb_house_clear_mask(const struct qb_house *house, const char *before, char *ret, size_t size)
+bool qb_housekeeping_clear_mask(
+	const struct qb_housekeeping *housekeeping, const char *before, char *ret, size_t size)
 {
 	struct qb_cpus mask;
 
-	if (qb_cpus_parse_hex(before, &mask) < 0 || !qb_house_clear(house, &mask))
+	if (qb_cpus_parse_hex(before, &mask) < 0 || !qb_housekeeping_clear(housekeeping, &mask))
 		return false;
 	return qb_cpus_format_hex(&mask, qb_plan_mask_width(before), ret, size) == 0;
 }

@@ -29,16 +29,18 @@ int qb_plan_each_name(const char *dir, int (*each)(void *data, const char *name)
 unsigned qb_plan_mask_width(const char *mask);
 
 /* Whose CPUs are whose, for what is to leave the benchmark's. */
-struct qb_house {
-	struct qb_cpus away;  /* the benchmark's CPUs and their siblings */
-	struct qb_cpus house; /* the others that are online; empty: the benchmark has them all */
+struct qb_housekeeping {
+	struct qb_cpus away; /* the benchmark's CPUs and their siblings */
+	struct qb_cpus
+		cpus; /* those for housekeeping that are online; empty: the benchmark has them all */
 };
 
-void qb_house_find(const struct qb_wish *wish, struct qb_house *ret);
+void qb_housekeeping_find(const struct qb_wish *wish, struct qb_housekeeping *ret);
 /* What is left of a set that names CPUs of the benchmark's: its housekeeping CPUs, or all of these
  * if it has none. False: it names none, and stays as it is. */
-bool qb_house_clear(const struct qb_house *house, struct qb_cpus *set);
+bool qb_housekeeping_clear(const struct qb_housekeeping *housekeeping, struct qb_cpus *set);
 /* The same for a mask as the kernel writes it, and as wide. */
-bool qb_house_clear_mask(const struct qb_house *house, const char *before, char *ret, size_t size);
+bool qb_housekeeping_clear_mask(
+	const struct qb_housekeeping *housekeeping, const char *before, char *ret, size_t size);
 
 #endif

@@ -79,9 +79,7 @@ static int explain(int r, unsigned cpu, bool online, struct qb_error *err)
 			cpu, cpu);
 	if (r == -EBUSY)
 		return qb_error_set(err, EBUSY,
-			"take CPU %u offline: the kernel keeps it (it is the last that keeps house, "
-			"or keeps the time for nohz_full CPUs, or has deadline tasks) or blocks "
-			"hotplug at the moment; use cpus.smt=idle",
+			"take CPU %u offline: the kernel keeps it (it is the last for housekeeping, or keeps the time for nohz_full CPUs, or has deadline tasks) or blocks hotplug at the moment; use cpus.smt=idle",
 			cpu);
 	if (r != -EPERM || !online)
 		return r;

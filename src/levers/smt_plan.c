@@ -124,7 +124,7 @@ static int tell_rest(const struct plan *plan)
 	if (qb_cpus_empty(&rest))
 		return 0;
 	return qb_steps_refuse(plan->steps, QB_LEVER_SMT_OFFLINE, QB_STATUS_UNSUPPORTED,
-		"CPU %s beside the benchmark keeps house: choose fewer or other cores (-n, -c)",
+		"CPU %s beside the benchmark is needed for housekeeping: choose fewer or other cores (-n, -c)",
 		list_of(&rest, list, sizeof(list)));
 }
 

@@ -324,8 +324,8 @@ int qb_measure_watch(struct qb_measure *m, pid_t child, struct qb_error *err)
 	if (syscall(SYS_sched_getaffinity, 0, sizeof(mask), &mask) < 0)
 		r = qb_error_errno(err, errno, "look at this thread's CPUs");
 	/* Who may not run there stays where he is, and is part of the noise. */
-	if (r == 0 && !qb_cpus_empty(&m->house))
-		(void)qb_task_set_affinity(gettid(), &m->house, NULL);
+	if (r == 0 && !qb_cpus_empty(&m->housekeeping))
+		(void)qb_task_set_affinity(gettid(), &m->housekeeping, NULL);
 	if (r == 0)
 		r = qb_accounts_take(&before, err);
 	m->accounts_ns = -qb_ns_now(CLOCK_MONOTONIC);

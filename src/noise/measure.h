@@ -2,7 +2,7 @@
 /*
  * A measurement of some CPUs at once: a loop (loop.h) on each, and one sampler elsewhere.
  *
- *	struct qb_measure m = {.cpus = …, .house = …, .looks = …};
+ *	struct qb_measure m = {.cpus = …, .housekeeping = …, .looks = …};
  *	r = qb_measure_prepare(&m, &err);
  *	pid = fork();                     or a child that a helper places, as benchmarks are
  *		in the child: _exit(qb_measure_loops(&m));
@@ -66,8 +66,8 @@ struct qb_measure_shared;
 
 struct qb_measure {
 	/* given */
-	struct qb_cpus cpus;  /* to measure */
-	struct qb_cpus house; /* where the sampler runs; empty: anywhere */
+	struct qb_cpus cpus;	     /* to measure */
+	struct qb_cpus housekeeping; /* where the sampler runs; empty: anywhere */
 	struct qb_noise_limits limits;
 	bool guest;		    /* a hypervisor is below */
 	bool applied[QB_KEY_COUNT]; /* the levers in effect meanwhile: no advice asks for them */

@@ -21,13 +21,13 @@ static void send_bytes(const void *bytes, size_t size)
 		_exit(1);
 }
 
-/* Bench 1, house 0: what a host of two CPUs gives. */
+/* Benchmark on CPU 1, housekeeping on CPU 0: what a host of two CPUs gives. */
 static struct qb_selection_message sensible(void)
 {
 	struct qb_selection_message body = {.selection.isolation = QB_ISOLATION_NONE};
 
 	qb_cpus_add(&body.selection.bench, 1);
-	qb_cpus_add(&body.selection.house, 0);
+	qb_cpus_add(&body.selection.housekeeping, 0);
 	return body;
 }
 
@@ -120,7 +120,7 @@ static void contradict(void)
 {
 	struct qb_selection_message body = sensible();
 
-	qb_cpus_add(&body.selection.house, 1);
+	qb_cpus_add(&body.selection.housekeeping, 1);
 	body.selection.isolation = QB_ISOLATION_AFFINITY;
 	choose(&body);
 	qb_message_send_done(0, QB_MSG_PLAN);

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The house rules that a reader may rely on: rooms use those below them, each library lives in one file,
+# The rules that a reader may rely on: rooms use those below them, each library lives in one file,
 # the host changes in one place, the helper stays small, files and functions stay readable.
 use strict;
 use warnings;

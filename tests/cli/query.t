@@ -48,7 +48,7 @@ for host in hybrid amd-boost vm; do
 	ok "plan on $host: 100 columns" awk 'length > 100 { exit 1 }' "$tmp/out"
 done
 on hybrid plan -p "$tmp/quiet.yaml" -n 2 -s frequency.turbo=keep
-like "-n and -s arrive" "$out" '^quiet: CPUs 8,10 quiet \(siblings 9,11 idle\)'
+like "-n and -s arrive" "$out" '^quiet: benchmark on CPUs 8,10 \(siblings 9,11 idle\)'
 ok "keep leaves turbo alone" sh -c '! grep -q frequency.turbo "$1"' - "$tmp/out"
 
 on hybrid plan -p "$tmp/quiet.yaml" -s process.nice=-5

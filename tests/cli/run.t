@@ -8,7 +8,7 @@ is "the command's own status" "$status" 3
 is "stdout is the command's" "$out" out
 like "the first line" "$(sed -n 1p "$tmp/err")" \
 	'^quietbench: NOT CONDITIONED: no privilege; this would change that: sudo .*quietbench run \.\.\.$'
-like "the profile and the CPU" "$err" '^quietbench: (vm|default).*: CPU [0-9]+ for the benchmark'
+like "the profile and the CPU" "$err" '^quietbench: (vm|default).*: benchmark on CPU [0-9]+, '
 like "the result" "$err" '^quietbench: (quiet|NOISY|unknown): [0-9.]+ m?s, status 3'
 is "every other line is the command's" "$(grep -v '^quietbench: ' "$tmp/err")" err
 run run --no-check -q -- sh -c 'exit 3'
@@ -55,9 +55,9 @@ printf 'version: 1\nname: mine\ndescription: Mine.\nextends: parent\n' >.config/
 printf 'version: 1\nname: parent\ndescription: Parent.\nextends: minimal\n' >.config/quietbench/profiles/parent.yaml
 cp .config/quietbench/profiles/mine.yaml file.yaml
 run run --no-check -p mine -- true
-like "an own profile by name, with its parents" "$err" '^quietbench: mine.*: CPU'
+like "an own profile by name, with its parents" "$err" '^quietbench: mine.*: benchmark on CPU'
 run run --no-check -p ./file.yaml -- true
-like "an own profile by path" "$err" '^quietbench: mine.*: CPU'
+like "an own profile by path" "$err" '^quietbench: mine.*: benchmark on CPU'
 mkfifo fifo
 head -c 70000 /dev/zero >large.yaml
 # bad FILE TEXT: not a profile, for this reason

@@ -94,8 +94,8 @@ static void fill(struct session *s)
 	qb_text_copy(s->request.set[0], QB_REQUEST_SET, "frequency.turbo=false");
 	qb_cpus_add(&s->selection.bench, 1);
 	qb_cpus_add(&s->selection.reserved, 3);
-	qb_cpus_add(&s->selection.house, 0);
-	qb_cpus_add(&s->selection.house, 2);
+	qb_cpus_add(&s->selection.housekeeping, 0);
+	qb_cpus_add(&s->selection.housekeeping, 2);
 	add_step(s, QB_LEVER_GOVERNOR, 0, QB_STATUS_APPLIED, QB_RESTORED_YES, "powersave",
 		"performance", "performance", NULL);
 	add_step(s, QB_LEVER_GOVERNOR, 1, QB_STATUS_APPLIED, QB_RESTORED_CONFLICT, "powersave",

@@ -142,7 +142,7 @@ static inline void read_wish(const char *wish, struct qb_profile *profile, struc
 struct choice {
 	enum host_name host;
 	const char *wish;
-	const char *bench, *reserved, *house;
+	const char *bench, *reserved, *housekeeping;
 	const char *note; /* part of it; "" none */
 };
 
@@ -153,7 +153,7 @@ static inline void check(const struct choice *want)
 	struct qb_cpus allowed;
 	struct qb_selection got;
 	struct qb_error err = {0};
-	char bench[256], reserved[256], house[256];
+	char bench[256], reserved[256], housekeeping[256];
 	int r;
 
 	read_wish(want->wish, &profile, &allowed);
@@ -163,11 +163,11 @@ static inline void check(const struct choice *want)
 		fail_msg("%s: %s", want->wish, err.text);
 	qb_cpus_format_list(&got.bench, bench, sizeof(bench));
 	qb_cpus_format_list(&got.reserved, reserved, sizeof(reserved));
-	qb_cpus_format_list(&got.house, house, sizeof(house));
+	qb_cpus_format_list(&got.housekeeping, housekeeping, sizeof(housekeeping));
 	if (strcmp(bench, want->bench) != 0 || strcmp(reserved, want->reserved) != 0 ||
-		strcmp(house, want->house) != 0)
+		strcmp(housekeeping, want->housekeeping) != 0)
 		fail_msg("%s: expected %s | %s | %s, got %s | %s | %s", want->wish, want->bench,
-			want->reserved, want->house, bench, reserved, house);
+			want->reserved, want->housekeeping, bench, reserved, housekeeping);
 	if (want->note[0] ? !strstr(got.note, want->note) : got.note[0] != '\0')
 		fail_msg("%s: expected the note '%s', got '%s'", want->wish, want->note, got.note);
 	assert_true(got.why[0]);

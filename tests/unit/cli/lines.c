@@ -201,22 +201,24 @@ static void test_head(void **state)
 	qb_text_copy(profile->name, sizeof(profile->name), "default");
 	assert_int_equal(qb_cpus_parse_list("2", &chosen.bench), 0);
 	assert_int_equal(qb_cpus_parse_list("6", &chosen.reserved), 0);
-	assert_int_equal(qb_cpus_parse_list("0-1,3-5,7", &chosen.house), 0);
+	assert_int_equal(qb_cpus_parse_list("0-1,3-5,7", &chosen.housekeeping), 0);
 	qb_lines_head(profile, &host, &chosen, head, sizeof(head));
-	assert_string_equal(head, "default: CPU 2 quiet (sibling 6 idle), house kept by 0-1,3-5,7");
+	assert_string_equal(
+		head, "default: benchmark on CPU 2 (sibling 6 idle), housekeeping on 0-1,3-5,7");
 
 	host.guest = 1;
 	qb_text_copy(host.hypervisor, sizeof(host.hypervisor), "KVM");
 	assert_int_equal(qb_cpus_parse_list("2-3", &chosen.bench), 0);
 	qb_cpus_zero(&chosen.reserved);
-	assert_int_equal(qb_cpus_parse_list("0-1", &chosen.house), 0);
-	qb_lines_head(profile, &host, &chosen, head, sizeof(head));
-	assert_string_equal(head, "default (KVM guest): CPUs 2-3 quiet, house kept by 0-1");
-
-	assert_int_equal(qb_cpus_parse_list("0-3", &chosen.house), 0);
+	assert_int_equal(qb_cpus_parse_list("0-1", &chosen.housekeeping), 0);
 	qb_lines_head(profile, &host, &chosen, head, sizeof(head));
 	assert_string_equal(
-		head, "default (KVM guest): CPUs 2-3 shared with others, house kept by 0-3");
+		head, "default (KVM guest): benchmark on CPUs 2-3, housekeeping on 0-1");
+
+	assert_int_equal(qb_cpus_parse_list("0-3", &chosen.housekeeping), 0);
+	qb_lines_head(profile, &host, &chosen, head, sizeof(head));
+	assert_string_equal(head,
+		"default (KVM guest): benchmark on CPUs 2-3 (shared with other tasks), housekeeping on 0-3");
 	free(profile);
 }
 

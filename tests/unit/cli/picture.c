@@ -13,7 +13,8 @@ static struct qb_pu pus[1024];
 static struct qb_host host;
 static struct qb_selection selection;
 
-static void begin(const char *model, const char *bench, const char *reserved, const char *house)
+static void begin(
+	const char *model, const char *bench, const char *reserved, const char *housekeeping)
 {
 	memset(&host, 0, sizeof(host));
 	memset(&selection, 0, sizeof(selection));
@@ -21,7 +22,7 @@ static void begin(const char *model, const char *bench, const char *reserved, co
 	snprintf(selection.why, sizeof(selection.why), "1 core, away from boot CPU 0");
 	assert_int_equal(qb_cpus_parse_list(bench, &selection.bench), 0);
 	assert_int_equal(qb_cpus_parse_list(reserved, &selection.reserved), 0);
-	assert_int_equal(qb_cpus_parse_list(house, &selection.house), 0);
+	assert_int_equal(qb_cpus_parse_list(housekeeping, &selection.housekeeping), 0);
 	host.packages = host.nodes = host.kinds = 1;
 }
 
@@ -58,7 +59,7 @@ static void expect(struct qb_picture picture, const char *expected)
 	free(text);
 }
 
-#define LEGEND "[n] runs the benchmark   (n) sibling, kept idle   n keeps house\n\n"
+#define LEGEND "[n] runs the benchmark   (n) sibling, kept idle   n housekeeping\n\n"
 
 static void one_cpu(void **state)
 {
@@ -74,10 +75,10 @@ static void one_cpu(void **state)
 		"┌ package 0, node 0 ────────────────────────┐\n"
 		"│  L3 512 KiB, 1 core, L2 1.25 MiB per core │\n"
 		"│   │[0]│                                   │\n"
-		"└───────────────────────────────────────────┘\n" LEGEND "benchmark   0\n"
-		"keeps house 0\n"
-		"why         1 core, away from boot CPU 0\n"
-		"but         this host has one CPU\n");
+		"└───────────────────────────────────────────┘\n" LEGEND "benchmark    0\n"
+		"housekeeping 0\n"
+		"why          1 core, away from boot CPU 0\n"
+		"but          this host has one CPU\n");
 }
 
 static void laptop(void)
@@ -96,10 +97,10 @@ static void siblings_share_a_cell(void **state)
 		"┌ package 0, node 0 ────────────────────────┐\n"
 		"│  L3 12 MiB, 4 cores, L2 1.25 MiB per core │\n"
 		"│   │ 0  4 │ 1  5 │ 2  6 │[3](7)│           │\n"
-		"└───────────────────────────────────────────┘\n" LEGEND "benchmark   3\n"
-		"kept idle   7\n"
-		"keeps house 0-2,4-6\n"
-		"why         1 core, away from boot CPU 0\n");
+		"└───────────────────────────────────────────┘\n" LEGEND "benchmark    3\n"
+		"kept idle    7\n"
+		"housekeeping 0-2,4-6\n"
+		"why          1 core, away from boot CPU 0\n");
 }
 
 static void plain_ascii_in_colour(void **state)
@@ -112,10 +113,10 @@ static void plain_ascii_in_colour(void **state)
 		"|  L3 12 MiB, 4 cores, L2 1.25 MiB per core |\n"
 		"|   | 0  4 | 1  5 | 2  6 |\033[1;32m[3]\033[0m\033[33m(7)\033[0m|           |\n"
 		"+-------------------------------------------+\n" LEGEND
-		"\033[1;32mbenchmark   \033[0m3\n"
-		"\033[33mkept idle   \033[0m7\n"
-		"keeps house 0-2,4-6\n"
-		"why         1 core, away from boot CPU 0\n");
+		"\033[1;32mbenchmark    \033[0m3\n"
+		"\033[33mkept idle    \033[0m7\n"
+		"housekeeping 0-2,4-6\n"
+		"why          1 core, away from boot CPU 0\n");
 }
 
 static void kinds_have_rows_of_their_own(void **state)
@@ -135,10 +136,10 @@ static void kinds_have_rows_of_their_own(void **state)
 		"|  same L3, 4 efficiency cores, L2 1.25 MiB per 4 cores |\n"
 		"|   | 4 | 5 | 6 | 7 |                                   |\n"
 		"+-------------------------------------------------------+\n" LEGEND
-		"benchmark   2\n"
-		"kept idle   3\n"
-		"keeps house 0-1,4-7\n"
-		"why         1 core, away from boot CPU 0\n");
+		"benchmark    2\n"
+		"kept idle    3\n"
+		"housekeeping 0-1,4-7\n"
+		"why          1 core, away from boot CPU 0\n");
 }
 
 static void server(void)
@@ -160,19 +161,19 @@ static void a_big_host_fits_on_a_screen(void **state)
 		"2 packages, 2 NUMA nodes, 192 cores, 384 CPUs; the boot CPU is 0\n"
 		"+ package 0, node 0 ----------------------------------------------------+\n"
 		"|  12 x L3 32 MiB, 8 cores each, L2 1.25 MiB per core                   |\n"
-		"|    keep house  0-95,192-287                                           |\n"
+		"|    housekeeping 0-95,192-287                                          |\n"
 		"+-----------------------------------------------------------------------+\n"
 		"+ package 1, node 1 ----------------------------------------------------+\n"
 		"|  11 x L3 32 MiB, 8 cores each, L2 1.25 MiB per core                   |\n"
-		"|    keep house  96-183,288-375                                         |\n"
+		"|    housekeeping 96-183,288-375                                        |\n"
 		"|  L3 32 MiB, 8 cores, L2 1.25 MiB per core                             |\n"
 		"|   | 184  376 | 185  377 | 186  378 | 187  379 | 188  380 | 189  381 | |\n"
 		"|   | 190  382 |[191](383)|                                             |\n"
 		"+-----------------------------------------------------------------------+\n" LEGEND
-		"benchmark   191\n"
-		"kept idle   383\n"
-		"keeps house 0-190,192-382\n"
-		"why         1 core, away from boot CPU 0\n");
+		"benchmark    191\n"
+		"kept idle    383\n"
+		"housekeeping 0-190,192-382\n"
+		"why          1 core, away from boot CPU 0\n");
 }
 
 static void rows_fold_by_role_and_packages_when_alike(void **state)
@@ -183,12 +184,12 @@ static void rows_fold_by_role_and_packages_when_alike(void **state)
 		"2 packages, 2 NUMA nodes, 192 cores, 384 CPUs; the boot CPU is 0\n"
 		"+ packages 0-1, nodes 0-1 ----------------------------+\n"
 		"|  24 x L3 32 MiB, 8 cores each, L2 1.25 MiB per core |\n"
-		"|    keep house  192-383                              |\n"
-		"|    [benchmark] 0-191                                |\n"
+		"|    housekeeping 192-383                             |\n"
+		"|    [benchmark]  0-191                               |\n"
 		"+-----------------------------------------------------+\n" LEGEND
-		"benchmark   0-191\n"
-		"keeps house 0-383\n"
-		"why         1 core, away from boot CPU 0\n");
+		"benchmark    0-191\n"
+		"housekeeping 0-383\n"
+		"why          1 core, away from boot CPU 0\n");
 }
 
 static void narrow_terminals_wrap(void **state)
@@ -205,11 +206,11 @@ static void narrow_terminals_wrap(void **state)
 		"|  no L3, 12 cores                  |\n"
 		"|   |  0 |  1 |  2 |  3 |  4 |  5 | |\n"
 		"|   |  6 | [7]|  8 |  9 | 10 | 11 | |\n"
-		"+-----------------------------------+\n" LEGEND "benchmark   7\n"
-		"keeps house 0,2,4,6,8,10,12,14,16,\n"
-		"            18,20\n"
-		"why         1 core, away from boot\n"
-		"            CPU 0\n");
+		"+-----------------------------------+\n" LEGEND "benchmark    7\n"
+		"housekeeping 0,2,4,6,8,10,12,14,16,\n"
+		"             18,20\n"
+		"why          1 core, away from boot\n"
+		"             CPU 0\n");
 }
 
 int main(void)

@@ -260,12 +260,12 @@ static void add(
 }
 
 static struct plan plan_of(enum qb_isolation isolation, const char *bench, const char *reserved,
-	const char *offline, const char *house)
+	const char *offline, const char *housekeeping)
 {
 	struct plan plan = {.selection = {.bench = set_of(bench),
 				    .reserved = set_of(reserved),
 				    .offline = set_of(offline),
-				    .house = set_of(house),
+				    .housekeeping = set_of(housekeeping),
 				    .isolation = (uint8_t)isolation}};
 
 	for (enum qb_key key = 0; key < QB_KEY_COUNT; key++)
@@ -337,12 +337,12 @@ static void cpus_are_counted(void **state)
 {
 	static const struct {
 		enum qb_isolation isolation;
-		const char *bench, *reserved, *offline, *house;
+		const char *bench, *reserved, *offline, *housekeeping;
 		int r;
 	} plans[] = {
 		{QB_ISOLATION_AFFINITY, "1-2", "5-6", "", "0,3-4,7", 0},
 		{QB_ISOLATION_AFFINITY, "1-3", "5-6", "", "0,4,7", -EPERM},
-		/* a house that is smaller than what is left takes CPUs, too */
+		/* fewer housekeeping CPUs than what is left takes CPUs, too */
 		{QB_ISOLATION_AFFINITY, "1", "", "", "0,7", -EPERM},
 		/* nobody is kept off anything */
 		{QB_ISOLATION_NONE, "0-7", "", "", "0-7", 0},
@@ -354,7 +354,7 @@ static void cpus_are_counted(void **state)
 	rule.allow[QB_KEY_CPUS_SMT] = true;
 	for (size_t i = 0; i < QB_ARRAY_SIZE(plans); i++) {
 		_cleanup_(plan_free) struct plan plan = plan_of(plans[i].isolation, plans[i].bench,
-			plans[i].reserved, plans[i].offline, plans[i].house);
+			plans[i].reserved, plans[i].offline, plans[i].housekeeping);
 
 		assert_int_equal(judge(&rule, &plan), plans[i].r);
 		if (i == 1)

@@ -325,7 +325,7 @@ static void an_invalid_partition_is_still_ours(void **state)
 
 /* Plans on whatever this machine is, for the given CPUs out of 0-3. */
 static enum qb_isolation plan(
-	const char *wish, const char *bench, const char *house, struct qb_steps *steps)
+	const char *wish, const char *bench, const char *housekeeping, struct qb_steps *steps)
 {
 	static struct qb_profile profile;
 	struct qb_topology topology = {0};
@@ -337,7 +337,7 @@ static enum qb_isolation plan(
 	snprintf(setting->text, sizeof(setting->text), "%s", wish);
 	assert_int_equal(qb_cpus_parse_list("0-3", &topology.online), 0);
 	assert_int_equal(qb_cpus_parse_list(bench, &selection.bench), 0);
-	assert_int_equal(qb_cpus_parse_list(house, &selection.house), 0);
+	assert_int_equal(qb_cpus_parse_list(housekeeping, &selection.housekeeping), 0);
 	assert_int_equal(qb_isolation_plan(&all, steps, NULL), 0);
 	return (enum qb_isolation)selection.isolation;
 }
@@ -350,7 +350,7 @@ static const struct qb_step *refused(const struct qb_steps *steps)
 	return NULL;
 }
 
-static void without_a_house_nobody_is_moved(void **state)
+static void without_housekeeping_cpus_nobody_is_moved(void **state)
 {
 	static const char *const wishes[] = {"auto", "partition", "shield", "affinity"};
 
@@ -400,7 +400,7 @@ int main(void)
 		cmocka_unit_test(limits_are_imposed_or_refused),
 		cmocka_unit_test(only_our_own_cpusets_have_names),
 		cmocka_unit_test(an_invalid_partition_is_still_ours),
-		cmocka_unit_test(without_a_house_nobody_is_moved),
+		cmocka_unit_test(without_housekeeping_cpus_nobody_is_moved),
 		cmocka_unit_test(without_groups_affinity_remains),
 	};
 

@@ -488,7 +488,7 @@ static void a_snapshot_moves_who_may_be_moved(void **state)
 	if (!two_cpus(cpu))
 		skip();
 	qb_cpus_add(&selection.bench, cpu[1]);
-	qb_cpus_add(&selection.house, cpu[0]);
+	qb_cpus_add(&selection.housekeeping, cpu[0]);
 	assert_int_equal(qb_task_read(getpid(), &self, NULL), 0);
 	for (int round = 0; round < 2; round++) {
 		_cleanup_(qb_steps_free) struct qb_steps steps = {0};

@@ -149,7 +149,7 @@ static void test_identity_without_sysfs(void **state)
 }
 
 /* Eight CPUs; 2 is the benchmark's, 6 its idle sibling. */
-static void plan(struct qb_steps *steps, const char *house)
+static void plan(struct qb_steps *steps, const char *housekeeping)
 {
 	static struct qb_profile profile;
 	struct qb_topology topology = {0};
@@ -163,7 +163,7 @@ static void plan(struct qb_steps *steps, const char *house)
 	assert_int_equal(qb_cpus_parse_list("0-7", &topology.online), 0);
 	assert_int_equal(qb_cpus_parse_list("2", &selection.bench), 0);
 	assert_int_equal(qb_cpus_parse_list("6", &selection.reserved), 0);
-	assert_int_equal(qb_cpus_parse_list(house, &selection.house), 0);
+	assert_int_equal(qb_cpus_parse_list(housekeeping, &selection.housekeeping), 0);
 	assert_int_equal(qb_irqs_plan(&wish, steps, &err), 0);
 }
 

@@ -28,7 +28,7 @@ static int begin(void **state)
 	qb_cpus_parse_list("0-7", &topology.online);
 	qb_cpus_parse_list("2", &selection.bench);
 	qb_cpus_parse_list("6", &selection.reserved);
-	qb_cpus_parse_list("0-1,3-5,7", &selection.house);
+	qb_cpus_parse_list("0-1,3-5,7", &selection.housekeeping);
 	return fake_begin(state);
 }
 
@@ -160,7 +160,7 @@ static void test_workqueues(void **state)
 	assert_int_equal(qb_lever_read(QB_LEVER_WORKQUEUES, &global, text, sizeof(text), NULL), 0);
 	assert_string_equal(text, "ff");
 
-	selection.house = selection.bench;
+	selection.housekeeping = selection.bench;
 	ask(QB_KEY_KERNEL_WATCHDOG_CPUS, "housekeeping");
 	ask(QB_KEY_IRQS_NETWORK, "housekeeping");
 	plan();

@@ -126,8 +126,7 @@ static void siblings_at_work_are_told(void **state)
 {
 	switches_for((const char *const[]){"1", "2", "3", NULL});
 	expect_plan("2", "",
-		"unsupported: CPU 0 beside the benchmark keeps house: choose fewer or other cores "
-		"(-n, -c)\noffline ''\nreserved ''\nleft '0-3'\n4 CPUs\n");
+		"unsupported: CPU 0 beside the benchmark is needed for housekeeping: choose fewer or other cores (-n, -c)\noffline ''\nreserved ''\nleft '0-3'\n4 CPUs\n");
 	expect_plan("1,3", "",
 		"unchanged: no sibling is online beside the benchmark\n"
 		"offline ''\nreserved ''\nleft '0-3'\n4 CPUs\n");
@@ -184,11 +183,7 @@ static void a_refusal_gets_its_words(void **state)
 	tree_run(tell_refusal, text, sizeof(text));
 	tree_end();
 	snprintf(expected, sizeof(expected),
-		"%d take CPU 3 offline: the kernel keeps it (it is the last that keeps house, or "
-		"keeps the time for nohz_full CPUs, or has deadline tasks) or blocks hotplug at "
-		"the moment; use cpus.smt=idle\n"
-		"%d bring CPU 3 back online: SMT was switched off meanwhile "
-		"(/sys/devices/system/cpu/smt/control reads 'off')\n",
+		"%d take CPU 3 offline: the kernel keeps it (it is the last for housekeeping, or keeps the time for nohz_full CPUs, or has deadline tasks) or blocks hotplug at the moment; use cpus.smt=idle\n%d bring CPU 3 back online: SMT was switched off meanwhile (/sys/devices/system/cpu/smt/control reads 'off')\n",
 		EBUSY, EPERM);
 	assert_string_equal(text, expected);
 }

@@ -81,9 +81,9 @@ quietbench run --no-check -p default -s cpus.smt=offline -c 1 -s 'cpus.avoid=[]'
 is "CPU 0 has no switch: status" "$?" 0
 is "CPU 0 has no switch: kept idle" "$(jq -r '.cpus | .reserved + "/" + .offline' /tmp/record)" 0/
 quietbench run --no-check -p default -s cpus.smt=offline -c 1 --require cpus.smt -- touch /tmp/started 2>/tmp/run.err
-is "required, and CPU 0 keeps house: status" "$?" 125
+is "required, and CPU 0 is for housekeeping: status" "$?" 125
 sed 's/^/# /' /tmp/run.err
-ok "required, and CPU 0 keeps house: nothing ran" [ ! -e /tmp/started ]
+ok "required, and CPU 0 is for housekeeping: nothing ran" [ ! -e /tmp/started ]
 if [ -d /sys/fs/cgroup/cpuset ]; then
 	echo 7 >$other/nested/cpuset.cpus
 	before

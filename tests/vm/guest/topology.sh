@@ -36,7 +36,7 @@ judge() {
 	is "$name: isolation" "$(isolation)" "$expected"
 	case $expected in none) ;; *)
 		is "$name: no movable thread elsewhere may run on its cores (but PID 1 and kthreadd)" "$(intruders 2)" ""
-		is "$name: the boot CPU keeps house" $((own & 1)) 0
+		is "$name: the boot CPU is for housekeeping" $((own & 1)) 0
 		;;
 	esac
 	is "$name: only online CPUs" $((own & ~online)) 0
