@@ -241,11 +241,13 @@ struct qb_wish {
 	const struct qb_profile *profile;
 	const struct qb_topology *topology;
 	struct qb_selection *selection;
+	bool captured; /* of a captured host: what it lacks is unknown, not absent */
 };
 /* First: it may take siblings from selection->reserved, and the CPUs that are left are the
  * topology of all others. */
 int qb_smt_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 int qb_frequency_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
+int qb_uncore_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 int qb_idle_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 int qb_irqs_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 int qb_isolation_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);

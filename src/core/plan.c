@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* plan.h */
+#include <base/file.h>
 #include <base/macros.h>
+#include <base/text.h>
 #include <core/plan.h>
 #include <errno.h>
 #include <levers/smt.h>
@@ -75,19 +77,96 @@ static void topology_cleanup(struct qb_topology *topology)
 	free(topology->pus);
 }
 
+/*
+ * ---- captured hosts ----
+ *
+ * What is not there may be missing in the capture alone. A family's own folder tells: where it was
+ * captured, what is not in it is not on that host.
+ */
+
+#define CPU_DIR "/sys/devices/system/cpu"
+
+/* For keys whose levers' paths do not say where they would be seen. */
+static const struct {
+	enum qb_key key;
+	const char *seen_by;
+} seen_by[] = {
+	{QB_KEY_IDLE_MAX_LATENCY, CPU_DIR "/cpuidle"},
+	{QB_KEY_IDLE_RESUME_LATENCY, CPU_DIR "/cpuidle"},
+	{QB_KEY_IDLE_DMA_LATENCY, CPU_DIR "/cpuidle"},
+	{QB_KEY_FREQUENCY_EPB, CPU_DIR "/cpu0/power"},
+	{QB_KEY_FREQUENCY_DYNAMIC_BOOST, CPU_DIR "/cpufreq"},
+	{QB_KEY_CACHE_L3, "/proc/filesystems"},
+	{QB_KEY_PROCESS_LOCK, "/proc/self/mountinfo"},
+	{QB_KEY_IRQS_IRQBALANCE, "/run"},
+	{QB_KEY_IRQS_NETWORK, "/sys/class/net"},
+	{QB_KEY_SERVICES_STOP, "/run"},
+	{QB_KEY_SERVICES_FREEZE, "/run"},
+	{QB_KEY_SERVICES_INHIBIT, "/run"},
+};
+
+/* The folder in which this lever would be seen; "": it is none that can be missing. */
+static void find_folder(const struct qb_lever *lever, char *buf, size_t size)
+{
+	char *end;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < QB_ARRAY_SIZE(seen_by); i++)
+		if (seen_by[i].key == lever->key) {
+			qb_text_copy(buf, size, seen_by[i].seen_by);
+			return;
+		}
+	if (!lever->path || !qb_text_copy(buf, size, lever->path))
+		return;
+	buf[strcspn(buf, "%")] = '\0';
+	end = strrchr(buf, '/');
+	if (end)
+		*end = '\0';
+}
+
+/* Kernels before 4.3 have the clock of each CPU apart. */
+static bool is_captured(const char *folder)
+{
+	return qb_file_exists(folder) ||
+	       (strcmp(folder, CPU_DIR "/cpufreq") == 0 && qb_file_exists(CPU_DIR "/cpu0/cpufreq"));
+}
+
+static int tell_unknown(struct qb_steps *steps)
+{
+	for (size_t i = 0; i < steps->n; i++) {
+		struct qb_step *step = &steps->v[i];
+		char folder[192], text[256];
+
+		/* Neither planned nor read: refused. */
+		if (step->before || step->wanted || !step->reason)
+			continue;
+		find_folder(&qb_levers[step->lever], folder, sizeof(folder));
+		if (!folder[0] || is_captured(folder))
+			continue;
+		qb_text_format(text, sizeof(text), "unknown: this captured host has no %s", folder);
+		step->status = QB_STATUS_UNSUPPORTED;
+		step->reason = qb_steps_text(steps, text);
+		if (!step->reason)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 int qb_plan_make(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err)
 {
 	static int (*const families[])(
 		const struct qb_wish *, struct qb_steps *, struct qb_error *) = {qb_frequency_plan,
-		qb_isolation_plan, qb_irqs_plan, qb_network_plan, qb_kernel_plan, qb_memory_plan,
-		qb_cache_plan, qb_idle_plan, qb_process_plan, qb_services_plan};
+		qb_uncore_plan, qb_isolation_plan, qb_irqs_plan, qb_network_plan, qb_kernel_plan,
+		qb_memory_plan, qb_cache_plan, qb_idle_plan, qb_process_plan, qb_services_plan};
 	_cleanup_(topology_cleanup) struct qb_topology left = {0};
-	const struct qb_wish rest = {wish->profile, &left, wish->selection};
+	const struct qb_wish rest = {wish->profile, &left, wish->selection, wish->captured};
 	int r = qb_smt_plan(wish, steps, err);
 
 	if (r == 0)
 		r = qb_smt_without(wish->topology, &wish->selection->offline, &left, err);
 	for (size_t i = 0; i < QB_ARRAY_SIZE(families) && r == 0; i++)
 		r = families[i](&rest, steps, err);
+	if (r == 0 && wish->captured && tell_unknown(steps) < 0)
+		return qb_error_errno(err, ENOMEM, "plan on a captured host");
 	return r;
 }

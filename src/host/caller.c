@@ -2,9 +2,11 @@
 /* caller.h */
 #include <base/file.h>
 #include <base/macros.h>
+#include <base/text.h>
 #include <errno.h>
 #include <host/caller.h>
 #include <host/cgroups.h>
+#include <host/cgroups_text.h>
 
 /* v2: a group without the controller has no such file; its nearest ancestor's mask holds. */
 static int effective(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy, char *group,
@@ -91,6 +93,98 @@ int qb_caller_cpus_set(pid_t pid, const char *ours, struct qb_cpus *ret, struct 
 	}
 	*ret = all;
 	return 0;
+}
+
+/* ---- captured hosts: plain files, whatever statfs says of them ---- */
+
+/* A cpuset's files, of v2 and of v1 with and without its prefix; the first there is holds. */
+static const char *const cpuset_cpus[] = {
+	"cpuset.cpus.effective", "cpuset.effective_cpus", "cpuset.cpus", "cpus"};
+static const char *const cpuset_mems[] = {
+	"cpuset.mems.effective", "cpuset.effective_mems", "cpuset.mems", "mems"};
+
+static bool read_list(const char *path, struct qb_cpus *ret)
+{
+	char text[QB_CPUS_TEXT];
+
+	return qb_file_read(path, text, sizeof(text), NULL) >= 0 &&
+	       qb_cpus_parse_list(text, ret) == 0 && !qb_cpus_empty(ret);
+}
+
+/* What the group, or the nearest above it that has such a file, is granted. */
+static bool read_granted(
+	const char *mount, const char *group, const char *const files[4], struct qb_cpus *ret)
+{
+	char path[QB_GROUP_PATH], at[QB_GROUP_MAX], *slash;
+
+	qb_text_copy(at, sizeof(at), group);
+	while (true) {
+		for (size_t i = 0; i < 4; i++)
+			if (qb_text_format(path, sizeof(path), "%s%s/%s", mount, at, files[i]) &&
+				read_list(path, ret))
+				return true;
+		slash = strrchr(at, '/');
+		if (!slash)
+			return false;
+		*slash = '\0';
+	}
+}
+
+/* The group in the hierarchy that has the cpusets. False: the capture does not tell. */
+static bool find_captured_group(char group[QB_GROUP_MAX])
+{
+	_cleanup_free_ char *text = NULL, *again = NULL;
+	const char *found = NULL;
+
+	if (qb_file_read("/proc/self/cpuset", group, QB_GROUP_MAX, NULL) >= 0)
+		return true;
+	if (qb_file_read_all("/proc/self/cgroup", &text, NULL) < 0)
+		return false;
+	again = strdup(text);
+	found = qb_group_find(text, "cpuset");
+	if (!found && again)
+		found = qb_group_find(again, NULL);
+	return found && qb_text_copy(group, QB_GROUP_MAX, found);
+}
+
+static void near_nodes(const struct qb_cpus *nodes, struct qb_cpus *ret)
+{
+	qb_cpus_foreach (node, nodes) {
+		char path[96];
+		struct qb_cpus cpus;
+
+		qb_text_format(path, sizeof(path), "/sys/devices/system/node/node%u/cpulist", node);
+		if (read_list(path, &cpus))
+			qb_cpus_or(ret, &cpus);
+	}
+}
+
+void qb_captured_cpus(struct qb_cpus *ret_cpus, struct qb_cpus *ret_near)
+{
+	_cleanup_free_ char *mounts = NULL;
+	char group[QB_GROUP_MAX], *save = NULL, *line;
+	struct qb_cpus nodes;
+
+	qb_cpus_zero(ret_cpus);
+	qb_cpus_zero(ret_near);
+	if (!find_captured_group(group) ||
+		(qb_file_read_all("/proc/mounts", &mounts, NULL) < 0 &&
+			qb_file_read_all("/proc/self/mounts", &mounts, NULL) < 0))
+		return;
+	for (line = strtok_r(mounts, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		char point[QB_GROUP_MAX], type[32], options[512];
+
+		if (sscanf(line, "%*s %255s %31s %511s", point, type, options) != 3)
+			continue;
+		if (strcmp(type, "cgroup2") != 0 && strcmp(type, "cpuset") != 0 &&
+			(strcmp(type, "cgroup") != 0 || !qb_option_listed(options, "cpuset")))
+			continue;
+		if (!read_granted(point, group, cpuset_cpus, ret_cpus))
+			continue;
+		if (read_granted(point, group, cpuset_mems, &nodes))
+			near_nodes(&nodes, ret_near);
+		return;
+	}
 }
 
 int qb_host_online(struct qb_cpus *ret, struct qb_error *err)

@@ -12,6 +12,12 @@
  * no limit: it is a wish about one process. Without any cpuset: the empty set, meaning all.
  */
 int qb_caller_cpus(pid_t pid, struct qb_cpus *ret, struct qb_error *err);
+/*
+ * The same of a captured host, for a process that is chrooted into it: what the cpuset of whoever
+ * captured it granted (/proc/self/cpuset or cgroup, and the hierarchy where /proc/mounts has it),
+ * and the CPUs that are near the memory nodes it granted. Empty: the capture tells of no limit.
+ */
+void qb_captured_cpus(struct qb_cpus *ret_cpus, struct qb_cpus *ret_near);
 /* The CPUs that are online: what a caller may use whom no cpuset limits. */
 int qb_host_online(struct qb_cpus *ret, struct qb_error *err);
 /*

@@ -187,6 +187,14 @@ static bool cpu_says_hypervisor(bool *ret_x86)
 	return flags && qb_text_has_word(flags, "hypervisor");
 }
 
+bool qb_identity_x86(void)
+{
+	bool x86;
+
+	cpu_says_hypervisor(&x86);
+	return x86;
+}
+
 /* Does the file hold this text? Device-tree files hold NULs between words, hence no qb_file_read.
  */
 static bool file_holds(const char *path, const char *text)

@@ -24,6 +24,8 @@ void qb_identity_parse_model(char *cpuinfo, char *buf, size_t size);
  * newer design mostly has the higher number.
  */
 void qb_identity_core_designs(const struct qb_cpus *cpus, uint32_t *ret);
+/* Is this an x86 machine? By its CPU flags: not where the host does not tell. */
+bool qb_identity_x86(void);
 /* Is a hypervisor below? Its name ("KVM", "Xen", …) goes to buf, "" when it does not say. */
 bool qb_identity_guest(char *buf, size_t size);
 

@@ -11,6 +11,7 @@
 #include <base/text.h>
 #include <errno.h>
 #include <host/cpufreq.h>
+#include <host/identity.h>
 #include <levers/frequency.h>
 #include <quietbench/lever.h>
 
@@ -291,6 +292,22 @@ static int plan_epb(struct clock *c)
 			  "Intel's have)");
 }
 
+/* Why there are no policies. */
+static const char *why_none(const struct clock *c)
+{
+	struct qb_clock clock;
+
+	if (qb_clock_read("", qb_cpus_next(&c->wish->topology->online, 0), &clock))
+		return "the clock of each CPU is apart (cpuN/cpufreq, as with kernels before 4.3): it is "
+		       "read, but set only where there are policies (cpufreq/policyN)";
+	if (c->wish->topology->guest)
+		return "the hypervisor keeps the clock to itself (no cpufreq here)";
+	if (qb_identity_x86())
+		return "no cpufreq driver is loaded (modprobe acpi-cpufreq, or look for "
+		       "intel_pstate=disable in the boot parameters)";
+	return "no cpufreq driver is loaded (the firmware or the device tree tells which it needs)";
+}
+
 static int refuse_all(struct clock *c)
 {
 	static const struct {
@@ -304,106 +321,13 @@ static int refuse_all(struct clock *c)
 		{QB_KEY_FREQUENCY_DYNAMIC_BOOST, QB_LEVER_DYNAMIC_BOOST},
 	};
 
+	const char *why = why_none(c);
+
 	for (size_t i = 0; i < QB_ARRAY_SIZE(rows); i++)
-		if (asked(c, rows[i].key) &&
-			qb_steps_refuse(c->steps, rows[i].lever, QB_STATUS_UNSUPPORTED, "%s",
-				c->wish->topology->guest
-					? "the hypervisor keeps the clock to itself (no cpufreq here)"
-					: "no cpufreq driver is loaded (modprobe acpi-cpufreq, or "
-					  "look for intel_pstate=disable in the boot parameters)") <
-				0)
+		if (asked(c, rows[i].key) && qb_steps_refuse(c->steps, rows[i].lever,
+						     QB_STATUS_UNSUPPORTED, "%s", why) < 0)
 			return -ENOMEM;
 	return 0;
-}
-
-/*
- * ---- the clock of caches and memory controller ----
- *
- * The driver shows a folder per die (package_00_die_00) and, on newer machines, one per cluster
- * (uncore00, uncore01, …). There the folder of a die is a view of all its clusters: it reads as the
- * widest of their limits, and a write sets them all and stays as a limit for later writes to any
- * until the driver is loaded anew. So only clusters are written where there are any: what a die
- * reads as then comes back with them, and no other trace stays.
- */
-
-#define UNCORE_DIR "/sys/devices/system/cpu/intel_uncore_frequency"
-/* The register counts in steps of 100 MHz; the kernel cuts off what is between. */
-#define STEP_KHZ 100000
-
-static int is_cluster(const struct dirent *entry)
-{
-	return strncmp(entry->d_name, "uncore", 6) == 0;
-}
-
-static int is_die(const struct dirent *entry)
-{
-	return strncmp(entry->d_name, "package_", 8) == 0;
-}
-
-static int read_limit(const char *name, const char *which, long long *ret)
-{
-	char path[192];
-
-	qb_text_format(path, sizeof(path), UNCORE_DIR "/%s/initial_%s_freq_khz", name, which);
-	return qb_file_read_number(path, ret, NULL);
-}
-
-static int plan_unit(const struct qb_setting *setting, const char *name, struct qb_steps *steps)
-{
-	struct qb_unit unit = {0};
-	long long low, high, min, max;
-	char text[2][24];
-	int r;
-
-	if (read_limit(name, "min", &low) < 0 || read_limit(name, "max", &high) < 0 ||
-		!qb_text_copy(unit.name, sizeof(unit.name), name))
-		return qb_steps_refuse(steps, QB_LEVER_UNCORE_MAX, QB_STATUS_UNSUPPORTED,
-			"%s/%s does not tell its limits", UNCORE_DIR, name);
-	min = max = high;
-	if (!qb_setting_is(setting, "max")) {
-		min = setting->number / STEP_KHZ * STEP_KHZ;
-		max = setting->upper / STEP_KHZ * STEP_KHZ;
-	}
-	if (min < low || max > high)
-		return qb_steps_refuse(steps, QB_LEVER_UNCORE_MAX, QB_STATUS_UNSUPPORTED,
-			"%s runs from %lld to %lld kHz; %lld to %lld is not within", name, low,
-			high, min, max);
-	snprintf(text[0], sizeof(text[0]), "%lld", max);
-	snprintf(text[1], sizeof(text[1]), "%lld", min);
-	r = qb_lever_plan(steps, QB_LEVER_UNCORE_MAX, unit, text[0]);
-	return r < 0 ? r : qb_lever_plan(steps, QB_LEVER_UNCORE_MIN, unit, text[1]);
-}
-
-static int plan_uncore(const struct qb_wish *wish, struct qb_steps *steps)
-{
-	const struct qb_setting *setting = &wish->profile->set[QB_KEY_FREQUENCY_UNCORE];
-	struct dirent **list = NULL;
-	int n, r = 0;
-
-	if (qb_setting_is(setting, "keep"))
-		return 0;
-	n = scandir(UNCORE_DIR, &list, is_cluster, alphasort);
-	if (n == 0) {
-		free(list);
-		n = scandir(UNCORE_DIR, &list, is_die, alphasort);
-	}
-	if (n < 0 && errno == ENOMEM)
-		return -ENOMEM;
-	if (n <= 0) {
-		free(list);
-		return qb_steps_refuse(steps, QB_LEVER_UNCORE_MAX, QB_STATUS_UNSUPPORTED, "%s",
-			wish->topology->guest
-				? "the hypervisor keeps the clock of caches and memory to itself"
-				: "no intel_uncore_frequency here: only some Intel CPUs let this "
-				  "clock be set (modprobe intel-uncore-frequency)");
-	}
-	for (int i = 0; i < n; i++) {
-		if (r >= 0)
-			r = plan_unit(setting, list[i]->d_name, steps);
-		free(list[i]);
-	}
-	free(list);
-	return r;
 }
 
 /* ---- all of it ---- */
@@ -443,8 +367,6 @@ int qb_frequency_plan(const struct qb_wish *wish, struct qb_steps *steps, struct
 	/* Without a register of its own the EPP is kept in the EPB, so that is remembered too. */
 	if (r >= 0 && (policies || asked(&c, QB_KEY_FREQUENCY_EPB)))
 		r = plan_epb(&c);
-	if (r >= 0)
-		r = plan_uncore(wish, steps);
 	qb_cpufreq_free(&c.cpufreq);
 	return r < 0 ? qb_error_errno(err, -r, "plan the clock") : 0;
 }

@@ -23,9 +23,13 @@ const char *qb_isolation_name(enum qb_isolation isolation)
 	return "?";
 }
 
+/* A captured host's cgroups are plain files: they cannot be asked. */
+#define UNKNOWN "whether it has cpusets is unknown on a captured host"
+
 struct plan {
 	const struct qb_selection *selection;
 	struct qb_steps *steps;
+	bool captured;
 	struct qb_cgroups cgroups;
 	struct qb_cpus quiet;		/* bench and reserved */
 	char cpus[QB_TEXT_MAX];		/* the same as a list */
@@ -147,18 +151,21 @@ static int offers(const struct plan *plan, enum qb_isolation isolation, struct q
 	case QB_ISOLATION_NONE:
 	case QB_ISOLATION_AFFINITY: return 0;
 	case QB_ISOLATION_SHIELD:
+		if (plan->captured)
+			return qb_error_set(err, ENOTSUP, UNKNOWN);
 		if (!v1)
-			return qb_error_set(err, ENOTSUP,
-				"no cgroup v1 cpuset hierarchy is mounted: use partition or auto");
+			return qb_error_set(
+				err, ENOTSUP, "no cgroup v1 cpuset hierarchy is mounted");
 		return 0;
 	case QB_ISOLATION_PARTITION:
+		if (plan->captured)
+			return qb_error_set(err, ENOTSUP, UNKNOWN);
 		if (!v2)
-			return qb_error_set(
-				err, ENOTSUP, "cgroup v2 is not mounted: mount it, or use auto");
+			return qb_error_set(err, ENOTSUP, "cgroup v2 is not mounted");
 		if (!plan->cgroups.cpuset2)
 			return qb_error_set(err, ENOTSUP,
-				"cgroup v2 has no cpuset controller here%s: use %s",
-				v1 ? " (v1 holds it)" : "", v1 ? "shield or auto" : "auto");
+				"cgroup v2 has no cpuset controller here%s",
+				v1 ? " (v1 holds it)" : "");
 		if (plan->systemd && qb_systemd_available(err) < 0)
 			return -ENOTSUP;
 		return qb_isolation_check_free(&plan->cgroups, &plan->quiet, err);
@@ -177,7 +184,7 @@ static enum qb_isolation strongest(const struct plan *plan, struct qb_selection 
 		return QB_ISOLATION_SHIELD;
 	if (!selection->note[0])
 		qb_text_format(selection->note, sizeof(selection->note),
-			"others kept off by their affinity alone: %s", why.text);
+			"other tasks are kept off by their affinity alone: %s", why.text);
 	return QB_ISOLATION_AFFINITY;
 }
 
@@ -197,6 +204,7 @@ static int choose(const struct qb_wish *wish, struct plan *plan)
 	const struct qb_cpus *online = &wish->topology->online;
 	enum qb_isolation isolation = QB_ISOLATION_PARTITION;
 	struct qb_error why = {0};
+	bool advisable = false; /* auto would find what is offered; itself it never fails */
 	int r = 0;
 
 	if (qb_setting_is(setting, "none"))
@@ -209,11 +217,13 @@ static int choose(const struct qb_wish *wish, struct plan *plan)
 	if (r == 0) {
 		isolation = wished(setting, plan, selection);
 		r = offers(plan, isolation, &why);
+		advisable = !plan->captured;
 	}
 	if (r < 0) {
 		r = qb_steps_refuse(plan->steps,
 			isolation == QB_ISOLATION_SHIELD ? QB_LEVER_SHIELD : QB_LEVER_PARTITION,
-			QB_STATUS_UNSUPPORTED, "%s", why.text);
+			QB_STATUS_UNSUPPORTED, "%s%s", why.text,
+			advisable ? ": use cpus.isolation=auto" : "");
 		return r < 0 ? r : plan_group(plan, online);
 	}
 	selection->isolation = (uint8_t)isolation;
@@ -231,6 +241,7 @@ int qb_isolation_plan(const struct qb_wish *wish, struct qb_steps *steps, struct
 	int r;
 
 	wish->selection->isolation = QB_ISOLATION_NONE;
+	plan.captured = wish->captured;
 	plan.systemd = qb_systemd_booted();
 	qb_cpus_or(&plan.quiet, &wish->selection->reserved);
 	/* A captured host has no mounts of its own to show: then nothing is offered. */

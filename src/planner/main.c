@@ -16,6 +16,7 @@
 #include <core/select.h>
 #include <core/yaml.h>
 #include <errno.h>
+#include <host/caller.h>
 #include <host/topology.h>
 #include <limits.h>
 
@@ -26,6 +27,7 @@ struct work {
 	const char *dirs[3];
 	char shipped[PATH_MAX];
 	struct qb_topology topology;
+	struct qb_cpus allowed; /* to the caller; on a captured host to its captor */
 	struct qb_profile profile;
 	struct qb_selection selection;
 	struct qb_steps steps;
@@ -77,6 +79,22 @@ static int enter_root(const struct work *w, struct qb_error *err)
 }
 
 /*
+ * What a captured host's cpuset granted. Memory nodes are no limit for CPUs that are named: they only
+ * have their memory elsewhere.
+ */
+static void read_allowed(struct work *w)
+{
+	struct qb_cpus near;
+
+	w->allowed = w->message.request.allowed;
+	if (!w->message.request.chroot)
+		return;
+	qb_captured_cpus(&w->allowed, &near);
+	if (!w->profile.set[QB_KEY_CPUS_LIST].text[0] && qb_cpus_intersect(&w->allowed, &near))
+		qb_cpus_and(&w->allowed, &near);
+}
+
+/*
  * The profile is chosen by what the host is (vm in a guest), and the host may lie behind a chroot
  * from which profiles cannot be read: then both candidates are loaded before.
  */
@@ -115,8 +133,10 @@ static int plan(struct work *w, struct qb_error *err)
 {
 	const struct qb_request *request = &w->message.request;
 	struct qb_profile profile;
-	const struct qb_wish wish = {
-		.profile = &profile, .topology = &w->topology, .selection = &w->selection};
+	const struct qb_wish wish = {.profile = &profile,
+		.topology = &w->topology,
+		.selection = &w->selection,
+		.captured = request->chroot};
 	int r;
 
 	if (request->mode == QB_REQUEST_DOCTOR) {
@@ -130,7 +150,8 @@ static int plan(struct work *w, struct qb_error *err)
 		leave_out(&profile.set[QB_KEY_CPUS_ISOLATION], "none");
 	if (request->without_offline && qb_setting_is(&profile.set[QB_KEY_CPUS_SMT], "offline"))
 		leave_out(&profile.set[QB_KEY_CPUS_SMT], "idle");
-	r = qb_select(&w->topology, &profile, &request->allowed, &w->selection, err);
+	read_allowed(w);
+	r = qb_select(&w->topology, &profile, &w->allowed, &w->selection, err);
 	if (r < 0)
 		return r;
 	/* The picture says how the CPUs will be kept free, so it takes a plan as well. */

@@ -45,7 +45,8 @@ static inline void plan_tell(FILE *out)
 	static struct qb_profile profile;
 	struct qb_topology topology = {.guest = plan_asked.guest};
 	struct qb_selection selection = {0};
-	const struct qb_wish wish = {&profile, &topology, &selection};
+	const struct qb_wish wish = {
+		.profile = &profile, .topology = &topology, .selection = &selection};
 	struct qb_steps steps = {0};
 	struct qb_error err = {0};
 

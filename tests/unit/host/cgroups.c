@@ -330,7 +330,8 @@ static enum qb_isolation plan(
 	static struct qb_profile profile;
 	struct qb_topology topology = {0};
 	struct qb_selection selection = {0};
-	const struct qb_wish all = {&profile, &topology, &selection};
+	const struct qb_wish all = {
+		.profile = &profile, .topology = &topology, .selection = &selection};
 	struct qb_setting *setting = &profile.set[QB_KEY_CPUS_ISOLATION];
 
 	setting->kind = QB_SETTING_WORD;

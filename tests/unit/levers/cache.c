@@ -381,7 +381,8 @@ static void tell_plan(FILE *out)
 	static struct qb_profile profile;
 	struct qb_topology topology = {0};
 	struct qb_selection selection = {0};
-	const struct qb_wish wish = {&profile, &topology, &selection};
+	const struct qb_wish wish = {
+		.profile = &profile, .topology = &topology, .selection = &selection};
 	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
 
 	qb_cpus_add(&selection.bench, 3);

@@ -20,6 +20,13 @@
 		.reserved = "", .online = "0-1", .plan = qb_frequency_plan                         \
 	}
 
+#define ASK_UNCORE(...)                                                                            \
+	&(const struct plan_ask)                                                                   \
+	{                                                                                          \
+		.settings = (const char *const[]){__VA_ARGS__, NULL}, .bench = "1",                \
+		.reserved = "", .online = "0-1", .plan = qb_uncore_plan                            \
+	}
+
 static void put(unsigned policy, const char *name, const char *text)
 {
 	char path[128];
@@ -279,6 +286,34 @@ static void test_dynamic_boost(void **state)
 		"frequency.range policy0/min: 800000 kept\n");
 }
 
+/* Kernels before 4.3 have a folder of each CPU, and no policies. */
+static void test_clocks_of_each_cpu(void **state)
+{
+	tree_begin();
+	tree_put(CPU "cpu0/cpufreq/scaling_driver", "acpi-cpufreq\n");
+	tree_put(CPU "cpu0/cpufreq/scaling_min_freq", "800000\n");
+	tree_put(CPU "cpu0/cpufreq/scaling_max_freq", "1700000\n");
+	assert_plan(ASK("frequency.governor", "performance"),
+		"frequency.governor: unsupported: the clock of each CPU is apart (cpuN/cpufreq, as "
+		"with kernels before 4.3): it is read, but set only where there are policies "
+		"(cpufreq/policyN)\n");
+}
+
+/* What to load, and what to look for, is told of machines that have it. */
+static void test_no_driver(void **state)
+{
+	tree_begin();
+	tree_put("proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu\n");
+	assert_plan(ASK("frequency.governor", "performance"),
+		"frequency.governor: unsupported: no cpufreq driver is loaded (modprobe acpi-cpufreq, "
+		"or look for intel_pstate=disable in the boot parameters)\n");
+	tree_begin();
+	tree_put("proc/cpuinfo", "processor\t: 0\nCPU part\t: 0xd46\n");
+	assert_plan(ASK("frequency.governor", "performance"),
+		"frequency.governor: unsupported: no cpufreq driver is loaded (the firmware or the "
+		"device tree tells which it needs)\n");
+}
+
 static void put_uncore(const char *name, const char *high, const char *now)
 {
 	static const char *const files[] = {
@@ -297,7 +332,7 @@ static void test_uncore_of_a_die(void **state)
 	tree_begin();
 	put_uncore("package_01_die_00", "2200000\n", "2200000\n");
 	put_uncore("package_00_die_00", "2400000\n", "2000000\n");
-	assert_plan(ASK("frequency.uncore", "max"),
+	assert_plan(ASK_UNCORE("frequency.uncore", "max"),
 		"frequency.uncore package_00_die_00/max: 2000000 > 2400000\n"
 		"frequency.uncore package_00_die_00/min: 800000 > 2400000\n"
 		"frequency.uncore package_01_die_00/max: 2200000 = 2200000\n"
@@ -305,7 +340,7 @@ static void test_uncore_of_a_die(void **state)
 	tree_begin();
 	put_uncore("package_00_die_00", "2400000\n", "2400000\n");
 	put_uncore("package_01_die_00", "1800000\n", "1800000\n");
-	assert_plan(ASK("frequency.uncore", "{min: 1.25GHz, max: 1.99GHz}"),
+	assert_plan(ASK_UNCORE("frequency.uncore", "{min: 1.25GHz, max: 1.99GHz}"),
 		"frequency.uncore package_00_die_00/max: 2400000 > 1900000\n"
 		"frequency.uncore package_00_die_00/min: 800000 > 1200000\n"
 		"frequency.uncore: unsupported: package_01_die_00 runs from 800000 to 1800000 kHz; "
@@ -319,7 +354,7 @@ static void test_uncore_of_clusters(void **state)
 	put_uncore("package_00_die_00", "2500000\n", "2500000\n");
 	put_uncore("uncore01", "1800000\n", "1800000\n");
 	put_uncore("uncore00", "2500000\n", "2500000\n");
-	assert_plan(ASK("frequency.uncore", "max"),
+	assert_plan(ASK_UNCORE("frequency.uncore", "max"),
 		"frequency.uncore uncore00/max: 2500000 = 2500000\n"
 		"frequency.uncore uncore00/min: 800000 > 2500000\n"
 		"frequency.uncore uncore01/max: 1800000 = 1800000\n"
@@ -329,12 +364,12 @@ static void test_uncore_of_clusters(void **state)
 static void test_no_uncore(void **state)
 {
 	tree_begin();
-	assert_plan(ASK("frequency.uncore", "max"),
+	assert_plan(ASK_UNCORE("frequency.uncore", "max"),
 		"frequency.uncore: unsupported: no intel_uncore_frequency here: only some Intel "
 		"CPUs let this clock be set (modprobe intel-uncore-frequency)\n");
 	tree_begin();
 	tree_put(UNCORE "package_00_die_00/max_freq_khz", "2400000\n");
-	assert_plan(ASK("frequency.uncore", "max"),
+	assert_plan(ASK_UNCORE("frequency.uncore", "max"),
 		"frequency.uncore: unsupported: /sys/devices/system/cpu/intel_uncore_frequency/"
 		"package_00_die_00 does not tell its limits\n");
 }
@@ -352,6 +387,8 @@ int main(void)
 		cmocka_unit_test(test_cpb_is_no_switch),
 		cmocka_unit_test(test_energy_bias),
 		cmocka_unit_test(test_dynamic_boost),
+		cmocka_unit_test(test_clocks_of_each_cpu),
+		cmocka_unit_test(test_no_driver),
 		cmocka_unit_test(test_uncore_of_a_die),
 		cmocka_unit_test(test_uncore_of_clusters),
 		cmocka_unit_test(test_no_uncore),

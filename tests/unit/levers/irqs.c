@@ -154,7 +154,8 @@ static void plan(struct qb_steps *steps, const char *housekeeping)
 	static struct qb_profile profile;
 	struct qb_topology topology = {0};
 	struct qb_selection selection = {0};
-	const struct qb_wish wish = {&profile, &topology, &selection};
+	const struct qb_wish wish = {
+		.profile = &profile, .topology = &topology, .selection = &selection};
 	struct qb_error err = {0};
 
 	profile.set[QB_KEY_IRQS_MOVE] = (struct qb_setting){.kind = QB_SETTING_NUMBER, .number = 1};

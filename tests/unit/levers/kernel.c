@@ -14,7 +14,8 @@
 static struct qb_profile profile;
 static struct qb_topology topology;
 static struct qb_selection selection;
-static const struct qb_wish wish = {&profile, &topology, &selection};
+static const struct qb_wish wish = {
+	.profile = &profile, .topology = &topology, .selection = &selection};
 static struct qb_steps steps;
 
 /* Eight CPUs; 2 is the benchmark's, 6 its idle sibling; nothing is asked. */

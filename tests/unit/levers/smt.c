@@ -57,7 +57,8 @@ static void tell_plan(FILE *out)
 		.pus = pus, .n = QB_ARRAY_SIZE(pus), .n_cores = 2, .online = set_of("0-3")};
 	struct qb_topology left = {0};
 	struct qb_selection selection = {.bench = set_of(bench), .reserved = set_of(reserved)};
-	const struct qb_wish wish = {&profile, &topology, &selection};
+	const struct qb_wish wish = {
+		.profile = &profile, .topology = &topology, .selection = &selection};
 	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
 
 	assert_int_equal(
