@@ -2,6 +2,10 @@
 # The default profile on 4 little and 4 big cores: cpufreq-dt has a policy for each kind, and lists its clocks from below.
 . /qb/guest-lib.sh
 
+for unit in /qb/unit/*; do
+	ok "the unit tests of ${unit##*/}" "$unit"
+done
+
 policies=/sys/devices/system/cpu/cpufreq
 echo ondemand >$policies/policy0/scaling_governor
 echo 816000 >$policies/policy0/scaling_max_freq
