@@ -245,6 +245,15 @@ static void designs_are_read_from_the_register(void **state)
 	assert_non_null(strstr(text, "\n2: core 2/2 package 0/0 node 0/0 l3 0 8192 kind 1\n"));
 }
 
+/* hwloc knows AMD's family 15h on x86 only. Elsewhere it believes the kernel: both have the first one's number. */
+#if defined(__x86_64__) || defined(__i386__)
+#define SECOND "1"
+#define FOURTH "3"
+#else
+#define SECOND "0"
+#define FOURTH "2"
+#endif
+
 /* A module of AMD's family 15h: hwloc makes two cores of it, the kernel calls them siblings. */
 static void siblings_are_what_the_kernel_says(void **state)
 {
@@ -257,9 +266,9 @@ static void siblings_are_what_the_kernel_says(void **state)
 	expect("online 0-3 possible 0-3 isolated '' boot 0 kinds 1 guest ''0 model ''\n"
 	       "1 packages 2 cores 1 nodes\n"
 	       "0: core 0/0 package 0/0 node 0/0 l3 0 8192 kind 0\n"
-	       "1: core 0/1 package 0/0 node 0/0 l3 0 8192 kind 0\n"
+	       "1: core 0/" SECOND " package 0/0 node 0/0 l3 0 8192 kind 0\n"
 	       "2: core 1/2 package 0/0 node 0/0 l3 0 8192 kind 0\n"
-	       "3: core 1/3 package 0/0 node 0/0 l3 0 8192 kind 0\n");
+	       "3: core 1/" FOURTH " package 0/0 node 0/0 l3 0 8192 kind 0\n");
 }
 
 /* Captures end files with NULs, or blanks: after the newline, or without one. */
