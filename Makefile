@@ -23,10 +23,9 @@ PKGS_PLANNER := hwloc yaml-0.1 libmd libseccomp
 PKGS_CLI     := jansson
 ifneq ($(WITHOUT_SYSTEMD),1)
 ifeq ($(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo yes),yes)
+# Its headers only: the library is loaded by who asks systemd (src/host/systemd.c).
 HAVE_SYSTEMD := 1
-PKGS_HELPER  += libsystemd
-PKGS_CLI     += libsystemd
-PKGS_PLANNER += libsystemd
+PKGS_LOADED  := libsystemd
 endif
 endif
 pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1) 2>/dev/null)
@@ -56,7 +55,7 @@ WARNINGS += -Werror
 endif
 CPPFLAGS_ALL := -D_GNU_SOURCE -Iinclude -Isrc -DQB_VERSION='"$(VERSION)"' \
 	-DQB_LIBEXECDIR='"$(libexecdir)"' -DQB_DATADIR='"$(datadir)"' -DQB_UNITDIR='"$(systemddir)/systemd/system"' $(if $(HAVE_SYSTEMD),-DHAVE_SYSTEMD)
-CFLAGS_ALL    = -std=c17 $(HARDEN) $(WARNINGS) $(CPPFLAGS_ALL) $(call pkg_cflags,$(sort $(PKGS_HELPER) $(PKGS_PLANNER) $(PKGS_CLI))) $(CPPFLAGS) $(CFLAGS)
+CFLAGS_ALL    = -std=c17 $(HARDEN) $(WARNINGS) $(CPPFLAGS_ALL) $(call pkg_cflags,$(sort $(PKGS_HELPER) $(PKGS_PLANNER) $(PKGS_CLI) $(PKGS_LOADED))) $(CPPFLAGS) $(CFLAGS)
 CFLAGS_ALL   := $(CFLAGS_ALL)
 
 # ---- sources: the folder list is the architecture ----

@@ -9,7 +9,7 @@
 
 TESTS := $(BUILD)/tests
 UNIT  := $(patsubst tests/unit/%.c,$(TESTS)/unit/%,$(wildcard tests/unit/*/*.c))
-TEST_PKGS := $(sort $(PKGS_HELPER) $(PKGS_PLANNER) $(PKGS_CLI)) cmocka
+TEST_PKGS := $(sort $(PKGS_HELPER) $(PKGS_PLANNER) $(PKGS_CLI) $(PKGS_LOADED)) cmocka
 
 $(TESTS)/unit/%: $(BUILD)/obj/tests/unit/%.o $(filter-out %/main.o,$(call obj,$(CLI_SRC))) $(LIB)
 	$(say) LD $@

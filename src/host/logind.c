@@ -35,22 +35,22 @@ int qb_logind_available(struct qb_error *err)
 
 static int begin(sd_bus *bus, const char *method, sd_bus_message **ret)
 {
-	int r = sd_bus_message_new_method_call(bus, ret, SERVICE, OBJECT, MANAGER, method);
+	int r = qb_bus.message_new_method_call(bus, ret, SERVICE, OBJECT, MANAGER, method);
 
 	/* A logind that does not run is not started for this: that would change the host. */
-	return r < 0 ? r : sd_bus_message_set_auto_start(*ret, 0);
+	return r < 0 ? r : qb_bus.message_set_auto_start(*ret, 0);
 }
 
 static int call(sd_bus *bus, sd_bus_message *message, const char *what, const char *name,
 	sd_bus_message **ret, struct qb_error *err)
 {
 	_cleanup_error_ said = SD_BUS_ERROR_NULL;
-	int r = sd_bus_call(bus, message, 0, &said, ret);
+	int r = qb_bus.call(bus, message, 0, &said, ret);
 
 	if (r >= 0)
 		return 0;
-	if (sd_bus_error_has_name(&said, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
-		sd_bus_error_has_name(&said, SD_BUS_ERROR_SERVICE_UNKNOWN))
+	if (qb_bus.error_has_name(&said, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
+		qb_bus.error_has_name(&said, SD_BUS_ERROR_SERVICE_UNKNOWN))
 		return not_running(err);
 	return qb_bus_fail(err, r, &said, what, name);
 }
@@ -66,13 +66,13 @@ int qb_logind_inhibit(int *ret_fd, struct qb_error *err)
 		return r;
 	r = begin(bus, "Inhibit", &message);
 	if (r >= 0)
-		r = sd_bus_message_append(message, "ssss", QB_LOGIND_WHAT, WHO, WHY, "block");
+		r = qb_bus.message_append(message, "ssss", QB_LOGIND_WHAT, WHO, WHY, "block");
 	if (r < 0)
 		return qb_bus_fail(err, r, NULL, "prepare to hold off", QB_LOGIND_WHAT);
 	r = call(bus, message, "ask logind to hold off", QB_LOGIND_WHAT, &reply, err);
 	if (r < 0)
 		return r;
-	r = sd_bus_message_read(reply, "h", &fd);
+	r = qb_bus.message_read(reply, "h", &fd);
 	if (r < 0)
 		return qb_bus_fail(err, r, NULL, "take", "logind's inhibitor");
 	fd = fcntl(fd, F_DUPFD_CLOEXEC, 3); /* the message closes its own */
@@ -100,8 +100,8 @@ int qb_logind_holder(pid_t *ret, struct qb_error *err)
 	r = call(bus, message, "ask logind for", "its inhibitors", &reply, err);
 	if (r < 0)
 		return r;
-	r = sd_bus_message_enter_container(reply, 'a', "(ssssuu)");
-	while (r >= 0 && (r = sd_bus_message_read(
+	r = qb_bus.message_enter_container(reply, 'a', "(ssssuu)");
+	while (r >= 0 && (r = qb_bus.message_read(
 				  reply, "(ssssuu)", NULL, &who, NULL, NULL, NULL, &pid)) > 0)
 		/* logind may not have noticed yet that one has died. */
 		if (strcmp(who, WHO) == 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM))
@@ -117,8 +117,8 @@ static bool is_desktop(sd_bus *bus, const char *path, struct qb_logind_desktop *
 {
 	_cleanup_free_ char *type = NULL, *state = NULL;
 
-	if (sd_bus_get_property_string(bus, SERVICE, path, SESSION, "Type", NULL, &type) < 0 ||
-		sd_bus_get_property_string(bus, SERVICE, path, SESSION, "State", NULL, &state) < 0)
+	if (qb_bus.get_property_string(bus, SERVICE, path, SESSION, "Type", NULL, &type) < 0 ||
+		qb_bus.get_property_string(bus, SERVICE, path, SESSION, "State", NULL, &state) < 0)
 		return false;
 	qb_text_copy(desktop->type, sizeof(desktop->type), type);
 	return strcmp(state, "closing") != 0 &&
@@ -142,9 +142,9 @@ int qb_logind_desktops(struct qb_logind_desktop *ret, size_t *ret_n, struct qb_e
 	r = call(bus, message, "ask logind for", "its sessions", &reply, err);
 	if (r < 0)
 		return r;
-	r = sd_bus_message_enter_container(reply, 'a', "(susso)");
+	r = qb_bus.message_enter_container(reply, 'a', "(susso)");
 	while (r >= 0 &&
-		(r = sd_bus_message_read(reply, "(susso)", NULL, NULL, &user, &seat, &path)) > 0) {
+		(r = qb_bus.message_read(reply, "(susso)", NULL, NULL, &user, &seat, &path)) > 0) {
 		struct qb_logind_desktop desktop;
 
 		if (!is_desktop(bus, path, &desktop))

@@ -2,25 +2,65 @@
 /* systemd.h: the bus, and transient slices and scopes. Not built without libsystemd: systemd_none.c. */
 #include <base/file.h>
 #include <base/macros.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <host/systemd.h>
 #include <host/systemd_internal.h>
 #include <signal.h>
 #include <time.h>
 
+#define LIBRARY	   "libsystemd.so.0"
 #define BUS_SOCKET "/run/dbus/system_bus_socket"
 #define DRIVER	   "org.freedesktop.DBus"
 /* What other clients wait, too: while it switches a controller on, systemd answers nobody. */
 #define CALL_USEC (25 * 1000000ULL)
 
+struct qb_bus_functions qb_bus;
+
+static int load_library(struct qb_error *err)
+{
+	/* As C11 has it: a pointer to a function is not one to an object. */
+	union {
+		struct qb_bus_functions functions;
+		void *v[sizeof(struct qb_bus_functions) / sizeof(void *)];
+	} found;
+#define NAME(name) "sd_bus_" #name,
+	static const char *const names[] = {QB_BUS_FUNCTIONS(NAME)};
+#undef NAME
+	void *library;
+
+	if (qb_bus.open_system)
+		return 0;
+	library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+	for (size_t i = 0; library && i < QB_ARRAY_SIZE(names); i++) {
+		found.v[i] = dlsym(library, names[i]);
+		if (!found.v[i])
+			library = NULL;
+	}
+	if (!library)
+		return qb_error_set(
+			err, ENOTSUP, "systemd cannot be asked: load " LIBRARY ": %s", dlerror());
+	qb_bus = found.functions;
+	return 0;
+}
+
+/* What was never opened or filled has nothing to free, and the library may not be there. */
 void qb_bus_close(sd_bus **bus)
 {
-	sd_bus_flush_close_unref(*bus);
+	if (*bus)
+		qb_bus.flush_close_unref(*bus);
 }
 
 void qb_bus_message_free(sd_bus_message **message)
 {
-	sd_bus_message_unref(*message);
+	if (*message)
+		qb_bus.message_unref(*message);
+}
+
+void qb_bus_error_free(sd_bus_error *error)
+{
+	if (qb_bus.error_free)
+		qb_bus.error_free(error);
 }
 
 int qb_bus_fail(
@@ -50,10 +90,13 @@ int qb_systemd_available(struct qb_error *err)
 int qb_bus_open(sd_bus **ret, struct qb_error *err)
 {
 	_cleanup_bus_ bus = NULL;
-	int r = sd_bus_open_system(&bus);
+	int r = load_library(err);
 
+	if (r < 0)
+		return r;
+	r = qb_bus.open_system(&bus);
 	if (r >= 0)
-		r = sd_bus_set_method_call_timeout(bus, CALL_USEC);
+		r = qb_bus.set_method_call_timeout(bus, CALL_USEC);
 	if (r < 0)
 		return qb_error_set(err, ENOTCONN, "reach the system bus: %s", strerror(-r));
 	*ret = bus;
@@ -68,9 +111,9 @@ static bool is_dead(sd_bus *bus, const char *name)
 	uint32_t pid;
 
 	return name[0] == ':' &&
-	       sd_bus_call_method(bus, DRIVER, "/org/freedesktop/DBus", DRIVER,
+	       qb_bus.call_method(bus, DRIVER, "/org/freedesktop/DBus", DRIVER,
 		       "GetConnectionUnixProcessID", NULL, &reply, "s", name) >= 0 &&
-	       sd_bus_message_read(reply, "u", &pid) >= 0 && kill((pid_t)pid, 0) < 0 &&
+	       qb_bus.message_read(reply, "u", &pid) >= 0 && kill((pid_t)pid, 0) < 0 &&
 	       errno == ESRCH;
 }
 
@@ -79,12 +122,12 @@ static int any_dead(sd_bus *bus)
 {
 	_cleanup_message_ reply = NULL;
 	const char *name;
-	int r = sd_bus_call_method(
+	int r = qb_bus.call_method(
 		bus, DRIVER, "/org/freedesktop/DBus", DRIVER, "ListNames", NULL, &reply, "");
 
 	if (r >= 0)
-		r = sd_bus_message_enter_container(reply, 'a', "s");
-	while (r >= 0 && (r = sd_bus_message_read(reply, "s", &name)) > 0)
+		r = qb_bus.message_enter_container(reply, 'a', "s");
+	while (r >= 0 && (r = qb_bus.message_read(reply, "s", &name)) > 0)
 		if (is_dead(bus, name))
 			return 1;
 	return r;
@@ -95,13 +138,13 @@ int qb_systemd_find(sd_bus *bus, const char *name, char **ret, struct qb_error *
 	_cleanup_error_ said = SD_BUS_ERROR_NULL;
 	_cleanup_message_ reply = NULL;
 	const char *path;
-	int r = sd_bus_call_method(bus, QB_SYSTEMD_SERVICE, QB_SYSTEMD_OBJECT, QB_SYSTEMD_MANAGER,
+	int r = qb_bus.call_method(bus, QB_SYSTEMD_SERVICE, QB_SYSTEMD_OBJECT, QB_SYSTEMD_MANAGER,
 		"GetUnit", &said, &reply, "s", name);
 
-	if (r < 0 && sd_bus_error_has_name(&said, QB_SYSTEMD_GONE))
+	if (r < 0 && qb_bus.error_has_name(&said, QB_SYSTEMD_GONE))
 		return -ENOENT;
 	if (r >= 0)
-		r = sd_bus_message_read(reply, "o", &path);
+		r = qb_bus.message_read(reply, "o", &path);
 	if (r < 0)
 		return qb_bus_fail(err, r, &said, "look for", name);
 	*ret = strdup(path);
@@ -115,13 +158,13 @@ int qb_systemd_state(sd_bus *bus, const char *path, enum qb_systemd_state *ret)
 	uint32_t id;
 	/* The job first: one that ends between the two questions has left its state by then. Asked the
 	 * other way round, a unit that is being started could be found inactive and without a job. */
-	int r = sd_bus_get_property(
+	int r = qb_bus.get_property(
 		bus, QB_SYSTEMD_SERVICE, path, QB_SYSTEMD_UNIT, "Job", NULL, &job, "(uo)");
 
 	if (r >= 0)
-		r = sd_bus_message_read(job, "(uo)", &id, NULL);
+		r = qb_bus.message_read(job, "(uo)", &id, NULL);
 	if (r >= 0)
-		r = sd_bus_get_property_string(bus, QB_SYSTEMD_SERVICE, path, QB_SYSTEMD_UNIT,
+		r = qb_bus.get_property_string(bus, QB_SYSTEMD_SERVICE, path, QB_SYSTEMD_UNIT,
 			"ActiveState", NULL, &state);
 	if (r < 0)
 		return r;
@@ -190,15 +233,15 @@ int qb_systemd_settle(const char *unit, struct qb_error *err)
 /* Begins a StartTransientUnit call, up to and with the array of properties. */
 static int begin_start(sd_bus *bus, const char *name, sd_bus_message **ret)
 {
-	int r = sd_bus_message_new_method_call(bus, ret, QB_SYSTEMD_SERVICE, QB_SYSTEMD_OBJECT,
+	int r = qb_bus.message_new_method_call(bus, ret, QB_SYSTEMD_SERVICE, QB_SYSTEMD_OBJECT,
 		QB_SYSTEMD_MANAGER, "StartTransientUnit");
 
 	if (r >= 0)
-		r = sd_bus_message_append(*ret, "ss", name, "fail");
+		r = qb_bus.message_append(*ret, "ss", name, "fail");
 	if (r >= 0)
-		r = sd_bus_message_open_container(*ret, 'a', "(sv)");
+		r = qb_bus.message_open_container(*ret, 'a', "(sv)");
 	if (r >= 0)
-		r = sd_bus_message_append(
+		r = qb_bus.message_append(
 			*ret, "(sv)", "Description", "s", "quietbench: the benchmark's CPUs");
 	return r;
 }
@@ -219,12 +262,12 @@ static int finish_start(
 	sd_bus *bus, sd_bus_message *message, const char *name, struct qb_error *err)
 {
 	_cleanup_error_ said = SD_BUS_ERROR_NULL;
-	int r = sd_bus_message_close_container(message);
+	int r = qb_bus.message_close_container(message);
 
 	if (r >= 0)
-		r = sd_bus_message_append(message, "a(sa(sv))", 0);
+		r = qb_bus.message_append(message, "a(sa(sv))", 0);
 	if (r >= 0)
-		r = sd_bus_call(bus, message, 0, &said, NULL);
+		r = qb_bus.call(bus, message, 0, &said, NULL);
 	return r < 0 ? qb_bus_fail(err, r, &said, "start", name)
 		     : qb_systemd_wait_running(bus, name, err);
 }
@@ -240,16 +283,16 @@ static int append_cpus(sd_bus_message *message, const struct qb_cpus *cpus)
 		bits[cpu / 8] |= (unsigned char)(1u << cpu % 8);
 		used = cpu / 8 + 1;
 	}
-	r = sd_bus_message_open_container(message, 'r', "sv");
+	r = qb_bus.message_open_container(message, 'r', "sv");
 	if (r >= 0)
-		r = sd_bus_message_append(message, "s", "AllowedCPUs");
+		r = qb_bus.message_append(message, "s", "AllowedCPUs");
 	if (r >= 0)
-		r = sd_bus_message_open_container(message, 'v', "ay");
+		r = qb_bus.message_open_container(message, 'v', "ay");
 	if (r >= 0)
-		r = sd_bus_message_append_array(message, 'y', bits, used);
+		r = qb_bus.message_append_array(message, 'y', bits, used);
 	if (r >= 0)
-		r = sd_bus_message_close_container(message);
-	return r < 0 ? r : sd_bus_message_close_container(message);
+		r = qb_bus.message_close_container(message);
+	return r < 0 ? r : qb_bus.message_close_container(message);
 }
 
 int qb_systemd_start_slice(const char *name, const struct qb_cpus *cpus, struct qb_error *err)
@@ -279,12 +322,12 @@ int qb_systemd_start_scope(const char *name, const char *slice, pid_t pid,
 		return r;
 	r = begin_start(bus, name, &message);
 	if (r >= 0)
-		r = sd_bus_message_append(message, "(sv)(sv)(sv)(sv)(sv)(sv)", "PIDs", "au", 1,
+		r = qb_bus.message_append(message, "(sv)(sv)(sv)(sv)(sv)(sv)", "PIDs", "au", 1,
 			(uint32_t)pid, "Slice", "s", slice, "TasksMax", "t", limits->tasks_max,
 			"MemoryMax", "t", limits->memory_max, "MemoryHigh", "t",
 			limits->memory_high, "MemorySwapMax", "t", limits->swap_max);
 	if (r >= 0 && limits->cpu_usec != UINT64_MAX)
-		r = sd_bus_message_append(
+		r = qb_bus.message_append(
 			message, "(sv)", "CPUQuotaPerSecUSec", "t", limits->cpu_usec);
 	if (r >= 0 && limits->cpus)
 		r = append_cpus(message, limits->cpus);

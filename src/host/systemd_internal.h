@@ -16,12 +16,44 @@
 #define QB_SYSTEMD_UNIT	   QB_SYSTEMD_SERVICE ".Unit"
 #define QB_SYSTEMD_GONE	   QB_SYSTEMD_SERVICE ".NoSuchUnit"
 
+/*
+ * libsystemd is loaded by qb_bus_open, and by nothing else: where nobody asks systemd no program pays
+ * for it. These are its functions, without their sd_bus_; NULL until then.
+ */
+#define QB_BUS_FUNCTIONS(X)                                                                        \
+	X(open_system)                                                                             \
+	X(set_method_call_timeout)                                                                 \
+	X(flush_close_unref)                                                                       \
+	X(call)                                                                                    \
+	X(call_method)                                                                             \
+	X(get_property)                                                                            \
+	X(get_property_string)                                                                     \
+	X(get_property_trivial)                                                                    \
+	X(error_free)                                                                              \
+	X(error_has_name)                                                                          \
+	X(message_new_method_call)                                                                 \
+	X(message_set_auto_start)                                                                  \
+	X(message_open_container)                                                                  \
+	X(message_close_container)                                                                 \
+	X(message_append)                                                                          \
+	X(message_append_array)                                                                    \
+	X(message_enter_container)                                                                 \
+	X(message_read)                                                                            \
+	X(message_unref)
+#define QB_BUS_FUNCTION(name) __typeof__(sd_bus_##name) *name;
+struct qb_bus_functions {
+	QB_BUS_FUNCTIONS(QB_BUS_FUNCTION)
+};
+#undef QB_BUS_FUNCTION
+extern struct qb_bus_functions qb_bus;
+
 void qb_bus_close(sd_bus **bus);
 void qb_bus_message_free(sd_bus_message **message);
+void qb_bus_error_free(sd_bus_error *error);
 
 #define _cleanup_bus_	  _cleanup_(qb_bus_close) sd_bus *
 #define _cleanup_message_ _cleanup_(qb_bus_message_free) sd_bus_message *
-#define _cleanup_error_	  _cleanup_(sd_bus_error_free) sd_bus_error
+#define _cleanup_error_	  _cleanup_(qb_bus_error_free) sd_bus_error
 
 int qb_bus_open(sd_bus **ret, struct qb_error *err);
 /*

@@ -14,13 +14,13 @@
 
 static int get_text(sd_bus *bus, const char *path, const char *property, char **ret)
 {
-	return sd_bus_get_property_string(
+	return qb_bus.get_property_string(
 		bus, QB_SYSTEMD_SERVICE, path, QB_SYSTEMD_UNIT, property, NULL, ret);
 }
 
 static int get_bool(sd_bus *bus, const char *path, const char *property, bool *ret)
 {
-	int value, r = sd_bus_get_property_trivial(bus, QB_SYSTEMD_SERVICE, path, QB_SYSTEMD_UNIT,
+	int value, r = qb_bus.get_property_trivial(bus, QB_SYSTEMD_SERVICE, path, QB_SYSTEMD_UNIT,
 			   property, NULL, 'b', &value);
 
 	if (r >= 0)
@@ -52,10 +52,10 @@ int qb_systemd_id(const char *name, char *buf, size_t size, struct qb_error *err
 
 	if (r < 0)
 		return r;
-	r = sd_bus_call_method(bus, QB_SYSTEMD_SERVICE, QB_SYSTEMD_OBJECT, QB_SYSTEMD_MANAGER,
+	r = qb_bus.call_method(bus, QB_SYSTEMD_SERVICE, QB_SYSTEMD_OBJECT, QB_SYSTEMD_MANAGER,
 		"LoadUnit", &said, &reply, "s", name);
 	if (r >= 0)
-		r = sd_bus_message_read(reply, "o", &path);
+		r = qb_bus.message_read(reply, "o", &path);
 	if (r >= 0)
 		r = get_text(bus, path, "LoadState", &load);
 	if (r < 0)
@@ -75,12 +75,12 @@ int qb_systemd_unit_of(pid_t pid, char *buf, size_t size, struct qb_error *err)
 
 	if (r < 0)
 		return r;
-	r = sd_bus_call_method(bus, QB_SYSTEMD_SERVICE, QB_SYSTEMD_OBJECT, QB_SYSTEMD_MANAGER,
+	r = qb_bus.call_method(bus, QB_SYSTEMD_SERVICE, QB_SYSTEMD_OBJECT, QB_SYSTEMD_MANAGER,
 		"GetUnitByPID", &said, &reply, "u", (uint32_t)pid);
-	if (r < 0 && (sd_bus_error_has_name(&said, NO_UNIT) || r == -ESRCH))
+	if (r < 0 && (qb_bus.error_has_name(&said, NO_UNIT) || r == -ESRCH))
 		return qb_error_set(err, ESRCH, "process %d is in no unit", (int)pid);
 	if (r >= 0)
-		r = sd_bus_message_read(reply, "o", &path);
+		r = qb_bus.message_read(reply, "o", &path);
 	if (r < 0)
 		return qb_bus_fail(err, r, &said, "ask for", "a process' unit");
 	return copy_id(bus, path, buf, size, err);
@@ -107,7 +107,7 @@ int qb_systemd_start(const char *name, struct qb_error *err)
 
 	if (r < 0)
 		return r;
-	r = sd_bus_call_method(bus, QB_SYSTEMD_SERVICE, QB_SYSTEMD_OBJECT, QB_SYSTEMD_MANAGER,
+	r = qb_bus.call_method(bus, QB_SYSTEMD_SERVICE, QB_SYSTEMD_OBJECT, QB_SYSTEMD_MANAGER,
 		"StartUnit", &said, NULL, "ss", name, "replace");
 	return r < 0 ? qb_bus_fail(err, r, &said, "start", name)
 		     : qb_systemd_wait_running(bus, name, err);
@@ -122,9 +122,9 @@ int qb_systemd_stop(const char *name, struct qb_error *err)
 
 	if (r < 0)
 		return r;
-	r = sd_bus_call_method(bus, QB_SYSTEMD_SERVICE, QB_SYSTEMD_OBJECT, QB_SYSTEMD_MANAGER,
+	r = qb_bus.call_method(bus, QB_SYSTEMD_SERVICE, QB_SYSTEMD_OBJECT, QB_SYSTEMD_MANAGER,
 		"StopUnit", &said, NULL, "ss", name, "replace");
-	if (r < 0 && !sd_bus_error_has_name(&said, QB_SYSTEMD_GONE))
+	if (r < 0 && !qb_bus.error_has_name(&said, QB_SYSTEMD_GONE))
 		return qb_bus_fail(err, r, &said, "stop", name);
 	r = qb_systemd_wait(bus, name, QB_SYSTEMD_JOB_MS, &state, err);
 	if (r == 0 && state != QB_SYSTEMD_STOPPED)
@@ -139,14 +139,14 @@ static int refuse_dependent(
 	_cleanup_error_ said = SD_BUS_ERROR_NULL;
 	_cleanup_message_ reply = NULL;
 	const char *other;
-	int r = sd_bus_get_property(
+	int r = qb_bus.get_property(
 		bus, QB_SYSTEMD_SERVICE, path, QB_SYSTEMD_UNIT, property, &said, &reply, "as");
 
-	if (sd_bus_error_has_name(&said, SD_BUS_ERROR_UNKNOWN_PROPERTY))
+	if (qb_bus.error_has_name(&said, SD_BUS_ERROR_UNKNOWN_PROPERTY))
 		return 0; /* an older systemd knows no such dependency */
 	if (r >= 0)
-		r = sd_bus_message_enter_container(reply, 'a', "s");
-	while (r >= 0 && (r = sd_bus_message_read(reply, "s", &other)) > 0) {
+		r = qb_bus.message_enter_container(reply, 'a', "s");
+	while (r >= 0 && (r = qb_bus.message_read(reply, "s", &other)) > 0) {
 		enum qb_systemd_state state = QB_SYSTEMD_STOPPED;
 		_cleanup_free_ char *unit = NULL;
 
@@ -252,13 +252,13 @@ int qb_systemd_freeze(const char *name, bool freeze, struct qb_error *err)
 	if (r < 0)
 		return r;
 	/* systemd answers when every process of the unit has arrived. */
-	r = sd_bus_call_method(bus, QB_SYSTEMD_SERVICE, QB_SYSTEMD_OBJECT, QB_SYSTEMD_MANAGER,
+	r = qb_bus.call_method(bus, QB_SYSTEMD_SERVICE, QB_SYSTEMD_OBJECT, QB_SYSTEMD_MANAGER,
 		freeze ? "FreezeUnit" : "ThawUnit", &said, NULL, "s", name);
 	if (r >= 0)
 		return 0;
 	qb_bus_fail(err, r, &said, freeze ? "freeze" : "thaw", name);
-	return sd_bus_error_has_name(&said, INACTIVE) ||
-			       sd_bus_error_has_name(&said, QB_SYSTEMD_GONE)
+	return qb_bus.error_has_name(&said, INACTIVE) ||
+			       qb_bus.error_has_name(&said, QB_SYSTEMD_GONE)
 		       ? -ESRCH
 		       : r;
 }
@@ -268,7 +268,7 @@ static int64_t elapses_in(sd_bus *bus, const char *path, const char *property, c
 {
 	uint64_t at = 0;
 
-	if (sd_bus_get_property_trivial(
+	if (qb_bus.get_property_trivial(
 		    bus, QB_SYSTEMD_SERVICE, path, TIMER, property, NULL, 't', &at) < 0 ||
 		at == 0 || at > INT64_MAX)
 		return INT64_MAX;
@@ -311,11 +311,11 @@ int qb_systemd_timers(int64_t within_us, struct qb_systemd_timer *ret, size_t ma
 
 	if (r < 0)
 		return r;
-	r = sd_bus_call_method(bus, QB_SYSTEMD_SERVICE, QB_SYSTEMD_OBJECT, QB_SYSTEMD_MANAGER,
+	r = qb_bus.call_method(bus, QB_SYSTEMD_SERVICE, QB_SYSTEMD_OBJECT, QB_SYSTEMD_MANAGER,
 		"ListUnitsByPatterns", &said, &reply, "asas", 1, "active", 1, "*.timer");
 	if (r >= 0)
-		r = sd_bus_message_enter_container(reply, 'a', "(ssssssouso)");
-	while (r >= 0 && (r = sd_bus_message_read(reply, "(ssssssouso)", &name, NULL, NULL, NULL,
+		r = qb_bus.message_enter_container(reply, 'a', "(ssssssouso)");
+	while (r >= 0 && (r = qb_bus.message_read(reply, "(ssssssouso)", &name, NULL, NULL, NULL,
 				  &sub, NULL, &path, NULL, NULL, NULL)) > 0) {
 		/* The others run their unit just now, or never will again. */
 		int64_t in_us = strcmp(sub, "waiting") == 0 ? due_in(bus, path) : INT64_MAX;

@@ -109,6 +109,7 @@ none('so do their includes', @upwards);
 # ---- each library in one file ----
 my %library = (
 	'cpufreq.h' => 'src/host/cpufreq.c',
+	'dlfcn.h' => 'src/host/systemd.c',
 	'hwloc.h' => 'src/host/topology.c',
 	'jansson.h' => 'src/cli/json.c',
 	'seccomp.h' => 'src/core/confine.c',
@@ -165,6 +166,10 @@ like($ldd, $parsers, 'ldd sees the planner\'s parsers');
 $ldd = `ldd '$build/quietbench-helper'`;
 like($ldd, qr{libc\.}, 'ldd sees the helper\'s libraries');
 unlike($ldd, $parsers, 'the helper has no parser and no topology library, not even indirectly');
+for my $program (qw(quietbench quietbench-helper quietbench-planner)) {
+	my $ldd = `ldd '$build/$program'`;
+	unlike($ldd, qr{libsystemd|libgcrypt}, "$program loads libsystemd when it asks systemd, not before");
+}
 
 # ---- readable in one sitting ----
 none('no file is longer than 450 lines',
