@@ -31,6 +31,13 @@ static ssize_t read_full(int fd, char *buf, size_t size)
 	return (ssize_t)used;
 }
 
+/* One read(2) gives all of it: attributes, and what /proc tells of a process in few lines. */
+static bool is_read_at_once(const char *path)
+{
+	return qb_file_is_attribute(path) ||
+	       (strncmp(path, "/proc/", 6) == 0 && isdigit((unsigned char)path[6]));
+}
+
 static ssize_t read_plain(const char *path, char *buf, size_t size, bool *ret_opened)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -39,7 +46,7 @@ static ssize_t read_plain(const char *path, char *buf, size_t size, bool *ret_op
 	*ret_opened = fd >= 0;
 	if (fd < 0)
 		return -errno;
-	if (!qb_file_is_attribute(path))
+	if (!is_read_at_once(path))
 		return read_full(fd, buf, size);
 	n = read(fd, buf, size);
 	return n < 0 ? -errno : n;

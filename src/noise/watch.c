@@ -128,19 +128,11 @@ void qb_watch_tick(struct qb_watch *watch)
 
 void qb_watch_end(struct qb_watch *watch, int64_t started_ns, int64_t wall_ns)
 {
-	struct qb_accounts now = {0};
-
 	watch->started_ns = started_ns;
 	watch->wall_ns = wall_ns;
 	qb_watcher_end(&watch->watcher, started_ns + wall_ns);
 	look_at_clock(watch, 1);
 	qb_tally_end(&watch->tally);
-	if (watch->by_switches)
-		return;
-	if (qb_accounts_take(&now, NULL) == 0)
-		qb_accounts_since(&now, &watch->accounts);
-	qb_accounts_free(&watch->accounts);
-	watch->accounts = now;
 }
 
 void qb_watch_lend(struct qb_watch *watch, const struct qb_switches_message *message)

@@ -55,7 +55,7 @@ struct qb_watch {
 	} * of; /* owned */
 	struct qb_watcher watcher;
 	bool by_switches, steal_known;
-	struct qb_accounts accounts;
+	struct qb_accounts accounts; /* at the beginning, where the switches are not seen */
 	uint64_t swapped[2];
 	int64_t started_ns, wall_ns; /* of the benchmark, as the caller saw it */
 };
@@ -90,7 +90,8 @@ void qb_watch_lend(struct qb_watch *watch, const struct qb_switches_message *mes
 /* It ran from then on (CLOCK_MONOTONIC), for so long. */
 void qb_watch_end(struct qb_watch *watch, int64_t started_ns, int64_t wall_ns);
 /* `used_ns`: CPU time of the benchmark and all its descendants. `limit`: the share of the wall time
- * above which others are noise, in millionths. */
+ * above which others are noise, in millionths. To be called at once: the accounts that names come from
+ * are read here. */
 void qb_watch_judge(
 	const struct qb_watch *watch, int64_t used_ns, int64_t limit, struct qb_watched *ret);
 void qb_watch_free(struct qb_watch *watch);

@@ -53,8 +53,7 @@ static void sum_switches(
 	ret->uncertain_ns = seen->lost ? ret->wall_ns : qb_runners_sum(seen, QB_WHOSE_UNKNOWN);
 }
 
-static void sum_ticks(const struct qb_watch *watch, int64_t used_ns, struct qb_watched *ret,
-	struct disturber worst[NAMES_MAX])
+static void sum_ticks(const struct qb_watch *watch, int64_t used_ns, struct qb_watched *ret)
 {
 	const double tick = NS_PER_S / (double)sysconf(_SC_CLK_TCK);
 	double busy = 0;
@@ -64,13 +63,23 @@ static void sum_ticks(const struct qb_watch *watch, int64_t used_ns, struct qb_w
 			tick;
 	ret->others_ns = busy > (double)used_ns ? (int64_t)(busy - (double)used_ns) : 0;
 	ret->uncertain_ns = (int64_t)(2 * tick * (double)watch->n);
-	for (size_t i = 0; i < watch->accounts.n; i++) {
-		const struct qb_account *account = &watch->accounts.v[i];
+}
+
+/* The accounts of all threads are read once more only where somebody is to be named. */
+static void find_worst(const struct qb_watch *watch, struct disturber worst[NAMES_MAX])
+{
+	struct qb_accounts now = {0};
+
+	if (qb_accounts_take(&now, NULL) == 0)
+		qb_accounts_since(&now, &watch->accounts);
+	for (size_t i = 0; i < now.n; i++) {
+		const struct qb_account *account = &now.v[i];
 
 		if (qb_cpus_has(&watch->cpus, account->cpu) && account->pid != watch->child)
 			add_disturber(
 				worst, account->comm, account->pid, qb_account_share(account), 0);
 	}
+	qb_accounts_free(&now);
 }
 
 __attribute__((format(printf, 2, 3))) static void reason(
@@ -148,7 +157,7 @@ void qb_watch_judge(
 	if (watch->by_switches)
 		sum_switches(watch, ret, worst);
 	else
-		sum_ticks(watch, used_ns, ret, worst);
+		sum_ticks(watch, used_ns, ret);
 	for (size_t i = 0; i < watch->n; i++) {
 		ret->steal_ns += (int64_t)((double)qb_counters_risen(
 						   watch->of[i].steal[0], watch->of[i].steal[1]) *
@@ -158,8 +167,11 @@ void qb_watch_judge(
 	}
 	ret->noise = decide(watch, ret, limit);
 	if (ret->noise == QB_NOISE_NOISY ||
-		(ret->noise == QB_NOISE_UNKNOWN && ret->others_ns > ret->uncertain_ns))
+		(ret->noise == QB_NOISE_UNKNOWN && ret->others_ns > ret->uncertain_ns)) {
+		if (!watch->by_switches)
+			find_worst(watch, worst);
 		name_worst(ret, worst);
+	}
 	if (ret->noise == QB_NOISE_NOISY && ret->steal_ns > 0)
 		reason(ret, "steal %.2f %%: busy neighbour; repeat, or use dedicated vCPUs",
 			100 * (double)ret->steal_ns / wall);
