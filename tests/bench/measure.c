@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * measure N A... -- B...: runs A and B in turn, N times each, their output thrown away, and prints
- * "median_ms_A median_ms_B peak_kib_A peak_kib_B" (peak: of the largest process in the tree).
+ * "median_ms_A median_ms_B peak_kib_A peak_kib_B cpu_ms_A cpu_ms_B" (peak: of the largest process in
+ * the tree; cpu: the median of what the tree used, which a busy machine changes less).
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -29,7 +30,12 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double run(char **argv, long *peak)
+static double ms(struct timeval t)
+{
+	return (double)t.tv_sec * 1e3 + (double)t.tv_usec / 1e3;
+}
+
+static double run(char **argv, long *peak, double *ret_cpu)
 {
 	double start = now_ms();
 	struct rusage usage;
@@ -50,12 +56,13 @@ static double run(char **argv, long *peak)
 	}
 	if (usage.ru_maxrss > *peak)
 		*peak = usage.ru_maxrss;
+	*ret_cpu = ms(usage.ru_utime) + ms(usage.ru_stime);
 	return now_ms() - start;
 }
 
 int main(int argc, char **argv)
 {
-	static double times[2][RUNS_MAX];
+	static double times[2][RUNS_MAX], cpu[2][RUNS_MAX];
 	long peaks[2] = {0, 0};
 	int n = argc > 1 ? atoi(argv[1]) : 0, split = 2;
 
@@ -65,11 +72,14 @@ int main(int argc, char **argv)
 		return 2;
 	argv[split] = NULL;
 	for (int i = 0; i < n; i++) {
-		times[0][i] = run(argv + 2, &peaks[0]);
-		times[1][i] = run(argv + split + 1, &peaks[1]);
+		times[0][i] = run(argv + 2, &peaks[0], &cpu[0][i]);
+		times[1][i] = run(argv + split + 1, &peaks[1], &cpu[1][i]);
 	}
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
 		qsort(times[i], (size_t)n, sizeof(times[i][0]), compare);
-	printf("%.2f %.2f %ld %ld\n", times[0][n / 2], times[1][n / 2], peaks[0], peaks[1]);
+		qsort(cpu[i], (size_t)n, sizeof(cpu[i][0]), compare);
+	}
+	printf("%.2f %.2f %ld %ld %.2f %.2f\n", times[0][n / 2], times[1][n / 2], peaks[0], peaks[1],
+		cpu[0][n / 2], cpu[1][n / 2]);
 	return 0;
 }
