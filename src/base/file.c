@@ -12,6 +12,7 @@
 #include <quietbench/value.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 static ssize_t read_full(int fd, char *buf, size_t size)
 {
@@ -144,33 +145,68 @@ int qb_file_read_number(const char *path, long long *ret, struct qb_error *err)
 	return 0;
 }
 
+static int fail_write(
+	const char *path, const char *line, size_t len, ssize_t n, int code, struct qb_error *err)
+{
+	const int text = (int)len - 1; /* without its newline */
+
+	if (n < 0)
+		return qb_error_errno(err, code, "write '%.*s' to %s", text, line, path);
+	return qb_error_set(err, EIO, "write '%.*s' to %s: only %zd of %zu bytes taken", text, line,
+		path, n, len);
+}
+
+/* O_TRUNC means nothing to sysfs and keeps a plain file (a substituted host) exact. */
+static int write_plain(const char *path, const char *line, size_t len, struct qb_error *err)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC | O_TRUNC | O_NOFOLLOW);
+	ssize_t n;
+
+	if (fd < 0)
+		return qb_error_errno(err, errno, "open %s for writing", path);
+	n = write(fd, line, len);
+	return n == (ssize_t)len ? 0 : fail_write(path, line, len, n, errno, err);
+}
+
+/* The text first, then what is left of a longer one: emptied before, a plain file loses its page. */
+static int write_kept(
+	struct qb_kept *file, const char *path, const char *line, size_t len, struct qb_error *err)
+{
+	int fd = qb_kept_open(file);
+	ssize_t n;
+
+	if (fd < 0)
+		return qb_error_errno(err, -fd, "open %s for writing", path);
+	n = pwrite(fd, line, len, 0);
+	/* The kernel's seq_files (/proc/irq) take no pwrite(2), and do not mind the place. */
+	if (n < 0 && errno == ESPIPE)
+		n = write(fd, line, len);
+	if (n != (ssize_t)len)
+		return fail_write(path, line, len, n, errno, err);
+	return ftruncate(fd, (off_t)len) == 0 ? 0 : write_plain(path, line, len, err);
+}
+
 int qb_file_write(const char *path, const char *text, struct qb_error *err)
 {
 	struct qb_kept *file = qb_kept_find(path);
-	_cleanup_close_ int own = -1;
-	int fd = file ? qb_kept_open_empty(file) : -1;
 	const size_t len = strlen(text) + 1;
 	char line[QB_TEXT_MAX + 1];
-	ssize_t n;
 
-	/* O_TRUNC means nothing to sysfs and keeps a plain file (a substituted host) exact. */
-	if (fd < 0)
-		fd = own = open(path, O_WRONLY | O_CLOEXEC | O_TRUNC | O_NOFOLLOW);
-	if (fd < 0)
-		return qb_error_errno(err, errno, "open %s for writing", path);
 	if (len >= sizeof(line))
 		return qb_error_set(err, EMSGSIZE, "write %zu bytes to %s", len, path);
 	memcpy(line, text, len);
 	line[len - 1] = '\n';
-	n = own < 0 ? pwrite(fd, line, len, 0) : write(fd, line, len);
-	/* The kernel's seq_files (/proc/irq) take no pwrite(2), and do not mind the place. */
-	if (n < 0 && errno == ESPIPE)
-		n = write(fd, line, len);
-	if (n < 0)
-		return qb_error_errno(err, errno, "write '%s' to %s", text, path);
-	if ((size_t)n != len)
-		return qb_error_set(err, EIO, "write '%s' to %s: only %zd of %zu bytes taken", text,
-			path, n, len);
+	return file ? write_kept(file, path, line, len, err) : write_plain(path, line, len, err);
+}
+
+int qb_file_mode(const char *path, mode_t *ret, struct qb_error *err)
+{
+	const struct qb_kept *file = qb_kept_find(path);
+	struct stat st;
+
+	if (file && file->fd >= 0 ? fstat(file->fd, &st) : stat(path, &st))
+		return qb_error_errno(err, errno, "look at %s", path);
+	*ret = st.st_mode;
 	return 0;
 }
 

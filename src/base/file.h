@@ -29,12 +29,14 @@ ssize_t qb_file_read_all(const char *path, char **ret, struct qb_error *err);
 int qb_file_read_number(const char *path, long long *ret, struct qb_error *err);
 /* Exactly one write(2) of text and a newline (as echo does), into a file that is there. */
 int qb_file_write(const char *path, const char *text, struct qb_error *err);
+/* The mode of a file: what it says may be done with it, whoever we are. */
+int qb_file_mode(const char *path, mode_t *ret, struct qb_error *err);
 /*
  * From now on this process opens an attribute of the kernel's (/sys/devices, /sys/kernel, /proc/irq,
  * /proc/sys) once, however often it reads and writes it: opening costs more than all the rest. One
  * whose device has gone fails, and is opened again. As many are kept as RLIMIT_NOFILE allows.
- * qb_file_keep_none closes them, and no more are kept. qb_file_keep_fresh, after a time in which others
- * were at work, closes those that were removed or replaced by another file.
+ * qb_file_keep_none closes them, and no more are kept. After qb_file_keep_fresh, called when others were
+ * at work for a time, one that was removed or replaced by another file is opened again when it is used.
  */
 void qb_file_keep(void);
 void qb_file_keep_fresh(void);

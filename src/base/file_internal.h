@@ -11,6 +11,7 @@ struct qb_kept {
 	char *path; /* NULL: a free place */
 	int fd;	    /* -1: not open */
 	bool writable;
+	unsigned round; /* of qb_file_keep_fresh, since when it was looked at */
 };
 
 /* Does the kernel make this file's text, and give all of it with one read(2)? */
@@ -19,7 +20,7 @@ bool qb_file_is_attribute(const char *path);
 struct qb_kept *qb_kept_find(const char *path);
 /* As pread(2) of its beginning, or a negative errno; `ret_opened` tells what failed. */
 ssize_t qb_kept_read(struct qb_kept *file, bool writable, char *buf, size_t size, bool *ret_opened);
-/* A descriptor for writing, the file emptied as by O_TRUNC; or a negative errno. */
-int qb_kept_open_empty(struct qb_kept *file);
+/* A descriptor for writing, or a negative errno. */
+int qb_kept_open(struct qb_kept *file);
 
 #endif

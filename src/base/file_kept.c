@@ -16,6 +16,7 @@ static struct {
 	struct qb_kept *v; /* by the hash of the path */
 	size_t cap, n;
 	size_t most; /* 0: none is kept */
+	unsigned round;
 } kept;
 
 void qb_file_keep(void)
@@ -94,25 +95,6 @@ static bool grow(void)
 	return true;
 }
 
-struct qb_kept *qb_kept_find(const char *path)
-{
-	struct qb_kept *file;
-
-	if (!kept.most || !qb_file_is_attribute(path) || (2 * kept.n >= kept.cap && !grow()))
-		return NULL;
-	file = place_of(path);
-	if (file->path)
-		return file;
-	if (kept.n >= kept.most)
-		return NULL;
-	file->path = strdup(path);
-	if (!file->path)
-		return NULL;
-	file->fd = -1;
-	kept.n++;
-	return file;
-}
-
 static void drop(struct qb_kept *file)
 {
 	if (file->fd >= 0)
@@ -130,9 +112,31 @@ static bool is_stale(const struct qb_kept *file)
 
 void qb_file_keep_fresh(void)
 {
-	for (size_t i = 0; i < kept.cap; i++)
-		if (kept.v[i].path && is_stale(&kept.v[i]))
-			drop(&kept.v[i]);
+	kept.round++;
+}
+
+struct qb_kept *qb_kept_find(const char *path)
+{
+	struct qb_kept *file;
+
+	if (!kept.most || !qb_file_is_attribute(path) || (2 * kept.n >= kept.cap && !grow()))
+		return NULL;
+	file = place_of(path);
+	if (file->path) {
+		if (file->round != kept.round && is_stale(file))
+			drop(file);
+		file->round = kept.round;
+		return file;
+	}
+	if (kept.n >= kept.most)
+		return NULL;
+	file->path = strdup(path);
+	if (!file->path)
+		return NULL;
+	file->fd = -1;
+	file->round = kept.round;
+	kept.n++;
+	return file;
 }
 
 /* A file of a device that has gone fails: whoever has its name now is opened. */
@@ -164,14 +168,12 @@ ssize_t qb_kept_read(struct qb_kept *file, bool writable, char *buf, size_t size
 	}
 }
 
-int qb_kept_open_empty(struct qb_kept *file)
+int qb_kept_open(struct qb_kept *file)
 {
-	if (file->fd >= 0 && !file->writable)
-		drop(file);
-	if (file->fd >= 0 && ftruncate(file->fd, 0) == 0)
+	if (file->fd >= 0 && file->writable)
 		return file->fd;
 	drop(file);
-	file->fd = open(file->path, O_RDWR | O_CLOEXEC | O_TRUNC | O_NOFOLLOW);
+	file->fd = open(file->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	file->writable = file->fd >= 0;
 	return file->fd < 0 ? -errno : file->fd;
 }

@@ -336,8 +336,8 @@ void qb_session_close(struct qb_session *session)
 	}
 	if (session->pid > 0) {
 		/* It has closed its end, so it is about to exit; sudo, if any, after it. */
-		for (int i = 0; i < 100 && waitpid(session->pid, NULL, WNOHANG) == 0; i++)
-			poll(NULL, 0, 10);
+		for (int i = 0; i < 1000 && waitpid(session->pid, NULL, WNOHANG) == 0; i++)
+			poll(NULL, 0, 1);
 		session->pid = 0;
 	}
 }

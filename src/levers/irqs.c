@@ -67,13 +67,14 @@ static int write_irq(const struct qb_lever *lever, const struct qb_unit *unit, c
 	struct qb_error *err)
 {
 	char path[64], wide[QB_TEXT_MAX];
-	struct stat st;
+	mode_t mode;
 	int r;
 
 	qb_text_format(path, sizeof(path), QB_IRQ_DIR "/%u/smp_affinity", unit->number);
-	if (stat(path, &st) < 0)
-		return qb_error_errno(err, errno, "look at %s", path);
-	if (!(st.st_mode & (S_IWUSR | S_IWGRP | S_IWOTH)))
+	r = qb_file_mode(path, &mode, err);
+	if (r < 0)
+		return r;
+	if (!(mode & (S_IWUSR | S_IWGRP | S_IWOTH)))
 		return qb_error_set(err, EOPNOTSUPP, QB_IRQ_MANAGED);
 	r = write_patiently(path, text, err);
 	if (r == -ENOSPC && widen(path, text, wide, sizeof(wide)))
