@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <sched.h>
+#include <sys/stat.h>
 
 /* include/linux/sched.h; part of what /proc/PID/stat has shown since 2.6 (field "flags"). */
 #define PF_KTHREAD	  0x00200000
@@ -236,12 +237,30 @@ static void skip(struct qb_tasks *walk, const struct qb_error *why)
 		walk->why = *why;
 }
 
+/* How many threads the process has: each is a link of this folder, besides two. */
+static int count_threads(struct qb_tasks *walk, struct qb_error *err)
+{
+	char path[64];
+	struct stat st;
+
+	qb_text_format(path, sizeof(path), "/proc/%d/task", walk->tgid);
+	if (stat(path, &st) < 0)
+		return gone(qb_error_errno(err, errno, "look at %s", path));
+	walk->n_threads = st.st_nlink > 2 ? (unsigned)st.st_nlink - 2 : 0;
+	return 0;
+}
+
 /* One thread. A process' first is looked at first, and gives it its name. */
 static int read_next(struct qb_tasks *walk, pid_t tid, struct qb_task *ret, struct qb_error *err)
 {
 	struct qb_task task = {.tid = tid, .tgid = walk->tgid};
-	int r = read_stat(walk->tgid, tid, &task, err);
+	int r;
 
+	if (walk->only_ids) {
+		*ret = task;
+		return tid == walk->tgid ? count_threads(walk, err) : 0;
+	}
+	r = read_stat(walk->tgid, tid, &task, err);
 	if (r < 0)
 		return r;
 	if (tid == walk->tgid) {

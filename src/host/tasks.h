@@ -64,7 +64,9 @@ struct qb_unit qb_task_unit(const struct qb_task *task);
 int qb_task_set_affinity(pid_t tid, const struct qb_cpus *cpus, struct qb_error *err);
 
 struct qb_tasks {
-	bool no_masks;	     /* the caller's choice: leaves task.allowed "" and spares a file */
+	/* The caller's choice, for the files that it spares: task.allowed stays "", */
+	bool no_masks;
+	bool only_ids;	     /* or all but tid and tgid stays empty, and who has ended is shown */
 	DIR *proc, *threads; /* NULL: not begun */
 	pid_t tgid;	     /* the process we are at, */
 	unsigned n_threads;  /* how many it has, 0 while unknown */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* accounts.h */
 #include "accounts.h"
+#include <base/clock.h>
 #include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
@@ -27,7 +28,7 @@ static int read_time(const struct qb_task *task, int64_t *ret)
 	return sscanf(text, "%" SCNd64, ret) == 1 ? 0 : -EBADMSG;
 }
 
-static int add(struct qb_accounts *accounts, const struct qb_task *task)
+static int add(struct qb_accounts *accounts, const struct qb_task *task, bool only_times)
 {
 	cpu_set_t allowed[QB_CPUS_MAX / CPU_SETSIZE];
 	struct qb_account account = {
@@ -44,7 +45,8 @@ static int add(struct qb_accounts *accounts, const struct qb_task *task)
 		accounts->v = v;
 		accounts->room = room;
 	}
-	account.bound = sched_getaffinity(task->tid, sizeof(allowed), allowed) == 0 &&
+	account.bound = !only_times &&
+			sched_getaffinity(task->tid, sizeof(allowed), allowed) == 0 &&
 			CPU_COUNT_S(sizeof(allowed), allowed) == 1;
 	qb_text_copy(account.comm, sizeof(account.comm), task->comm);
 	qb_text_printable(account.comm);
@@ -59,15 +61,16 @@ static int compare(const void *a, const void *b)
 	return (x->tid > y->tid) - (x->tid < y->tid);
 }
 
-int qb_accounts_take(struct qb_accounts *ret, struct qb_error *err)
+static int walk_all(bool only_times, struct qb_accounts *ret, struct qb_error *err)
 {
-	_cleanup_(qb_tasks_close) struct qb_tasks walk = {.no_masks = true};
-	struct qb_accounts accounts = {0};
+	_cleanup_(qb_tasks_close) struct qb_tasks walk = {.no_masks = true, .only_ids = only_times};
+	struct qb_accounts accounts = {
+		.at = (uint64_t)(qb_ns_now(CLOCK_BOOTTIME) * 1e-9 * (double)sysconf(_SC_CLK_TCK))};
 	static struct qb_task task;
 	int r;
 
 	while ((r = qb_tasks_next(&walk, &task, err)) > 0) {
-		r = add(&accounts, &task);
+		r = add(&accounts, &task, only_times);
 		if (r < 0) {
 			qb_error_errno(err, -r, "take the accounts of all threads");
 			break;
@@ -80,6 +83,16 @@ int qb_accounts_take(struct qb_accounts *ret, struct qb_error *err)
 	qsort(accounts.v, accounts.n, sizeof(*accounts.v), compare);
 	*ret = accounts;
 	return 0;
+}
+
+int qb_accounts_begin(struct qb_accounts *ret, struct qb_error *err)
+{
+	return walk_all(true, ret, err);
+}
+
+int qb_accounts_take(struct qb_accounts *ret, struct qb_error *err)
+{
+	return walk_all(false, ret, err);
 }
 
 int64_t qb_account_share(const struct qb_account *account)
@@ -96,8 +109,8 @@ void qb_accounts_since(struct qb_accounts *now, const struct qb_accounts *before
 
 		while (b < before->n && before->v[b].tid < account.tid)
 			b++;
-		if (b < before->n && before->v[b].tid == account.tid &&
-			before->v[b].start == account.start)
+		/* The same thread, if it lived then: numbers are recycled. */
+		if (b < before->n && before->v[b].tid == account.tid && account.start <= before->at)
 			account.ns -= before->v[b].ns;
 		if (account.ns > 0)
 			now->v[kept++] = account;

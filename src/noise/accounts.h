@@ -26,8 +26,11 @@ struct qb_account {
 struct qb_accounts {
 	struct qb_account *v; /* owned; by tid */
 	size_t n, room;
+	uint64_t at; /* when it was begun: clock ticks since boot, as `start` */
 };
 
+/* What all threads have used so far, and no more of them than that: for qb_accounts_since. */
+int qb_accounts_begin(struct qb_accounts *ret, struct qb_error *err);
 int qb_accounts_take(struct qb_accounts *ret, struct qb_error *err);
 /* Makes of `now` what was used since `before`; who used nothing is left out. */
 void qb_accounts_since(struct qb_accounts *now, const struct qb_accounts *before);

@@ -327,7 +327,7 @@ int qb_measure_watch(struct qb_measure *m, pid_t child, struct qb_error *err)
 	if (r == 0 && !qb_cpus_empty(&m->housekeeping))
 		(void)qb_task_set_affinity(gettid(), &m->housekeeping, NULL);
 	if (r == 0)
-		r = qb_accounts_take(&before, err);
+		r = qb_accounts_begin(&before, err);
 	m->accounts_ns = -qb_ns_now(CLOCK_MONOTONIC);
 	if (r == 0) {
 		(void)qb_watcher_open(&m->watcher, &m->cpus, 0, &m->not_watched);

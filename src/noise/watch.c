@@ -47,7 +47,7 @@ int qb_watch_begin(struct qb_watch *ret, const struct qb_watch_order *order, str
 		watch.by_switches =
 			qb_watcher_open(&watch.watcher, &watch.cpus, watch.child, NULL) == 0;
 	if (r == 0 && !watch.by_switches)
-		r = qb_accounts_take(&watch.accounts, err);
+		r = qb_accounts_begin(&watch.accounts, err);
 	if (r == 0)
 		r = qb_tally_begin(&watch.tally, &watch.cpus, watch.child, order->recorded, err);
 	if (r < 0) {

@@ -197,21 +197,30 @@ static void a_zombie_has_ended(void **state)
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
-static void every_thread_is_walked(void **state)
+static void walk_all(bool only_ids)
 {
-	_cleanup_(qb_tasks_close) struct qb_tasks walk = {0};
+	_cleanup_(qb_tasks_close) struct qb_tasks walk = {.only_ids = only_ids};
 	struct sleeper sleeper;
 	struct qb_task task;
 	int r, seen = 0;
 
 	start(&sleeper);
 	while ((r = qb_tasks_next(&walk, &task, NULL)) > 0) {
-		seen += task.tid == sleeper.tid;
-		seen += task.tid == getpid();
+		const bool ours = task.tid == sleeper.tid || task.tid == getpid();
+
+		seen += ours;
+		assert_true(!ours || task.tgid == getpid());
+		assert_true(!ours || (task.comm[0] == '\0') == only_ids);
 	}
 	assert_int_equal(r, 0);
 	assert_int_equal(seen, 2);
 	stop(&sleeper);
+}
+
+static void every_thread_is_walked(void **state)
+{
+	walk_all(false);
+	walk_all(true);
 }
 
 /* Its groups stand in its status, before its mask: some 50 KiB of them here. */
