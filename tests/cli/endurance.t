@@ -12,12 +12,13 @@ fi
 "$source/tests/hosts/make-host" two-cpus "$tmp/host" || exit 1
 mkdir "$tmp/host/run"
 cp -a "$tmp/host" "$tmp/before"
+governor=/sys/devices/system/cpu/cpufreq/policy0/scaling_governor
 
 # Without isolation: the machine's own processes, which come and go, are none of this host's.
-# Each benchmark tells how many files it has open, where it is and what it may use.
+# Each benchmark tells what the host is conditioned to, how many files it has open, where it is and what it may use.
 cat >"$tmp/story" <<EOF
 for i in \$(seq $runs); do
-	$qb run --no-check -q -c 1 -s cpus.isolation=none -- sh -c 'ls /proc/self/fd | wc -l; cat /proc/self/cgroup; ulimit -a' >$tmp/seen 2>>$tmp/said ||
+	$qb run --no-check -q -c 1 -s cpus.isolation=none -- sh -c 'cat $governor; ls /proc/self/fd | wc -l; cat /proc/self/cgroup; ulimit -a' >$tmp/seen 2>>$tmp/said ||
 		echo "run \$i: status \$?" >>$tmp/said
 	[ -e $tmp/first ] || cp $tmp/seen $tmp/first
 	cmp -s $tmp/first $tmp/seen || echo \$i >>$tmp/different
@@ -34,6 +35,7 @@ EOF
 "$build/tests/with-host" "$tmp/host" sh "$tmp/story"
 
 is "$runs runs: each ends well and says nothing" "$(cat "$tmp/said")" ""
+is "a benchmark finds a conditioned host" "$(sed -n 1p "$tmp/first") $(cat "$tmp/before$governor")" "performance ondemand"
 is "$runs runs: each benchmark finds the same" "$(cat "$tmp/different")" ""
 is "nothing is conditioned any more" "$(cat "$tmp/status")" 3
 is "/run holds what it held after the first run" "$(cat "$tmp/run.last")" "$(cat "$tmp/run.first")"

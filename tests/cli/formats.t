@@ -107,6 +107,7 @@ for my $name (qw(loud quiet)) {
 	my $text = slurp("$dir/$name.prom");
 	my $families = parsed("$dir/$name.prom") or BAIL_OUT('install python3-prometheus-client');
 	my (%families, %series);
+	cmp_ok(scalar @$families, '>', 5, "$name: families are found");
 	like($text, qr/\n\z/, "$name: the last line is whole, too");
 	for (@$families) {
 		my ($family, $type, $help, $samples) = @$_;
@@ -115,7 +116,7 @@ for my $name (qw(loud quiet)) {
 		for (@$samples) {
 			my ($sample, $labels, $value, $time) = @$_;
 			$series{join ' ', $sample, map { "$_=$labels->{$_}" } sort keys %$labels}++;
-			ok(0, "$sample belongs to $family and has no time of its own") if $sample ne $family || defined $time;
+			ok($sample eq $family && !defined $time, "$sample belongs to $family and has no time of its own");
 		}
 	}
 	is_deeply([grep { $families{$_} > 1 } keys %families], [], "$name: a family comes once");

@@ -34,9 +34,11 @@ ok "sudo understands it" env PATH="$PATH:/usr/sbin" visudo -cqf "$dest/usr/local
 unit=$dest/usr/local/lib/systemd/system
 is "the unit starts the helper, and recovers with it" "$(sed -n 's/^Exec[A-Za-z]*=//p' "$unit/quietbench@.service")" "$helper
 $helper --recover"
+ok "the helper keeps capabilities" grep -q '^	CAP_SYS_' "$source/src/helper/sandbox.c"
 is "the unit may what the helper keeps" \
 	"$(sed -n 's/^CapabilityBoundingSet=//p' "$unit/quietbench@.service" | tr ' ' '\n' | sort)" \
 	"$(sed -n '/^static const cap_value_t needed/,/^}/s/^\t\(CAP_[A-Z_]*\).*/\1/p' "$source/src/helper/sandbox.c" | sort)"
+like "the helper knows a socket" "$(cat "$source/include/quietbench/protocol.h")" '^#define QB_SOCKET_PATH "/run/[a-z.]+"$'
 is "the socket is where the helper knows it" "$(sed -n 's/^ListenSequentialPacket=//p' "$unit/quietbench.socket")" \
 	"$(sed -n 's/^#define QB_SOCKET_PATH "\(.*\)"/\1/p' "$source/include/quietbench/protocol.h")"
 ok "make uninstall" make_it uninstall

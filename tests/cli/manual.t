@@ -29,6 +29,7 @@ while read -r key; do
 	ok "$key has a paragraph" grep -q "^  *$key\b" "$tmp/page"
 done <"$tmp/keys"
 mandoc -T ascii "$source/contrib/man/quietbench-ci.7" | col -b | grep -o 'quietbench_check_[a-z_]*' | sort >"$tmp/page"
-"$build/san/tests/unit/cli/outputs" "$tmp/home"
+ok "metrics are written" "$build/san/tests/unit/cli/outputs" "$tmp/home"
+ok "and some are explained" [ "$(wc -l <"$tmp/page")" -gt 5 ]
 is "every metric is explained" "$(sed -n 's/^# HELP \([^ ]*\) .*/\1/p' "$tmp/home/loud.prom" | sort)" "$(cat "$tmp/page")"
 finish

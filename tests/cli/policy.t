@@ -181,7 +181,7 @@ is "plan --json: more than the rule leaves" \
 	"$(jq -r '[.policy.rule, .policy.built_in, (.policy.refusal | test("2 of 4 CPUs"))] | join(" ")' "$tmp/plan-many")" \
 	'members true true'
 is "plan --json: then nothing would change" \
-	"$(jq '[.steps[] | select(.status == "planned" and .lever != "process.pin")] | length' "$tmp/plan-many")" 0
+	"$(jq -c '[(.steps | length > 10), (.steps[] | select(.status == "planned" and .lever != "process.pin"))]' "$tmp/plan-many")" '[true]'
 tells plan-required 1 "^quietbench: memory.drop_caches is required but not available: policy: class D is not for $builtin\$"
 like "doctor: the policy" "$(oneline doctor)" "policy $builtin: class S, cpus.isolation; up to 2 of 4 CPUs"
 like "doctor: per lever" "$(oneline doctor)" "memory.drop_caches D policy: class D is not for $builtin"

@@ -15,6 +15,7 @@ disturb() {
 cp /bin/sh "$tmp/disturber"
 
 run run $here -s check.duration=0 -- true
+is "no duration: status" "$status" 0
 is "no duration: no preflight" "$(printf '%s\n' "$err" | grep -c 'before the command')" 0
 run run $here -v -s check.duration=300ms -s check.max_gap=1s -s check.max_gaps=100% -s check.max_preempted=100% -s check.max_steal=100% \
 	-s check.max_speed_deviation=100% -- true
@@ -29,6 +30,7 @@ is "warn: status" "$status" 0
 is "warn: it runs" "$out" ran
 like "warn: what and who" "$err" '^quietbench: noisy before the command: preempted [0-9.]+ % \(limit 0.05 %\), .*: disturber \(pid [0-9]+\)$'
 run run $here -s check.duration=1s --no-check -- true
+is "--no-check: status" "$status" 0
 is "--no-check: nothing is measured" "$(printf '%s\n' "$err" | grep -c 'before the command')" 0
 run run $here -s check.duration=1s -s check.on_noise=fail -- touch ran
 is "fail: status" "$status" 125

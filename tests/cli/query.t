@@ -125,7 +125,7 @@ done
 on vm doctor --json
 is "doctor --json: had" "$(json '.levers[] | select(.lever == "irqs.move") | .available')" true
 is "doctor --json: not had" "$(json '.levers[] | select(.lever == "frequency.turbo") | .available')" false
-is "doctor --json: every lever says why not" "$(json '[.levers[] | select(.available == false and .reason == null)] | length')" 0
+is "doctor --json: every lever says why not" "$(json '[.levers[] | select(.available == false) | .reason] | "\(length > 5) \(index(null))"')" "true null"
 is "doctor --json: what could not be looked at says why" \
 	"$(json '.findings[] | select(.finding == "turbo") | "\(.available) \(.text) \(.reason)"')" \
 	"false null the hypervisor keeps the clock to itself (no cpufreq here)"
@@ -166,7 +166,7 @@ for profile in base default minimal vm; do
 	like "profile list: $profile" "$out" "^$profile +[A-Z]"
 done
 run profile list --json
-is "profile list --json: all are valid" "$(json '[.profiles[] | select(.valid | not)] | length')" 0
+is "profile list --json: all are valid" "$(json '.profiles | map(select(.valid)) | length')" "$(ls "$tmp"/profiles/*.yaml | wc -l)"
 is "profile list --json: where" "$(json '.profiles[] | select(.name == "vm") | .file')" "$tmp/profiles/vm.yaml"
 mkdir -p "$tmp/home/.config/quietbench/profiles"
 printf 'version: 1\nname: mine\ndescription: "Mine: \\"own\\"."\nextends: default\ncpus: {list: "0"}\n' \
@@ -196,6 +196,7 @@ for profile in default mine vm; do
 	cp "$tmp/out" "$tmp/shown.yaml" && chmod a+r "$tmp/shown.yaml"
 	run profile show --json $profile
 	meant=$(json '.profile | {description, effective}')
+	is "profile show --json $profile: all keys" "$(json '.profile.effective | length > 30')" true
 	run profile show --json "$tmp/shown.yaml"
 	is "profile show $profile: means the same when read again" \
 		"$(json '.profile | {description, effective}')" "$meant"

@@ -131,8 +131,32 @@ is "-o: the caller's" "$(stat -c %u record.json)" "$($user id -u)"
 run run --no-check --timeline -- true
 is "--timeline without a record: status" "$status" 125
 like "--timeline without a record: what to do" "$err" '^quietbench: run: --timeline is for the record: -o FILE$'
-run run --no-check -q --timeline -o timeline.json -- sleep 0.35
-is "--timeline: every 100 ms" "$(jq -c '.runs[0].timeline | [.interval_ns, (.samples | length) >= 2]' timeline.json)" '[100000000,true]'
-is "--timeline: sums only grow" "$(jq '[.runs[0].timeline.samples[].at_ns] | . == sort' timeline.json)" true
-is "a record: interrupts by source" "$(jq '.runs[0].counters.softirqs | type' timeline.json)" '"object"'
+# Two that share one CPU: it is under pressure all the time.
+last=$(($(nproc) - 1))
+# softirqs: what the kernel has counted on that CPU, by source
+softirqs() {
+	awk -v cpu="CPU$last" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == cpu) column = i + 1; next }
+		{ printf "%s\"%s\":%s", NR == 2 ? "{" : ",", substr($1, 1, length($1) - 1), $column } END { print "}" }' /proc/softirqs
+}
+before=$(softirqs)
+run run --no-check -q --timeline -o timeline.json -c "$last" -s process.pin=true -- \
+	sh -c 'timeout 0.5 sh -c "while :; do :; done" & timeout 0.5 sh -c "while :; do :; done"; wait'
+after=$(softirqs)
+is "--timeline: every 100 ms" "$(jq -c '.runs[0].timeline | [.interval_ns, (.samples | length) >= 3]' timeline.json)" '[100000000,true]'
+# pairs FILTER: whether it holds for all values $a and $b of one sum in samples that follow each other
+pairs() {
+	jq -c ".runs[0].timeline.samples as \$s | [range(1; \$s | length) as \$i | \$s[\$i] | paths(numbers) as \$sum
+		| (\$s[\$i - 1] | getpath(\$sum)) as \$a | getpath(\$sum) as \$b | $1] | length > 4 and all" timeline.json
+}
+is "--timeline: sums only grow" "$(pairs '$b >= $a')" true
+is "--timeline: time goes on by 100 ms" "$(pairs 'if $sum == ["at_ns"] then $b - $a > 50000000 else true end')" true
+if [ -r /proc/pressure/cpu ]; then
+	is "--timeline: they are sums: most of the whole is in the last one" \
+		"$(jq '.runs[0] | .timeline.samples[-1].pressure_us.cpu / .counters.pressure_us.cpu | . > 0.5 and . <= 1' timeline.json)" true
+fi
+is "a record: interrupts by source: each a name and a number" \
+	"$(jq '.runs[0].counters.interrupts | length > 0 and all(to_entries[]; .key != "" and .value > 0)' timeline.json)" true
+is "a record: softirqs by source: what the kernel counted on that CPU meanwhile, no more" \
+	"$(jq -c --argjson a "$before" --argjson b "$after" '.runs[0].counters.softirqs
+		| [length > 0, (to_entries[] | select((.value >= 1 and .value <= $b[.key] - $a[.key]) | not))]' timeline.json)" '[true]'
 finish

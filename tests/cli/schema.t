@@ -71,6 +71,7 @@ for my $name (qw(loud quiet)) {
 # Both describe the measurement, each in a file that stands alone: with the same words. So the closed record
 # above has told that they name all of it.
 my ($record_defs, $check_defs) = map { load($_)->{'$defs'} } $SCHEMA, $CHECK;
+cmp_ok(scalar keys %$check_defs, '>', 3, 'definitions are found');
 for my $name (sort grep { $_ ne 'host' } keys %$check_defs) {
 	is_deeply($check_defs->{$name}, $record_defs->{$name}, "both mean the same by $name");
 }

@@ -85,6 +85,7 @@ for round in 1 2 3; do
 	# From its exec to its exit, by its first and its last stay as "perl".
 	begin=$(cat "$tmp"/log.* | awk -v t="$root" '$3 == t && $5 == "perl" && (!b || $1 < b) { b = $1 } END { printf "%.0f\n", b }')
 	end=$(cat "$tmp"/log.* | awk -v t="$root" '$3 == t && $2 > e { e = $2 } END { printf "%.0f\n", e }')
+	ok "tree $round: the logs have it" [ "$begin" -gt 0 ] && [ "$end" -gt "$begin" ]
 	truth=$(strangers "$begin" "$end")
 	others=$(jq '.runs[0].counters.others_ns' record.json)
 	is "tree $round: it is known whose everybody is" "$(jq '.runs[0].counters.others_uncertain_ns' record.json)" 0

@@ -167,6 +167,7 @@ sub test_substitution
 	}
 	my (undef, $node) = run($WITH_HOST, host_dir('no-topology'), 'ls', '/sys/devices/system/');
 	unlike $node, qr/^node$/m, 'what the host lacks is gone';
+	like $node, qr/^cpu$/m, '... and what it has is there';
 	return;
 }
 
