@@ -117,7 +117,7 @@ enum qb_lever_id {
 
 enum qb_risk {
 	QB_RISK_SAFE,	    /* S: safe on a shared host */
-	QB_RISK_DISRUPTIVE, /* D: others notice */
+	QB_RISK_DISRUPTIVE, /* D: other tasks notice */
 	QB_RISK_EXPOSING,   /* X: lowers security */
 };
 #define QB_RISK_LETTERS "SDX" /* by enum qb_risk */
@@ -189,7 +189,7 @@ struct qb_lever {
 	const char *path;
 	struct qb_spec spec;
 	bool coupled;			/* other levers' writes move it: looked at again last */
-	bool held;			/* kept by the process that wrote it, and gone with it: only
+	bool held;			/* lasts as long as the process that wrote it: only
 					   that process can read it */
 	uint8_t apply, restore;		/* ranks */
 	const struct qb_lever_ops *ops; /* NULL: an attribute file */
@@ -217,7 +217,7 @@ int qb_lever_write(
 	unsigned lever, const struct qb_unit *unit, const char *text, struct qb_error *err);
 int qb_lever_judge(
 	unsigned lever, const struct qb_unit *unit, const char *text, struct qb_error *err);
-/* Its row's class; of the benchmark's own process, what puts it before all others is class D.
+/* Its row's class; of the benchmark's own process, what puts it before all other tasks is class D.
  * `wanted` NULL: the row's. */
 enum qb_risk qb_lever_risk(unsigned lever, const char *wanted);
 bool qb_lever_same(unsigned lever, const char *a, const char *b);
@@ -225,7 +225,7 @@ bool qb_lever_ours(const struct qb_steps *steps, const struct qb_step *step, con
 
 /*
  * Appends the step that makes `unit` read `wanted` (NULL: remembered only), with what it reads now;
- * one that reads so already is marked unchanged. 1; 0 when this unit has no such attribute; -ENOMEM.
+ * one that is already set is marked unchanged. 1; 0 when this unit has no such attribute; -ENOMEM.
  */
 int qb_lever_plan(struct qb_steps *steps, unsigned lever, struct qb_unit unit, const char *wanted);
 /* The same for those who have read the attribute already. */
@@ -244,7 +244,7 @@ struct qb_wish {
 	bool captured; /* of a captured host: what it lacks is unknown, not absent */
 };
 /* First: it may take siblings from selection->reserved, and the CPUs that are left are the
- * topology of all others. */
+ * topology of all other CPUs. */
 int qb_smt_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 int qb_frequency_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
 int qb_uncore_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err);
@@ -264,6 +264,6 @@ int qb_services_plan(const struct qb_wish *wish, struct qb_steps *steps, struct 
 	"the benchmark's group has no memory.swap.max: without systemd the memory controller must " \
 	"be on for all groups (echo +memory >/sys/fs/cgroup/cgroup.subtree_control), and the "      \
 	"kernel must count swap (no swapaccount=0)"
-#define QB_PROCESS_NO_SMT "no core has two CPUs online (no SMT): there is nobody to keep off"
+#define QB_PROCESS_NO_SMT "no core has two CPUs online (no SMT): there is no sibling to keep free"
 
 #endif

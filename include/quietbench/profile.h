@@ -44,7 +44,7 @@ enum qb_key_type {
 	X(CPUS_NODE, "cpus.node", NUMBER, 0, 1023, "auto", "auto", "NUMA node to choose from") \
 	X(CPUS_AVOID, "cpus.avoid", WORDS, 0, 0, "boot-cpu", "[boot-cpu]", "CPUs never chosen: boot-cpu") \
 	X(CPUS_SMT, "cpus.smt", WORD, 0, 0, "idle share offline", "idle", "what becomes of the benchmark's SMT siblings") \
-	X(CPUS_ISOLATION, "cpus.isolation", WORD, 0, 0, "auto partition shield affinity none", "auto", "how others are kept off the benchmark's CPUs") \
+	X(CPUS_ISOLATION, "cpus.isolation", WORD, 0, 0, "auto partition shield affinity none", "auto", "how other tasks are kept off the benchmark's CPUs") \
 	X(CPUS_EXEMPT, "cpus.exempt", WORDS, 0, 0, "", "[sshd]", "processes never moved (PID 1 never is)") \
 	X(FREQUENCY_GOVERNOR, "frequency.governor", WORD, 0, 0, "", "keep", "cpufreq governor of every policy") \
 	X(FREQUENCY_TURBO, "frequency.turbo", BOOL, 0, 1, "keep", "keep", "clock above the base frequency") \
@@ -68,7 +68,7 @@ enum qb_key_type {
 	X(KERNEL_STAT_INTERVAL, "kernel.stat_interval", DURATION, 1000000000, 3600000000000, "keep", "keep", "how often memory statistics are gathered") \
 	X(KERNEL_AUTOGROUP, "kernel.autogroup", BOOL, 0, 1, "keep", "keep", "one share of the CPU per session: nice counts only within it") \
 	X(MEMORY_THP, "memory.thp", WORD, 0, 0, "always madvise never keep", "keep", "transparent huge pages") \
-	X(MEMORY_THP_DEFRAG, "memory.thp_defrag", WORD, 0, 0, "always defer defer+madvise madvise never keep", "keep", "who waits for a huge page to be made") \
+	X(MEMORY_THP_DEFRAG, "memory.thp_defrag", WORD, 0, 0, "always defer defer+madvise madvise never keep", "keep", "which programs wait for a huge page to be made") \
 	X(MEMORY_THP_SHMEM, "memory.thp_shmem", WORD, 0, 0, "always within_size advise never deny force keep", "keep", "huge pages for shared memory") \
 	X(MEMORY_KSM, "memory.ksm", BOOL, 0, 1, "keep", "keep", "merging of equal pages") \
 	X(MEMORY_NUMA_BALANCING, "memory.numa_balancing", BOOL, 0, 1, "keep", "keep", "automatic page migration between nodes") \
@@ -83,7 +83,7 @@ enum qb_key_type {
 	X(PROCESS_ASLR, "process.aslr", BOOL, 0, 1, "keep", "keep", "address space randomisation of the benchmark alone") \
 	X(PROCESS_NUMA, "process.numa", WORD, 0, 0, "bind preferred interleave keep", "keep", "where the benchmark's memory comes from") \
 	X(PROCESS_LOCK, "process.lock", BOOL, 0, 1, "", "false", "keep the benchmark's memory from being swapped out") \
-	X(PROCESS_CORE_SCHED, "process.core_sched", BOOL, 0, 1, "", "false", "nobody else on the siblings while it runs (core scheduling)") \
+	X(PROCESS_CORE_SCHED, "process.core_sched", BOOL, 0, 1, "", "false", "no other task on the siblings while it runs (core scheduling)") \
 	X(PERF_PARANOID, "perf.paranoid", NUMBER, -1, 4, "keep", "keep", "who may use perf") \
 	X(PERF_KPTR_RESTRICT, "perf.kptr_restrict", NUMBER, 0, 2, "keep", "keep", "who may see kernel addresses") \
 	X(PERF_MAX_SAMPLE_RATE, "perf.max_sample_rate", NUMBER, 1, 1000000, "keep", "keep", "perf samples per second") \

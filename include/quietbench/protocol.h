@@ -33,7 +33,7 @@
  *
  * A conditioned host has a door, QB_DOOR_PATH: a socket on which its monitor listens. Whoever
  * connects sends HELLO, as above. It is answered with DONE and `joined`, or, when the caller has no
- * business there, by end of file; then he goes the ordinary way.
+ * business there, by end of file; then it goes the ordinary way.
  *
  *	RUN      by the owner of a lease, or from inside a run: PLAN APPLY RUN RESTORE BYE as above,
  *	         served by a monitor of its own, which only places
@@ -42,7 +42,7 @@
  *	             → PROFILE SELECTION STEP… DONE             what the host is conditioned to
  *	         JOIN     it stays, until the connection ends   → DONE
  *	         JOIN     again: its benchmark is placed; not answered
- *	         RESTORE      → DONE and `joined`               others go on
+ *	         RESTORE      → DONE and `joined`               other runs go on
  *	             → LEFTOVER… STEP… DONE                     it was the last, the host is as it was
  *	RESTORE  by the owner of a lease, or root: it has ended; RESTORE and BYE follow
  *
@@ -175,7 +175,7 @@ struct qb_request {
 	uint8_t mode;
 	uint8_t n_set, n_require, n_files;
 	uint8_t chroot;		       /* the last file is a directory to chroot to (--root); only
-					 from a caller to his own planner */
+					 from a caller to their own planner */
 	char profile[QB_PROFILE_FILE]; /* a name, or the label of files[0]; "": vm or default */
 	char set[QB_REQUEST_SETS][QB_REQUEST_SET]; /* KEY=VALUE */
 	char require[QB_REQUEST_REQUIRES][QB_NAME_MAX];
@@ -253,7 +253,7 @@ struct qb_switches_message {
 	int64_t exec_ns, exit_ns; /* of the command (CLOCK_MONOTONIC); 0: not seen */
 	uint64_t lost;
 	struct qb_seen {
-		int32_t pid; /* 0: a sum; or who is not to be named: others' names are the policy's to give */
+		int32_t pid; /* 0: a sum, or a task that must not be named: the policy says whether other users' tasks have names */
 		int32_t tid;
 		uint32_t cpu;
 		uint8_t whose;
@@ -277,7 +277,7 @@ struct qb_done {
 	uint8_t recovered; /* HELLO: leftovers of a dead session were restored first;
 			       RESTORE: the monitor died, the guardian healed */
 	uint8_t joined;	   /* HELLO: this is a session of somebody's at the door;
-			       RESTORE of a shared run: others go on, so the host stays as it is */
+			       RESTORE of a shared run: other runs go on, so the host stays as it is */
 	uint8_t shared;	   /* HELLO: the session is that of shared runs */
 	uint8_t over;	   /* RESTORE: the host was restored before: what it had joined has
 			       ended, or the policy's time for a run is over */

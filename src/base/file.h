@@ -33,16 +33,16 @@ int qb_file_write(const char *path, const char *text, struct qb_error *err);
 int qb_file_mode(const char *path, mode_t *ret, struct qb_error *err);
 /*
  * From now on this process opens an attribute of the kernel's (/sys/devices, /sys/kernel, /proc/irq,
- * /proc/sys) once, however often it reads and writes it: opening costs more than all the rest. One
+ * /proc/sys) once, however often it reads and writes it: opening costs more than reading and writing. One
  * whose device has gone fails, and is opened again. As many are kept as RLIMIT_NOFILE allows.
- * qb_file_keep_none closes them, and no more are kept. After qb_file_keep_fresh, called when others were
- * at work for a time, one that was removed or replaced by another file is opened again when it is used.
+ * qb_file_keep_none closes them, and no more are kept. After qb_file_keep_fresh, called when other programs
+ * ran for a time, one that was removed or replaced by another file is opened again when it is used.
  */
 void qb_file_keep(void);
 void qb_file_keep_fresh(void);
 void qb_file_keep_none(void);
 /*
- * A sealed copy of an open file, for others to read: a memfd (CLOEXEC), called `name` where people
+ * A sealed copy of an open file, for other processes to read: a memfd (CLOEXEC), called `name` where people
  * see it. -EFBIG when the file has more than `most` bytes.
  */
 int qb_file_seal(int fd, const char *name, size_t most);

@@ -107,7 +107,7 @@ int qb_quantity_parse(enum qb_quantity q, const char *text, int64_t *ret)
 	return 0;
 }
 
-/* The unit to write a value in: durations only whole (90 s, not 1.5 m), the others with decimals. */
+/* The unit to write a value in: durations only whole (90 s, not 1.5 m), other units with decimals. */
 static const struct unit *choose_unit(enum qb_quantity q, int64_t value)
 {
 	for (size_t i = 0; i < QB_ARRAY_SIZE(units); i++)

@@ -177,7 +177,7 @@ static int judge(struct check *check, struct qb_error *err)
 	needed = qb_detect_duration(check->measure.detect.run_ns);
 	if (qb_option_given(options, DURATION) && options->number[QB_OPTION_DURATION] < needed)
 		return qb_error_set(err, EINVAL,
-			"--duration %s is too short to foretell runs of %g s: at least %g s",
+			"--duration %s is too short to predict runs of %g s: at least %g s",
 			options->value[QB_OPTION_DURATION],
 			(double)check->measure.detect.run_ns / 1e9, (double)needed / 1e9);
 	return qb_outputs_judge(options, err);

@@ -89,10 +89,11 @@ void qb_condition_end(struct qb_condition *condition)
 	else if (!err.code)
 		qb_run_text_left(&condition->answer, &condition->session);
 	else if (condition->answer.joined)
-		qb_say(QB_SAY_WARN, "what the command left running was not looked for: %s",
+		qb_say(QB_SAY_WARN,
+			"processes that the command left running could not be looked for: %s",
 			err.text);
 	else
 		qb_say(QB_SAY_ERROR,
-			"whether the host is restored is not known: %s; see: quietbench status",
+			"it is not known whether the host is restored: %s; see: quietbench status",
 			err.text);
 }

@@ -24,7 +24,7 @@ static const struct qb_command commands[] = {
 		QB_EXIT_REFUSED, qb_cmd_run},
 	{"plan", "", "what would change: lever, unit, from and to; and what cannot, and why",
 		ASKING | CHOOSING | BITS(REQUIRE) | LOUDNESS, QB_EXIT_USAGE, qb_cmd_plan},
-	{"check", "", "how quiet is the host, is that quiet enough, and who is to blame",
+	{"check", "", "how quiet is the host, is that quiet enough, and what is the cause",
 		ALL | CHOOSING | BITS(LIMITS) | BITS(DURATION) | BITS(QUICK) | BITS(TRACE) | BITS(SOAK) | BITS(MDE) |
 			BITS(RUNS) | BITS(RUN_TIME) | BITS(CONDITIONED) | BITS(JSON) |
 			BITS(RECORD) | BITS(GITHUB) | BITS(PROMETHEUS) | WAITING | LOUDNESS,
@@ -42,7 +42,7 @@ static const struct qb_command commands[] = {
 		ASKING | CHOOSING, QB_EXIT_USAGE, qb_cmd_topology},
 	{"profile", "list|show|validate [NAME|FILE]", "the profiles: which, what they say, are they valid",
 		ASKING | BITS(SET), QB_EXIT_USAGE, qb_cmd_profile},
-	{"prove", "", "as-is against conditioned: what did it buy", 0, QB_EXIT_USAGE, NULL},
+	{"prove", "", "as-is against conditioned: what does conditioning improve", 0, QB_EXIT_USAGE, NULL},
 	{"compare", "", "two programs, conditioned: which is faster", 0, QB_EXIT_USAGE, NULL},
 	{"report", "", "records as a page to look at", 0, QB_EXIT_USAGE, NULL},
 	{"provision", "", "persistent settings of a benchmark host", 0, QB_EXIT_USAGE, NULL},

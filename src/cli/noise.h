@@ -16,7 +16,7 @@ int qb_noise_limits_named(const char *name, struct qb_noise_limits *ret);
 
 /*
  * Measures the CPUs of the condition's selection with a child in the benchmark's own class, placed as
- * the benchmark is. `m` has its limits and looks; the rest is filled in. Progress is shown on a
+ * the benchmark is. `m` has its limits and looks; the other fields are filled in. Progress is shown on a
  * terminal. -EINTR: the caller was told to end (job.signal).
  */
 int qb_noise_measure(struct qb_measure *m, struct qb_condition *condition, struct qb_error *err);
@@ -35,9 +35,9 @@ void qb_noise_metric_text(
 	const struct qb_measure *m, enum qb_noise_metric metric, char *buf, size_t size);
 /* "none longer than 200 us in 3.0 s", or how many were. */
 void qb_noise_longest_text(const struct qb_measure *m, char *buf, size_t size);
-/* "2.61 % with 20 runs of 1 s"; of a measurement that foretells it. */
+/* "2.61 % with 20 runs of 1 s"; of a measurement that predicts it. */
 void qb_noise_change_text(const struct qb_measure *m, char *buf, size_t size);
-/* The line above all others: "noisy: CPU 2, 3.0 s: " and what made it so. */
+/* The first line: "noisy: CPU 2, 3.0 s: " and what made it so. */
 void qb_noise_verdict_text(const struct qb_measure *m, char *buf, size_t size);
 /* All of it for people, on stdout. */
 void qb_noise_print(const struct qb_measure *m, bool verbose);

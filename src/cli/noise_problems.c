@@ -36,7 +36,7 @@ static void explain(
 		return;
 	}
 	ret->advice = found.cause ? qb_cause_advice(found.cause, m->applied)
-				  : "repeat it with -v: that shows all that was counted";
+				  : "repeat it with -v, which shows everything that was counted";
 	if (!found.cause)
 		qb_text_copy(ret->cause, sizeof(ret->cause), "nothing known took that time");
 	else if (m->n == 1)
@@ -76,7 +76,7 @@ static bool cannot_show(const struct qb_measure *m, struct qb_noise_problem *ret
 		.advice = "more or longer runs, or a host that is quieter"};
 	runs = qb_detect_runs(detect->cv, detect->wanted);
 	if (runs)
-		qb_text_format(more, sizeof(more), "; %u runs would do", runs);
+		qb_text_format(more, sizeof(more), "; %u runs would be enough", runs);
 	qb_noise_change_text(m, change, sizeof(change));
 	qb_text_format(ret->text, sizeof(ret->text), "detectable change %s (limit %g %%%s)", change,
 		100 * detect->wanted, more);

@@ -46,7 +46,8 @@ static void put_by(FILE *out, const char *name, const char *label, const char *o
 
 static void put_verdict(const struct qb_measure *m, FILE *out)
 {
-	put_family(out, "verdict", "Is it quiet enough: 1 for the verdict, 0 for the others.");
+	put_family(out, "verdict",
+		"Is it quiet enough: 1 for the verdict that was reached, 0 for each other verdict.");
 	for (enum qb_verdict_of v = QB_VERDICT_OF_UNDECIDED; v <= QB_VERDICT_OF_FAIL; v++)
 		put_by(out, "verdict", "verdict", qb_noise_verdict_name(v), m->verdict == v);
 	put_family(out, "hard_failure", "1 where this made it noisy whatever the metrics say.");
@@ -102,7 +103,8 @@ static void put_windows(const struct qb_measure *m, FILE *out)
 	put_family(out, "windows_above_limit", "Those of them that were above the limit.");
 	for (int i = 0; i < QB_NOISE_METRIC_COUNT; i++)
 		put_by(out, "windows_above_limit", "metric", METRIC(i), m->verdicts[i].exceeding);
-	put_family(out, "metric_verdict", "1 for the verdict of this metric, 0 for the others.");
+	put_family(out, "metric_verdict",
+		"1 for the verdict of this metric, 0 for each other verdict.");
 	for (int i = 0; i < QB_NOISE_METRIC_COUNT; i++)
 		for (enum qb_verdict_of v = QB_VERDICT_OF_UNDECIDED;
 			is_measured(m, i) && v <= QB_VERDICT_OF_FAIL; v++) {

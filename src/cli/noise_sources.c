@@ -17,16 +17,16 @@ size_t qb_noise_sources(const struct qb_measure *m, struct qb_noise_source ret[Q
 				? "neither rseq nor the count of switches told a forced one"
 				: NULL},
 		{"gaps", "each gap, one by one",
-			of->loop->gaps_unkept ? "too many came to keep all: the first ones were, "
-						"the others only summed up"
-					      : NULL},
-		{"switches", "who ran, when and how often (perf)",
+			of->loop->gaps_unkept
+				? "too many came to keep all: the first ones were kept, the later ones only summed up"
+				: NULL},
+		{"switches", "which tasks ran, when and how often (perf)",
 			seen ? NULL : m->not_watched.text},
-		{"accounts", "who used CPU time, wherever (schedstat)",
+		{"accounts", "which tasks used CPU time, on any CPU (schedstat)",
 			seen ? "not needed beside the switches" : NULL},
-		{"waits", "how long the loop waited for others (schedstat)",
+		{"waits", "how long the loop waited for other tasks (schedstat)",
 			of->waited[0] < 0 ? "this kernel keeps no such account" : NULL},
-		{"interrupts", "how often which came (/proc/interrupts)",
+		{"interrupts", "how often each interrupt came (/proc/interrupts)",
 			m->sources.n ? NULL : "this kernel lists none"},
 		{"trace", "how long each interrupt took (tracefs)",
 			m->trace.n ? NULL : "not asked for (--trace)"},

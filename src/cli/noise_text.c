@@ -181,7 +181,7 @@ static void print_change(const struct qb_measure *m)
 	if (!detect->runs)
 		return;
 	if (!detect->pieces) {
-		puts("\nit ended too early to foretell what runs could show");
+		puts("\nthe measurement ended too early to predict what runs could show");
 		return;
 	}
 	qb_noise_change_text(m, change, sizeof(change));
@@ -261,7 +261,7 @@ static void print_sources(const struct qb_measure *m)
 	const size_t n = qb_noise_sources(m, sources);
 	char first[32], text[QB_ERROR_MAX + 128];
 
-	qb_query_section("who told it");
+	qb_query_section("sources of these figures");
 	for (size_t i = 0; i < n; i++) {
 		qb_text_format(first, sizeof(first), "  %-12s", sources[i].name);
 		qb_text_format(text, sizeof(text), "%s%s%s", sources[i].what,

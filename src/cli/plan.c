@@ -50,7 +50,7 @@ static void print_legend(const struct qb_steps *steps)
 {
 	static const char *const meaning[] = {
 		[QB_RISK_SAFE] = "S safe on a shared host",
-		[QB_RISK_DISRUPTIVE] = "D others notice",
+		[QB_RISK_DISRUPTIVE] = "D other tasks notice",
 		[QB_RISK_EXPOSING] = "X lowers security",
 	};
 	const char *before = "risk: ";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the policy leaves to the caller, as far as he can see: for plan and doctor. The helper judges
+ * What the policy leaves to the caller, as far as the caller can see: for plan and doctor. The helper judges
  * anew, and alone counts.
  *
  *	qb_allowed_find    reads the policy through the caller's own planner

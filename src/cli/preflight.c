@@ -112,12 +112,12 @@ static int conclude(
 			"noisy before the command, which was not started (check.on_noise=fail): %s",
 			text);
 	if (is_noisy(m) && wait->told)
-		qb_say(QB_SAY_WARN, "still noisy after %d s, so it runs all the same: %s",
+		qb_say(QB_SAY_WARN, "still noisy after %d s; the command runs all the same: %s",
 			(int)((qb_ns_now(CLOCK_MONOTONIC) - wait->since) / QB_NS_PER_S), text);
 	else if (is_noisy(m))
 		qb_say(QB_SAY_WARN, "noisy before the command: %s", text);
 	else if (wait->told)
-		qb_say(QB_SAY_NOTE, "noisy no more after %d s",
+		qb_say(QB_SAY_NOTE, "no longer noisy after %d s",
 			(int)((qb_ns_now(CLOCK_MONOTONIC) - wait->since) / QB_NS_PER_S));
 	else
 		say_detail(m);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * quietbench restore: ends an apply; or puts back what a dead session left, and with --force what
- * others changed meanwhile. The helper recovers as soon as it has the lock and says so itself; what
- * is asked for here is the rest: changes that earlier restores left alone or could not undo.
+ * other programs changed meanwhile. The helper recovers as soon as it has the lock and says so itself; what
+ * is asked for here are changes that earlier restores left alone or could not undo.
  */
 #include <base/macros.h>
 #include <cli/command.h>
@@ -63,7 +63,7 @@ static int say_restored(const struct qb_answer *answer, struct qb_error *err)
 {
 	static const struct outcome outcomes[] = {
 		{QB_RESTORED_YES, QB_SAY_NOTE, "put back"},
-		{QB_RESTORED_CONFLICT, QB_SAY_WARN, "left as somebody else set it"},
+		{QB_RESTORED_CONFLICT, QB_SAY_WARN, "left as another program set it"},
 		{QB_RESTORED_NO, QB_SAY_ERROR, "not restored"},
 	};
 
@@ -73,7 +73,7 @@ static int say_restored(const struct qb_answer *answer, struct qb_error *err)
 			return r;
 	}
 	if (answer->done.conflicts)
-		qb_say(QB_SAY_WARN, "to take those back: quietbench restore --force");
+		qb_say(QB_SAY_WARN, "to put those back too: quietbench restore --force");
 	if (answer->done.failures == 0 && answer->done.conflicts == 0)
 		qb_say(QB_SAY_NOTE, "nothing is left to restore");
 	return 0;
@@ -89,7 +89,7 @@ static int fail(int r, const struct qb_error *err)
 	return QB_EXIT_FAILURE;
 }
 
-/* *ret_lease: it was a lease that ended. What others changed under it is left to another call. */
+/* *ret_lease: it was a lease that ended. What other programs changed during it is left to another call. */
 static int restore(const struct qb_session_hello *hello, struct qb_job *job, bool *ret_lease)
 {
 	_cleanup_(qb_session_close) struct qb_session session = QB_SESSION_NONE;

@@ -62,8 +62,8 @@ static void say_cpus(const struct qb_answer *answer)
 void qb_run_text_not_conditioned(const struct qb_answer *answer, const char *why, bool hint)
 {
 	if (hint)
-		qb_say(QB_SAY_WARN, "NOT CONDITIONED: %s; this would change that: sudo %s run ...",
-			why, program_invocation_name);
+		qb_say(QB_SAY_WARN, "NOT CONDITIONED: %s; to condition it: sudo %s run ...", why,
+			program_invocation_name);
 	else
 		qb_say(QB_SAY_WARN, "NOT CONDITIONED: %s", why);
 	say_cpus(answer);

@@ -9,7 +9,7 @@
  * done nevertheless. `hint`: more privilege would help. */
 void qb_run_text_not_conditioned(const struct qb_answer *answer, const char *why, bool hint);
 /* The CPUs, the clock, how many levers, which are missing and why. Of a host that was joined, the
- * CPUs: the session that conditioned it has said the rest. */
+ * CPUs: the session that conditioned it has said everything else. */
 void qb_run_text_conditioned(const struct qb_answer *answer);
 /* The levers of the benchmark's own process that failed. */
 void qb_run_text_process(const struct qb_answer *answer);

@@ -176,8 +176,7 @@ void qb_soak_print(const struct qb_soak *soak)
 
 	qb_text_format(heading, sizeof(heading), "%s: %zu of %zu times %g s were not quiet%s",
 		soak->noisy ? "noisy" : "quiet", soak->noisy, soak->n,
-		(double)QB_SOAK_BLOCK_NS / 1e9,
-		soak->interrupted ? " (ended before its time)" : "");
+		(double)QB_SOAK_BLOCK_NS / 1e9, soak->interrupted ? " (ended early)" : "");
 	qb_query_heading(heading);
 	qb_query_section("what took the time, on average");
 	for (size_t i = 0; i < soak->n_causes && i < SHOWN; i++)

@@ -146,19 +146,19 @@ static void look_at_kept(struct qb_error *why)
 			failures, failures == 1 ? "" : "s");
 	else
 		qb_error_set(why, 0,
-			"values that others changed were left alone; to take them back: "
-			"quietbench restore --force");
+			"values that other programs changed were left as they are; to put them back too: quietbench restore --force");
 }
 
 /* There is no summary of this boot. */
 static enum state without_summary(int holder, struct qb_error *why)
 {
 	if (holder > 0) {
-		qb_error_set(why, 0, "a session is at work (pid %d)", holder);
+		qb_error_set(why, 0, "a session is running (pid %d)", holder);
 		return STATE_NOT_CONDITIONED;
 	}
 	if (qb_file_exists(QB_JOURNAL_PATH)) {
-		qb_error_set(why, 0, "a session died at work; run: quietbench restore");
+		qb_error_set(why, 0,
+			"a session was interrupted while changing the host; run: quietbench restore");
 		return STATE_LEFT_OVER;
 	}
 	look_at_kept(why);
@@ -187,10 +187,11 @@ static int look(struct status *status, struct qb_error *err)
 		return look_for_drift(status, err);
 	status->state = STATE_LEFT_OVER;
 	if (holder)
-		qb_error_set(
-			&status->why, 0, "its session died; another is at work (pid %d)", holder);
+		qb_error_set(&status->why, 0,
+			"its session was interrupted; another one is running (pid %d)", holder);
 	else
-		qb_error_set(&status->why, 0, "its session died; run: quietbench restore");
+		qb_error_set(
+			&status->why, 0, "its session was interrupted; run: quietbench restore");
 	return 0;
 }
 
@@ -321,7 +322,7 @@ static int print_text(const struct status *status)
 	if (status->session)
 		print_session(status);
 	if (status->drift.n) {
-		printf("changed by somebody else since:\n");
+		printf("changed by another program since:\n");
 		if (qb_lines_changes(stdout, &status->drift, QB_STATUS_APPLIED, &err) < 0)
 			return qb_query_fail(&err);
 	}

@@ -24,7 +24,7 @@
 
 /*
  * Finds the command as execvp would. `buf` gets a path with a slash in it. -ENOENT: not found;
- * -EACCES and others: found, and cannot be executed.
+ * -EACCES or another error: found, and cannot be executed.
  */
 int qb_child_find(const char *command, char *buf, size_t size, struct qb_error *err);
 

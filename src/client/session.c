@@ -308,7 +308,7 @@ int qb_session_open(struct qb_session *ret, const struct qb_session_hello *hello
 		return r;
 	if (geteuid() == 0) {
 		r = try(&direct, NULL, hello, job, ret, err);
-		return r == -ENOTCONN ? qb_error_set(err, EIO, "%s ended without a word", helper)
+		return r == -ENOTCONN ? qb_error_set(err, EIO, "%s ended without a message", helper)
 				      : r;
 	}
 	r = try_sudo(helper, hello, job, ret, err);

@@ -118,8 +118,8 @@ int qb_spawn_connect(const char *path, struct qb_error *err)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &listener, &size) < 0)
 		return -ENOTCONN;
 	if (listener.uid != 0)
-		return qb_error_set(
-			err, EPERM, "%s is user %u's, not root's: not used", path, listener.uid);
+		return qb_error_set(err, EPERM, "%s is owned by user %u, not by root: not used",
+			path, listener.uid);
 	connected = fd;
 	fd = -1;
 	return connected;

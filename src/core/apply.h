@@ -60,7 +60,7 @@ struct qb_undo_summary {
 /*
  * Judges every step (unless an earlier, interrupted undo did), then puts back what is ours, in
  * restore rank; what fails is tried once more when all else is back. One failure never stops the
- * others, nor does a journal that cannot be written any more.
+ * other steps, nor does a journal that cannot be written any more.
  */
 void qb_undo(struct qb_journal *journal, struct qb_steps *steps, struct qb_undo_summary *ret);
 

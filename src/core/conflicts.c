@@ -115,7 +115,7 @@ static enum qb_verdict judge(const struct qb_step *step, bool force)
 								 : QB_VERDICT_CONFLICT;
 }
 
-/* Did the undo of others move what was back already? Then that is ours to undo, too. */
+/* Did the undo of other steps change a value that was already back? Then that is ours to undo, too. */
 static size_t judge_moved(struct qb_steps *steps)
 {
 	size_t n = 0;

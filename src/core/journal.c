@@ -29,7 +29,7 @@ static void fill_crc_table(void)
 		}
 }
 
-/* Eight bytes at a time (each step of a journal is summed up several times), then the rest. */
+/* Eight bytes at a time (each step of a journal is summed up several times), then the remaining ones. */
 uint32_t qb_journal_checksum(const void *data, size_t size)
 {
 	const unsigned char *at = data;

@@ -333,7 +333,7 @@ int qb_policy_judge(const struct qb_policy_rule *rule, const struct qb_cpus *onl
 		sound &= !is_live(&steps->v[i]) ||
 			 qb_isolation_keeps_to(&steps->v[i], selection, &taken);
 	if (r == 0 && !sound)
-		r = qb_error_set(err, EPROTO, "the planner takes CPUs that it does not tell of");
+		r = qb_error_set(err, EPROTO, "the planner takes CPUs that it does not announce");
 	if (r < 0)
 		return r;
 	r = judge_steps(rule, steps);

@@ -55,7 +55,7 @@ int qb_layer_read(const char *label, const void *bytes, size_t size, struct qb_l
 
 /*
  * Judges a value as it was read and stores it. On failure *ret is untouched, the error reads
- * `KEY: expected …, found '…'; did you mean '…'?`, and *ret_at is where the culprit stands.
+ * `KEY: expected …, found '…'; did you mean '…'?`, and *ret_at is where the wrong value stands.
  */
 int qb_setting_judge(enum qb_key key, const struct qb_yaml_entry *value, struct qb_setting *ret,
 	struct qb_yaml_mark *ret_at, struct qb_error *err);

@@ -68,7 +68,7 @@ static int journal_new(struct qb_conditioning *s, struct qb_error *err)
 }
 
 /*
- * What comes before the undo. None of it stops the others. Survivors first: as long as they sit in the
+ * What comes before the undo. If one of these fails, the next ones are still done. Survivors first: as long as they sit in the
  * run's group it cannot be removed. The runs of a lease have clients of their own, alive perhaps:
  * they are never ended with it.
  */

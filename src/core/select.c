@@ -302,8 +302,8 @@ static int leave_housekeeping(
 	s->housekeeping = t->online;
 	qb_select_note(s, "%s",
 		qb_cpus_count(&t->online) > 1
-			? "the list holds every CPU: nobody can be kept off them"
-			: "this host has one CPU: nobody can be kept off it");
+			? "the list holds every CPU: other tasks cannot be kept off"
+			: "this host has one CPU: other tasks cannot be kept off");
 	return 0;
 }
 

@@ -100,7 +100,7 @@ void qb_select_explain_list(
 	const struct qb_cpus_wish *w, const struct qb_cores *cores, struct qb_selection *s);
 /*
  * The same for a choice of `want` within a level: "4 cores of the fastest kind sharing one L3, away
- * from boot CPU 0; the last of those alike". `spare`: there would have been others as good.
+ * from boot CPU 0; the last of those alike". `spare`: other CPUs would have been as good.
  */
 void qb_select_explain(const struct qb_cpus_wish *w, const struct qb_cores *cores, unsigned want,
 	enum qb_within within, bool spare, struct qb_selection *s);

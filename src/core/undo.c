@@ -42,7 +42,7 @@ static enum qb_verdict judge(const struct qb_steps *steps, const struct qb_step 
 	char now[QB_TEXT_MAX];
 	int r;
 
-	/* What the writes of others move is ours to put back even where we had none to make. */
+	/* A value that another step's write changed is put back, too, even where we wrote nothing. */
 	if (!step->before || (!step->intent && step->wanted && !qb_levers[step->lever].coupled))
 		return QB_VERDICT_NONE;
 	r = qb_lever_exists(step->lever, &step->unit, NULL);

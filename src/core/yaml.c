@@ -45,7 +45,7 @@ static struct qb_yaml_mark mark_at(const struct qb_yaml *yaml, size_t offset)
 	for (size_t i = 0; i < offset && i < yaml->size; i++) {
 		if (yaml->bytes[i] == '\n')
 			mark = (struct qb_yaml_mark){mark.line + 1, 1};
-		else if ((yaml->bytes[i] & 0xc0) != 0x80) /* not the rest of a character */
+		else if ((yaml->bytes[i] & 0xc0) != 0x80) /* not a byte inside a character */
 			mark.column++;
 	}
 	return mark;

@@ -207,7 +207,7 @@ static void renew(struct qb_monitor *m, const struct qb_helper *guest)
 		return;
 	}
 	qb_message_send_note(guest->session,
-		"renewed with the settings that it has: %s, CPU %s (for others, restore first)",
+		"renewed with its present settings: %s, CPU %s (for other settings, run quietbench restore first)",
 		owner->profile, owner->cpus);
 	qb_message_send(guest->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
 }

@@ -180,7 +180,7 @@ struct qb_lease {
 #define QB_LEASE_NONE ((struct qb_lease){.timer = -1, .pidfd = -1})
 
 /*
- * What HELLO asks for, judged. A process must be one that the peer could end himself. With limits
+ * What HELLO asks for, judged. A process must be one that the peer could end without us. With limits
  * it lasts no longer than their rule says, whatever lives.
  */
 int qb_lease_make(struct qb_lease *ret, const struct qb_hello *hello, const struct qb_peer *peer,

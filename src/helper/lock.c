@@ -133,7 +133,7 @@ static int somebody_before(unsigned own, bool *ret, struct qb_error *err)
 	return 0;
 }
 
-/* Gives the ticket, a file without a name yet, a number behind all others. */
+/* Gives the ticket, a file without a name yet, a number behind all earlier ones. */
 static int number_ticket(int ticket, unsigned *ret_number, struct qb_error *err)
 {
 	char self[64], path[64];
@@ -201,7 +201,7 @@ static int name_holder(
 	qb_lease_describe(&holder, buf, size);
 	if (!holder.lease && qb_task_descends(wait->peer->pid, holder.client))
 		return qb_error_set(err, EDEADLK,
-			"this is inside what would have to end first: %s; a run inside it joins it",
+			"this command runs inside %s, which must end first; use quietbench run here: it joins that session",
 			buf);
 	return 0;
 }

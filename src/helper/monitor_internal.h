@@ -21,7 +21,7 @@
  *
  * The session of shared runs is a lease that serves nobody. Who finds the host free at its turn
  * founds it (qb_join_found): the helper becomes that lease's, conditions the host for as many CPUs as
- * can be had (the pool), and a child of its serves the founder's client as one that has joined. Each
+ * are free (the pool), and a child of its serves the founder's client as one that has joined. Each
  * of the runs, the first included, has taken its CPUs of the pool (qb_claims_take), and an open
  * connection to the lease, whose closing is its leaving. With the last of them the lease ends.
  */
@@ -147,7 +147,7 @@ void qb_join_become(struct qb_monitor *m, const struct qb_helper *client, int co
  */
 int qb_join_ask(struct qb_monitor *m, enum qb_message_type type, void *body, size_t size,
 	const int *fds, unsigned n_fds, struct qb_error *err);
-/* Leaves only the steps of the benchmark's process, or (child false) only the others. */
+/* Leaves only the steps of the benchmark's process, or (child false) only the other steps. */
 void qb_join_keep_steps(struct qb_steps *steps, bool child);
 /* APPLY and RESTORE of a run that has joined. RESTORE sends the answer itself. */
 int qb_join_apply(struct qb_monitor *m, struct qb_error *err);

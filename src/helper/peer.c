@@ -28,11 +28,10 @@ int qb_peer_look(int session, struct qb_peer *ret, struct qb_error *err)
 		type != SOCK_SEQPACKET ||
 		getsockopt(session, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
 		return qb_error_set(err, ENOTSOCK,
-			"standard input is not a session: this program is started by quietbench");
+			"standard input is not a session socket: only quietbench starts this program");
 	if (cred.pid <= 0)
 		return qb_error_set(err, QB_NOT_FROM_HERE,
-			"the client is in another PID namespace (a container): run quietbench there "
-			"where its helper runs");
+			"the client is in another PID namespace (a container): run quietbench where its helper runs, on the host");
 	pidfd = (int)syscall(SYS_pidfd_open, cred.pid, 0);
 	if (pidfd < 0)
 		return qb_error_errno(err, errno, "watch the client, process %d", cred.pid);
@@ -85,7 +84,7 @@ static int judge_activated(int session, const struct qb_peer *peer, struct qb_er
 
 	if (lstat(QB_SOCKET_PATH, &st) < 0 || !S_ISSOCK(st.st_mode) || st.st_uid != 0)
 		return qb_error_set(err, QB_NOT_FROM_HERE,
-			"%s is not (any more) the socket of root's that it was", QB_SOCKET_PATH);
+			"%s: the socket was replaced or is not owned by root", QB_SOCKET_PATH);
 	member = peer->uid == 0 ? 1 : is_member(session, st.st_gid, err);
 	if (member == 0)
 		return qb_error_set(err, QB_NOT_FROM_HERE,
@@ -102,11 +101,10 @@ static int judge_sudo(
 
 	if (origin != ORIGIN_PAIR)
 		return qb_error_set(err, QB_NOT_FROM_HERE,
-			"sudo's standard input is no socketpair: this program is started by "
-			"quietbench");
+			"standard input under sudo is not a socketpair: only quietbench starts this program");
 	if (qb_number_parse(sudo_uid, &uid) < 0 || uid != peer->uid)
 		return qb_error_set(err, QB_NOT_FROM_HERE,
-			"user %u is not the one whom sudo let through (SUDO_UID %s)", peer->uid,
+			"user %u is not the user who called sudo (SUDO_UID %s)", peer->uid,
 			sudo_uid);
 	return 0;
 }
@@ -186,8 +184,7 @@ int qb_peer_host_namespace(const struct qb_peer *peer, struct qb_error *err)
 		return qb_error_set(err, ECANCELED, "the client is gone");
 	if (st.st_ino != FIRST_PID_NAMESPACE)
 		return qb_error_set(err, QB_NOT_FROM_HERE,
-			"this is a container: its lock and its /run are its own, so a host cannot be "
-			"conditioned from inside; run quietbench on the host");
+			"this is a container with a lock and a /run of its own, so the host cannot be conditioned from inside; run quietbench on the host");
 	return 0;
 }
 

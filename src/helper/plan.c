@@ -41,7 +41,7 @@ static int again(const struct qb_wanted *wanted, struct qb_message *ret, struct 
 	return r;
 }
 
-/* The same request for so many CPUs: for all that can be had when it is 0. */
+/* The same request for so many CPUs: for all free ones when it is 0. */
 static int ask_for_pool(const struct qb_wanted *wanted, unsigned count, struct qb_message *ret,
 	struct qb_error *err)
 {
@@ -152,7 +152,7 @@ static int ask_within(struct qb_message *plan, const struct qb_wanted *wanted,
 }
 
 /*
- * Puts what was planned into the place that there is: its CPUs must be quiet ones; everything else
+ * Puts what was planned into the place that there is: its CPUs must be the session's; everything else
  * is as the session that it joins has it. Of its steps only those of its own process stay.
  */
 static int fit(struct qb_planned *planned, const struct qb_selection *quiet, struct qb_error *err)
@@ -221,7 +221,7 @@ static struct qb_cpus free_cpus(const struct qb_joined *joined)
 	return cpus;
 }
 
-/* All of them and no others, or what it had: false. */
+/* True: exactly these. False: it keeps what it had. */
 static bool claim(struct qb_joined *joined, const struct qb_cpus *cpus)
 {
 	struct qb_cpus taken = {0};

@@ -44,7 +44,8 @@ static int open_beside(const char *name, int flags, struct qb_error *err)
 	if (fstat(fd, &st) < 0 || (st.st_uid != 0 && st.st_uid != self.st_uid) ||
 		(st.st_mode & (S_IWGRP | S_IWOTH))) {
 		close(fd);
-		return qb_error_set(err, EPERM, "%s can be written by others: not used", path);
+		return qb_error_set(
+			err, EPERM, "%s can be written by users other than root: not used", path);
 	}
 	return fd;
 }

@@ -24,12 +24,12 @@
 static const cap_value_t needed[] = {
 	CAP_SYS_NICE,	  /* affinity of any thread */
 	CAP_SYS_ADMIN,	  /* numa_balancing, kptr_restrict, cgroup delegation */
-	CAP_DAC_OVERRIDE, /* groups of others */
+	CAP_DAC_OVERRIDE, /* other users' groups */
 	CAP_DAC_READ_SEARCH,
 	CAP_KILL,	  /* the benchmark of a client that died */
 	CAP_NET_ADMIN,	  /* rps_cpus, irqbalance's socket */
 	CAP_SYS_RESOURCE, /* oom_score_adj */
-	CAP_SYS_PTRACE,	  /* /proc of others */
+	CAP_SYS_PTRACE,	  /* /proc of other users' processes */
 	CAP_SETUID,	  /* the planner becomes nobody */
 	CAP_SETGID,
 	CAP_SETPCAP,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The caller's control group: what it lets him use, and how a helper gets out of it. */
+/* The caller's control group: what it lets the caller use, and how a helper gets out of it. */
 #ifndef QB_HOST_CALLER_H
 #define QB_HOST_CALLER_H
 
@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 /*
- * The CPUs that the cpuset of this process grants (its effective mask). An affinity mask of his is
+ * The CPUs that the cpuset of this process grants (its effective mask). The caller's affinity mask is
  * no limit: it is a wish about one process. Without any cpuset: the empty set, meaning all.
  */
 int qb_caller_cpus(pid_t pid, struct qb_cpus *ret, struct qb_error *err);
@@ -22,8 +22,8 @@ void qb_captured_cpus(struct qb_cpus *ret_cpus, struct qb_cpus *ret_near);
 int qb_host_online(struct qb_cpus *ret, struct qb_error *err);
 /*
  * What they would grant on a host that nobody has conditioned: the effective mask lacks the CPUs
- * of a partition of ours, so this is what his groups are set to, each within the one above. `ours`
- * is the v1 group into which we moved everybody: its setting is none of his.
+ * of a partition of ours, so this is what the caller's groups are set to, each within the one above. `ours`
+ * is the v1 group into which we moved everybody: its setting is not the caller's.
  */
 int qb_caller_cpus_set(pid_t pid, const char *ours, struct qb_cpus *ret, struct qb_error *err);
 /*

@@ -176,7 +176,7 @@ int qb_cgroups_create(const struct qb_cgroups *cgroups, enum qb_hierarchy hierar
 		return r;
 	if (mkdir(path, 0755) < 0 && errno != EEXIST)
 		return qb_error_errno(err, errno, "create the cgroup %s", path);
-	/* Whoever is in it may look what it grants him, whatever our umask. */
+	/* Every process in it may read what it grants, whatever our umask is. */
 	if (chmod(path, 0755) < 0)
 		return qb_error_errno(err, errno, "open the cgroup %s to readers", path);
 	return 0;

@@ -233,7 +233,7 @@ static const struct trace {
 	{"/sys/class/dmi/id/sys_vendor", "VMware", "VMware", true},
 	{"/sys/class/dmi/id/sys_vendor", "Xen", "Xen", true},
 	{"/sys/class/dmi/id/sys_vendor", "Amazon EC2", "KVM", false}, /* also on *.metal */
-	/* Hyper-V's whole name is a part of others': "QEMU Virtual Machine". */
+	/* Hyper-V's whole name is a part of other names: "QEMU Virtual Machine". */
 	{"/sys/class/dmi/id/product_name", "Virtual Machine", "Hyper-V", true},
 };
 

@@ -95,10 +95,11 @@ static int check_peer(int fd, struct qb_error *err)
 	socklen_t len = sizeof(peer);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
-		return qb_error_errno(err, errno, "ask who listens on irqbalance's socket");
+		return qb_error_errno(
+			err, errno, "find the process that listens on irqbalance's socket");
 	if (peer.uid != 0)
 		return qb_error_set(err, EPERM,
-			"irqbalance's socket is in the hands of uid %u: stop that process",
+			"irqbalance's socket belongs to a process of uid %u: stop that process",
 			(unsigned)peer.uid);
 	return 0;
 }
@@ -123,8 +124,7 @@ static int connect_to(pid_t pid, int *ret, struct qb_error *err)
 		r = connect(fd, (const struct sockaddr *)&address, sizeof(address));
 		if (r < 0 && errno == ECONNREFUSED)
 			return qb_error_set(err, EOPNOTSUPP,
-				"irqbalance (PID %d) listens on no socket and cannot be told "
-				"anything; irqs.irqbalance: stop works",
+				"irqbalance (PID %d) listens on no socket, so its setup cannot be changed; use irqs.irqbalance: stop",
 				(int)pid);
 	}
 	if (r < 0 && errno == EAGAIN)

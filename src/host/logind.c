@@ -20,7 +20,7 @@
 
 static int not_running(struct qb_error *err)
 {
-	return qb_error_set(err, ENOENT, "logind does not run here: nobody manages sleep");
+	return qb_error_set(err, ENOENT, "logind does not run here: nothing manages sleep");
 }
 
 int qb_logind_available(struct qb_error *err)

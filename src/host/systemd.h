@@ -53,7 +53,7 @@ int qb_systemd_unit_of(pid_t pid, char *buf, size_t size, struct qb_error *err);
 
 /* Does this unit run? Waits while it is changing; one that does not exist does not run. */
 int qb_systemd_active(const char *name, bool *ret, struct qb_error *err);
-/* Can it be stopped without others, and started again? 0, or -EOPNOTSUPP with the reason. */
+/* Can it be stopped without stopping other units, and started again? 0, or -EOPNOTSUPP with the reason. */
 int qb_systemd_check_stop(const char *name, struct qb_error *err);
 /* Stops a unit. One that does not exist is stopped. */
 int qb_systemd_stop(const char *name, struct qb_error *err);

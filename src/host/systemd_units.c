@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* systemd.h: units that others made: looking at, stopping, starting, freezing and thawing them. */
+/* systemd.h: units that other programs made: looking at, stopping, starting, freezing and thawing them. */
 #include <base/clock.h>
 #include <base/macros.h>
 #include <base/text.h>
@@ -128,7 +128,7 @@ int qb_systemd_stop(const char *name, struct qb_error *err)
 		return qb_bus_fail(err, r, &said, "stop", name);
 	r = qb_systemd_wait(bus, name, QB_SYSTEMD_JOB_MS, &state, err);
 	if (r == 0 && state != QB_SYSTEMD_STOPPED)
-		return qb_error_set(err, EBUSY, "stop %s: somebody started it again", name);
+		return qb_error_set(err, EBUSY, "stop %s: another program started it again", name);
 	return r;
 }
 
@@ -159,7 +159,7 @@ static int refuse_dependent(
 			r = qb_systemd_state(bus, unit, &state);
 		if (r >= 0 && state != QB_SYSTEMD_STOPPED)
 			return qb_error_set(err, EOPNOTSUPP,
-				"%s would be stopped with it: list that one as well, before it",
+				"%s would be stopped with it: list that unit as well, before this one",
 				other);
 	}
 	return r < 0 ? qb_bus_fail(err, r, &said, "ask what depends on", name) : 0;
@@ -187,7 +187,7 @@ int qb_systemd_check_stop(const char *name, struct qb_error *err)
 	if (transient || !can_start)
 		return qb_error_set(err, EOPNOTSUPP, "%s, so it could not be started again",
 			transient ? "it was made at run time and has no file"
-				  : "systemd lets nobody start it by hand");
+				  : "systemd does not allow starting it by hand");
 	for (size_t i = 0; r >= 0 && i < QB_ARRAY_SIZE(passed_on); i++)
 		r = refuse_dependent(bus, name, path, passed_on[i], err);
 	return r;
@@ -317,7 +317,7 @@ int qb_systemd_timers(int64_t within_us, struct qb_systemd_timer *ret, size_t ma
 		r = qb_bus.message_enter_container(reply, 'a', "(ssssssouso)");
 	while (r >= 0 && (r = qb_bus.message_read(reply, "(ssssssouso)", &name, NULL, NULL, NULL,
 				  &sub, NULL, &path, NULL, NULL, NULL)) > 0) {
-		/* The others run their unit just now, or never will again. */
+		/* The other timers run their unit at this moment, or will never run it again. */
 		int64_t in_us = strcmp(sub, "waiting") == 0 ? due_in(bus, path) : INT64_MAX;
 
 		if (in_us > within_us)

@@ -51,7 +51,7 @@ static int prepare_environment(struct qb_error *err)
 		name[length] = '\0';
 		if (unsetenv(name) < 0)
 			return qb_error_errno(err, errno, "remove %s from the environment", name);
-		at = environ; /* unsetenv moved the rest */
+		at = environ; /* unsetenv moved the following ones */
 	}
 	for (size_t i = 0; i < QB_ARRAY_SIZE(ours); i++)
 		if (setenv(ours[i].name, ours[i].value, 1) < 0)
@@ -134,7 +134,7 @@ static int load_hwloc(hwloc_topology_t *ret, struct qb_error *err)
 
 /*
  * The groups of one type, numbered as their CPUs come. hwloc's own logical index counts per depth:
- * where cores with an offline sibling sit deeper than others, two of them have the same one.
+ * where cores with an offline sibling sit deeper than other cores, two of them have the same one.
  */
 struct level {
 	hwloc_obj_type_t type;

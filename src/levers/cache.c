@@ -34,8 +34,7 @@ int qb_cache_check_alone(struct qb_error *err)
 			strcmp(entry->d_name, "mon_groups") != 0 &&
 			strcmp(entry->d_name, QB_CACHE_GROUP) != 0)
 			return qb_error_set(err, EBUSY,
-				"somebody else divides the cache (%s/%s): their ways are not ours "
-				"to take",
+				"another program divides the cache (%s/%s): its ways are left alone",
 				QB_RESCTRL_DIR, entry->d_name);
 	return 0;
 }
@@ -74,7 +73,7 @@ static int write_mount(const struct qb_lever *lever, const struct qb_unit *unit,
 			QB_RESCTRL_DIR);
 	if (on)
 		return 0;
-	/* Unmounting would remove the groups that others have made by now. */
+	/* Unmounting would remove the groups that other programs have made since. */
 	if (qb_cache_check_alone(err) < 0)
 		return qb_error_wrap(err, "unmount %s", QB_RESCTRL_DIR);
 	return umount2(QB_RESCTRL_DIR, 0) < 0

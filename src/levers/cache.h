@@ -46,7 +46,7 @@ struct qb_cache_wish {
 int qb_cache_wish_parse(const char *text, struct qb_cache_wish *ret);
 
 /*
- * The benchmark's ways: a block at one end, so that the rest is a block too; at the upper end, or
+ * The benchmark's ways: a block at one end, so that what is left is a block too; at the upper end, or
  * at the lower one where devices share the upper. -ENOSPC: there is no such block.
  */
 int qb_cache_block(

@@ -134,8 +134,7 @@ int qb_cache_divide(const char *current, enum qb_cache_part part, const struct q
 	fclose(d.out);
 	if (!good)
 		return qb_error_set(err, EBADMSG,
-			"resctrl tells of the L3 caches '%s': those of the benchmark's CPUs are not "
-			"among them",
+			"resctrl lists the L3 caches '%s': those of the benchmark's CPUs are not among them",
 			current);
 	if (d.empty)
 		return qb_error_set(err, ENOSPC,

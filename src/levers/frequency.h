@@ -44,7 +44,7 @@ bool qb_clock_hides_boost(const struct qb_clock *clock);
 
 /*
  * What the governor makes of the clock. `powersave` depends on the driver: in active mode
- * intel_pstate and amd-pstate follow the load, with all others it is the lowest clock.
+ * intel_pstate and amd-pstate follow the load, with all other drivers it is the lowest clock.
  */
 enum qb_pace { QB_PACE_STEADY, QB_PACE_FOLLOWS, QB_PACE_LOWEST };
 enum qb_pace qb_clock_pace(const struct qb_clock *clock);

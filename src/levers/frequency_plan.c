@@ -2,7 +2,7 @@
 /*
  * lever.h: planning the clock. For the planner alone (libcpupower reads the policies).
  * If anything of the clock is to be changed, every attribute of the policies is remembered: one
- * write changes others (a governor forces the EPP, turbo moves the limits), and those come back too.
+ * write changes other values (a governor forces the EPP, turbo moves the limits), and those come back too.
  * So it is when siblings go offline: a policy that has no other CPU refuses all writes meanwhile, and
  * may come back with its turbo switch reset.
  */

@@ -272,9 +272,7 @@ int qb_idle_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_e
 				      wish->topology->guest
 					      ? "the hypervisor keeps idle states to itself (no "
 						"cpuidle here)"
-					      : "no cpuidle driver is at work: nobody chooses "
-						"idle states (look for idle= or cpuidle.off=1 in "
-						"the boot parameters)");
+					      : "no cpuidle driver is active, so idle states cannot be chosen (look for idle= or cpuidle.off=1 in the boot parameters)");
 	}
 	return r < 0 ? qb_error_errno(err, -r, "plan idle states") : 0;
 }

@@ -212,8 +212,7 @@ static int choose(const struct qb_wish *wish, struct plan *plan)
 	if (qb_cpus_empty(&selection->housekeeping) ||
 		qb_cpus_intersect(&selection->housekeeping, &plan->quiet))
 		r = qb_error_set(&why, ENOTSUP,
-			"the benchmark has every CPU: nobody can be kept off them (choose fewer, "
-			"-n)");
+			"the benchmark has every CPU: other tasks cannot be kept off (choose fewer, -n)");
 	if (r == 0) {
 		isolation = wished(setting, plan, selection);
 		r = offers(plan, isolation, &why);
@@ -252,7 +251,8 @@ int qb_isolation_plan(const struct qb_wish *wish, struct qb_steps *steps, struct
 			sizeof(plan.housekeeping)) < 0)
 		return qb_error_set(err, EOVERFLOW, "the lists of CPUs are too long");
 	r = choose(wish, &plan);
-	return r < 0 ? qb_error_errno(err, -r, "plan how to keep others off the benchmark's CPUs")
+	return r < 0 ? qb_error_errno(
+			       err, -r, "plan how to keep other tasks off the benchmark's CPUs")
 		     : 0;
 }
 

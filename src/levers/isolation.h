@@ -20,7 +20,7 @@
  * Restoring (monitor or recovery; needs nothing but the journal's steps and bench):
  *	qb_isolation_end        only if the client died: kill what is left of the benchmark
  *	qb_isolation_evict      move what is left back, naming each
- *	qb_isolation_adopt      appends steps for threads born under our masks; judge with the rest
+ *	qb_isolation_adopt      appends steps for threads born under our masks; judge them with all other steps
  *	  … survey all steps, undo in rank …
  *	qb_isolation_settle     threads born while we undid
  */
@@ -86,7 +86,7 @@ int qb_isolation_settle(struct qb_steps *steps, struct qb_error *err);
 /* Is this step no more than a group for the benchmark to be found by? */
 bool qb_isolation_is_group(const struct qb_step *step);
 /*
- * Does a planned step keep to the CPUs that the selection tells of? `taken` are those that others
+ * Does a planned step keep to the CPUs that the selection tells of? `taken` are those that other runs
  * lose by it; a thread's step is never the planner's.
  */
 bool qb_isolation_keeps_to(const struct qb_step *step, const struct qb_selection *selection,
@@ -101,7 +101,7 @@ int qb_isolation_origin(pid_t pid, struct qb_journal_bench *ret, struct qb_error
 bool qb_isolation_inside(const struct qb_journal_bench *bench, pid_t pid);
 /*
  * Moves it into the run's group and, where masks are what isolates, gives it the benchmark's CPUs.
- * `lock`: the group gets no swap, if it can be had; the benchmark's process looks (process.lock).
+ * `lock`: the group gets no swap, if that is available; the benchmark's process looks (process.lock).
  * If pidfd turns out to be dead, whoever was moved in its place is moved back: -ESRCH. Refused
  * (-EPERM) when its old group limits memory, processes, CPU time or I/O and the new one cannot.
  */

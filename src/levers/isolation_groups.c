@@ -68,8 +68,7 @@ int qb_isolation_check_free(
 		return 0; /* no such file at the root: only the partition itself will tell */
 	if (qb_cpus_parse_list(list, &ours) < 0 || !qb_cpus_subset(cpus, &ours))
 		return qb_error_set(err, EBUSY,
-			"somebody else has a partition with some of these CPUs (%s: %.64s)", path,
-			list);
+			"another partition has some of these CPUs (%s: %.64s)", path, list);
 	return 0;
 }
 
@@ -215,7 +214,7 @@ static int read_partition(const struct qb_lever *lever, const struct qb_unit *un
 
 /*
  * The kernel takes the write even when it cannot make the partition: only what is read back tells.
- * Linux before 6.1 knows no `isolated` (EINVAL): `root` keeps the others off as well.
+ * Linux before 6.1 knows no `isolated` (EINVAL): `root` keeps other tasks off as well.
  */
 static int write_partition(const struct qb_lever *lever, const struct qb_unit *unit,
 	const char *text, struct qb_error *err)
@@ -240,8 +239,7 @@ static int write_partition(const struct qb_lever *lever, const struct qb_unit *u
 	if (!unknown)
 		return 0;
 	qb_error_set(err, EINVAL,
-		"a root partition: this kernel has no isolated ones (Linux 6.1 and later have); "
-		"others are kept off all the same, and only load balancing stays on");
+		"a root partition: this kernel has no isolated partitions (Linux 6.1 and later have them); other tasks are kept off all the same, only load balancing stays on");
 	return 1;
 }
 

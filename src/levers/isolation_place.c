@@ -121,7 +121,7 @@ static int write_to(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarch
 	return r < 0 ? r : qb_file_write(path, text, err);
 }
 
-/* A shared run's group below ours: the CPUs of the others are not its to use, whatever it does. */
+/* A shared run's group below ours: it cannot use other runs' CPUs, whatever it does. */
 static int confine_v2(const struct qb_cgroups *cgroups, const char *group,
 	const struct qb_cpus *cpus, struct qb_error *err)
 {
@@ -220,7 +220,7 @@ static int bind_bench(pid_t pid, const struct qb_cpus *cpus, struct qb_error *er
 	if (qb_cpus_format_list(cpus, list, sizeof(list)) < 0)
 		qb_text_copy(list, sizeof(list), "it was given");
 	return qb_error_set(err, EINVAL,
-		"place the benchmark: its cpuset does not allow it the CPUs %s (choose others, -c)",
+		"place the benchmark: its cpuset does not allow the CPUs %s (choose other CPUs, -c)",
 		list);
 }
 

@@ -234,7 +234,7 @@ bool qb_isolation_displaced(
 			qb_lever_read(group->lever, &group->unit, list, sizeof(list), NULL) < 0 ||
 			!housekeeping_of(group, list, &online, &housekeeping))
 			continue;
-		/* Linux before 6.2 gives everybody all of it, later ones what he had of it. */
+		/* Linux before 6.2 gives everybody all of it, later ones what they had of it. */
 		if (qb_cpus_equal(&now, &housekeeping))
 			return true;
 		qb_cpus_and(&housekeeping, &before);

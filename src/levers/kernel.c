@@ -157,7 +157,7 @@ static int plan_watchdog_cpus(const struct kernel *k)
 	return qb_plan_add(k->steps, QB_LEVER_WATCHDOG_CPUS, unit, wanted, NO_WATCHDOG);
 }
 
-/* Whichever is asked for, all are remembered: each write changes what the others read. */
+/* Whichever is asked for, all are remembered: each write changes what the other two read. */
 static int plan_watchdogs(const struct kernel *k)
 {
 	char number[24];

@@ -25,7 +25,7 @@ static const struct {
 	{"ssh@*", "nobody could log in any more"},
 	{"sshd.*", "nobody could log in any more"},
 	{"sshd@*", "nobody could log in any more"},
-	{"systemd-journald*", "whoever writes to the journal would wait for it"},
+	{"systemd-journald*", "every program that writes to the journal would wait for it"},
 	{"systemd-logind.*", "logins would wait for it"},
 };
 
@@ -101,7 +101,7 @@ static int refuse_home(const char *name, struct qb_error *err)
 	for (size_t i = 0; i < homes.n; i++)
 		if (strcmp(homes.unit[i], name) == 0)
 			return qb_error_set(err, EPERM,
-				"left alone, because whoever started this run lives in it");
+				"left alone, because this run was started from inside it");
 	return 0;
 }
 

@@ -103,7 +103,7 @@ static int look_at_cpusets(struct plan *plan)
 			       plan, NULL);
 }
 
-/* Siblings that the choice of CPUs left at work: the wish is not fulfilled, and that is said. */
+/* Siblings that the choice of CPUs left online and in use: the wish is not fulfilled, and that is said. */
 static int tell_rest(const struct plan *plan)
 {
 	const struct qb_topology *t = plan->wish->topology;

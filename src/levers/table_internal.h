@@ -43,7 +43,7 @@ extern const struct qb_lever_ops qb_choice_ops;
 #define QB_KSM_UNMERGED                                                                            \
 	"pages are unmerged and stay so (ksm/run is 2, and putting that back would unmerge again)"
 extern const struct qb_lever_ops qb_ksm_ops;
-/* Not written when it reads so already: an earlier write may have brought it back, and a write of
+/* Not written when it is already set: an earlier write may have brought it back, and a write of
  * the same value would do more than that. */
 extern const struct qb_lever_ops qb_once_ops;
 /* An action: always reads "kept"; "dropped" is done and leaves nothing to restore. */

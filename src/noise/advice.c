@@ -123,7 +123,7 @@ static const struct {
 	{QB_CAUSE_FIRMWARE, "", QB_KEY_COUNT, QB_KEY_COUNT,
 		"no kernel counter changed: look for SMIs (turbostat counts them), and for firmware settings that make fewer", NULL},
 	{QB_CAUSE_UNEXPLAINED, "", QB_KEY_COUNT, QB_KEY_COUNT,
-		"nothing tells more of it: keep the sibling idle (cpus.smt), or measure longer", NULL},
+		"nothing more is known about it: keep the sibling idle (cpus.smt), or measure longer", NULL},
 	{QB_CAUSE_SPEED, "", QB_KEY_FREQUENCY_RANGE, QB_KEY_COUNT,
 		"fix the clock (frequency.*), keep the sibling idle (cpus.smt); in a guest it is the neighbours",
 		"the clock is fixed: keep the sibling idle (cpus.smt), and look for heat; in a guest it is the neighbours"},

@@ -144,8 +144,8 @@ static bool sees_all(const struct qb_measure *m)
 }
 
 /*
- * Perf sees a task come when the switch to it is over. What it cost until then is its own, too: what
- * others had by the account, beyond what perf saw of them, in equal parts for each time they came.
+ * Perf sees a task come when the switch to it is over. What it cost until then is its own, too: what other tasks
+ * had by the account, beyond what perf saw of them, in equal parts for each time they came.
  * Only if perf has seen them all.
  */
 static double cost_of_coming(const struct qb_measure *m, const struct qb_measure_cpu *of,
@@ -166,7 +166,7 @@ static double cost_of_coming(const struct qb_measure *m, const struct qb_measure
 static void find_tasks(
 	const struct qb_measure *m, const struct qb_measure_cpu *of, struct qb_causes *causes)
 {
-	/* Where all switches are known, the rest is what they cost themselves: caches, too. */
+	/* Where all switches are known, the time left over is the cost of switching itself, caches included. */
 	const bool all = sees_all(m), known = qb_watcher_knows(&m->watcher);
 	struct qb_cause unknown = {.kind = all ? QB_CAUSE_TASK : QB_CAUSE_UNKNOWN_TASK,
 		.evidence = QB_EVIDENCE_MEASURED,
@@ -201,7 +201,7 @@ static void find_tasks(
 	if (rest_ns > 0) {
 		struct qb_cause rest = {.kind = QB_CAUSE_TASK,
 			.evidence = QB_EVIDENCE_MEASURED,
-			.name = "many others, a little each",
+			.name = "many other tasks, a little each",
 			.share = (double)rest_ns / (double)m->ns};
 
 		qb_causes_add(causes, &rest);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who did it: the noise of a measurement, shared out among its causes.
+ * Causes: which part of a measurement's noise each of them made.
  *
  * Shares are of the wall time of one CPU. They are never forced to sum up: what no evidence explains
  * stays as "unexplained". Evidence is
@@ -50,7 +50,7 @@ struct qb_cause {
 struct qb_causes {
 	struct qb_cause v[QB_CAUSES_MAX]; /* the greatest share first */
 	size_t n;
-	double preempted, interrupted; /* shares: others had it; all other gaps */
+	double preempted, interrupted; /* shares: other tasks had it; all other gaps */
 	uint64_t preemptions;	       /* gaps with a switch */
 };
 

@@ -66,7 +66,7 @@ static void name_comb(const struct qb_gaps *gaps, const struct qb_gaps_part *par
 	qb_text_format(buf, size, "%s, %.*f/s", what, rate < 20 ? 1 : 0, rate);
 }
 
-/* Gaps of a timer have a length each; what of the others is whose is an estimate. */
+/* Gaps of a timer have a length each; for all other gaps the cause is an estimate. */
 static struct qb_cause cause_of(const struct qb_measure *m, const struct qb_measure_cpu *of,
 	const struct qb_gaps *gaps, const struct qb_gaps_part *part)
 {

@@ -328,7 +328,7 @@ static int share_with(struct qb_train *train, struct qb_comb *comb, const bool *
 	bool apart;
 	int r;
 
-	/* Those without a tooth tell what is usual: the others are nobody's meanwhile. */
+	/* Those without a tooth tell what is usual: until then, gaps with a tooth have no owner. */
 	for (size_t i = 0; i < train->n; i++)
 		if (train->owner[i] == owner) {
 			all++;

@@ -58,7 +58,7 @@ void qb_comb_count(const struct qb_train *train, struct qb_comb *comb);
 /* Gives the teeth to an owner, `max` at most. */
 int qb_comb_claim(
 	struct qb_train *train, struct qb_comb *comb, int owner, size_t max, struct qb_error *err);
-/* When every gap has its owner: takes its part of the gaps of the others, below `owners`, that
+/* When every gap has its owner: takes its part of other owners' gaps, below `owners`, that
  * teeth of its own fell together with. Those of owners below `regular` have a usual length. */
 int qb_comb_share(struct qb_train *train, struct qb_comb *comb, int owner, int regular, int owners,
 	struct qb_error *err);

@@ -84,7 +84,7 @@ int qb_detect_judge(struct qb_measure *measure, struct qb_error *err)
 
 	if (!per_piece || windows / per_piece < QB_DETECT_PIECES)
 		return qb_error_set(err, ENODATA,
-			"%.1f s are too short to foretell runs of %g s: at least %g s (--duration)",
+			"%.1f s are too short to predict runs of %g s: at least %g s (--duration)",
 			(double)measure->ns / 1e9, (double)detect->run_ns / 1e9,
 			(double)qb_detect_duration(detect->run_ns) / 1e9);
 	detect->cv = -1;

@@ -266,7 +266,7 @@ static bool find_siblings(const struct qb_look *look, struct qb_cpus *ret)
 	return any;
 }
 
-/* Worth a line: a sibling that is not kept free of others. What it did is seen with time only. */
+/* Worth a line: a sibling that is not kept free of other tasks. What it did is seen with time only. */
 static void find_sibling(const struct qb_look *look, struct qb_finding *ret)
 {
 	struct qb_cpus siblings;

@@ -15,7 +15,7 @@
  *		       else something made them that this kernel does not see
  *	sources        of what is left, gaps of a length that comes more often when the source's
  *		       count is higher: in each window at most as many as it counts there
- *	the rest       comes at no regular times, and nothing counted goes with it; apart from it
+ *	unexplained    comes at no regular times, and nothing counted goes with it; apart from it
  *		       what is too short to be an interrupt
  */
 #ifndef QB_NOISE_GAPS_H

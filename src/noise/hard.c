@@ -137,9 +137,10 @@ const char *qb_hard_advice(const struct qb_measure *m, enum qb_hard hard)
 	case QB_HARD_THROTTLED: return advice_of(QB_CAUSE_THROTTLED, m);
 	case QB_HARD_QUOTA: return advice_of(QB_CAUSE_QUOTA, m);
 	case QB_HARD_SWAP: return advice_of(QB_CAUSE_SWAP, m);
-	case QB_HARD_OFFLINE: return "somebody takes CPUs offline: end that, or choose others (-c)";
+	case QB_HARD_OFFLINE:
+		return "another program takes CPUs offline: end it, or choose other CPUs (-c)";
 	case QB_HARD_CPUSET:
-		return "somebody moves tasks or changes cpusets: end that, or choose others (-c)";
+		return "another program moves tasks or changes cpusets: end it, or choose other CPUs (-c)";
 	case QB_HARD_COUNT: break;
 	}
 	return "";

@@ -22,7 +22,7 @@
 #include <sys/types.h>
 
 #define QB_LOOP_WINDOW_NS INT64_C(10000000)
-/* The longest gaps, apart from all others. */
+/* The longest gaps are kept in a list of their own. */
 #define QB_LOOP_LONGEST 16
 /* There should be room for so many gaps of each second. */
 #define QB_LOOP_GAPS_PER_S 5000

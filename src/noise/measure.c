@@ -42,8 +42,7 @@ static int await_loops(const struct qb_measure *m, pid_t child, struct qb_error 
 				return r;
 			if (qb_ns_now(CLOCK_MONOTONIC) > end)
 				return qb_error_set(err, ETIMEDOUT,
-					"measure CPU %u: nothing of ours came to run there for "
-					"%d s",
+					"measure CPU %u: the measuring thread did not get to run there for %d s",
 					m->of[i].cpu, (int)(BEGIN_NS / 1000000000));
 			qb_measure_sleep(qb_ns_now(CLOCK_MONOTONIC) + 1000000);
 		}
@@ -118,8 +117,8 @@ static double usual_chunk(const struct qb_loop_window *windows, size_t n)
 }
 
 /*
- * A gap in which somebody else ran begins with the interrupt that woke him. Which part of all those
- * gaps was others' the kernel's account tells; the rest is interrupts'.
+ * A gap in which another task ran begins with the interrupt that woke that task. The
+ * kernel's account says which part of these gaps belongs to tasks; what is left belongs to interrupts.
  */
 static double part_of_others(const struct qb_measure_cpu *of, size_t n)
 {
@@ -323,7 +322,7 @@ int qb_measure_watch(struct qb_measure *m, pid_t child, struct qb_error *err)
 
 	if (syscall(SYS_sched_getaffinity, 0, sizeof(mask), &mask) < 0)
 		r = qb_error_errno(err, errno, "look at this thread's CPUs");
-	/* Who may not run there stays where he is, and is part of the noise. */
+	/* If this thread may not run there it stays where it is, and is part of the noise. */
 	if (r == 0 && !qb_cpus_empty(&m->housekeeping))
 		(void)qb_task_set_affinity(gettid(), &m->housekeeping, NULL);
 	if (r == 0)

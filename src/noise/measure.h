@@ -72,7 +72,7 @@ struct qb_measure {
 	bool guest;		    /* a hypervisor is below */
 	bool applied[QB_KEY_COUNT]; /* the levers in effect meanwhile: no advice asks for them */
 	bool traces;		    /* interrupts are timed, at a cost (trace.h) */
-	struct qb_detect detect;    /* what is to be foretold, and at last what is */
+	struct qb_detect detect;    /* what to predict, and at the end the prediction */
 	int64_t looks[QB_MEASURE_LOOKS]; /* ns from the start, ascending; 0: no more */
 	/* Called after every window, may be NULL. False: enough of it (-EINTR). */
 	bool (*progress)(void *data, int64_t now_ns, int64_t end_ns);

@@ -205,7 +205,7 @@ static bool is_foldable(const struct qb_runner *runner, int64_t now_ns)
 	return runner->ended_ns && !runner->runs && runner->ended_ns < now_ns - KEPT_NS;
 }
 
-/* All own ones that have ended; of the others, who have names, those that ran less than the mean. */
+/* All own ones that have ended; of the other tasks, which have names, those that ran less than the mean. */
 void qb_runners_fold(struct qb_runners *table, int64_t now_ns)
 {
 	int64_t sum = 0, n = 0;

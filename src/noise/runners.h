@@ -57,7 +57,7 @@ enum qb_event_type {
 	QB_EVENT_IN,
 	QB_EVENT_OUT,	    /* it waits for something, or has died (tid <= 0) */
 	QB_EVENT_PREEMPTED, /* it is out, and wants to go on */
-	QB_EVENT_FORK,	    /* ppid, ptid: who did it */
+	QB_EVENT_FORK,	    /* ppid, ptid: the parent */
 	QB_EVENT_EXIT,
 	QB_EVENT_NAME,
 	QB_EVENT_EXEC, /* with its new name */
@@ -93,7 +93,7 @@ struct qb_runners {
 	size_t fold_at;		   /* so many ended ones are folded */
 	struct qb_runners_cpu *of; /* owned */
 	size_t n_of, last;
-	uint64_t lost; /* events: the rest is not to be trusted */
+	uint64_t lost; /* events that were lost: all figures are then uncertain */
 	/* given */
 	bool complete; /* no fork is missed as long as nothing is lost */
 	void (*name)(struct qb_runner *runner, void *data);	/* name and uid; may be NULL */
@@ -122,7 +122,7 @@ struct qb_runners_cpu *qb_runners_of(struct qb_runners *table, unsigned cpu);
 /* This process and all that it forks from now on are `own`. -ENOMEM. */
 int qb_runners_follow(struct qb_runners *table, pid_t pid);
 void qb_runners_take(struct qb_runners *table, const struct qb_event *event);
-/* Who is on a CPU has been there until then, or until the benchmark's exit. */
+/* The current task of each CPU ran until then, or until the benchmark's exit. */
 void qb_runners_end(struct qb_runners *table, int64_t until_ns);
 /* What somebody else counted of a thread; tid 0: nobody who is to be told apart. -ENOMEM. */
 int qb_runners_add(struct qb_runners *table, const struct qb_runner *runner, struct qb_stay stay);

@@ -15,8 +15,8 @@ struct qb_runner *qb_runners_insert(struct qb_runners *table, const struct qb_ru
 void qb_runners_unlist(struct qb_runners *table, const struct qb_runner *runner);
 /* It had so much more of a CPU. */
 void qb_runners_stay(struct qb_runners *table, struct qb_runner *runner, struct qb_stay more);
-/* When many have ended: all own ones go into the rest, and of the others, who have names, those that
- * ran less than the mean. */
+/* When many have ended: all own ones are summed up, and of the other
+ * tasks, which have names, those that ran less than the mean. */
 void qb_runners_fold(struct qb_runners *table, int64_t now_ns);
 
 #endif

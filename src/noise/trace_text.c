@@ -59,7 +59,7 @@ static size_t find_row(struct qb_trace_cpu *of, const char *name)
 		if (strcmp(of->rows[i].name, name) == 0)
 			return i;
 	if (of->n == QB_TRACE_ROWS) {
-		qb_text_copy(of->rows[of->n - 1].name, QB_TRACE_NAME, "others");
+		qb_text_copy(of->rows[of->n - 1].name, QB_TRACE_NAME, "all other sources");
 		return of->n - 1;
 	}
 	of->rows[of->n] = (struct qb_traced){0};

@@ -8,7 +8,7 @@
  *	qb_watch_judge     quiet, noisy or unknown, and why
  *
  * Nothing of ours runs on its CPUs meanwhile. Where perf may be used (watcher.h) every switch there
- * is known, so others' time is measured and they have names. Elsewhere it is what the CPUs were
+ * is known, so the time of other tasks is measured and they have names. Elsewhere it is what the CPUs were
  * busy beyond what the benchmark used (/proc/stat, in ticks of 10 ms: too coarse for a short run,
  * which then is `unknown`), and names come from the accounts of threads that are still there.
  *
@@ -28,7 +28,7 @@
 /* Sums since the benchmark was let go. */
 struct qb_watch_sample {
 	int64_t at_ns;
-	int64_t others_ns; /* others' time on the CPUs; -1: not known meanwhile */
+	int64_t others_ns; /* other tasks' time on the CPUs; -1: not known during the run */
 	int64_t steal_ns;
 	struct qb_tally_look look;
 };
@@ -70,7 +70,7 @@ enum { QB_WATCH_REASONS = 8 };
 
 struct qb_watched {
 	enum qb_noise noise;
-	int64_t others_ns;    /* others' time on the CPUs */
+	int64_t others_ns;    /* other tasks' time on the CPUs */
 	int64_t uncertain_ns; /* it may be so much more; by the ticks, also less */
 	int64_t waited_ns;    /* own threads that could have run did not for so long */
 	int64_t steal_ns;
@@ -90,7 +90,7 @@ void qb_watch_lend(struct qb_watch *watch, const struct qb_switches_message *mes
 /* It ran from then on (CLOCK_MONOTONIC), for so long. */
 void qb_watch_end(struct qb_watch *watch, int64_t started_ns, int64_t wall_ns);
 /* `used_ns`: CPU time of the benchmark and all its descendants. `limit`: the share of the wall time
- * above which others are noise, in millionths. To be called at once: the accounts that names come from
+ * above which other tasks are noise, in millionths. To be called at once: the accounts that names come from
  * are read here. */
 void qb_watch_judge(
 	const struct qb_watch *watch, int64_t used_ns, int64_t limit, struct qb_watched *ret);

@@ -62,8 +62,8 @@ static inline bool qb_watcher_knows(const struct qb_watcher *watcher)
 int qb_watcher_patience(const struct qb_watcher *watcher);
 /* Takes in what has been recorded since. */
 void qb_watcher_drain(struct qb_watcher *watcher);
-/* The same for the last time: what came after `until_ns` (CLOCK_MONOTONIC) counts no more, and who
- * is on a CPU has been there until then. */
+/* The same for the last time: what came after `until_ns` (CLOCK_MONOTONIC) counts no more, and the current task of
+ * each CPU ran until then. */
 void qb_watcher_end(struct qb_watcher *watcher, int64_t until_ns);
 void qb_watcher_close(struct qb_watcher *watcher);
 

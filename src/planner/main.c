@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * quietbench-planner: parses what others wrote, looks at the host, answers with a plan.
+ * quietbench-planner: parses what users wrote, looks at the host, answers with a plan.
  *
- * It has nothing to lose: the monitor executes it as nobody, a user as himself; it changes
+ * It has nothing to lose: the monitor executes it as nobody, a user under their own name; it changes
  * nothing. One request on fd 0 (protocol.h), one answer, and it ends. The optional argument is the
  * number of an fd: the folder of shipped profiles, where nobody could not reach it by its path.
  */

@@ -24,7 +24,7 @@ until [ -s "$tmp/pid" ]; do sleep 0.05; done
 taskset -cp "$last" "$(cat "$tmp/pid")" >/dev/null
 "$qb" check -c "$last" --duration 2s --limits ci --json >"$tmp/loud.json" 2>"$tmp/err"
 is "disturbed: noisy" "$?" 1
-is "disturbed: preemption is to blame" "$(jq -r .metrics.preempted.verdict "$tmp/loud.json")" noisy
+is "disturbed: preemption is the cause" "$(jq -r .metrics.preempted.verdict "$tmp/loud.json")" noisy
 is "disturbed: who did it" \
 	"$(jq '[.of[0].causes[] | select(.name | startswith("disturber (pid ")) | .share] | length == 1 and .[0] > 0.05' "$tmp/loud.json")" true
 "$qb" check -c "$last" --quick >"$tmp/loud" 2>"$tmp/err"

@@ -94,7 +94,7 @@ EOF
 
 tells unprivileged 1 '^quietbench: apply needs root \(no privilege\); run: sudo .*quietbench apply$'
 tells applied 0 '^quietbench: it stays so until 20[-0-9]* [0-9:]+$'
-like "applied: the CPUs" "$(cat "$tmp/applied")" '^quietbench: (vm|default).*: CPU 1'
+like "applied: the CPUs" "$(cat "$tmp/applied")" '^quietbench: (vm|default).*: benchmark on CPU 1'
 like "applied: where the shell is" "$(cat "$tmp/applied")" 'your shell stays on the housekeeping CPUs'
 is "status: of a lease" "$(jq -c '[.state, .session.command, .session.lease.while]' "$tmp/status")" '["conditioned",null,null]'
 like "status: until when" "$(jq -r .session.lease.until "$tmp/status")" '^20[-0-9]*T[0-9:]+\+'
@@ -115,7 +115,7 @@ tells unheard 0 '^quietbench: frequency.turbo=true ignored: this run joined an e
 ok "what was refused was not started" [ ! -e "$tmp/started" ]
 tells stranger 0 '^quietbench: NOT CONDITIONED'
 tells refused 1 '^quietbench: restore needs root'
-tells renewed 0 '^quietbench: renewed with the settings that it has: (vm|default), CPU 1 '
+tells renewed 0 '^quietbench: renewed with its present settings: (vm|default), CPU 1 '
 like "renewed: while" "$(cat "$tmp/renewed")" '^quietbench: it stays so as long as process [0-9]+ lives$'
 tells drifted 1 'frequency.governor  policy0  .* → userspace'
 tells undrifted 0 '^conditioned$'
@@ -125,7 +125,7 @@ tells clean 3 '^not conditioned$'
 tells expired 0 'it stays so until'
 tells outlived 0 '^quietbench: the host was restored during the run'
 tells afterwards 3 '^not conditioned$'
-tells insider 1 '^quietbench: apply: this is inside '
+tells insider 1 '^quietbench: apply: this command runs inside '
 
 tells impatient 125 '^quietbench: the host is in use by the run of user 0 \(process [0-9]+\), since [0-9:]+: sh -c '
 tells hurried 125 '^quietbench: the host is still in use after the time given by --lock-wait$'

@@ -59,7 +59,7 @@ is "--mde: in the record, too" "$(jq -c .check.detect "$tmp/mde.json")" "$(jq -c
 like "--mde: in words" "$(cat "$tmp/err")" '^quietbench: detectable change [0-9.]+ % with 10 runs of 0.1 s \(limit 0.0001 %.*\): mostly '
 run check --duration 1s --runs 20
 is "runs that are too long for it: status" "$status" 2
-like "runs that are too long for it: said" "$err" '^quietbench: check: --duration 1s is too short to foretell runs of 1 s: at least 8 s$'
+like "runs that are too long for it: said" "$err" '^quietbench: check: --duration 1s is too short to predict runs of 1 s: at least 8 s$'
 run check --mde 0%
 is "no change at all: status" "$status" 2
 run check --run-time 1ms
@@ -74,7 +74,7 @@ taskset -cp "$last" "$(cat "$tmp/pid")" >/dev/null
 "$qb" check -c "$last" --soak 10s --json >"$tmp/soak.json" 2>"$tmp/err"
 is "--soak: status" "$?" 1
 is "--soak: blocks" "$(jq -c '[.schema, .noisy, [.blocks[] | .verdict]]' "$tmp/soak.json")" '["quietbench/soak/1",1,["noisy"]]'
-is "--soak: who did it" "$(jq -c '[.culprits[0] | .name, .blamed, .worst > 0.5]' "$tmp/soak.json")" '["glutton",1,true]'
+is "--soak: the cause" "$(jq -c '[.culprits[0] | .name, .blamed, .worst > 0.5]' "$tmp/soak.json")" '["glutton",1,true]'
 "$qb" check -c "$last" --soak 1h >"$tmp/soak" 2>"$tmp/err" &
 soak=$!
 until [ -s "$tmp/soak" ]; do sleep 0.2; done
@@ -82,7 +82,7 @@ kill -TERM $soak
 wait $soak
 is "--soak, interrupted: status" "$?" 143
 like "--soak, interrupted: a line for the block" "$(cat "$tmp/soak")" '^20..-..-.. ..:..:..  noisy: CPU '"$last"', 10.0 s: .*: glutton$'
-like "--soak, interrupted: what was found" "$(cat "$tmp/soak")" '^noisy: 1 of 1 times 10 s were not quiet \(ended before its time\)$'
+like "--soak, interrupted: what was found" "$(cat "$tmp/soak")" '^noisy: 1 of 1 times 10 s were not quiet \(ended early\)$'
 kill "$(cat "$tmp/pid")"
 
 run check --trace --duration 300ms
@@ -106,7 +106,7 @@ if [ "$last" -gt 0 ]; then
 	is "its thread was moved: that is why" "$(jq -c '[.hard[] | .reason]' "$tmp/moved.json")" '["cpuset"]'
 	ok "its thread was moved: it ended at once" [ "$(jq .duration_ns "$tmp/moved.json")" -lt 60000000000 ]
 	like "its thread was moved: in words" "$(cat "$tmp/err")" \
-		"^quietbench: CPU $last was taken from the measurement \(cpuset, affinity\): somebody moves tasks "
+		"^quietbench: CPU $last was taken from the measurement \(cpuset, affinity\): another program moves tasks "
 	ok "its thread was moved: the answer is what its schema says" /usr/bin/python3 -W ignore -m jsonschema \
 		-i "$tmp/moved.json" "$source/contrib/schema/check.schema.json"
 fi

@@ -191,7 +191,7 @@ is "plan: root has no policy" "$(jq -c .policy "$tmp/plan-root")" null
 
 file='rule bench \(/etc/quietbench/policy.yaml\)'
 like "process_names: who had the CPU is named" "$(jq -r '.runs[0].reasons[]' "$tmp/home/watched.json")" '^disturber \(pid [0-9]+\) ran '
-tells named 0 '^quietbench: .*: CPU [0-2] '
+tells named 0 '^quietbench: .*: benchmark on CPU [0-2],'
 is "a rule of the file: class D" "$(levers "$tmp/home/named.json" memory.drop_caches)" 'applied null'
 like "a rule of the file: what it denies" "$(levers "$tmp/home/named.json" frequency.governor)" "^refused policy: $file denies it\$"
 tells elsewhere 125 '^quietbench: .*CPU 3'
@@ -211,7 +211,7 @@ tells lease-root 0 'it stays so until'
 tells waiting 125 '^quietbench: the host is in use by the apply of user 0'
 tells nameless 125 '^quietbench: the host is in use by the run of user 0 \(process [0-9]+\), since [0-9:]+$'
 tells unread 0 '^  policy: /etc/quietbench/policy.yaml is not yours to read, and the helper judges by it$'
-tells unread-run 0 '^quietbench: .*: CPU'
+tells unread-run 0 '^quietbench: .*: benchmark on CPU'
 tells stranger 125 '^quietbench: policy: no rule of /etc/quietbench/policy.yaml names user 4242 or a group of theirs .*sudo quietbench run'
 like "a stranger's plan" "$(oneline stranger-plan)" 'policy: no rule of /etc/quietbench/policy.yaml names user 4242 or a group of theirs'
 

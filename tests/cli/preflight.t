@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The preflight of run, on this machine: who disturbs is named before the command begins, and check.on_noise decides
-# what becomes of it. The disturber takes most of a CPU, so that nobody else who runs here is blamed.
+# what becomes of it. The disturber takes most of a CPU, so that no other task here is the main cause.
 . "$(dirname "$0")/lib.sh"
 
 last=$(($(nproc) - 1))
@@ -52,7 +52,7 @@ kill "$(cat "$tmp/pid")"
 wait "$pid"
 is "wait: status" "$?" 0
 is "wait: it runs" "$(cat "$tmp/out")" ran
-like "wait: until it is quiet" "$(cat "$tmp/err")" '^quietbench: noisy no more after [0-9]+ s$'
+like "wait: until it is quiet" "$(cat "$tmp/err")" '^quietbench: no longer noisy after [0-9]+ s$'
 
 $user setsid "$qb" run $here -s check.duration=60s -- touch ran >"$tmp/out" 2>"$tmp/err" </dev/null &
 pid=$!

@@ -60,8 +60,8 @@ EOF
 tells live 0 '^conditioned$'
 tells busy 1 '^quietbench: restore: the host is in use by '
 tells drifted 1 'frequency.governor  policy0  performance → userspace'
-tells dead 1 '^left over: its session died; run: quietbench restore$'
-tells restored 0 'left as somebody else set it: frequency.governor  policy0'
+tells dead 1 '^left over: its session was interrupted; run: quietbench restore$'
+tells restored 0 'left as another program set it: frequency.governor  policy0'
 is "restored: somebody else's value stays" "$(cat "$tmp/kept")" userspace
 tells conflict 3 '^not conditioned: .*quietbench restore --force$'
 tells forced 0 'put back: frequency.governor  policy0  userspace → ondemand'

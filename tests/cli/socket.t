@@ -35,7 +35,7 @@ while (accept(my $connection, $listener)) {
 	exec { $program[0] } @program or die "exec: $!";
 }
 EOF
-# imposter PATH UID PROGRAM: starts PROGRAM with a connection of that user, no socketpair, as standard input; prints what he hears
+# imposter PATH UID PROGRAM: starts PROGRAM with a connection of that user, no socketpair, as standard input; prints what it hears
 cat >"$tmp/imposter" <<'EOF'
 use strict; use warnings; use Socket;
 my ($path, $uid, @program) = @ARGV;
@@ -190,10 +190,10 @@ is "--recover: status" "$(cat "$tmp/recovered.status")" 0
 tells healed 3 '^not conditioned$'
 tells foreign 0 "^quietbench: $socket is user 4244's, not root's: not used\$"
 like "foreign: and so" "$(cat "$tmp/foreign")" 'NOT CONDITIONED'
-tells connection 0 "sudo's standard input is no socketpair"
-tells pretender 0 "sudo's standard input is no socketpair"
+tells connection 0 "standard input under sudo is not a socketpair"
+tells pretender 0 "standard input under sudo is not a socketpair"
 tells roots 0 'came neither through sudo'
-tells other 0 'user 0 is not the one whom sudo let through \(SUDO_UID 4243\)'
+tells other 0 'user 0 is not the user who called sudo \(SUDO_UID 4243\)'
 values() { (cd "$1" && find . -type f -exec sha256sum {} + | sort -k2); }
 is "the host is as it was" "$(values "$tmp/host")" "$(values "$tmp/before")"
 finish

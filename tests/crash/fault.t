@@ -132,7 +132,7 @@ sub after_restore {
 
 	return ('restored') if $status eq 'status 0';
 	return ('failed', "restore ended with $status") if $status ne 'status 1';
-	return ('failed', 'restore failed without a word') unless Crash::content($host->{out}) =~ /^quietbench: /m;
+	return ('failed', 'restore failed without a message') unless Crash::content($host->{out}) =~ /^quietbench: /m;
 	return ('mended by a second restore', mended($host));
 }
 

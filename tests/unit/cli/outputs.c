@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is told of a measurement: who gets the blame, what fails at once, and the forms for people
+ * What is told of a measurement: what the causes are, what fails at once, and the forms for people
  * and programs.
  *
  * With a folder as its argument it writes those forms there instead, for tests/cli/formats.t and
@@ -31,7 +31,7 @@ static void written_by(
 
 /* ---- who ---- */
 
-static void blame(
+static void set_cause(
 	const struct qb_measure *m, enum qb_noise_metric metric, const char *name, unsigned cpu)
 {
 	struct qb_cause_on found = qb_cause_of_metric(m, metric);
@@ -41,20 +41,20 @@ static void blame(
 	assert_int_equal(found.cpu, cpu);
 }
 
-static void who_is_to_blame(void **unused)
+static void what_is_the_cause(void **unused)
 {
 	struct qb_measure *m = loud();
 
-	blame(m, QB_NOISE_PREEMPTED_METRIC, ODD_NAME, 1);
+	set_cause(m, QB_NOISE_PREEMPTED_METRIC, ODD_NAME, 1);
 	/* A greater one of another kind, and on another CPU. */
-	blame(m, QB_NOISE_GAPS_METRIC, "timer tick", 3);
+	set_cause(m, QB_NOISE_GAPS_METRIC, "timer tick", 3);
 	/* Heat goes before the wander that it makes. */
-	blame(m, QB_NOISE_SPEED_METRIC, "clock lowered because of heat", 3);
+	set_cause(m, QB_NOISE_SPEED_METRIC, "clock lowered because of heat", 3);
 	assert_null(qb_cause_of_metric(m, QB_NOISE_STEAL_METRIC).cause);
 	/* Somebody had the CPU of the longest gap; or nobody. */
-	blame(m, QB_NOISE_LONGEST_METRIC, ODD_NAME, 1);
+	set_cause(m, QB_NOISE_LONGEST_METRIC, ODD_NAME, 1);
 	m->of[1].loop->longest[0].ns = 400000;
-	blame(m, QB_NOISE_LONGEST_METRIC, "timer tick", 3);
+	set_cause(m, QB_NOISE_LONGEST_METRIC, "timer tick", 3);
 	m->of[1].loop->longest[0].preempted = true;
 	assert_null(qb_cause_of_metric(m, QB_NOISE_LONGEST_METRIC).cause);
 	assert_null(qb_cause_of_metric(quiet(), QB_NOISE_GAPS_METRIC).cause);
@@ -168,8 +168,7 @@ static void a_line_for_each_rule(void **unused)
 	m->verdicts[QB_NOISE_STEAL_METRIC].verdict = QB_VERDICT_OF_FAIL;
 	assert_int_equal(qb_noise_problems(m, p), 1);
 	problem(&p[0], QB_PROBLEM_FAILED,
-		"steal 0.010 % (limit 0 %): nothing known took that time: repeat it with -v: that "
-		"shows all that was counted");
+		"steal 0.010 % (limit 0 %): nothing known took that time: repeat it with -v, which shows everything that was counted");
 }
 
 static void the_longest_gap(void **unused)
@@ -298,7 +297,7 @@ static int write_forms(const char *folder)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(who_is_to_blame),
+		cmocka_unit_test(what_is_the_cause),
 		cmocka_unit_test(advice_of_a_cause),
 		cmocka_unit_test(what_fails_at_once),
 		cmocka_unit_test(a_line_for_each_rule),

@@ -171,7 +171,7 @@ static void test_starting(void **state)
 	NEEDS_SANDBOX();
 	live();
 	assert_int_equal(status(false), 3);
-	expect("not conditioned: a session is at work (pid ");
+	expect("not conditioned: a session is running (pid ");
 }
 
 static void test_drifted(void **state)
@@ -182,8 +182,7 @@ static void test_drifted(void **state)
 	assert_true(sandbox_put(GOVERNOR, "powersave\n"));
 	assert_int_equal(status(false), 1);
 	expect("drifted\n");
-	expect("changed by somebody else since:\n"
-	       "  frequency.governor  policy0  performance → powersave\n");
+	expect("changed by another program since:\n  frequency.governor  policy0  performance → powersave\n");
 	assert_int_equal(unlink(GOVERNOR), 0);
 	assert_int_equal(status(false), 1);
 	expect("performance → (No such file or directory)");
@@ -194,7 +193,7 @@ static void test_left_over(void **state)
 	NEEDS_SANDBOX();
 	summarize(QB_SUMMARY_PATH);
 	assert_int_equal(status(false), 1);
-	expect("left over: its session died; run: quietbench restore\n  by ");
+	expect("left over: its session was interrupted; run: quietbench restore\n  by ");
 }
 
 /* The lock is another session's, which is about to recover what this one left. */
@@ -205,7 +204,7 @@ static void test_left_over_and_busy(void **state)
 	summarize(QB_SUMMARY_PATH);
 	live();
 	assert_int_equal(status(false), 1);
-	expect("left over: its session died; another is at work (pid ");
+	expect("left over: its session was interrupted; another one is running (pid ");
 }
 
 static void test_died_early(void **state)
@@ -213,7 +212,7 @@ static void test_died_early(void **state)
 	NEEDS_SANDBOX();
 	assert_true(sandbox_put(QB_JOURNAL_PATH, ""));
 	assert_int_equal(status(false), 1);
-	expect("left over: a session died at work; run: quietbench restore\n");
+	expect("left over: a session was interrupted while changing the host; run: quietbench restore\n");
 }
 
 static void test_another_boot(void **state)

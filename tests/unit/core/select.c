@@ -27,7 +27,7 @@ static void one_core_away_from_the_boot_cpu(void **state)
 static void too_small_hosts_say_what_gives(void **state)
 {
 	static const struct choice cases[] = {
-		{ONE_CPU, "", "0", "", "0", "one CPU: nobody can be kept off"},
+		{ONE_CPU, "", "0", "", "0", "one CPU: other tasks cannot be kept off"},
 		{ONE_CPU, "cpus.count=max", "0", "", "0", "one CPU"},
 		{ONE_CORE, "", "1", "", "0", "sibling 0 beside the benchmark cannot be kept idle"},
 		{ONE_CORE, "cpus.count=max", "1", "", "0", "the only one that fits"},

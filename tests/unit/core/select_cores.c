@@ -21,7 +21,7 @@ static void a_list_is_obeyed(void **state)
 		{LAPTOP, "cpus.list=0-1 cpus.count=1", "1", "5", "0,2-4,6-7", ""},
 		{LAPTOP, "cpus.list=1-3 cpus.count=all", "1-3", "5-7", "0,4", ""},
 		{LAPTOP, "cpus.list=1-3 cpus.count=max", "1-3", "5-7", "0,4", ""},
-		{LAPTOP, "cpus.list=0-7", "0-7", "", "0-7", "nobody can be kept off them"},
+		{LAPTOP, "cpus.list=0-7", "0-7", "", "0-7", "other tasks cannot be kept off"},
 		{LAPTOP, "cpus.list=0-7 cpus.count=max", "1-3", "5-7", "0,4", ""},
 		{LAPTOP, "cpus.list=0-3", "0-3", "5-7", "4", "it is needed for housekeeping"},
 		{LAPTOP, "cpus.list=3 allowed=3", "3", "", "0-2,4-7",

@@ -271,8 +271,8 @@ static void others_are_left_alone(void **state)
 	assert_int_equal(qb_lever_write(QB_LEVER_CACHE_REST, &none, "", &err), 0);
 	assert_string_equal(now(QB_LEVER_CACHE_REST), "L3:0=7ff;1=7ff");
 	assert_int_equal(qb_lever_write(QB_LEVER_CACHE_MOUNT, &none, "unmounted", &err), -EBUSY);
-	assert_string_equal(err.text, "unmount " DIR ": somebody else divides the cache (" DIR
-				      "/tenant): their ways are not ours to take");
+	assert_string_equal(err.text, "unmount " DIR ": another program divides the cache (" DIR
+				      "/tenant): its ways are left alone");
 	assert_int_equal(qb_lever_write(QB_LEVER_CACHE_GROUP, &none, "present", &err), -EBUSY);
 }
 

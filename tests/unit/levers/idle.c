@@ -148,8 +148,7 @@ static void test_no_cpuidle(void **state)
 	tree_begin();
 	put_resume(2, "0\n");
 	assert_plan(ASK("idle.max_latency", "1us"),
-		"idle.max_latency: unsupported: no cpuidle driver is at work: nobody chooses idle "
-		"states (look for idle= or cpuidle.off=1 in the boot parameters)\n");
+		"idle.max_latency: unsupported: no cpuidle driver is active, so idle states cannot be chosen (look for idle= or cpuidle.off=1 in the boot parameters)\n");
 }
 
 static void test_kept(void **state)

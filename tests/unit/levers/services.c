@@ -243,10 +243,11 @@ static void nobody_saws_off_his_branch(void **state)
 	assert_int_equal(judge_it(QB_LEVER_SERVICES_FREEZE, manager, "frozen"), 0);
 	qb_services_spare(getpid());
 	assert_refused(judge_it(QB_LEVER_SERVICES_FREEZE, "session-3.scope", "frozen"), EPERM,
-		"lives in it");
-	assert_refused(
-		judge_it(QB_LEVER_SERVICES_FREEZE, "runner.scope", "frozen"), EPERM, "lives in it");
-	assert_refused(judge_it(QB_LEVER_SERVICES_FREEZE, manager, "frozen"), EPERM, "lives in it");
+		"started from inside it");
+	assert_refused(judge_it(QB_LEVER_SERVICES_FREEZE, "runner.scope", "frozen"), EPERM,
+		"started from inside it");
+	assert_refused(judge_it(QB_LEVER_SERVICES_FREEZE, manager, "frozen"), EPERM,
+		"started from inside it");
 	assert_int_equal(judge_it(QB_LEVER_SERVICES_FREEZE, CRON, "frozen"), 0);
 }
 

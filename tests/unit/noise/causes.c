@@ -249,7 +249,7 @@ static void the_share_without_an_account(void **unused)
 	unload(&replay);
 }
 
-static void the_culprit(void **unused)
+static void the_greatest_cause(void **unused)
 {
 	for (size_t i = 0; i < QB_ARRAY_SIZE(recorded); i++) {
 		const struct qb_cause *cause = NULL;
@@ -424,7 +424,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_share),
 		cmocka_unit_test(the_share_without_an_account),
-		cmocka_unit_test(the_culprit),
+		cmocka_unit_test(the_greatest_cause),
 		cmocka_unit_test(records_were_lost),
 		cmocka_unit_test(names_by_accounts),
 		cmocka_unit_test(the_verdict),

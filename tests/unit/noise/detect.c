@@ -121,7 +121,7 @@ static void test_too_short(void **state)
 	ask(2000000000, 20);
 	assert_int_equal(qb_detect_judge(&measure, &err), -ENODATA);
 	assert_string_equal(err.text,
-		"12.0 s are too short to foretell runs of 2 s: at least 16 s (--duration)");
+		"12.0 s are too short to predict runs of 2 s: at least 16 s (--duration)");
 	assert_int_equal(qb_detect_duration(2000000000), 16000000000);
 }
 

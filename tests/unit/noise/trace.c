@@ -142,7 +142,7 @@ static void test_garbage(void **state)
 		qb_trace_take(&trace, &cpu, text);
 	}
 	assert_int_equal(cpu.n, QB_TRACE_ROWS);
-	assert_string_equal(cpu.rows[QB_TRACE_ROWS - 1].name, "others");
+	assert_string_equal(cpu.rows[QB_TRACE_ROWS - 1].name, "all other sources");
 	memset(text, 'A', sizeof(text) - 1);
 	qb_trace_take(&trace, &cpu, text);
 	qb_trace_take(&trace, &cpu, "\n\n-\n                -\n                -1 [1] x 1.1\n");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The numbers of noise: binomial tails, verdicts and their error, what is taken out of /proc, who gets the blame. */
+/* The numbers of noise: binomial tails, verdicts and their error, what is taken out of /proc, what the causes are. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

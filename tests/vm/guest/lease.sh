@@ -83,7 +83,7 @@ qb 0 "a client killed: the lease stands" root status
 
 # ---- its end ----
 qb 0 "renewing" tester apply --for 2h -p strict
-tells renewing "renewed with the settings that it has: [a-z]*, CPU $cpus"
+tells renewing "renewed with its present settings: [a-z]*, CPU $cpus"
 qb 0 "renewed" root status
 tells renewed "apply  *until .* in \\(119 min\\|2 h\\)"
 qb 0 "the owner's restore" tester restore
