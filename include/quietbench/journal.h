@@ -69,7 +69,7 @@ struct qb_journal_owner {
 };
 
 /*
- * The benchmark in the host's care: who must be moved back or ended by a recovery. A lease has none;
+ * The benchmark that the session looks after: a recovery must move it back or end it. A lease has none;
  * there it is the client of apply, for where the benchmarks of its runs are moved back to.
  */
 struct qb_journal_bench {

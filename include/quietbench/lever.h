@@ -110,7 +110,7 @@ enum qb_lever_id {
 	QB_LEVER_INHIBIT,
 	/* siblings: src/levers/smt.c */
 	QB_LEVER_SMT_OFFLINE,
-	QB_LEVER_SMT_CPUSET, /* v1: a cpuset of somebody's, which loses an offline CPU for good */
+	QB_LEVER_SMT_CPUSET, /* v1: a cpuset of another program, which loses an offline CPU for good */
 	QB_LEVER_CORE_SCHED,
 	QB_LEVER_COUNT
 };
@@ -158,8 +158,8 @@ struct qb_lever_ops {
 	/* Do two texts mean the same ("3" and "00000003")? NULL: equal byte for byte,
 	 * or as sets where the specification is a mask. */
 	bool (*same)(const char *a, const char *b);
-	/* A value that is neither `before` nor `left`: our doing all the same, by way of another
-	 * step? NULL: no, somebody else's. */
+	/* A value that is neither `before` nor `left`: caused by another step of ours?
+	 * NULL: no, it is another program's. */
 	bool (*ours)(const struct qb_steps *steps, const struct qb_step *step, const char *now);
 };
 

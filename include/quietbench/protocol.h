@@ -115,7 +115,7 @@ enum qb_message_type {
 		QB_MSG_END
 };
 
-/* Who sends. The helper is a client where it asks the planner, or the helper behind the door. */
+/* The sender. The helper is a client where it asks the planner, or the helper behind the door. */
 enum qb_sender {
 	QB_SENDER_CLIENT = 1,
 	QB_SENDER_BENCHMARK = 2, /* the held child */
@@ -238,11 +238,11 @@ struct qb_watch_message {
 };
 
 /*
- * Who ran on the watched CPUs (noise/watcher.h), in as many messages as it takes: first the sums of
- * each CPU, then who else was there. The numbers at the top are of all of them, in every message.
+ * Tasks that ran on the watched CPUs (noise/watcher.h), in as many messages as it takes: first the sums of
+ * each CPU, then the other tasks that ran there. The numbers at the top are of all of them, in every message.
  */
 #define QB_SWITCHES_SEEN   256
-#define QB_SWITCHES_NAMED  1024 /* at most so many in all; who ran least is in the sums */
+#define QB_SWITCHES_NAMED  1024 /* at most so many in all; those that ran least are in the sums */
 #define QB_SWITCHES_WHOSE  3	/* enum qb_whose (noise/runners.h) */
 #define QB_SWITCHES_LEVELS 256
 struct qb_switches_message {
@@ -276,7 +276,7 @@ struct qb_done {
 	uint8_t complete;  /* RESTORE: everything of ours is back */
 	uint8_t recovered; /* HELLO: leftovers of a dead session were restored first;
 			       RESTORE: the monitor died, the guardian healed */
-	uint8_t joined;	   /* HELLO: this is a session of somebody's at the door;
+	uint8_t joined;	   /* HELLO: the door of a session that is already running;
 			       RESTORE of a shared run: other runs go on, so the host stays as it is */
 	uint8_t shared;	   /* HELLO: the session is that of shared runs */
 	uint8_t over;	   /* RESTORE: the host was restored before: what it had joined has

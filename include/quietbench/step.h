@@ -52,7 +52,7 @@ enum qb_verdict {
 	QB_VERDICT_NONE,     /* not judged (yet) */
 	QB_VERDICT_OURS,     /* current == left: we put it back */
 	QB_VERDICT_ALREADY,  /* current == before: nothing to do */
-	QB_VERDICT_CONFLICT, /* somebody else's value: left alone */
+	QB_VERDICT_CONFLICT, /* another program's value: left alone */
 };
 
 enum qb_restored {

@@ -69,7 +69,7 @@ void qb_noise_problem_text(const struct qb_noise_problem *problem, char *buf, si
 /* A line on stderr for each that makes it noisy; none when it is quiet. */
 void qb_noise_say(const struct qb_measure *m);
 
-/* ---- who told what ---- */
+/* ---- the sources of the figures ---- */
 
 struct qb_noise_source {
 	const char *name;   /* "switches" */

@@ -66,7 +66,7 @@ static int print(const struct qb_outputs *outputs, struct qb_error *err)
 	return 0;
 }
 
-/* What was changed belongs to the record of who changed it. */
+/* What was changed belongs to the record of the session that changed it. */
 static int write_record(const struct qb_outputs *outputs, const char *file, struct qb_error *err)
 {
 	struct qb_record record = qb_record_of(outputs->condition);

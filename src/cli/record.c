@@ -192,7 +192,7 @@ static void put_watched(struct qb_json *json, const struct qb_result *run)
 	put_table(json, "softirqs", &run->tally, &run->tally.softirqs);
 }
 
-/* Who told what, and what nobody told here. */
+/* The source of each figure, and which sources are missing here. */
 static void put_sources(struct qb_json *json, const struct qb_result *run)
 {
 	const struct qb_tally *tally = &run->tally;

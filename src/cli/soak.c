@@ -104,7 +104,7 @@ static void print_block(const struct qb_measure *m, const struct qb_soak_block *
 	qb_time_format(block->at_ns / QB_NS_PER_S, "%F %T", when, sizeof(when));
 	qb_noise_verdict_text(m, text, sizeof(text));
 	printf("%s  %s%s%s\n", when, text, *block->cause ? ": " : "", block->cause);
-	fflush(stdout); /* whoever reads it may wait for it; main judges its errors */
+	fflush(stdout); /* a reader may wait for this line; main judges its errors */
 }
 
 static int measure_block(struct qb_soak *soak, struct qb_condition *condition, struct qb_error *err)

@@ -60,7 +60,7 @@ static void status_free(struct status *status)
 	qb_steps_free(&status->drift);
 }
 
-/* Who holds the flock on the host lock: a pid, 0 for nobody, or a negative errno. */
+/* Which process holds the flock on the host lock: its pid, 0 for none, or a negative errno. */
 static int lock_holder(struct qb_error *err)
 {
 	_cleanup_free_ char *locks = NULL;

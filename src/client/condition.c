@@ -117,7 +117,7 @@ int qb_condition_bare(
 	if (why && qb_require_any(request, &answer->profile))
 		return qb_error_set(err, EACCES,
 			"levers are required, and the host cannot be conditioned: %s", why->text);
-	/* Nobody is kept off, no CPU goes offline, whatever the plan was. */
+	/* Other tasks are not kept off and no CPU goes offline, whatever the plan was. */
 	answer->selection.isolation = QB_ISOLATION_NONE;
 	qb_cpus_zero(&answer->selection.offline);
 	if (why)
@@ -144,7 +144,7 @@ int qb_condition_restore(struct qb_condition *condition, struct qb_error *err)
 		return 0;
 	r = qb_session_restore(&condition->session, answer, err);
 	if (r < 0)
-		/* Who joined has nothing to give back. */
+		/* A run that joined has nothing to restore. */
 		condition->complete = answer->joined;
 	else
 		condition->complete = answer->done.complete != 0;

@@ -34,7 +34,7 @@ enum qb_conditioned {
 	QB_CONDITIONED_NONE,	/* nothing of the host was changed */
 	QB_CONDITIONED_PARTIAL, /* some of what the profile asks for is not available here */
 	QB_CONDITIONED_FULL,
-	QB_CONDITIONED_JOINED, /* somebody else conditioned the host; this run only used it */
+	QB_CONDITIONED_JOINED, /* another session conditioned the host; this run only used it */
 };
 
 /* Begins with what is asked for (`asked`, complete but for what own profiles extend) and the job. */
@@ -54,7 +54,7 @@ bool qb_condition_lacks_privilege(const struct qb_condition *condition, int r);
 int qb_condition_bare(
 	struct qb_condition *condition, const struct qb_error *why, struct qb_error *err);
 
-/* Who places processes on the benchmark's CPUs; NULL: nobody. */
+/* The session that places processes on the benchmark's CPUs; NULL: none. */
 struct qb_session *qb_condition_placer(struct qb_condition *condition);
 /* -EINTR: the caller was told to end (job.signal). */
 int qb_condition_interrupted(struct qb_condition *condition, struct qb_error *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A file that is replaced at once: written beside it, synced, renamed into its place. Who reads it
- * finds the old one or the new one, whole.
+ * A file that is replaced at once: written beside it, synced, renamed into its place. A
+ * reader finds the old one or the new one, whole.
  *
  *	_cleanup_(qb_draft_discard) struct qb_draft draft = {0};
  *	r = qb_draft_open(&draft, file, 0, err);   … write to draft.out …

@@ -13,7 +13,7 @@
 struct execution {
 	struct qb_condition *condition;
 	const struct qb_execute_order *order;
-	struct qb_session *session; /* who places the command; NULL: nobody */
+	struct qb_session *session; /* the session that places the command; NULL: none */
 	struct qb_child child;
 	struct qb_child_end end;
 	bool is_watched, lent; /* lent: the helper sees who runs on the CPUs */

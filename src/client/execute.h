@@ -44,10 +44,10 @@ struct qb_result {
 	bool is_watched;     /* what follows is known */
 	struct qb_watched watched;
 	struct qb_tally tally;		 /* what the kernel counted meanwhile; owned */
-	struct qb_watch_sample *samples; /* owned; NULL: nobody wanted them */
+	struct qb_watch_sample *samples; /* owned; NULL: not asked for */
 	size_t n_samples;
 	int64_t interval_ns;  /* of the samples */
-	const char *switches; /* who told of the switches: "perf", "helper"; "ticks": nobody */
+	const char *switches; /* source of the switches: "perf", "helper"; "ticks": none */
 	bool steal_known;
 };
 

@@ -27,7 +27,7 @@ static bool among(int signal, const int *list, size_t n)
 	return false;
 }
 
-/* Signals that the caller ignores or blocks (nohup, a background job) end nobody. */
+/* Signals that the caller ignores or blocks (nohup, a background job) do not end the run. */
 static void early_set(const sigset_t *mask, sigset_t *ret)
 {
 	sigemptyset(ret);

@@ -26,7 +26,7 @@ static void converse(int fd, char *why, size_t size)
 	struct qb_message_head bye;
 	int r;
 
-	/* Nobody there to hear it: the exit status tells. */
+	/* There is no other way to report it: the exit status tells. */
 	(void)qb_message_send(fd, QB_MSG_BYE, &bye, sizeof(bye), NULL, 0);
 	/* A helper that refuses ends without having read BYE: the reset comes before its words. */
 	do {

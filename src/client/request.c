@@ -47,7 +47,7 @@ static int open_profile(const char *path, struct qb_error *err)
 	return fd;
 }
 
-/* A sealed copy of the file, so that nobody changes it between judging and using. */
+/* A sealed copy of the file, so that it cannot change between judging and using. */
 static int seal_profile(const char *path, struct qb_error *err)
 {
 	_cleanup_close_ int fd = open_profile(path, err);

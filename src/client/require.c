@@ -67,7 +67,7 @@ static void judge_key(enum qb_key key, const struct qb_answer *answer, struct qb
 		ret->first = key;
 }
 
-/* A name that is no key has been refused by who read it (options, profile). */
+/* A name that is no key has been refused where it was read (options, profile). */
 static void judge_name(const char *name, const struct qb_answer *answer, struct qb_lacking *ret)
 {
 	const struct qb_steps *steps = &answer->steps;

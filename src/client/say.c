@@ -63,7 +63,7 @@ void qb_say(enum qb_say kind, const char *fmt, ...)
 	va_end(ap);
 	qb_text_one_line(text); /* names of files and processes may hold anything */
 	n = snprintf(line, sizeof(line), PREFIX "%s%s%s\n", start, text, *start ? "\033[0m" : "");
-	/* Nobody is left to hear that stderr is closed. */
+	/* A closed stderr cannot be reported anywhere. */
 	if (out >= 0 && write(out, line, (size_t)n) < 0)
 		return;
 }

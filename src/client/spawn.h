@@ -28,8 +28,8 @@ struct qb_spawn {
 /* Starts it with one end of a new SOCK_SEQPACKET pair as fd 0; the other is *ret_fd. */
 int qb_spawn_start(const struct qb_spawn *spawn, int *ret_fd, pid_t *ret_pid, struct qb_error *err);
 /*
- * Connects to a socket of root's. Returns the fd; -ENOTCONN: nobody listens there; -EACCES: it is
- * not for this user; -EPERM: who listens is not root (err says who).
+ * Connects to a socket of root's. Returns the fd; -ENOTCONN: no process listens there; -EACCES: it is not
+ * for this user; -EPERM: the listening process is not root's (err says who).
  */
 int qb_spawn_connect(const char *path, struct qb_error *err);
 /* Runs it in the caller's terminal to its end. Returns the wait status, or a negative errno. */

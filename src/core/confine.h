@@ -30,7 +30,7 @@ struct qb_confine_rule {
 	}
 
 enum qb_confine_breach {
-	QB_CONFINE_KILL,   /* whoever breaks out has nothing to finish */
+	QB_CONFINE_KILL,   /* a process that breaks the rules is ended at once */
 	QB_CONFINE_REFUSE, /* EPERM, and a line in the kernel's log */
 };
 

@@ -99,7 +99,7 @@ int qb_conflicts_keep(const char *path, const struct qb_journal_owner *owner,
 	return write_list(path, owner, &list, err);
 }
 
-/* The verdict on a step of the list. A watched one that was changed since is somebody else's. */
+/* The verdict on a step of the list. A watched value that changed since belongs to another program. */
 static enum qb_verdict judge(const struct qb_step *step, bool force)
 {
 	char now[QB_TEXT_MAX];
@@ -135,7 +135,7 @@ static size_t judge_moved(struct qb_steps *steps)
 	return n;
 }
 
-/* What the list is after a retry. Who was only watched is nothing to tell of, but for a failure. */
+/* What the list is after a retry. A step that was only watched is reported only if it failed. */
 static int gather_rest(struct qb_steps *rest, struct qb_steps *steps, const bool *silent,
 	struct qb_undo_summary *sum)
 {

@@ -130,7 +130,7 @@ static int create_fresh(struct qb_journal *ret, const char *path,
 	int r;
 
 	fresh_path(path, fresh, sizeof(fresh));
-	unlink(fresh); /* of one who was killed here */
+	unlink(fresh); /* left by a session that was killed here */
 	journal.gathered = malloc(QB_JOURNAL_GATHER);
 	if (!journal.gathered)
 		return qb_error_errno(err, ENOMEM, "create the journal %s", path);

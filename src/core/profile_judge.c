@@ -297,6 +297,6 @@ int qb_setting_parse(
 		r = qb_yaml_value(yaml, &value, err);
 	if (r >= 0)
 		return qb_setting_judge(key, value, ret, &at, err);
-	/* Positions within the text help nobody: say what would be a value. */
+	/* Positions within this text do not help the user: say what would be a value. */
 	return r == -EINVAL ? reject(key, EINVAL, text, "", err) : r;
 }

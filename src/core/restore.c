@@ -106,8 +106,8 @@ static int settle_threads(
 }
 
 /*
- * Removes what a session keeps in /run, also what one had not finished when it was killed. The
- * journal goes last: whoever is killed here leaves it, and the next one comes here again.
+ * Removes what a session keeps in /run, also what one had not finished when it was killed. The journal goes last: a process that is killed
+ * here leaves it, and the next recovery comes here again.
  */
 static int tidy(struct qb_error *err)
 {

@@ -55,7 +55,7 @@ static enum qb_verdict judge(const struct qb_steps *steps, const struct qb_step 
 		return QB_VERDICT_OURS; /* unreadable: the write will tell why */
 	if (qb_lever_same(step->lever, now, step->before))
 		return QB_VERDICT_ALREADY;
-	/* Without `left` the session broke off while applying: nobody else has a claim yet. */
+	/* Without `left` the session was interrupted while applying: no other program has a claim on the value yet. */
 	if (!step->left || qb_lever_same(step->lever, now, step->left) ||
 		qb_lever_ours(steps, step, now))
 		return QB_VERDICT_OURS;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* monitor_internal.h: who else comes to a host that this session holds. */
+/* monitor_internal.h: other clients that connect to the host while this session holds it. */
 #include "monitor_internal.h"
 #include <base/macros.h>
 #include <errno.h>
@@ -39,7 +39,7 @@ static void restore_after(struct qb_monitor *m, struct qb_guest *last, bool aske
 		return;
 	}
 	m->state = QB_STATE_END;
-	if (asked) /* a run that does not hear it has died: nobody is left to be told */
+	if (asked) /* a run that does not receive it has ended: there is no one to tell */
 		qb_recover_report(m->helper->session, &m->session.steps, &m->summary, false, false);
 }
 
@@ -59,7 +59,7 @@ static void forget(struct qb_guest *guest)
 {
 	if (guest->connection)
 		close(guest->connection);
-	if (guest->client) { /* without the run's own process nobody would end it */
+	if (guest->client) { /* without the run's own process it would not be ended */
 		shutdown(guest->client, SHUT_RDWR);
 		close(guest->client);
 	}

@@ -64,7 +64,7 @@ struct qb_helper {
 /* ---- audit ---- */
 
 /*
- * Who did what: lines for the host's log (facility authpriv, as sudo's).
+ * The log: lines for the host's log (facility authpriv, as sudo's).
  *
  * Each session has at most one line when it begins to change the host and one when it ends, or one
  * that says why it was refused; so connections bound them. Best effort: where nobody listens at

@@ -21,7 +21,7 @@
 /* A holder that may take us in is asked more seldom: the answer costs it a wake-up. */
 #define ASK_ROUNDS 10
 
-/* A folder that is root's alone to write: nobody may have planted it. */
+/* A folder that is root's alone to write: no other user can have made it. */
 static int make_dir(const char *path, mode_t mode, struct qb_error *err)
 {
 	struct stat st;
@@ -39,7 +39,7 @@ static int make_dir(const char *path, mode_t mode, struct qb_error *err)
 	return 0;
 }
 
-/* Whoever else could open it could hold it. */
+/* A process that can open it can also hold it. */
 static bool is_ours_alone(int fd)
 {
 	struct stat st;
@@ -106,7 +106,7 @@ static bool passes(int ticket)
 	       (is_stopped(waiter) || is_stopped(client));
 }
 
-/* Is somebody alive waiting with a smaller number? Removes the tickets of the dead on the way. */
+/* Is a living process waiting with a smaller number? Removes the tickets of the dead on the way. */
 static int somebody_before(unsigned own, bool *ret, struct qb_error *err)
 {
 	_cleanup_free_ unsigned *numbers = NULL;

@@ -38,7 +38,7 @@ static int prepare(struct qb_helper *helper, const char *sudo_uid, struct qb_err
 	return qb_sandbox_limit(err);
 }
 
-/* Whoever holds the lock lives, and has restored or will: then there is nothing to do here. */
+/* The process that holds the lock is alive, and has restored or will restore: nothing is to be done here. */
 static int recover(void)
 {
 	_cleanup_(qb_conditioning_free) struct qb_conditioning dead = {.journal.fd = -1};

@@ -33,7 +33,7 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
-/* Whoever comes says HELLO at once; a connection that says nothing keeps a process of root's. */
+/* A client says HELLO at once; a silent connection would keep a process of root's for nothing. */
 #define HELLO_MS 10000
 
 #define IN(state) (1u << QB_STATE_##state)

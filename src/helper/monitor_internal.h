@@ -113,7 +113,7 @@ struct qb_monitor {
 
 /* APPLY: conditions the host, and opens the door. */
 int qb_hold_condition(struct qb_monitor *m, struct qb_error *err);
-/* It stays so from now on, whatever becomes of the client, who is dismissed. */
+/* The host stays conditioned from now on, whatever becomes of the client, which is told to go. */
 int qb_hold_stay(struct qb_monitor *m, struct qb_error *err);
 /*
  * Restores, once. `end`: the client is gone, and with it goes its benchmark. Whoever has joined sees
@@ -152,7 +152,7 @@ void qb_join_keep_steps(struct qb_steps *steps, bool child);
 /* APPLY and RESTORE of a run that has joined. RESTORE sends the answer itself. */
 int qb_join_apply(struct qb_monitor *m, struct qb_error *err);
 int qb_join_leave(struct qb_monitor *m, struct qb_error *err);
-/* Its benchmark is placed: who comes to the door from inside of it gets its CPUs. */
+/* Its benchmark is placed: a run that connects from inside it gets its CPUs. */
 void qb_join_placed(struct qb_monitor *m);
 
 /* ---- plan.c ---- */

@@ -210,7 +210,7 @@ static int agree(const struct qb_profile *all, const struct qb_profile *own, str
 	return 0;
 }
 
-/* CPUs of the pool that are nobody else's. */
+/* CPUs of the pool that no other run has. */
 static struct qb_cpus free_cpus(const struct qb_joined *joined)
 {
 	struct qb_cpus cpus = joined->selection.bench;

@@ -227,7 +227,7 @@ static int converse(struct qb_helper *helper, int socket, struct qb_message *mes
 }
 
 /*
- * A profile is what cannot change or hang any more once it has come: nobody else's file, device, pipe.
+ * A profile is what cannot change or hang any more once it has come: not another user's file, device, pipe.
  * The seals are asked for first: other questions may go to a file system of the caller's own.
  */
 static int judge_files(const struct qb_message *request, struct qb_error *err)

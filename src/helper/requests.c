@@ -70,7 +70,7 @@ int qb_request_hello(struct qb_monitor *m, struct qb_error *err)
 	}
 	if (r < 0)
 		return r;
-	if (m->pool) /* it is the founder's child who answers the client */
+	if (m->pool) /* the founder's child answers the client */
 		return 0;
 	if (m->hello.purpose == QB_PURPOSE_RESTORE) {
 		m->state = QB_STATE_RESTORE;

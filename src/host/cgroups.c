@@ -20,7 +20,7 @@ static const struct {
 	[QB_HIERARCHY_CPUSET] = {"cgroup", "cpuset", CGROUP_SUPER_MAGIC},
 };
 
-/* One that cannot be looked at is no missing one: whoever restores would take its groups for gone. */
+/* A hierarchy that cannot be read is not the same as a missing one: a restore would take its groups for gone. */
 static int take_mount(
 	struct qb_cgroups *cgroups, const struct qb_mount *mount, struct qb_error *err)
 {

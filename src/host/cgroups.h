@@ -70,7 +70,7 @@ int qb_cgroups_create(const struct qb_cgroups *cgroups, enum qb_hierarchy hierar
 /* Removes a group and those below it, first moving whoever is left to the root. Absent: 0. */
 int qb_cgroups_remove(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
 	const char *group, struct qb_error *err);
-/* Kills everybody in a group and below, until it is empty. -ETIMEDOUT names who is left. */
+/* Kills everybody in a group and below, until it is empty. -ETIMEDOUT names a process that is left. */
 int qb_cgroups_kill(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
 	const char *group, struct qb_error *err);
 

@@ -233,8 +233,8 @@ int qb_cgroups_remove(const struct qb_cgroups *cgroups, enum qb_hierarchy hierar
 }
 
 /*
- * A pid from a list may have become another process' since. The pidfd holds whoever it is now;
- * only when that one is in the group after we hold it is it ours to kill.
+ * A pid from a list may have become another process' since. The pidfd holds the process that has the pid now; it is
+ * killed only if it is in the group after the pidfd was opened.
  */
 static int kill_member(
 	enum qb_hierarchy hierarchy, const char *group, pid_t pid, struct qb_error *err)

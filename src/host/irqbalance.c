@@ -295,7 +295,7 @@ struct note {
 };
 
 /*
- * Written before irqbalance is told, so that whoever recovers from our death believes it. Replaced
+ * Written before irqbalance is told, so that a recovery after our death believes it. Replaced
  * as a whole.
  */
 static int write_note(pid_t pid, int64_t sleep, const char *told, struct qb_error *err)

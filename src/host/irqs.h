@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who is IRQ n? Linux recycles interrupt numbers: a mask saved for a network card must never be
+ * Which device is IRQ n? Linux recycles interrupt numbers: a mask saved for a network card must never be
  * put back onto the disk that got its number since. `key` tells them apart.
  */
 #ifndef QB_HOST_IRQS_H
@@ -24,7 +24,7 @@ struct qb_irq {
 	uint64_t key; /* of its handlers' names and its number at its chip; never 0 */
 	bool used;    /* has a handler: without one it cannot interrupt anybody */
 	/*
-	 * The kernel shows that it lets nobody move this one (Linux 6.12: a mask without write
+	 * The kernel shows that this one cannot be moved (Linux 6.12: a mask without write
 	 * permission). Older kernels do not show it, they refuse the write (EIO on 6.1).
 	 */
 	bool fixed;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * logind: may this host be put to sleep or shut down? An inhibitor is an open descriptor: whoever
- * dies lets go of it. (root can override one on the command line.) And who sits at a desktop here?
+ * logind: may this host be put to sleep or shut down? An inhibitor is an open descriptor: it ends with the
+ * process that holds it. (root can override one on the command line.) And who sits at a desktop here?
  */
 #ifndef QB_HOST_LOGIND_H
 #define QB_HOST_LOGIND_H

@@ -12,7 +12,7 @@
 #define LIBRARY	   "libsystemd.so.0"
 #define BUS_SOCKET "/run/dbus/system_bus_socket"
 #define DRIVER	   "org.freedesktop.DBus"
-/* What other clients wait, too: while it switches a controller on, systemd answers nobody. */
+/* What other clients wait, too: while it switches a controller on, systemd does not answer. */
 #define CALL_USEC (25 * 1000000ULL)
 
 struct qb_bus_functions qb_bus;
@@ -203,7 +203,8 @@ int qb_systemd_wait(sd_bus *bus, const char *name, unsigned patience_ms, enum qb
 /* Waits until the bus has dropped the connections of the dead. */
 static int bury_the_dead(sd_bus *bus, struct qb_error *err)
 {
-	static bool done; /* whoever dies after our first look is none of ours: we hold the lock */
+	static bool
+		done; /* a connection that dies after our first look is not ours: we hold the lock */
 	int r = 0;
 
 	for (unsigned waited = 0; !done && (r = any_dead(bus)) == 1;

@@ -37,7 +37,7 @@ struct qb_task {
 	unsigned cpu;	  /* where it ran last */
 	unsigned threads; /* of its process */
 	bool kernel;	  /* a kernel thread */
-	bool fixed;	  /* the kernel lets nobody change its mask (PF_NO_SETAFFINITY) */
+	bool fixed;	  /* its mask cannot be changed (PF_NO_SETAFFINITY) */
 	bool ended;	  /* a zombie: runs nowhere any more, other threads of its process may */
 	bool stopped;	  /* by a signal or a tracer */
 	char comm[32];	  /* the thread's name; longer for kernel workers than for programs */

@@ -262,7 +262,7 @@ static int read_rest(const struct qb_lever *lever, const struct qb_unit *unit, c
 	return read_l3(true, buf, size, err);
 }
 
-/* Nobody loses ways that the benchmark did not get. */
+/* Other groups lose no ways that the benchmark did not get. */
 static int write_rest(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
 	struct qb_error *err)
 {

@@ -122,7 +122,7 @@ struct idle {
 	struct qb_cpus quiet; /* the benchmark's CPUs and their reserved siblings */
 };
 
-/* The states of a CPU that nobody has disabled; returns how many. 0 where there is no cpuidle. */
+/* The states of a CPU that are not disabled; returns how many. 0 where there is no cpuidle. */
 static size_t read_states(unsigned cpu, struct state *ret)
 {
 	_cleanup_free_ unsigned *numbers = NULL;
@@ -234,7 +234,7 @@ static int plan_dma_latency(const struct idle *idle)
 	return qb_lever_plan(idle->steps, QB_LEVER_DMA_LATENCY, qb_unit_none(), text);
 }
 
-/* Does cpuidle choose the sleep of any of these CPUs? If not, nobody heeds a latency either. */
+/* Does cpuidle choose the sleep of any of these CPUs? If not, a latency has no effect either. */
 static bool has_cpuidle(const struct qb_cpus *cpus)
 {
 	char path[128];

@@ -54,7 +54,7 @@ static int write_ban(const struct qb_lever *lever, const struct qb_unit *unit, c
 	return qb_irqbalance_ban(&cpus, add, err);
 }
 
-/* A plan may only add: lifting a ban of somebody else's is not quietbench's business. */
+/* A plan may only add: a ban that another program set is never lifted. */
 static int judge_ban(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
 	struct qb_error *err)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * cpus.isolation: keeping everybody else off the benchmark's CPUs, and the benchmark's group.
+ * cpus.isolation: keeping other tasks off the benchmark's CPUs, and the benchmark's group.
  *
  * Four ways, decided by qb_isolation_plan (lever.h) into selection->isolation:
  *

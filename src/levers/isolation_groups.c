@@ -72,7 +72,7 @@ int qb_isolation_check_free(
 	return 0;
 }
 
-/* The benchmark's CPUs: online, not all that are, and nobody else's. */
+/* The benchmark's CPUs: online, not all that are, and in no other partition. */
 static int judge_cpus(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
 	struct qb_error *err)
 {

@@ -171,7 +171,7 @@ static int place_v2(const struct qb_cgroups *cgroups, const struct qb_selection 
 	return r < 0 ? r : qb_cgroups_move(cgroups, QB_HIERARCHY_V2, group, bench->pid, err);
 }
 
-/* A cpuset takes nobody before it has CPUs and memory nodes: those of the one above, or `cpus`. */
+/* A cpuset takes no process before it has CPUs and memory nodes: those of the one above, or `cpus`. */
 static int fill_cpuset(const struct qb_cgroups *cgroups, const char *group,
 	const struct qb_cpus *cpus, struct qb_error *err)
 {
@@ -243,7 +243,7 @@ int qb_isolation_place(const struct qb_selection *selection, bool lock,
 	if (r == 0 && is_dead(pidfd))
 		r = qb_error_set(
 			err, ESRCH, "place the benchmark: process %d ended meanwhile", bench->pid);
-	/* Whoever bears its number now was moved in its stead, or it died halfway: out again. */
+	/* Another process has its number now and was moved instead, or it died halfway: move it out again. */
 	if (r < 0)
 		qb_isolation_evict(bench, NULL, NULL);
 	return r;
@@ -326,7 +326,7 @@ static int wait_for_scope(const struct qb_cgroups *cgroups, const struct qb_jour
 	return qb_systemd_settle(scope, err);
 }
 
-/* The groups of a run that joined are no steps: whoever emptied them removes them. A scope goes by
+/* The groups of a run that joined are no steps: the process that emptied them removes them. A scope goes by
  * itself. */
 static int drop_groups(const struct qb_cgroups *cgroups, const struct qb_journal_bench *bench,
 	struct qb_error *err)
@@ -366,7 +366,7 @@ int qb_isolation_evict(const struct qb_journal_bench *bench, const struct qb_iso
 				"that");
 		if (r < 0)
 			return r;
-		/* Who was in both was named already. */
+		/* A process that was in both was named already. */
 		if (group_of(&cgroups, QB_HIERARCHY_V2, bench, group, sizeof(group)))
 			seen = NULL;
 	}

@@ -148,7 +148,7 @@ struct view {
 	const struct qb_selection *selection;
 	const struct qb_profile *profile;
 	struct qb_cpus quiet; /* the benchmark's and its siblings */
-	bool swept;	      /* the kernel has moved whom it moves */
+	bool swept;	      /* the kernel has moved those that it moves itself */
 };
 
 static struct view view_of(const struct qb_selection *selection, const struct qb_profile *profile)

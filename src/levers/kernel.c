@@ -69,7 +69,7 @@ static int write_sample_rate(const struct qb_lever *lever, const struct qb_unit 
 
 const struct qb_lever_ops qb_workqueues_ops = {.read = read_workqueues};
 const struct qb_lever_ops qb_detector_ops = {.write = write_detector};
-/* The kernel lowers the rate by itself when samples take too long, for good; nobody wished that. */
+/* The kernel lowers the rate by itself when samples take too long, for good; no user asked for that. */
 static bool lowered(const struct qb_steps *steps, const struct qb_step *step, const char *now)
 {
 	int64_t left, current;

@@ -48,7 +48,7 @@ static int read_ksm(const struct qb_lever *lever, const struct qb_unit *unit, ch
 
 	if (n < 0)
 		return (int)n;
-	/* Whoever puts 2 back unmerges all pages once more. */
+	/* Writing 2 again unmerges all pages once more. */
 	if (strcmp(buf, "2") == 0)
 		return qb_error_set(err, ENOENT, QB_KSM_UNMERGED);
 	return 0;

@@ -13,7 +13,7 @@
 
 #define NONE "none"
 
-/* Nobody stops or freezes these, whoever asks. */
+/* These are never stopped or frozen, not even for root. */
 static const struct {
 	const char *pattern, *why;
 } untouchable[] = {
@@ -29,7 +29,7 @@ static const struct {
 	{"systemd-logind.*", "logins would wait for it"},
 };
 
-/* The units that we, whoever started us and the caller live in. */
+/* The units in which we, our parent processes and the caller run. */
 #define HOMES_MAX 16
 static struct {
 	pid_t caller;
@@ -71,7 +71,7 @@ static int add_line(pid_t pid, struct qb_error *err)
 		if (r < 0 && r != -ESRCH)
 			return r;
 		if (qb_task_read(pid, &task, NULL) < 0)
-			return 0; /* it has ended: nobody there any more to be hit */
+			return 0; /* it has ended: nothing in it can be stopped */
 	}
 	return 0;
 }
@@ -107,7 +107,7 @@ static int refuse_home(const char *name, struct qb_error *err)
 
 int qb_services_judge_name(unsigned lever, const char *name, struct qb_error *err)
 {
-	/* Slices and targets are many units in one: who wants them names them. */
+	/* Slices and targets are many units in one: a user who wants these stopped names each unit. */
 	const char *types = lever == QB_LEVER_SERVICES_STOP ? ".service .timer .socket .path"
 							    : ".service .scope";
 	const char *type = strrchr(name, '.');

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who used CPU time meanwhile, by the kernel's accounts of each thread (schedstat): the second best
+ * Which tasks used CPU time in between, by the kernel's accounts of each thread (schedstat): the second best
  * after perf's switches, for callers who may not use that. It says how long a thread ran and where
  * it ran last, so a thread that moved is told of only in one place, and how much of its time it had
  * there is not known (qb_account_share).
@@ -32,7 +32,7 @@ struct qb_accounts {
 /* What all threads have used so far, and no more of them than that: for qb_accounts_since. */
 int qb_accounts_begin(struct qb_accounts *ret, struct qb_error *err);
 int qb_accounts_take(struct qb_accounts *ret, struct qb_error *err);
-/* Makes of `now` what was used since `before`; who used nothing is left out. */
+/* Makes of `now` what was used since `before`; tasks that used nothing are left out. */
 void qb_accounts_since(struct qb_accounts *now, const struct qb_accounts *before);
 /* How much of its time it probably had on that CPU: all, if it is bound to it, or else half, which is
  * in the middle of all that is possible. */

@@ -12,7 +12,7 @@
 #include <quietbench/profile.h>
 
 struct qb_cause_on {
-	const struct qb_cause *cause; /* of the measurement's; NULL: none is known */
+	const struct qb_cause *cause; /* one of the measurement's; NULL: none is known */
 	unsigned cpu;
 };
 

@@ -126,7 +126,7 @@ static void gather(const struct qb_measure *m, const struct qb_measure_cpu *of, 
 	}
 }
 
-/* Time of who is not in the table any more, and not the loops'. */
+/* Time of tasks that are no longer in the table, without the loops. */
 static int64_t rest_of(const struct qb_measure *m, const struct qb_measure_cpu *of)
 {
 	const struct qb_runners *seen = &m->watcher.seen;

@@ -20,12 +20,12 @@
 enum qb_cause_kind {
 	QB_CAUSE_TASK,	       /* another task had the CPU */
 	QB_CAUSE_KERNEL_TASK,  /* a kernel thread had it */
-	QB_CAUSE_UNKNOWN_TASK, /* somebody had it, and who is not known */
+	QB_CAUSE_UNKNOWN_TASK, /* a task had it, and it is not known which */
 	QB_CAUSE_TICK,
 	QB_CAUSE_DEVICE,      /* an interrupt of a device */
-	QB_CAUSE_IPI,	      /* another CPU's wish, an NMI, … */
+	QB_CAUSE_IPI,	      /* a request of another CPU, an NMI, … */
 	QB_CAUSE_STEAL,	      /* the hypervisor said so */
-	QB_CAUSE_HYPERVISOR,  /* it had this guest's CPU, and told nobody */
+	QB_CAUSE_HYPERVISOR,  /* it had this guest's CPU and did not report it */
 	QB_CAUSE_FIRMWARE,    /* or other things below the kernel, on bare metal */
 	QB_CAUSE_UNEXPLAINED, /* gaps of which nothing is known */
 	QB_CAUSE_SPEED,	      /* the CPU's speed wandered */
@@ -54,7 +54,7 @@ struct qb_causes {
 	uint64_t preemptions;	       /* gaps with a switch */
 };
 
-/* Of every CPU of a measurement: into its `causes`. Soon after it, while those who ran still live. */
+/* Of every CPU of a measurement: into its `causes`. Soon after it, while the tasks that ran still exist. */
 int qb_causes_attribute(struct qb_measure *measure, struct qb_error *err);
 
 /* "cron (pid 812)" without what is another one each time. */

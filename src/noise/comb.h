@@ -18,9 +18,9 @@
 #include "loop.h"
 #include <quietbench/error.h>
 
-/* Whose a gap is: somebody's from 0 on, or */
+/* The owner of a gap: its number, from 0 on, or */
 #define QB_GAP_FREE  (-1)
-#define QB_GAP_OTHER (-2) /* nobody's here: another task had the CPU */
+#define QB_GAP_OTHER (-2) /* none here: another task had the CPU */
 
 struct qb_train {
 	const struct qb_loop_gap *gaps; /* ascending; they do not overlap */

@@ -8,8 +8,8 @@
  *	… measure …
  *	qb_findings_measured(&look, &findings);    what only shows with time
  *
- * Files are read below a root, so a captured host (--root) can be looked at; who asks needs no
- * privilege. Where CPUs matter it is those that a benchmark would get. Nothing fails: what this
+ * Files are read below a root, so a captured host (--root) can be looked at; no privilege
+ * is needed. Where CPUs matter it is those that a benchmark would get. Nothing fails: what this
  * host does not tell is QB_FINDING_UNKNOWN, with the reason.
  */
 #ifndef QB_NOISE_FINDINGS_H

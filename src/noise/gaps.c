@@ -47,7 +47,7 @@ uint64_t qb_gaps_left_total(const struct qb_gaps_work *w, size_t source)
 	return total;
 }
 
-/* Where windows begin and end for who reads the counts. */
+/* Where windows begin and end as the reader of the counts sees them. */
 static double length_of(const struct qb_gaps_work *w, size_t window)
 {
 	return (double)(w->gaps->window_ns + (window == 0 ? w->gaps->late_ns : 0));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Whose gaps are these? A train of gaps, taken apart into those who made it.
+ * Whose gaps are these? A train of gaps, divided among the causes that made it.
  *
  *	struct qb_gaps gaps = {.gaps = …, .counts = …};
  *	r = qb_gaps_decompose(&gaps, &err);

@@ -39,7 +39,7 @@ struct qb_loop_window {
 };
 
 struct qb_loop_gap {
-	int64_t at_ns; /* since the start: when it began */
+	int64_t at_ns; /* when it began, counted from the start */
 	int64_t ns : 63;
 	bool preempted : 1;
 };
@@ -53,7 +53,7 @@ struct qb_loop {
 	struct qb_loop_gap
 		*gaps; /* room for all of them, in order; NULL: they are only summed up */
 	size_t gaps_room;
-	pid_t tid; /* who runs it */
+	pid_t tid; /* the thread that runs it */
 	/* found; `done` windows may be looked at while it runs */
 	_Atomic size_t done;
 	bool direct; /* the clock is the CPU's own counter */

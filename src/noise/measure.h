@@ -15,7 +15,7 @@
  * and reads the kernel's counters there. They share memory. Nothing but the loops runs on the
  * measured CPUs for us. The host is changed in no way.
  *
- * Who may not use perf can be lent what another process saw (`watcher`), before
+ * A process that may not use perf can be lent what another process saw (`watcher`), before
  * the causes are looked for.
  *
  * One looks at 3, 6 and 12 s (or as asked) and stops at the first look that decides, or at once when
@@ -76,7 +76,7 @@ struct qb_measure {
 	int64_t looks[QB_MEASURE_LOOKS]; /* ns from the start, ascending; 0: no more */
 	/* Called after every window, may be NULL. False: enough of it (-EINTR). */
 	bool (*progress)(void *data, int64_t now_ns, int64_t end_ns);
-	/* Called when the loops have begun, may be NULL: for who watches the switches in our stead. */
+	/* Called when the loops have begun, may be NULL: for a process that watches the switches for us. */
 	void (*begun)(void *data);
 	void *data;
 	/* found */
@@ -87,7 +87,7 @@ struct qb_measure {
 	struct qb_watcher watcher; /* of all of them; nothing known: not_watched says why */
 	struct qb_error not_watched;
 	struct qb_trace trace;	     /* by the same index */
-	struct qb_accounts accounts; /* who used CPU time meanwhile, for hosts without perf */
+	struct qb_accounts accounts; /* which tasks used CPU time, for hosts without perf */
 	bool throttled_told, quota_told, swap_told; /* the host counts that */
 	int64_t accounts_ns; /* that is, in so long: from before the warm-up on */
 	int64_t ns;	     /* how long it took */

@@ -7,7 +7,7 @@
 
 #define HASH_MIN 256 /* a power of two */
 #define FOLD_MIN 4096
-/* Who has died may be switched in once more, so it is kept for a while. */
+/* A dead task may be switched in once more, so it is kept for a while. */
 #define KEPT_NS	    INT64_C(1000000000)
 #define LEVEL_SHARE 20
 
@@ -119,7 +119,7 @@ static int grow_hash(struct qb_runners *table)
 	return 0;
 }
 
-/* NULL: no memory, which is lost. tid 0 is found by nobody. */
+/* NULL: no memory, which is lost. tid 0 is never found. */
 struct qb_runner *qb_runners_insert(struct qb_runners *table, const struct qb_runner *from)
 {
 	struct qb_runner *runner = calloc(1, sizeof(*runner)), **to;
@@ -153,7 +153,7 @@ lost:
 	return NULL;
 }
 
-/* Nobody saw it come. */
+/* Its fork was not seen. */
 static enum qb_whose tell_whose(const struct qb_runners *table, pid_t pid, pid_t tid)
 {
 	const struct qb_runner *leader = pid == tid ? NULL : qb_runners_find(table, pid);

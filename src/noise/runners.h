@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who ran on a set of CPUs, for how long, and whose they are: one table of threads over all of them.
+ * Which threads ran on a set of CPUs, for how long, and to which family they belong: one table of threads over all of them.
  *
  *	qb_runners_watch     for each CPU of the set
  *	qb_runners_follow    whose family is `own`; without it nobody's
@@ -9,14 +9,14 @@
  *	qb_runners_free
  *
  * A thread is known by its id from its fork to its exit. It is the benchmark's (`own`) when its parent
- * is. It is somebody else's (`other`) when it lived before the benchmark, or descends from who did.
- * When forks may have been missed nobody may be taken for other just because nobody saw it come:
- * `ask` looks at what /proc says, and who cannot be told stays `unknown`.
+ * is. It is somebody else's (`other`) when it lived before the benchmark, or descends from such a thread.
+ * When forks may have been missed a thread is not `other` just because its fork was not seen:
+ * `ask` looks at what /proc says, and a thread that cannot be assigned stays `unknown`.
  *
  * With a benchmark to follow only the time from its exec to its exit counts: all sums begin anew at
  * the exec, and end when the last thread of its process has.
  *
- * The table grows with what lives. Of who has ended the least are folded into a rest for each CPU,
+ * The table grows with what lives. Of the threads that have ended, those that ran least are folded into a rest for each CPU,
  * with own, other and unknown apart. Where there is no memory for one more, that is `lost`.
  *
  * Pure: where events come from is watcher.h's.
@@ -76,11 +76,11 @@ struct qb_event {
 /* A watched CPU. */
 struct qb_runners_cpu {
 	unsigned cpu;
-	struct qb_runner *on;		     /* that has it; NULL: nobody whom we know */
+	struct qb_runner *on;		     /* the thread that has it; NULL: none that we know */
 	bool fresh;			     /* nothing is known of it yet */
-	int64_t since;			     /* who is on it counts from then on */
+	int64_t since;			     /* the task on it counts from then on */
 	int64_t from_ns;		     /* what was before does not count; 0: all does */
-	struct qb_stay rest[QB_WHOSE_COUNT]; /* of who is no more in the table */
+	struct qb_stay rest[QB_WHOSE_COUNT]; /* of threads that are no longer in the table */
 };
 
 #define QB_RUNNERS_LEVELS 256
@@ -97,7 +97,7 @@ struct qb_runners {
 	/* given */
 	bool complete; /* no fork is missed as long as nothing is lost */
 	void (*name)(struct qb_runner *runner, void *data);	/* name and uid; may be NULL */
-	enum qb_whose (*ask)(pid_t pid, pid_t tid, void *data); /* may be NULL: nobody knows */
+	enum qb_whose (*ask)(pid_t pid, pid_t tid, void *data); /* may be NULL: not known */
 	void *data;
 	/* the benchmark */
 	pid_t follow;
@@ -109,7 +109,7 @@ struct qb_runners {
 	int64_t level_ns[QB_RUNNERS_LEVELS]; /* [k]: so long k of them were; the last: and more */
 };
 
-/* "cron (pid 812)"; the comm alone of who is not to be named (pid 0). */
+/* "cron (pid 812)"; the comm alone where there is no pid to name. */
 void qb_runner_name(const char *comm, pid_t pid, char *buf, size_t size);
 /* What it had of that CPU; zeros if nothing. Of all CPUs. */
 struct qb_stay qb_runner_stay(const struct qb_runner *runner, unsigned cpu);
@@ -124,9 +124,9 @@ int qb_runners_follow(struct qb_runners *table, pid_t pid);
 void qb_runners_take(struct qb_runners *table, const struct qb_event *event);
 /* The current task of each CPU ran until then, or until the benchmark's exit. */
 void qb_runners_end(struct qb_runners *table, int64_t until_ns);
-/* What somebody else counted of a thread; tid 0: nobody who is to be told apart. -ENOMEM. */
+/* What another process counted of a thread; tid 0: a sum of several. -ENOMEM. */
 int qb_runners_add(struct qb_runners *table, const struct qb_runner *runner, struct qb_stay stay);
-/* On all CPUs, of those who are `whose`. */
+/* On all CPUs, of those that are `whose`. */
 int64_t qb_runners_sum(const struct qb_runners *table, enum qb_whose whose);
 /* So long own threads could have run and did not. */
 int64_t qb_runners_waited(const struct qb_runners *table);

@@ -5,11 +5,11 @@
 
 #include "runners.h"
 
-/* Who has this number now; NULL: nobody is known. */
+/* The thread that has this number now; NULL: none is known. */
 struct qb_runner *qb_runners_find(const struct qb_runners *table, pid_t tid);
-/* The same, and who is new is asked for its name and its family. NULL: no memory, which is lost. */
+/* The same, and a new one is asked for its name and its family. NULL: no memory, which is lost. */
 struct qb_runner *qb_runners_meet(struct qb_runners *table, pid_t pid, pid_t tid);
-/* A new one like that, without stays; tid 0 is found by nobody. NULL: no memory, which is lost. */
+/* A new one like that, without stays; tid 0 is never found. NULL: no memory, which is lost. */
 struct qb_runner *qb_runners_insert(struct qb_runners *table, const struct qb_runner *from);
 /* Its number is another one's from now on. */
 void qb_runners_unlist(struct qb_runners *table, const struct qb_runner *runner);

@@ -46,7 +46,7 @@ static void count_stay(struct qb_runners *table, struct qb_runners_cpu *of,
 			table, runner, (struct qb_stay){.cpu = of->cpu, .ns = at_ns - since});
 }
 
-/* Who had the CPU has it no more: there is one at a time. */
+/* The task that had the CPU has left it: there is one at a time. */
 static void leave(struct qb_runners *table, struct qb_runners_cpu *of, int64_t at_ns)
 {
 	if (of->on) {
@@ -80,7 +80,7 @@ static void take_switch(struct qb_runners *table, const struct qb_event *event)
 	if (!of)
 		return;
 	leave(table, of, event->at_ns);
-	/* The first to leave has been there all the time. */
+	/* The first task to leave ran there from the beginning. */
 	if (of->fresh && event->type != QB_EVENT_IN && event->tid > 0 && of->from_ns) {
 		runner = qb_runners_meet(table, event->pid, event->tid);
 		if (runner)
@@ -126,7 +126,7 @@ static void take_fork(struct qb_runners *table, const struct qb_event *event)
 	table->threads += event->pid == table->follow;
 }
 
-/* The benchmark's process has ended. Whom it left behind is no matter of the run's. */
+/* The benchmark's process has ended. Processes that it left behind do not belong to the run. */
 static void finish(struct qb_runners *table, int64_t at_ns)
 {
 	for (size_t i = 0; i < table->n_of; i++)

@@ -7,8 +7,8 @@
  *	qb_tally_end      when it has ended
  *
  * Pressure (cgroup.h) is of the benchmark's control group where it has one, else of the host. A
- * benchmark presses, too: these are figures for the record, of no weight in the verdict. The quota
- * of its group has weight, and so has sleep of the machine.
+ * benchmark presses, too: these are figures for the record, they do not change the verdict. The quota of
+ * its group does, and so does sleep of the machine.
  *
  * The clock's frequency is not among them: up to Linux 5.17 reading it interrupts that CPU.
  */

@@ -8,7 +8,7 @@
  *	qb_trace_end      no more; the instance goes
  *
  * It needs root and a kernel with tracing. It costs the traced CPU some tenths of a microsecond for
- * each event, so nobody traces who was not asked to. The instance goes when this process does,
+ * each event, so it is done only when asked for. The instance goes when this process does,
  * whatever ends it: another one of ours waits for that.
  *
  * Times are whole microseconds each, and exact on average. What one handler was interrupted for

@@ -79,7 +79,7 @@ static int64_t sum_others(const struct qb_watch *watch)
 	return qb_runners_sum(&watch->watcher.seen, QB_WHOSE_OTHER);
 }
 
-/* So many are enough to see a shape: every second goes, and they come half as often. */
+/* Enough samples to see a shape. When they are too many, every second one is dropped and half as many are taken. */
 static void thin_out(struct qb_watch *watch)
 {
 	watch->n_samples /= 2;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A benchmark is watched: who else had its CPUs, and did that matter?
+ * Watches a benchmark: which other tasks had its CPUs, and did that matter?
  *
  *	qb_watch_begin     before it is let go
  *	qb_watch_tick      when qb_watch_patience is over, from another CPU

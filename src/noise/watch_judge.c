@@ -49,7 +49,7 @@ static void sum_switches(
 		if (runner->whose == QB_WHOSE_OTHER && total.ns > 0)
 			add_disturber(worst, runner->comm, runner->pid, total.ns, total.times);
 	}
-	/* What was lost may be anybody's, and makes all else doubtful. */
+	/* Lost events may belong to any task, so all other figures are doubtful. */
 	ret->uncertain_ns = seen->lost ? ret->wall_ns : qb_runners_sum(seen, QB_WHOSE_UNKNOWN);
 }
 

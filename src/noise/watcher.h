@@ -13,7 +13,7 @@
  * that are online when there is a benchmark to follow, for its family may be anywhere. (An event that
  * the benchmark inherits would be told less, and each of its forks would pay for it.)
  *
- * Who may not use perf can be lent what another process saw: the helper watches for the benchmarks
+ * A process that may not use perf can be lent what another process saw: the helper watches for the benchmarks
  * that it places (protocol.h, SWITCHES).
  */
 #ifndef QB_NOISE_WATCHER_H
@@ -53,7 +53,7 @@ static inline bool qb_watcher_is_open(const struct qb_watcher *watcher)
 {
 	return watcher->rings != NULL;
 }
-/* Is it known who ran there? */
+/* Is it known which tasks ran there? */
 static inline bool qb_watcher_knows(const struct qb_watcher *watcher)
 {
 	return qb_watcher_is_open(watcher) || watcher->lent;
@@ -68,8 +68,8 @@ void qb_watcher_end(struct qb_watcher *watcher, int64_t until_ns);
 void qb_watcher_close(struct qb_watcher *watcher);
 
 /*
- * Tells what was seen, in as many messages as it takes: sums of each CPU, then who else ran there, the
- * longest first. `hide` (may be NULL): who must not be named. 0, or what `send` failed with, or -ENOMEM.
+ * Tells what was seen, in as many messages as it takes: sums of each CPU, then the other tasks that ran there, the longest first.
+ * `hide` (may be NULL): tasks that must not be named. 0, or what `send` failed with, or -ENOMEM.
  */
 int qb_watcher_tell(const struct qb_watcher *watcher,
 	bool (*hide)(const struct qb_runner *runner, const void *data), const void *data,

@@ -18,7 +18,7 @@ void qb_answer_missing(const char *name)
 	struct qb_profile_message message = {0};
 
 	qb_text_copy(message.profile.name, sizeof(message.profile.name), name);
-	/* The error that follows says the same to whoever does not understand this. */
+	/* The error that follows says the same to a reader that does not understand this. */
 	(void)qb_message_send(0, QB_MSG_PROFILE, &message, sizeof(message), NULL, 0);
 }
 

@@ -5,7 +5,7 @@
 
 #include <quietbench/protocol.h>
 
-/* ---- answers, on fd 0. Negative: whoever asked is gone ---- */
+/* ---- answers, on fd 0. Negative: the client is gone ---- */
 
 /* A PROFILE with a name and no file: the client may own what is missing. */
 void qb_answer_missing(const char *name);

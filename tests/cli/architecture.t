@@ -211,4 +211,40 @@ is(join(' ', sort keys %top), 'LICENSE Makefile README.md contrib include profil
 my %rooms = map { m{^contrib/([^/]+)/} ? ($1 => 1) : () } @files;
 none('every folder of contrib has a README', grep { !-f "contrib/$_/README.md" } sort keys %rooms);
 
+# ---- the words ----
+# One word for one thing, in messages, comments and texts; each with what is said instead.
+my %retired = (
+	q{\bhouse\b|keeps? house} => 'housekeeping CPUs, housekeeping on 0-1',
+	q{\bquiet CPUs?\b} => 'benchmark CPUs: quiet is a verdict',
+	q{\bculprits?\b|\bblame[ds]?\b|who did (?:it|what)\b} => 'cause',
+	q{\bothers\b} => 'other tasks, users, steps: whichever is meant',
+	q{\b(?:he|his|him|himself)\b} => 'it, they, the process',
+	q{\b(?:is|are|was|reads) so already\b} => 'already set',
+	q{\b(?:cannot|can|not to) be had\b} => 'available, not available here',
+	q{\bis not heeded\b} => 'ignored',
+	q{\bdied at work\b} => 'was interrupted',
+	q{\bother CPUs' doing\b} => 'caused by other CPUs',
+	q{\bforet(?:ell|old)} => 'predict',
+	q{\bwould have to end first\b|not \(any more\)|is put right\b} => 'short declarative sentences',
+);
+my $retired = join '|', keys %retired;
+# Names that are fixed: keys of JSON, a cgroup and a lever's part, which are in journals and records.
+my %fixed = map { $_ => 1 } qw("culprit" "culprits" "blamed" "others" "quietbench.house");
+# Comments and strings of C; all of a text.
+sub told
+{
+	my ($file, $text) = @_;
+	return $text unless $file =~ /\.[ch]$/;
+	return join "\n", map { s{\n\s*\*?}{ }gr } grep { defined && !$fixed{$_} }
+		$text =~ m{(/\*.*?\*/|"(?:[^"\\\n]|\\.)*")|'(?:[^'\\\n]|\\.)+'}sg;
+}
+my @texts = grep { m{^(?:contrib|profiles|src|include)/|^README\.md$} } @files;
+none('words that are no longer said', map {
+	my $file = $_;
+	my $told = told($file, slurp($file)) =~ s{quietbench\.house}{}gr;
+	map { "$file: $_" } $told =~ /($retired)/g;
+} @texts);
+my $sample = qq{/* kept by\n * his house */ int others = '"'; f("culprit", "others run", "it is");};
+is(join(',', told('a.c', $sample) =~ /($retired)/g), 'his,house,others', 'and they would be found');
+
 done_testing;

@@ -40,7 +40,7 @@ run run $here -s check.duration=300ms -s check.on_noise=wait -s check.max_wait=3
 is "wait, in vain: status" "$status" 0
 is "wait, in vain: it runs all the same" "$out" ran
 like "wait, in vain: what for" "$err" '^quietbench: waiting for quiet, at most 3 s: preempted .*: disturber '
-like "wait, in vain: so much is said" "$err" '^quietbench: still noisy after [0-9]+ s, so it runs all the same: '
+like "wait, in vain: so much is said" "$err" '^quietbench: still noisy after [0-9]+ s; the command runs all the same: '
 
 : >"$tmp/err"
 # The limits are wide: what else happens on this machine is not to be waited for.
