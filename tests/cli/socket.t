@@ -188,7 +188,7 @@ is "the helper's folder" "$(cat "$tmp/cwd")" /
 tells dead 1 '^left over'
 is "--recover: status" "$(cat "$tmp/recovered.status")" 0
 tells healed 3 '^not conditioned$'
-tells foreign 0 "^quietbench: $socket is user 4244's, not root's: not used\$"
+tells foreign 0 "^quietbench: $socket is owned by user 4244, not by root: not used\$"
 like "foreign: and so" "$(cat "$tmp/foreign")" 'NOT CONDITIONED'
 tells connection 0 "standard input under sudo is not a socketpair"
 tells pretender 0 "standard input under sudo is not a socketpair"
