@@ -206,7 +206,7 @@ int qb_child_prepare(struct qb_child *child, struct qb_steps *steps, struct qb_e
 	if (r < 0)
 		return r;
 	if (r == 0)
-		return qb_error_set(err, EPIPE, "the command's process died before it was ready");
+		return qb_error_set(err, EPIPE, "the command's process ended before it was ready");
 	if (report.err.code)
 		return qb_error_set(err, report.err.code, "%s", report.err.text);
 	if (steps)

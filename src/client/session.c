@@ -145,7 +145,7 @@ static int watch(struct qb_session *session, int64_t until_ns, struct qb_answer 
 
 	if (r == 0 && answer->done.unseen)
 		return qb_error_set(
-			err, EOPNOTSUPP, "the helper does not see who runs on the CPUs");
+			err, EOPNOTSUPP, "the helper cannot see which tasks run on the CPUs");
 	return r;
 }
 

@@ -74,7 +74,7 @@ static int take(struct qb_joined *joined, int client, struct qb_message *message
 			"%s", message->error.text);
 	if (type == QB_MSG_STEP && qb_message_read_steps(message, &joined->steps) < 0)
 		return qb_error_set(
-			err, EBADMSG, "the session that is joined sent a step that is none");
+			err, EBADMSG, "the session that is joined sent an invalid step");
 	if (type == QB_MSG_PROFILE)
 		joined->profile = message->profile.profile;
 	else if (type == QB_MSG_SELECTION)

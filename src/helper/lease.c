@@ -29,7 +29,7 @@ static int watch_process(
 		return qb_error_errno(err, errno, "--while %d: look at that process", pid);
 	if (peer->uid != 0 && st.st_uid != peer->uid)
 		return qb_error_set(err, EPERM,
-			"--while %d: that process is user %u's, and you are user %u", pid,
+			"--while %d: that process belongs to user %u, and you are user %u", pid,
 			st.st_uid, peer->uid);
 	lease->pid = pid;
 	return 0;
@@ -46,7 +46,7 @@ int qb_lease_make(struct qb_lease *ret, const struct qb_hello *hello, const stru
 	else if (hello->lease_while > 0)
 		r = watch_process(&lease, hello->lease_while, peer, err);
 	else
-		r = qb_error_set(err, EPROTO, "a lease of no duration");
+		r = qb_error_set(err, EPROTO, "a lease without a duration");
 	if (r == 0 && limits->limited && !lease.ns)
 		lease.ns = limits->rule.lease_ns;
 	else if (r == 0 && limits->limited)

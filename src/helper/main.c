@@ -54,7 +54,7 @@ static int recover(void)
 		r = qb_recover_leftovers(&dead, &summary, &err);
 	if (r != 0)
 		qb_audit(&(struct qb_peer){.pid = getppid()},
-			"recovery of a dead session of user %u: %zu changes restored, %zu failures%s%s",
+			"recovery of an interrupted session of user %u: %zu changes restored, %zu failures%s%s",
 			dead.journal.owner.uid, summary.restored, summary.failures,
 			r < 0 ? ": " : "", r < 0 ? err.text : "");
 	return r < 0 || summary.failures ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -70,7 +70,7 @@ static int place(const struct qb_message *message, const struct qb_peer *peer,
 		return qb_error_errno(err, errno, "watch the benchmark, process %d", pid);
 	if (message->uid != peer->uid || parent_of(pid) != peer->pid)
 		return qb_error_set(err, EPERM,
-			"process %d is no child of the client's, process %d", pid, peer->pid);
+			"process %d is not a child of the client, process %d", pid, peer->pid);
 	r = qb_isolation_origin(pid, &bench, err);
 	bench.joined = joined;
 	bench.confined = confined;

@@ -148,7 +148,7 @@ static int take_steps(
 	size_t first = steps->n;
 
 	if (qb_message_read_steps(message, steps) < 0)
-		return qb_error_set(err, EBADMSG, "the planner sent a step that is none");
+		return qb_error_set(err, EBADMSG, "the planner sent an invalid step");
 	for (size_t i = first; i < steps->n; i++)
 		judge_step(steps, &steps->v[i]);
 	return 1;
@@ -219,7 +219,8 @@ static int converse(struct qb_helper *helper, int socket, struct qb_message *mes
 		qb_message_close(message);
 		r = qb_message_receive(socket, QB_SENDER_PLANNER, message, err);
 		if (r == 0)
-			return qb_error_set(err, EPROTO, "the planner ended in mid-plan");
+			return qb_error_set(
+				err, EPROTO, "the planner ended before its plan was complete");
 		if (r > 0)
 			r = take(helper, message, ret, err);
 	} while (r > 0);

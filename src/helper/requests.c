@@ -228,7 +228,7 @@ int qb_request_watch(struct qb_monitor *m, struct qb_error *err)
 	}
 	qb_watcher_close(&m->watcher);
 	if (r < 0)
-		return qb_error_errno(err, -r, "tell the client who ran on its CPUs");
+		return qb_error_errno(err, -r, "tell the client which tasks ran on its CPUs");
 	if (!m->message.watch.until_ns) {
 		if (m->state == QB_STATE_RUN)
 			qb_task_keep_off(&m->planned.selection);

@@ -22,7 +22,8 @@ static int effective(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarc
 			if (qb_file_read(path, text, sizeof(text), err) < 0)
 				return -err->code;
 			return qb_cpus_parse_list(text, ret) < 0
-				       ? qb_error_set(err, EBADMSG, "%s is no CPU list", path)
+				       ? qb_error_set(
+						 err, EBADMSG, "%s is not a list of CPUs", path)
 				       : 0;
 		}
 		slash = strrchr(group, '/');
@@ -83,7 +84,7 @@ int qb_caller_cpus_set(pid_t pid, const char *ours, struct qb_cpus *ret, struct 
 			qb_file_read_or(path, "", text, sizeof(text), err) < 0)
 			return -err->code;
 		if (qb_cpus_parse_list(text, &set) < 0)
-			return qb_error_set(err, EBADMSG, "%s is no CPU list", path);
+			return qb_error_set(err, EBADMSG, "%s is not a list of CPUs", path);
 		if (strcmp(group, ours) != 0 && !qb_cpus_empty(&set)) {
 			if (!qb_cpus_empty(&all))
 				qb_cpus_and(&set, &all);
@@ -196,7 +197,7 @@ int qb_host_online(struct qb_cpus *ret, struct qb_error *err)
 	if (r < 0)
 		return r;
 	return qb_cpus_parse_list(text, ret) < 0
-		       ? qb_error_set(err, EBADMSG, "%s is no CPU list", path)
+		       ? qb_error_set(err, EBADMSG, "%s is not a list of CPUs", path)
 		       : 0;
 }
 

@@ -191,7 +191,7 @@ static int await_end(int fd, unsigned seconds, char *buf, size_t size, struct qb
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return qb_error_errno(err, errno, "hear from irqbalance");
+			return qb_error_errno(err, errno, "read irqbalance's answer");
 		used += (size_t)n;
 		if (used == size)
 			return qb_error_set(err, EBADMSG, "irqbalance's answer does not end");

@@ -296,7 +296,7 @@ static int write_slice(const struct qb_lever *lever, const struct qb_unit *unit,
 	if (strcmp(text, ALL_CPUS) == 0)
 		return qb_systemd_start_slice(QB_SLICE_NAME, NULL, err);
 	if (qb_cpus_parse_list(text, &cpus) < 0)
-		return qb_error_set(err, EINVAL, "'%.64s' is no list of CPUs", text);
+		return qb_error_set(err, EINVAL, "'%.64s' is not a list of CPUs", text);
 	return qb_systemd_start_slice(QB_SLICE_NAME, &cpus, err);
 }
 

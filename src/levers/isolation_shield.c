@@ -24,7 +24,7 @@ static int judge_name(const struct qb_lever *lever, const struct qb_unit *unit, 
 	struct qb_error *err)
 {
 	if (!group_of(unit))
-		return qb_error_set(err, EPERM, "'%s' is no cpuset of quietbench's", unit->name);
+		return qb_error_set(err, EPERM, "'%s' is not a cpuset of quietbench", unit->name);
 	return 0;
 }
 

@@ -45,7 +45,7 @@ static int write_affinity(const struct qb_lever *lever, const struct qb_unit *un
 	if (r < 0)
 		return r;
 	if (qb_cpus_parse_hex(text, &mask) < 0)
-		return qb_error_set(err, EINVAL, "'%.64s' is no mask of CPUs", text);
+		return qb_error_set(err, EINVAL, "'%.64s' is not a mask of CPUs", text);
 	if (qb_cpus_subset(&online, &mask)) {
 		memset(&all, 0xff, sizeof(all));
 		r = qb_task_set_affinity((pid_t)unit->number, &all, err);

@@ -117,7 +117,7 @@ int qb_lever_read(
 		return row->ops->read(row, unit, buf, size, err);
 	if (!row->path)
 		return qb_error_set(
-			err, ENOTSUP, "%s is no attribute of the host's", qb_lever_name(lever));
+			err, ENOTSUP, "%s is not an attribute of the host", qb_lever_name(lever));
 	r = path_of(row, unit, path, sizeof(path), err);
 	if (r < 0)
 		return r;
@@ -135,7 +135,7 @@ int qb_lever_read_below(const char *root, unsigned lever, const struct qb_unit *
 
 	if (!row.path)
 		return qb_error_set(
-			err, ENOTSUP, "%s is no attribute of the host's", qb_lever_name(lever));
+			err, ENOTSUP, "%s is not an attribute of the host", qb_lever_name(lever));
 	r = path_of(&row, unit, path, sizeof(path), err);
 	if (r < 0)
 		return r;
@@ -170,7 +170,7 @@ int qb_lever_write(
 		return row->ops->write(row, unit, text, err);
 	if (!row->path)
 		return qb_error_set(
-			err, ENOTSUP, "%s is no attribute of the host's", qb_lever_name(lever));
+			err, ENOTSUP, "%s is not an attribute of the host", qb_lever_name(lever));
 	r = path_of(row, unit, path, sizeof(path), err);
 	return r < 0 ? r : qb_file_write(path, text, err);
 }
@@ -182,7 +182,7 @@ int qb_lever_judge(
 	int r;
 
 	if (lever >= QB_LEVER_COUNT || qb_levers[lever].where != QB_LEVER_HOST)
-		return qb_error_set(err, EPERM, "lever %u is none that changes a host", lever);
+		return qb_error_set(err, EPERM, "lever %u does not change a host", lever);
 	r = qb_spec_judge(&qb_levers[lever].spec, text, err);
 	if (r == 0 && qb_levers[lever].ops && qb_levers[lever].ops->judge)
 		r = qb_levers[lever].ops->judge(&qb_levers[lever], unit, text, err);

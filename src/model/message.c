@@ -184,7 +184,7 @@ static int accept_hello(struct qb_message *message, struct qb_error *err)
 {
 	END(message->hello.command);
 	if (message->hello.purpose > QB_PURPOSE_LEASE)
-		return qb_error_set(err, EBADMSG, "a session of no known purpose");
+		return qb_error_set(err, EBADMSG, "a session of unknown purpose");
 	return 0;
 }
 
@@ -284,7 +284,7 @@ static int accept_switches(struct qb_message *message, struct qb_error *err)
 		END(message->switches.seen[i].comm);
 		if (switches->seen[i].whose >= QB_SWITCHES_WHOSE ||
 			switches->seen[i].cpu >= QB_CPUS_MAX)
-			return qb_error_set(err, EBADMSG, "a runner of no known kind or CPU");
+			return qb_error_set(err, EBADMSG, "a runner of unknown kind or CPU");
 	}
 	return 0;
 }
@@ -314,7 +314,7 @@ static int check(struct qb_message *message, enum qb_sender sender, struct qb_er
 	const struct qb_message_info *info = &qb_messages[type < QB_MSG_END ? type : QB_MSG_NONE];
 
 	if (message->size < sizeof(message->head) || message->head.magic != QB_MESSAGE_MAGIC)
-		return qb_error_set(err, EBADMSG, "a packet that is no message of quietbench's");
+		return qb_error_set(err, EBADMSG, "a packet that is not a message of quietbench");
 	if (message->head.version != QB_PROTOCOL_VERSION)
 		return qb_error_set(err, EPROTO,
 			"the peer speaks protocol %u, this program %u: install the three programs "

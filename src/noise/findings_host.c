@@ -213,8 +213,7 @@ void qb_find_battery(const struct qb_look *look, struct qb_finding *ret)
 		return;
 	qb_text_printable(capacity);
 	qb_finding_say(ret,
-		"it runs on battery%s%s%s: firmware and power daemons lower the clock then, and more "
-		"so as it gets empty",
+		"the host runs on battery%s%s%s: firmware and power daemons lower the clock then, and more so as it gets empty",
 		*capacity ? " (" : "", capacity, *capacity ? " %)" : "");
 	qb_finding_advise(ret, "plug it in");
 }

@@ -246,7 +246,7 @@ static int prepare(struct qb_gaps_work *w, struct qb_error *err)
 	w->done = calloc(gaps->n_sources + 1, sizeof(*w->done));
 	if (!train->owner || !train->ns || !w->left || !w->counts || !w->seen || !w->boxes ||
 		!w->done)
-		return qb_error_errno(err, ENOMEM, "tell whose gaps those are");
+		return qb_error_errno(err, ENOMEM, "find the causes of the gaps");
 	for (size_t i = 0; i < train->n; i++) {
 		const int64_t rest = gaps->ns - gaps->gaps[i].at_ns;
 

@@ -191,7 +191,8 @@ void qb_watch_judge(
 			!watch->steal_known	   ? "this kernel does not tell what the CPUs did"
 			: ret->uncertain_ns == 0   ? "too short to tell by one tick of steal"
 			: watch->watcher.seen.lost ? "not every switch was seen"
-			: watch->by_switches	   ? "whose all threads are cannot be told"
-						   : "too short to tell by the kernel's ticks; as "
-						     "root every switch is seen");
+			: watch->by_switches
+				? "for some threads it is not known whether they are the benchmark's"
+				: "too short to tell by the kernel's ticks; as "
+				  "root every switch is seen");
 }

@@ -325,7 +325,8 @@ static int watch_cpus(struct qb_watcher *watcher, const struct qb_cpus *cpus, st
 		int r = open_ring(watcher, cpu, true);
 
 		if (r < 0)
-			return qb_error_errno(err, -r, "watch who runs on CPU %u (perf)", cpu);
+			return qb_error_errno(
+				err, -r, "watch which tasks run on CPU %u (perf)", cpu);
 		r = qb_runners_watch(&watcher->seen, cpu, qb_ns_now(CLOCK_MONOTONIC));
 		if (r < 0)
 			return qb_error_errno(err, -r, "watch CPU %u", cpu);
@@ -360,7 +361,7 @@ static int follow(struct qb_watcher *watcher, const struct qb_cpus *online,
 	watcher->group = own_group(child);
 	watcher->seen.ask = ask_proc;
 	if (qb_runners_follow(&watcher->seen, child) < 0)
-		return qb_error_errno(err, ENOMEM, "watch who runs on the benchmark's CPUs");
+		return qb_error_errno(err, ENOMEM, "watch which tasks run on the benchmark's CPUs");
 	return 0;
 }
 
@@ -384,12 +385,12 @@ int qb_watcher_open(
 
 	if (!sees_everybody())
 		return qb_error_set(err, EOPNOTSUPP,
-			"in a container (a PID namespace) perf does not tell who else runs");
+			"in a container (a PID namespace) perf does not show which other tasks run");
 	(void)qb_host_online(&online, NULL); /* empty: then not all families are seen */
 	watcher.rings = calloc(
 		qb_cpus_count(&online) + qb_cpus_count(cpus) + 1, sizeof(struct qb_watcher_ring));
 	if (!watcher.rings)
-		return qb_error_errno(err, ENOMEM, "watch who runs on the benchmark's CPUs");
+		return qb_error_errno(err, ENOMEM, "watch which tasks run on the benchmark's CPUs");
 	watcher.n_watched = qb_cpus_count(cpus);
 	r = watch_cpus(&watcher, cpus, err);
 	if (r == 0 && child)

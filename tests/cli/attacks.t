@@ -15,7 +15,7 @@ cp "$build/tests/attacker" "$tmp/bin"
 
 # NAME|what he hears, line by line (extended, each for a whole line; a line of the table's that begins with + goes on)
 cat >"$tmp/table" <<'EOF'
-half|a packet that is no message of quietbench's
+half|a packet that is not a message of quietbench
 huge|a packet of more than 49152 bytes or 4 fds
 version|the peer speaks protocol 99, this program [0-9]+: .*
 cut|a message of type 2 with 8 bytes
@@ -31,9 +31,9 @@ hello-twice|request 1 is not permitted in state 1
 plan-twice|request 2 is not permitted in state 2
 steps|the client may not send STEP
 lease-run|request 8 is not permitted in state 3
-purpose|a session of no known purpose
-leases|--while [0-9]+: that process is user 0's, and you are user 4242
-+a lease of no duration
+purpose|a session of unknown purpose
+leases|--while [0-9]+: that process belongs to user 0, and you are user 4242
++a lease without a duration
 rooted|this request is for one's own planner only
 +this request is for one's own planner only
 counts|a request with counts out of bounds
@@ -58,10 +58,10 @@ keep|HELLO with 1 descriptors, not at most 0
 run-twice|RUN before the one before it was placed
 run-bare|RUN takes one socket
 +ask for credentials on the throw-away socket: .*
-place-self|process [0-9]+ is no child of the client's, process [0-9]+
+place-self|process [0-9]+ is not a child of the client, process [0-9]+
 place-other|send: Operation not permitted
-place-grandchild|process [0-9]+ is no child of the client's, process [0-9]+
-place-nothing|a packet that is no message of quietbench's
+place-grandchild|process [0-9]+ is not a child of the client, process [0-9]+
+place-nothing|a packet that is not a message of quietbench
 place-twice|place the benchmark: the process [0-9]+ was placed before it and still runs
 watch-nobody|WATCH is for a process that was placed
 door|200 of 200 closed

@@ -30,7 +30,7 @@ cat >"$tmp/table" <<'EOF'
 report|125|Umask: 0077 Uid: 65534 65534 65534 65534 Gid: 65534 65534 65534 65534 Groups: +CapInh: 0{16} CapPrm: 0{16} CapEff: 0{16} CapBnd: [0-9a-f]+ CapAmb: 0{16} NoNewPrivs: 1 Seccomp: 2 environment 0 limits 0 0 1024 20 cwd / fds( 0| 1| 2| 3){4}$
 flood|125|the planner sent more than 1024 messages
 contradict|125|the planner's choice of CPUs contradicts itself
-unknown-lever|125|the planner sent a step that is none
+unknown-lever|125|the planner sent an invalid step
 long-value|0|frequency.governor: .*
 value-path|0|frequency.governor: (the value|.*passwd)
 unit-path|0|kernel.workqueues: .*
@@ -39,7 +39,7 @@ other-version|125|the peer speaks protocol 99
 oversized|125|a packet of more than 49152 bytes
 foreign-type|125|the planner may not send BYE
 crash|125|the planner died of signal 11
-nothing|125|the planner ended in mid-plan
+nothing|125|the planner ended before its plan was complete
 EOF
 
 cat >"$tmp/story" <<EOF

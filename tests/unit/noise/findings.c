@@ -300,7 +300,7 @@ static void on_battery(void **state)
 	tree_put(SUPPLY "BAT0/type", "Battery\n");
 	tree_put(SUPPLY "BAT0/status", "Discharging\n");
 	tree_put(SUPPLY "BAT0/capacity", "73\n");
-	assert_found(QB_FINDING_BATTERY, "it runs on battery (73 %): ", "plug it in");
+	assert_found(QB_FINDING_BATTERY, "the host runs on battery (73 %): ", "plug it in");
 	tree_put(SUPPLY "AC/online", "1\n");
 	assert_nothing(QB_FINDING_BATTERY);
 }

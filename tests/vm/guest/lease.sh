@@ -109,7 +109,7 @@ sleep 3598 &
 awaited=$!
 sudo_works
 qb 1 "--while somebody else's process" tester apply --while $awaited
-tells "--while somebody else's process" "that process is user 0's"
+tells "--while somebody else's process" "that process belongs to user 0"
 qb 1 "--while no process" tester apply --while 999999
 quiet_again "--while in vain"
 qb 0 "--while" root apply -p default --while $awaited
