@@ -32,16 +32,20 @@ my %DRIVERS = (
 sub write_cpufreq
 {
 	my ($tree, $m) = @_;
-	$tree->folder("$CPU/cpufreq"); # there, and empty, where no driver bound
+	$tree->folder("$CPU/cpufreq") if $m->{layout} ne 'cpus'; # there, and empty, where no driver bound
 	return if $m->{cpufreq} eq '';
 	my $driver = $DRIVERS{ $m->{cpufreq} } or die "$m->{name}: no such driver: $m->{cpufreq}\n";
 	my %written;
 	for my $cpu (@{ $m->{online} }) {
+		if ($m->{layout} eq 'cpus') {
+			_write_policy($tree, $m, $driver, $cpu, $cpu->{number});
+			next;
+		}
 		my @cpus = $driver->{shared} ? @{ $cpu->{in}{ $driver->{shared} }{cpus} } : $cpu->{number};
 		_write_policy($tree, $m, $driver, $cpu, @cpus) unless $written{ $cpus[0] }++;
 		$tree->link_to("$CPU/cpu$cpu->{number}/cpufreq", "../cpufreq/policy$cpus[0]");
 	}
-	$driver->{global}->($tree, $m);
+	$driver->{global}->($tree, $m) if $m->{layout} ne 'cpus';
 	_write_uncore($tree, $m) if $m->{uncore};
 	return;
 }
@@ -61,7 +65,7 @@ sub _write_policy
 	);
 	# Seen on real machines: the current governor of a policy may read empty.
 	delete $attribute{scaling_governor} if $m->{topology} eq 'no' && $cpu == $m->{online}[-1];
-	my $dir = "$CPU/cpufreq/policy$cpus[0]";
+	my $dir = $m->{layout} eq 'cpus' ? "$CPU/cpu$cpus[0]/cpufreq" : "$CPU/cpufreq/policy$cpus[0]";
 	$tree->empty("$dir/scaling_governor") unless defined $attribute{scaling_governor};
 	for my $name (sort keys %attribute) {
 		if ($WRITABLE{$name}) {
@@ -89,13 +93,20 @@ sub _steps
 	my ($cpu) = @_;
 	return ($cpu->{max}, int(($cpu->{max} + $cpu->{min}) / 2000) * 1000, $cpu->{min});
 }
+# In the host's own order, where it says one.
+sub _ordered
+{
+	my ($m, @steps) = @_;
+	return sort { $m->{steps} eq 'up' ? $a <=> $b : $b <=> $a } @steps if $m->{steps} =~ /^(up|down)$/;
+	return $m->{steps} eq 'mixed' ? @steps[1, 0, 2] : @steps;
+}
 sub _listed { return join '', map { "$_ " } @_ }
 
 sub _own_acpi
 {
 	my ($m, $cpu) = @_;
 	return (bios_limit => $cpu->{max}, freqdomain_cpus => "@{ $cpu->{in}{core}{cpus} }",
-		scaling_available_frequencies => _listed(_steps($cpu)), cpuinfo_cur_freq => $cpu->{min},
+		scaling_available_frequencies => _listed(_ordered($m, _steps($cpu))), cpuinfo_cur_freq => $cpu->{min},
 		$m->{vendor} eq 'amd' ? (cpb => 1) : ());
 }
 
@@ -112,8 +123,9 @@ sub _own_amd
 sub _own_arm
 {
 	my ($m, $cpu) = @_;
-	return (scaling_available_frequencies => _listed(reverse _steps($cpu)), scaling_boost_frequencies => ' ',
-		cpuinfo_cur_freq => '');
+	return (scaling_available_frequencies => _listed(_ordered($m, reverse _steps($cpu))), scaling_boost_frequencies => ' ',
+		cpuinfo_cur_freq => '', $m->{boost} ? (scaling_boost_frequencies => "$m->{boost}000 ",
+			cpuinfo_max_freq => "$m->{boost}000", scaling_max_freq => "$m->{boost}000") : ());
 }
 
 sub _global_boost { my ($tree) = @_; return $tree->rw("$CPU/cpufreq/boost", 1) }

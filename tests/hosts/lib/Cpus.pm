@@ -47,11 +47,11 @@ sub _write_lists
 	my ($tree, $m) = @_;
 	my %online = map { $_->{number} => 1 } @{ $m->{online} };
 	my @possible = 0 .. $m->{width} - 1;
-	$tree->ro("$CPU/possible", cpulist(@possible));
-	$tree->ro("$CPU/present", cpulist(map { $_->{number} } @{ $m->{cpus} }));
-	$tree->ro("$CPU/online", cpulist(map { $_->{number} } @{ $m->{online} }));
-	$tree->ro("$CPU/offline", cpulist(grep { !$online{$_} } @possible));
-	$tree->ro("$CPU/isolated", $m->{isolated});
+	my %lists = (possible => cpulist(@possible), present => cpulist(map { $_->{number} } @{ $m->{cpus} }),
+		online => cpulist(map { $_->{number} } @{ $m->{online} }),
+		offline => cpulist(grep { !$online{$_} } @possible), isolated => $m->{isolated});
+	%lists = () if $m->{lists} eq 'no';
+	$tree->list("$CPU/$_", $lists{$_}, $m->{tail}) for keys %lists;
 	$tree->ro("$CPU/kernel_max", 8191);
 	if ($m->{'nohz-null'} eq 'yes') {
 		$tree->ro("$CPU/nohz_full", ' ' x 90 . '(null)');
@@ -138,9 +138,9 @@ sub _write_topology
 		package_cpus => $in{package});
 	for my $what (keys %shown) {
 		$tree->ro("$dir/$what", $shown{$what}{mask});
-		$tree->ro("$dir/${what}_list", $shown{$what}{list});
+		$tree->list("$dir/${what}_list", $shown{$what}{list}, $m->{tail});
 	}
-	$tree->ro("$dir/core_id", $cpu->{core}{id});
+	$tree->ro("$dir/core_id", $m->{modules} eq 'yes' ? $cpu->{number} : $cpu->{core}{id});
 	$tree->ro("$dir/cluster_id", $in{cluster}{id});
 	$tree->ro("$dir/die_id", $arm ? -1 : 0);
 	$tree->ro("$dir/physical_package_id", $in{package}{id});
@@ -150,8 +150,9 @@ sub _write_topology
 sub _write_caches
 {
 	my ($tree, $m, $cpu) = @_;
-	for my $i (0 .. $#CACHES) {
-		my ($level, $type, $size, $sets, $ways, $shared) = @{ $CACHES[$i] };
+	my @caches = grep { $m->{caches} =~ /$_->[0]/ } @CACHES;
+	for my $i (0 .. $#caches) {
+		my ($level, $type, $size, $sets, $ways, $shared) = @{ $caches[$i] };
 		my $dir = "$CPU/cpu$cpu->{number}/cache/index$i";
 		my $group = $cpu->{in}{$shared};
 		$tree->ro("$dir/level", $level);
@@ -191,16 +192,19 @@ sub _write_nodes
 	my @all = sort { $a <=> $b } keys %node;
 	my ($highest) = sort { $b <=> $a } @all, split ' ', $m->{'node-ids'};
 	$tree->ro("$NODE/possible", cpulist(0 .. $highest));
-	$tree->ro("$NODE/$_", cpulist(@all)) for qw(online has_memory has_normal_memory);
+	my %bare = map { $_ => 1 } split ' ', $m->{'bare-nodes'};
+	$tree->list("$NODE/online", cpulist(@all), $m->{tail});
+	$tree->ro("$NODE/$_", cpulist(grep { !$bare{$_} } @all)) for qw(has_memory has_normal_memory);
 	$tree->ro("$NODE/has_cpu", cpulist(@with_cpu));
 	for my $id (@all) {
 		my $dir = "$NODE/node$id";
-		$tree->ro("$dir/cpulist", $node{$id}{list});
+		$tree->list("$dir/cpulist", $node{$id}{list}, $m->{tail});
 		$tree->ro("$dir/cpumap", $node{$id}{mask});
 		$tree->ro("$dir/distance", join ' ',
 			map { $_ == $id ? 10 : $cpuless{$_} || $cpuless{$id} ? 17 : 21 } @all);
 		$tree->ro("$dir/meminfo", join "\n", map { sprintf "Node %d %-15s %8d kB", $id, @$_ }
-			['MemTotal:', 16777216], ['MemFree:', 12582912], ['MemUsed:', 4194304]);
+			['MemTotal:', $bare{$id} ? 0 : 16777216], ['MemFree:', $bare{$id} ? 0 : 12582912],
+			['MemUsed:', $bare{$id} ? 0 : 4194304]);
 		$tree->link_to("$dir/cpu$_", "../../cpu/cpu$_") for @{ $node{$id}{cpus} };
 	}
 	return;

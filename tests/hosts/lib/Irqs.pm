@@ -30,10 +30,14 @@ sub write_irqs
 		my $dir = "proc/irq/$irq->{number}";
 		# A managed mask refuses writes: with EIO on 6.1, by its mode on 6.12.
 		my $write = $irq->{managed} && $m->{kernel} eq '6.12' ? 'ro' : 'rw';
-		$tree->$write("$dir/smp_affinity", $mask);
-		$tree->$write("$dir/smp_affinity_list", $list);
-		$tree->ro("$dir/effective_affinity", $effective_mask);
-		$tree->ro("$dir/effective_affinity_list", $effective_list);
+		if ($m->{'irq-form'} ne 'list') {
+			$tree->$write("$dir/smp_affinity", $mask);
+			$tree->ro("$dir/effective_affinity", $effective_mask);
+		}
+		if ($m->{'irq-form'} ne 'mask') {
+			$tree->$write("$dir/smp_affinity_list", $list);
+			$tree->ro("$dir/effective_affinity_list", $effective_list);
+		}
 		$tree->ro("$dir/affinity_hint", $set{''}[0]);
 		$tree->ro("$dir/node", $irq->{number} < 24 ? -1 : 0);
 		$tree->ro("$dir/spurious", "count 0\nunhandled 0\nlast_unhandled 0 ms");

@@ -46,6 +46,7 @@ sub write_kernel
 	_write_workqueues($tree, $m);
 	_write_network($tree, $m);
 	_write_cgroups($tree, $m);
+	_write_cpuset($tree, $m) if $m->{cpuset};
 	_write_dmi($tree, $m);
 	_write_cpuinfo($tree, $m);
 	_write_stat($tree, $m);
@@ -158,6 +159,24 @@ sub _write_cgroups
 	return;
 }
 
+# Of a captured host: where its cpusets are mounted, in which of them it was captured, and what that grants.
+sub _write_cpuset
+{
+	my ($tree, $m) = @_;
+	my ($version, $cpus, $nodes) = split /:/, $m->{cpuset};
+	my $group = '/jobs/step_0';
+	my $mount = $version eq 'v2' ? '/sys/fs/cgroup' : '/sys/fs/cgroup/cpuset';
+	my @files = $version eq 'v2' ? qw(cpuset.cpus.effective cpuset.mems.effective)
+		: qw(cpuset.effective_cpus cpuset.effective_mems);
+	$tree->ro('proc/mounts', join "\n", 'proc /proc proc rw 0 0', $version eq 'v2'
+		? "none $mount cgroup2 rw,nosuid 0 0" : "cgroup $mount cgroup rw,relatime,cpuset 0 0");
+	$tree->ro('proc/self/cpuset', $group);
+	$tree->ro('proc/self/cgroup', $version eq 'v2' ? "0::$group" : "2:cpuset:$group\n0::/");
+	$tree->ro(substr("$mount$group/$files[0]", 1), $cpus);
+	$tree->ro(substr("$mount/jobs/$files[1]", 1), $nodes); # of the nearest above that tells
+	return;
+}
+
 sub _write_dmi
 {
 	my ($tree, $m) = @_;
@@ -182,8 +201,9 @@ sub _cpuinfo_x86
 	my $amd = $m->{vendor} eq 'amd';
 	my @place = $m->{topology} eq 'no' ? () : (['physical id', $package->{id}], ['siblings', $siblings],
 		['core id', $cpu->{core}{id}], ['cpu cores', scalar keys %cores]);
+	my $family = $m->{modules} eq 'yes' ? 21 : $amd ? 25 : 6;
 	return (['processor', $cpu->{number}], ['vendor_id', $amd ? 'AuthenticAMD' : 'GenuineIntel'],
-		['cpu family', $amd ? 25 : 6], ['model', $amd ? 33 : 151],
+		['cpu family', $family], ['model', $amd ? 33 : 151],
 		['model name', $amd ? 'AMD Example 32-Core Processor' : 'Intel(R) Example(R) CPU @ 3.00GHz'],
 		['stepping', 2], ['cpu MHz', sprintf '%.3f', ($cpu->{base} || 2400000) / 1000],
 		['cache size', '24576 KB'], @place,
@@ -197,7 +217,7 @@ sub _cpuinfo_arm
 	return (['processor', $cpu->{number}], ['BogoMIPS', '38.40'],
 		['Features', 'fp asimd evtstrm aes crc32 atomics fphp asimdhp cpuid'],
 		['CPU implementer', '0x41'], ['CPU architecture', 8], ['CPU variant', '0x1'],
-		['CPU part', $PART{ $cpu->{kind} }], ['CPU revision', 1]);
+		['CPU part', $m->{part_of}{ $cpu->{kind} } // $PART{ $cpu->{kind} } // '0xd0c'], ['CPU revision', 1]);
 }
 
 sub _write_cpuinfo

@@ -29,6 +29,18 @@ my %KEYS = (
 	clock => '',              # KIND:MIN/BASE/MAX in MHz...
 	uncore => '',             # die or clusters: who has a clock of its own beside the cores
 	favoured => '',           # CPUs whose maximum is 200 MHz higher
+	base => '',               # KIND:BASE in MHz, instead of the one in `clock`
+	steps => '',              # scaling_available_frequencies: down, up, mixed; else as its driver has them
+	boost => '',              # MHz of the one state in a list of boost frequencies (driver arm)
+	layout => 'policies',     # or cpus: cpuN/cpufreq are folders of their own, as before Linux 4.3
+	part => '',               # KIND:CPU_PART..., of arm cores; else by the kind's name
+	caches => '1 2 3',        # levels there are
+	modules => 'no',          # yes: AMD's family 15h, whose siblings have core_ids of their own
+	lists => 'yes',           # no: neither online, possible, present nor isolated
+	tail => '',               # what follows the newline of lists of CPUs and nodes: blank or nul
+	'bare-nodes' => '',       # nodes of packages without memory of their own
+	cpuset => '',             # v1 or v2:CPUS:NODES, of whoever captured the host
+	'irq-form' => 'both',     # mask or list: the only form that was captured
 	isolated => '',           # isolcpus and nohz_full
 	'nohz-null' => 'no',      # yes: nohz_full reads "(null)", as some kernels print an empty list
 	guest => '',              # kvm
@@ -127,6 +139,7 @@ sub build
 	my %favoured = map { $_ => 1 } parse_list($m->{favoured});
 	my %clock = _by_kind($m->{clock});
 	my %capacity = _by_kind($m->{capacity});
+	my %base = _by_kind($m->{base});
 	my @node_ids = split ' ', $m->{'node-ids'};
 	my @numbered = _numbered($m->{order}, _cores($m));
 
@@ -137,12 +150,13 @@ sub build
 		push @{ $m->{cpus} }, {
 			number => $number, core => $core, kind => $core->{kind}, online => !$offline{$number},
 			node => $node_ids[ $core->{package} ] // $core->{package},
-			min => $min * 1000, base => $base * 1000,
+			min => $min * 1000, base => ($base{ $core->{kind} } // $base) * 1000,
 			max => ($max + ($favoured{$number} ? 200 : 0)) * 1000,
 			capacity => $capacity{ $core->{kind} },
 		};
 	}
 	$m->{online} = [ grep { $_->{online} } @{ $m->{cpus} } ];
+	$m->{part_of} = { _by_kind($m->{part}) };
 	$m->{memory_nodes} = [ split ' ', $m->{'memory-nodes'} ];
 	$m->{isolated_list} = [ parse_list($m->{isolated}) ];
 	_group($m);

@@ -50,6 +50,13 @@ sub rw { my ($self, $path, $value) = @_; return $self->exact($path, "$value\n", 
 # What it only shows.
 sub ro { my ($self, $path, $value) = @_; return $self->exact($path, "$value\n", 0444) }
 
+# A list of CPUs or nodes, followed by what some captures have behind it.
+sub list
+{
+	my ($self, $path, $value, $tail) = @_;
+	return $self->exact($path, $value . { '' => "\n", blank => " \n", nul => "\n\0" }->{$tail}, 0444);
+}
+
 # What reads as nothing at all, not even a newline.
 sub empty { my ($self, $path) = @_; return $self->exact($path, '', 0444) }
 
