@@ -14,8 +14,9 @@
 #include <sys/types.h>
 
 /*
- * Reads the whole file into buf, NUL-terminated, the final newline removed. Returns the length;
- * -EFBIG when it does not fit, -EBADMSG when it holds a NUL byte, or the errno of open/read.
+ * Reads the whole file into buf, NUL-terminated, the final newline removed, and NULs behind it (some
+ * captures of a host have them). Returns the length; -EFBIG when it does not fit, -EBADMSG when it
+ * holds a NUL byte, or the errno of open/read.
  */
 ssize_t qb_file_read(const char *path, char *buf, size_t size, struct qb_error *err);
 /* The same of a file that will be written: one that is kept (below) is opened for both. */

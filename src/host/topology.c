@@ -374,7 +374,10 @@ static int fill_sets(struct qb_topology *t, struct qb_error *err)
 		qb_cpus_add(&t->possible, numbers[i]);
 	read_set("online", &t->online);
 	read_set("possible", &t->possible);
-	read_set("isolated", &t->isolated);
+	if (qb_file_exists(QB_CPU_DIR "/isolated"))
+		read_set("isolated", &t->isolated);
+	else
+		qb_topology_boot_isolated(&t->isolated);
 	drop_offline(t); /* gone between hwloc's look and ours */
 	if (t->n == 0)
 		return qb_error_set(err, ENODATA,

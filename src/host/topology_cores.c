@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* topology_internal.h: which CPUs share a core. */
+/* topology_internal.h: which CPUs share a core, and which the boot parameters isolate. */
 #include <base/file.h>
 #include <base/macros.h>
+#include <ctype.h>
 #include <errno.h>
 #include <host/topology_internal.h>
 
@@ -102,4 +103,35 @@ int qb_topology_fill_cores(struct qb_topology *t, struct qb_error *err)
 	}
 	number_cores(t, above, cores);
 	return 0;
+}
+
+/*
+ * isolcpus=[flag,...]LIST (Documentation/admin-guide/kernel-parameters.txt): without a flag, or with
+ * `domain`, the scheduler leaves these CPUs alone; `managed_irq` and `nohz` alone do not mean that.
+ */
+void qb_topology_boot_isolated(struct qb_cpus *ret)
+{
+	static const char name[] = "isolcpus=";
+	_cleanup_free_ char *text = NULL;
+	char *save = NULL;
+
+	if (qb_file_read_all("/proc/cmdline", &text, NULL) < 0)
+		return;
+	for (char *word = strtok_r(text, " \n", &save); word; word = strtok_r(NULL, " \n", &save)) {
+		char *list = word + strlen(name);
+		bool flagged = false, domain = false;
+
+		if (strncmp(word, name, strlen(name)) != 0)
+			continue;
+		while (isalpha((unsigned char)*list)) {
+			const size_t length = strcspn(list, ",");
+
+			flagged = true;
+			domain |=
+				length == strlen("domain") && strncmp(list, "domain", length) == 0;
+			list += length + (list[length] == ',');
+		}
+		if (domain || !flagged)
+			qb_cpus_parse_list(list, ret);
+	}
 }

@@ -13,5 +13,7 @@
  * share what matters. Where the kernel does not tell, the cores stay hwloc's.
  */
 int qb_topology_fill_cores(struct qb_topology *t, struct qb_error *err);
+/* The CPUs that the boot parameters take from the scheduler's domains, where no file tells them. */
+void qb_topology_boot_isolated(struct qb_cpus *ret);
 
 #endif

@@ -79,6 +79,7 @@ my @TRAITS = (
 	['isolated at boot', isolated => '2-3,6-7'],
 	['all but the boot core isolated at boot', isolated => '1-3,5-7'],
 	['one sibling isolated at boot', isolated => '3'],
+	['isolated at boot, as its parameters tell', isolated => '2-3,6-7', lists => 'no'],
 	['nohz_full (null)', 'nohz-null' => 'yes'],
 	['clocks from below', @ARM, cores => '4x1', clock => 'any:400/2000/2000', steps => 'up'],
 	['clocks from above', @ARM, cores => '4x1', clock => 'any:400/2000/2000', steps => 'down'],
@@ -134,7 +135,7 @@ sub random_stanza
 	my $some = sub { return cpulist(grep { random($_[0]) == 0 } $_[1] .. $cpus - 1) };
 	$h{offline} = $some->(5, 0) if random(3) == 0 && $h{lists} ne 'no';
 	$h{absent} = $some->(6, 1) if random(5) == 0;
-	$h{isolated} = $some->(2, 1) if random(3) == 0 && $h{lists} ne 'no';
+	$h{isolated} = $some->(2, 1) if random(3) == 0;
 	$h{'memory-nodes'} = $h{packages} + random(3) if random(5) == 0;
 	$h{'bare-nodes'} = $h{packages} - 1 if random(6) == 0;
 	my %gone = map { $_ => 1 } parse_list($h{offline} // ''), parse_list($h{absent} // '');

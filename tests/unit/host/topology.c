@@ -140,6 +140,34 @@ static void lists_may_be_missing(void **state)
 	       "1: core 1/1 package 0/0 node 0/0 l3 0 8192 kind 0\n");
 }
 
+/* Where the kernel, or a capture, has no list of isolated CPUs. */
+static void boot_parameters_isolate(void **state)
+{
+	static const struct {
+		const char *cmdline, *isolated;
+	} cases[] = {
+		{"ro isolcpus=1 quiet\n", "isolated '1'"},
+		{"isolcpus=domain,managed_irq,1-2\n", "isolated '1-2'"},
+		{"isolcpus=managed_irq,domain,1", "isolated '1'"},
+		{"isolcpus=managed_irq,1-2 nohz_full=1-2\n", "isolated ''"},
+		{"isolcpus=nohz,1\n", "isolated ''"},
+		{"ro noisolcpus=1 isolcpus= isolcpus=domain\n", "isolated ''"},
+	};
+
+	for (size_t i = 0; i < QB_ARRAY_SIZE(cases); i++) {
+		char text[4096];
+
+		tree_begin();
+		put_cpu(0, "0\n", 0, 0, "0-1\n");
+		put_cpu(1, "1\n", 1, 0, "0-1\n");
+		tree_put("proc/cmdline", cases[i].cmdline);
+		tree_run(tell, text, sizeof(text));
+		tree_end();
+		if (!strstr(text, cases[i].isolated))
+			fail_msg("case %zu: expected %s in %s", i, cases[i].isolated, text);
+	}
+}
+
 static void nodes_keep_their_numbers(void **state)
 {
 	tree_begin();
@@ -440,6 +468,7 @@ int main(void)
 		cmocka_unit_test(siblings_sit_on_one_core),
 		cmocka_unit_test(holes_and_offline_cpus_are_left_out),
 		cmocka_unit_test(lists_may_be_missing),
+		cmocka_unit_test(boot_parameters_isolate),
 		cmocka_unit_test(nodes_keep_their_numbers),
 		cmocka_unit_test(favoured_cores_are_no_kind),
 		cmocka_unit_test(kinds_differ_by_base_clock_and_design),
