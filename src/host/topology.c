@@ -10,18 +10,10 @@
 
 #define NODES_ONLINE "/sys/devices/system/node/online"
 
-/* Two kinds of core whose figures are closer than this are one: favoured cores, not small ones. */
-#define ALIKE_PERCENT 10
-
 static void topology_destroy(hwloc_topology_t *topology)
 {
 	if (*topology)
 		hwloc_topology_destroy(*topology);
-}
-
-static void bitmap_free(hwloc_bitmap_t *set)
-{
-	hwloc_bitmap_free(*set);
 }
 
 /* Takes the caller's HWLOC_* away (they name files and plugins to load) and sets ours. */
@@ -219,126 +211,6 @@ static int fill_pus(struct qb_topology *t, hwloc_topology_t topology, struct qb_
 	return 0;
 }
 
-/* What tells one kind of core from another, for one CPU; 0 where the host does not tell. */
-enum figure {
-	CAPACITY, /* the scheduler's measure, 1024 for the fastest */
-	MAX_MHZ,
-	BASE_MHZ,
-	FIGURES
-};
-
-struct kind {
-	unsigned pu;	 /* row of the table */
-	unsigned type;	 /* 1 Atom, 2 Core */
-	uint32_t design; /* qb_identity_core_designs */
-	long figure[FIGURES];
-	unsigned class[FIGURES]; /* figures that are alike have the same; ascending */
-};
-
-static void read_kind(hwloc_topology_t topology, hwloc_const_bitmap_t cpu, struct kind *ret)
-{
-	int index = hwloc_cpukinds_get_by_cpuset(topology, cpu, 0);
-	struct hwloc_info_s *infos = NULL;
-	unsigned n = 0;
-
-	if (index < 0 ||
-		hwloc_cpukinds_get_info(topology, (unsigned)index, NULL, NULL, &n, &infos, 0) < 0)
-		return;
-	for (unsigned i = 0; i < n; i++) {
-		const char *name = infos[i].name, *value = infos[i].value;
-
-		if (strcmp(name, "CoreType") == 0)
-			ret->type = strcmp(value, "IntelAtom") == 0 ? 1 : 2;
-		else if (strcmp(name, "LinuxCapacity") == 0)
-			ret->figure[CAPACITY] = strtol(value, NULL, 10);
-		else if (strcmp(name, "FrequencyMaxMHz") == 0)
-			ret->figure[MAX_MHZ] = strtol(value, NULL, 10);
-	}
-}
-
-/* As the driver tells it, else CPPC; hwloc passes on neither where the highest clocks are equal. */
-static long read_base(unsigned cpu)
-{
-	char path[96];
-	long long value;
-
-	snprintf(path, sizeof(path), QB_CPU_DIR "/cpu%u/cpufreq/base_frequency", cpu);
-	if (qb_file_read_number(path, &value, NULL) == 0 && value > 0)
-		return (long)(value / 1000);
-	snprintf(path, sizeof(path), QB_CPU_DIR "/cpu%u/acpi_cppc/nominal_freq", cpu);
-	return qb_file_read_number(path, &value, NULL) == 0 && value > 0 ? (long)value : 0;
-}
-
-static int compare_figures(const void *va, const void *vb, void *which)
-{
-	const size_t f = *(const size_t *)which;
-	const long a = ((const struct kind *)va)->figure[f];
-	const long b = ((const struct kind *)vb)->figure[f];
-
-	return (a > b) - (a < b);
-}
-
-static int compare_kinds(const void *va, const void *vb)
-{
-	const struct kind *a = va, *b = vb;
-
-	if (a->type != b->type)
-		return a->type < b->type ? -1 : 1;
-	for (size_t f = 0; f < FIGURES; f++)
-		if (a->class[f] != b->class[f])
-			return a->class[f] < b->class[f] ? -1 : 1;
-	return (a->design > b->design) - (a->design < b->design);
-}
-
-/* 0 is alike with all: the host does not tell it. */
-static bool alike(long low, long high)
-{
-	return low == 0 || (high - low) * 100 < low * ALIKE_PERCENT;
-}
-
-/* Figures are told apart only by more than ALIKE_PERCENT to the next in the order. */
-static void classify(struct kind *kinds, unsigned n, size_t f)
-{
-	qsort_r(kinds, n, sizeof(*kinds), compare_figures, &f);
-	for (unsigned i = 1; i < n; i++)
-		kinds[i].class[f] =
-			kinds[i - 1].class[f] + !alike(kinds[i - 1].figure[f], kinds[i].figure[f]);
-}
-
-/*
- * Ranks the kinds from slowest to fastest: by type, capacity, maximum and base clock, and (arm) by
- * design, the newer of two designs last. hwloc splits by any difference of the clocks, also where
- * cores are favoured for turbo (on AMD in many small steps): those are one kind here.
- */
-static int fill_kinds(struct qb_topology *t, hwloc_topology_t topology, struct qb_error *err)
-{
-	_cleanup_free_ struct kind *kinds = calloc(t->n ? t->n : 1, sizeof(*kinds));
-	_cleanup_free_ uint32_t *designs = calloc(QB_CPUS_MAX, sizeof(*designs));
-	_cleanup_(bitmap_free) hwloc_bitmap_t set = hwloc_bitmap_alloc();
-	struct qb_cpus cpus = {0};
-
-	if (!kinds || !designs || !set)
-		return qb_error_errno(err, ENOMEM, "hold the kinds of %u CPUs", t->n);
-	for (unsigned i = 0; i < t->n; i++)
-		qb_cpus_add(&cpus, t->pus[i].cpu);
-	qb_identity_core_designs(&cpus, designs);
-	for (unsigned i = 0; i < t->n; i++) {
-		kinds[i] = (struct kind){.pu = i, .design = designs[t->pus[i].cpu]};
-		hwloc_bitmap_only(set, t->pus[i].cpu);
-		read_kind(topology, set, &kinds[i]);
-		kinds[i].figure[BASE_MHZ] = read_base(t->pus[i].cpu);
-	}
-	for (size_t f = 0; f < FIGURES; f++)
-		classify(kinds, t->n, f);
-	qsort(kinds, t->n, sizeof(*kinds), compare_kinds);
-	t->kinds = 1;
-	for (unsigned i = 0; i < t->n; i++) {
-		t->kinds = (int16_t)(t->kinds + (i && compare_kinds(&kinds[i - 1], &kinds[i])));
-		t->pus[kinds[i].pu].kind = (int16_t)(t->kinds - 1);
-	}
-	return 0;
-}
-
 /* A list of CPUs in a file of the cpu folder; *set is left alone when there is none. */
 static void read_set(const char *name, struct qb_cpus *set)
 {
@@ -409,7 +281,7 @@ int qb_topology_load(struct qb_topology *ret, struct qb_error *err)
 	r = qb_topology_fill_cores(&t, err);
 	if (r < 0)
 		return r;
-	r = fill_kinds(&t, topology, err);
+	r = qb_topology_fill_kinds(&t, err);
 	if (r < 0)
 		return r;
 	r = fill_sets(&t, err);

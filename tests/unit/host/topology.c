@@ -251,6 +251,28 @@ static void kinds_differ_by_base_clock_and_design(void **state)
 	kinds_with(arm, (const long[]){2000000, 2000000, 3000000, 3000000}, NULL, capacity, "0011");
 }
 
+/* Intel's hybrids, also where no driver tells of clocks: each type of core has its counters. */
+static void types_of_core_are_kinds(void **state)
+{
+	char text[4096];
+
+	tree_begin();
+	for (unsigned cpu = 0; cpu < 3; cpu++) {
+		char one[8];
+
+		snprintf(one, sizeof(one), "%u\n", cpu);
+		put_cpu(cpu, one, (int)cpu, 0, "0-2\n");
+	}
+	tree_put("sys/devices/cpu_core/cpus", "0\n");
+	tree_put("sys/devices/cpu_atom/cpus", "1\n");
+	tree_put("sys/devices/cpu_lowpower/cpus", "2\n");
+	tree_run(tell, text, sizeof(text));
+	tree_end();
+	assert_non_null(strstr(text, "kinds 3 "));
+	assert_non_null(strstr(text, "\n0: core 0/0 package 0/0 node 0/0 l3 0 8192 kind 2\n"));
+	assert_non_null(strstr(text, "\n2: core 2/2 package 0/0 node 0/0 l3 0 8192 kind 0\n"));
+}
+
 /* A cpuinfo without parts, as of a 32-bit process's view: the register tells. */
 static void designs_are_read_from_the_register(void **state)
 {
@@ -472,6 +494,7 @@ int main(void)
 		cmocka_unit_test(nodes_keep_their_numbers),
 		cmocka_unit_test(favoured_cores_are_no_kind),
 		cmocka_unit_test(kinds_differ_by_base_clock_and_design),
+		cmocka_unit_test(types_of_core_are_kinds),
 		cmocka_unit_test(designs_are_read_from_the_register),
 		cmocka_unit_test(siblings_are_what_the_kernel_says),
 		cmocka_unit_test(nuls_and_blanks_may_follow),
