@@ -93,6 +93,7 @@ enum qb_key_type {
 	X(SERVICES_FREEZE, "services.freeze", WORDS, 0, 0, "", "[]", "units frozen during the run") \
 	X(SERVICES_INHIBIT, "services.inhibit", BOOL, 0, 1, "", "false", "no sleep and no shutdown during the run (logind)") \
 	X(CHECK_DURATION, "check.duration", DURATION, 0, 3600000000000, "", "0", "length of the preflight") \
+	X(CHECK_PROBE, "check.probe", DURATION, 0, 1000000000, "", "0", "length of the probes of the CPUs right before and after the command") \
 	X(CHECK_MAX_PREEMPTED, "check.max_preempted", PERCENT, 0, 1000000, "", "0.05%", "limit: time taken by other tasks") \
 	X(CHECK_MAX_GAPS, "check.max_gaps", PERCENT, 0, 1000000, "", "0.5%", "limit: time taken by anything") \
 	X(CHECK_MAX_GAP, "check.max_gap", DURATION, 0, 1000000000, "", "200us", "limit: longest single gap") \

@@ -115,6 +115,11 @@ void qb_json_share(struct qb_json *json, const char *key, double share)
 	add(json, key, share >= 0 ? json_real(share) : json_null());
 }
 
+void qb_json_real(struct qb_json *json, const char *key, double value)
+{
+	add(json, key, json_real(value));
+}
+
 void qb_json_bool(struct qb_json *json, const char *key, bool value)
 {
 	add(json, key, json_boolean(value));

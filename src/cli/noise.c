@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <noise/hard.h>
 #include <quietbench/lever.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 void qb_noise_limits_of(const struct qb_profile *profile, struct qb_noise_limits *ret)
@@ -40,19 +39,12 @@ struct loops {
 	struct qb_measure *measure;
 	struct qb_condition *condition;
 	struct qb_session *session; /* NULL: none */
-	pid_t parent;
-	bool lent; /* the helper sees who runs on the CPUs */
+	bool lent;		    /* the helper sees who runs on the CPUs */
 };
 
-/* The child's. Without its parent nobody would ever tell it to end. */
 static int run_loops(void *data)
 {
-	const struct loops *loops = data;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != loops->parent)
-		return EXIT_FAILURE;
-	return qb_measure_loops(loops->measure);
+	return qb_measure_loops(data);
 }
 
 static bool shows_progress(void)
@@ -96,33 +88,17 @@ static int borrow_switches(const struct loops *loops, struct qb_error *err)
 		&m->watcher, &loops->condition->answer, err);
 }
 
-/* The child with the loops, placed and begun. */
-static int start_loops(struct loops *loops, struct qb_child *ret, struct qb_error *err)
-{
-	struct qb_answer *answer = &loops->condition->answer;
-	const struct qb_child_order order = {
-		.run = run_loops, .data = loops, .job = &loops->condition->job, .answer = answer};
-	int r = qb_child_place(ret, &order, loops->session, answer, err);
-
-	if (r < 0)
-		return r;
-	/* The steps are the command's, which is yet to come. */
-	r = qb_child_prepare(ret, NULL, err);
-	if (r < 0) {
-		qb_child_cancel(ret);
-		return r;
-	}
-	return qb_child_release(ret, err);
-}
-
 static int measure(struct loops *loops, struct qb_error *err)
 {
 	struct qb_measure *m = loops->measure;
+	struct qb_answer *answer = &loops->condition->answer;
+	const struct qb_child_order order = {
+		.run = run_loops, .data = m, .job = &loops->condition->job, .answer = answer};
 	struct qb_child child;
 	int r = qb_measure_prepare(m, err);
 
 	if (r == 0)
-		r = start_loops(loops, &child, err);
+		r = qb_child_start(&child, &order, loops->session, answer, err);
 	if (r < 0)
 		return r;
 	r = qb_measure_watch(m, child.pid, err);
@@ -140,10 +116,8 @@ static int measure(struct loops *loops, struct qb_error *err)
 int qb_noise_measure(struct qb_measure *m, struct qb_condition *condition, struct qb_error *err)
 {
 	const struct qb_selection *selection = &condition->answer.selection;
-	struct loops loops = {.measure = m,
-		.condition = condition,
-		.session = qb_condition_placer(condition),
-		.parent = getpid()};
+	struct loops loops = {
+		.measure = m, .condition = condition, .session = qb_condition_placer(condition)};
 	int r;
 
 	m->cpus = selection->bench;

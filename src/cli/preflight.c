@@ -147,3 +147,19 @@ int qb_preflight_measure(
 	qb_say(QB_SAY_WARN, "the CPUs were not measured before the command: %s", why.text);
 	return 0;
 }
+
+void qb_preflight_unseen(const struct qb_measure *m, char *buf, size_t size)
+{
+	const struct qb_metric_verdict *gaps = &m->verdicts[QB_NOISE_GAPS_METRIC];
+	const struct qb_metric_verdict *speed = &m->verdicts[QB_NOISE_SPEED_METRIC];
+	const struct qb_metric_verdict *preempted = &m->verdicts[QB_NOISE_PREEMPTED_METRIC];
+	/* Of the gaps other tasks' are seen in the run, too. */
+	const double others = preempted->measured ? preempted->mean : 0;
+	const double limit = (double)m->limits.of[QB_NOISE_GAPS_METRIC] / 1e6;
+
+	buf[0] = '\0';
+	if (gaps->verdict == QB_VERDICT_OF_FAIL && gaps->mean - others > limit)
+		qb_text_format(buf, size, "gaps took %.2f %%", 100 * (gaps->mean - others));
+	else if (speed->verdict == QB_VERDICT_OF_FAIL)
+		qb_text_format(buf, size, "the CPU's speed wandered by %.1f %%", 100 * speed->mean);
+}

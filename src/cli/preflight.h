@@ -20,5 +20,8 @@
  */
 int qb_preflight_measure(
 	struct qb_measure *ret, struct qb_condition *condition, struct qb_error *err);
+/* "gaps took 5.70 % (limit 2 %)": what was too much and is not measured while a command runs; "" if
+ * there is no such thing. */
+void qb_preflight_unseen(const struct qb_measure *m, char *buf, size_t size);
 
 #endif

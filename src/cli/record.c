@@ -240,6 +240,32 @@ static void put_counters(struct qb_json *json, const struct qb_result *run)
 	qb_json_end(json);
 }
 
+/* Of each CPU, what a chunk of the probe's work cost. */
+static void put_costs(struct qb_json *json, const char *key, const struct qb_probe *probe)
+{
+	qb_json_array(json, key);
+	for (size_t i = 0; i < probe->n; i++)
+		qb_json_share(json, NULL, probe->costs[i]);
+	qb_json_end(json);
+}
+
+static void put_probes(struct qb_json *json, const struct qb_result *run)
+{
+	const struct qb_watch_probes *probes = &run->watched.probes;
+
+	if (!probes->known) {
+		qb_json_null(json, "probes");
+		return;
+	}
+	qb_json_object(json, "probes");
+	qb_json_real(json, "slower_before", probes->before);
+	qb_json_real(json, "slower_after", probes->after);
+	qb_json_real(json, "slower_between", probes->between);
+	put_costs(json, "before_ns", &run->before);
+	put_costs(json, "after_ns", &run->after);
+	qb_json_end(json);
+}
+
 static void put_exit(struct qb_json *json, const struct qb_result *run)
 {
 	qb_json_object(json, "exit");
@@ -267,6 +293,7 @@ static void put_run(struct qb_json *json, const struct qb_result *run)
 	qb_json_number(json, "max_rss_kib", run->max_rss_kib);
 	put_counters(json, run);
 	if (run->is_watched) {
+		put_probes(json, run);
 		put_sources(json, run);
 		put_timeline(json, run);
 	}

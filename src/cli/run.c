@@ -20,6 +20,8 @@ struct run {
 	char path[PATH_MAX]; /* of the command */
 	struct qb_condition condition;
 	struct qb_measure preflight;
+	struct qb_probe usual;	/* by the preflight */
+	char noisy_before[160]; /* "": nothing that a run would not show as well */
 	struct qb_result result;
 };
 
@@ -80,9 +82,15 @@ static int condition(struct run *run, struct qb_error *err)
 
 static int preflight(struct run *run, struct qb_error *err)
 {
+	int r;
+
 	if (qb_option_given(&run->cli->options, NO_CHECK))
 		return 0;
-	return qb_preflight_measure(&run->preflight, &run->condition, err);
+	r = qb_preflight_measure(&run->preflight, &run->condition, err);
+	if (r < 0 || !run->preflight.n)
+		return r;
+	qb_preflight_unseen(&run->preflight, run->noisy_before, sizeof(run->noisy_before));
+	return qb_probe_of(&run->preflight, &run->usual, err);
 }
 
 static void say_prepared(const struct qb_condition *condition)
@@ -95,10 +103,14 @@ static void say_prepared(const struct qb_condition *condition)
 static int execute(struct run *run, struct qb_error *err)
 {
 	const struct qb_options *options = &run->cli->options;
+	const int64_t probe_ns = run->condition.answer.profile.set[QB_KEY_CHECK_PROBE].number;
 	const struct qb_execute_order order = {.path = run->path,
 		.argv = run->cli->argv,
 		.recorded = qb_option_given(options, RECORD),
 		.interval_ns = qb_option_given(options, TIMELINE) ? QB_WATCH_INTERVAL / 10 : 0,
+		.probe_ns = qb_option_given(options, NO_CHECK) ? 0 : probe_ns,
+		.usual = &run->usual,
+		.noisy_before = run->noisy_before[0] ? run->noisy_before : NULL,
 		.prepared = say_prepared};
 
 	return qb_execute(&run->condition, &order, &run->result, err);
@@ -189,6 +201,7 @@ int qb_cmd_run(struct qb_cli *cli)
 		status = conduct(&run);
 	qb_condition_close(&run.condition);
 	qb_result_free(&run.result);
+	qb_probe_free(&run.usual);
 	qb_measure_free(&run.preflight);
 	if (run.condition.job.signal && !run.result.started_at && status != QB_EXIT_INCOMPLETE)
 		qb_job_die(run.condition.job.signal);

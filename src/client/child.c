@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -138,6 +139,7 @@ static _Noreturn void be_held(
 static int hold(struct qb_child *ret, const struct qb_child_order *order,
 	const struct placing *placing, struct qb_error *err)
 {
+	const pid_t parent = getpid();
 	int pair[2];
 	pid_t pid;
 
@@ -145,6 +147,9 @@ static int hold(struct qb_child *ret, const struct qb_child_order *order,
 		return qb_error_errno(err, errno, "make a socket for the command");
 	pid = fork();
 	if (pid == 0) {
+		/* Without its parent nobody would ever tell it to end. */
+		if (order->run && (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent))
+			_exit(127);
 		close(pair[0]);
 		be_held(pair[1], order, placing);
 	}
@@ -268,4 +273,19 @@ void qb_child_cancel(struct qb_child *child)
 	child->control = -1;
 	while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
 		;
+}
+
+int qb_child_start(struct qb_child *ret, const struct qb_child_order *order,
+	struct qb_session *session, struct qb_answer *answer, struct qb_error *err)
+{
+	int r = qb_child_place(ret, order, session, answer, err);
+
+	if (r < 0)
+		return r;
+	r = qb_child_prepare(ret, NULL, err);
+	if (r < 0) {
+		qb_child_cancel(ret);
+		return r;
+	}
+	return qb_child_release(ret, err);
 }

@@ -37,7 +37,8 @@ struct qb_child {
 struct qb_child_order {
 	const char *path;
 	char *const *argv;
-	/* Instead of a command: what the child does, and its exit status; NULL: it executes `path`. */
+	/* Instead of a command: what the child does, and its exit status; NULL: it executes `path`.
+	 * Such a child is killed with its parent. */
 	int (*run)(void *data);
 	void *data;
 	const struct qb_job *job;
@@ -66,6 +67,11 @@ int qb_child_wait(struct qb_child *child, struct qb_job *job, struct qb_session 
 
 /* Ends a held child. */
 void qb_child_cancel(struct qb_child *child);
+
+/* All of that but the wait, for a child that does `run`: placed as a command is, and begun. The levers
+ * of its process are set, and what became of them is nobody's business. */
+int qb_child_start(struct qb_child *ret, const struct qb_child_order *order,
+	struct qb_session *session, struct qb_answer *answer, struct qb_error *err);
 
 /*
  * The levers of section process: what the benchmark's own process sets for itself before exec

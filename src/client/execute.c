@@ -6,6 +6,7 @@
 #include <client/execute.h>
 #include <client/require.h>
 #include <client/say.h>
+#include <errno.h>
 #include <host/tasks.h>
 #include <sys/wait.h>
 
@@ -19,6 +20,33 @@ struct execution {
 	bool is_watched, lent; /* lent: the helper sees who runs on the CPUs */
 	struct qb_watch watch;
 };
+
+static int run_probe(void *data)
+{
+	return qb_probe_loops(data);
+}
+
+/* What the CPUs give now. Nobody runs there: the command is yet to be placed, or has ended. */
+static int probe(struct execution *e, struct qb_probe *ret, struct qb_error *err)
+{
+	struct qb_condition *condition = e->condition;
+	struct qb_answer *answer = &condition->answer;
+	const struct qb_child_order order = {
+		.run = run_probe, .data = ret, .job = &condition->job, .answer = answer};
+	struct qb_child child;
+	int r = qb_probe_prepare(ret, &answer->selection.bench, e->order->probe_ns, err);
+
+	if (r == 0)
+		r = qb_child_start(&child, &order, e->session, answer, err);
+	if (r < 0) {
+		qb_probe_free(ret);
+		return r;
+	}
+	while (waitpid(child.pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	qb_probe_finish(ret);
+	return 0;
+}
 
 /* The command's process, on its CPUs and held before exec. */
 static int place(struct execution *e, struct qb_error *err)
@@ -124,11 +152,21 @@ static void account(const struct execution *e, struct qb_result *ret)
 static void judge(struct execution *e, struct qb_result *ret)
 {
 	struct qb_watch *watch = &e->watch;
+	const struct qb_setting *set = e->condition->answer.profile.set;
+	const struct qb_probe none = {0}, *usual = e->order->usual ? e->order->usual : &none;
+	const struct qb_watch_terms terms = {.used_ns = ret->user_ns + ret->sys_ns,
+		.max_preempted = set[QB_KEY_CHECK_MAX_PREEMPTED].number,
+		.max_speed = set[QB_KEY_CHECK_MAX_SPEED_DEVIATION].number,
+		.guest = e->condition->answer.host.guest,
+		.probes = {.known = ret->before.n && ret->after.n,
+			.before = qb_probe_slower(usual, &ret->before),
+			.after = qb_probe_slower(usual, &ret->after),
+			.between = qb_probe_slower(&ret->before, &ret->after)},
+		.noisy_before = e->order->noisy_before};
 
 	if (!e->is_watched)
 		return;
-	qb_watch_judge(watch, ret->user_ns + ret->sys_ns,
-		e->condition->answer.profile.set[QB_KEY_CHECK_MAX_PREEMPTED].number, &ret->watched);
+	qb_watch_judge(watch, &terms, &ret->watched);
 	ret->is_watched = true;
 	ret->wall_ns = ret->watched.wall_ns;
 	ret->noise = ret->watched.noise;
@@ -151,10 +189,13 @@ int qb_execute(struct qb_condition *condition, const struct qb_execute_order *or
 {
 	struct execution e = {
 		.condition = condition, .order = order, .session = qb_condition_placer(condition)};
+	struct qb_error unprobed = {0};
 	int r;
 
 	*ret = (struct qb_result){.argv = order->argv};
-	r = place(&e, err);
+	r = order->probe_ns ? probe(&e, &ret->before, err) : 0;
+	if (r == 0)
+		r = place(&e, err);
 	if (r == 0)
 		r = prepare(&e, err);
 	if (r < 0)
@@ -164,6 +205,9 @@ int qb_execute(struct qb_condition *condition, const struct qb_execute_order *or
 	if (r == 0 && e.is_watched)
 		end_watch(&e);
 	if (r == 0) {
+		/* The command has run: without the second probe it has its verdict all the same. */
+		if (order->probe_ns && probe(&e, &ret->after, &unprobed) < 0)
+			qb_say(QB_SAY_DETAIL, "no probe after the command: %s", unprobed.text);
 		account(&e, ret);
 		judge(&e, ret);
 	}
@@ -175,5 +219,7 @@ void qb_result_free(struct qb_result *result)
 {
 	qb_tally_free(&result->tally);
 	free(result->samples);
+	qb_probe_free(&result->before);
+	qb_probe_free(&result->after);
 	*result = (struct qb_result){0};
 }

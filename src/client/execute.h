@@ -17,13 +17,17 @@
 #define QB_CLIENT_EXECUTE_H
 
 #include <client/condition.h>
+#include <noise/probe.h>
 #include <noise/watch.h>
 
 struct qb_execute_order {
 	const char *path; /* as qb_child_find has it */
 	char *const *argv;
-	bool recorded;	     /* keep the details: samples, and counts by source */
-	int64_t interval_ns; /* of samples; 0: QB_WATCH_INTERVAL */
+	bool recorded;		      /* keep the details: samples, and counts by source */
+	int64_t interval_ns;	      /* of samples; 0: QB_WATCH_INTERVAL */
+	int64_t probe_ns;	      /* of a probe at either end of it; 0: none */
+	const struct qb_probe *usual; /* what the CPUs give usually; NULL: not known */
+	const char *noisy_before;     /* as qb_watch_terms has it */
 	/* Called when the command's process has set its own levers and waits to be let go; may be
 	 * NULL. */
 	void (*prepared)(const struct qb_condition *condition);
@@ -49,6 +53,7 @@ struct qb_result {
 	int64_t interval_ns;  /* of the samples */
 	const char *switches; /* source of the switches: "perf", "helper"; "ticks": none */
 	bool steal_known;
+	struct qb_probe before, after; /* owned; n is 0 where there was no probe */
 };
 
 /*

@@ -154,6 +154,18 @@ void qb_task_keep_off(const struct qb_selection *selection)
 		(void)qb_task_set_affinity(gettid(), &selection->housekeeping, NULL);
 }
 
+int64_t qb_task_waited(pid_t tid)
+{
+	char path[64], text[128];
+	int64_t waited;
+
+	qb_text_format(path, sizeof(path), "/proc/%d/schedstat", tid);
+	if (qb_file_read(path, text, sizeof(text), NULL) < 0 ||
+		sscanf(text, "%*d %" SCNd64, &waited) != 1)
+		return -1;
+	return waited;
+}
+
 bool qb_task_is_kernel(pid_t tid)
 {
 	static struct qb_task task;

@@ -227,6 +227,13 @@ int qb_counters_steal(const char *stat, unsigned cpu, uint64_t *ret)
 	return sscanf(fields, "%*u %*u %*u %*u %*u %*u %*u %" SCNu64, ret) == 1 ? 0 : -ENODATA;
 }
 
+bool qb_counters_steal_moved(const char *stat)
+{
+	uint64_t steal;
+
+	return sscanf(stat, "cpu %*u %*u %*u %*u %*u %*u %*u %" SCNu64, &steal) == 1 && steal > 0;
+}
+
 int qb_counters_busy(const char *stat, unsigned cpu, uint64_t *ret)
 {
 	const char *fields = find_cpu(stat, cpu);

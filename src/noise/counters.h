@@ -44,6 +44,8 @@ int qb_sources_take(const struct qb_sources *sources, const char *text, unsigned
 
 /* Hundredths of a second (USER_HZ) that a hypervisor took from this CPU, out of /proc/stat. */
 int qb_counters_steal(const char *stat, unsigned cpu, uint64_t *ret);
+/* Has any of it ever been told, of any CPU? A hypervisor without that clock leaves all of it at 0. */
+bool qb_counters_steal_moved(const char *stat);
 
 /* The same unit: how long it was busy with tasks (user, nice, system), whoever's. */
 int qb_counters_busy(const char *stat, unsigned cpu, uint64_t *ret);

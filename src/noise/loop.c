@@ -3,8 +3,13 @@
 #include "loop.h"
 #include "ticks.h"
 #include <base/macros.h>
+#include <errno.h>
+#include <host/tasks.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #define MULTIPLICATIONS 256
 /* Chunks are sorted by length into so many boxes of 1/128 of the median each, up to four of it. */
@@ -48,6 +53,7 @@ static void warm_up(struct state *s)
 	const bool direct = s->loop->direct;
 	int64_t start_ns = qb_ns_now(CLOCK_MONOTONIC_RAW), end_ns;
 	uint64_t start = qb_ticks_read(direct), before = start, now = start, fastest = UINT64_MAX;
+	const int64_t least = s->loop->brief ? QB_LOOP_BRIEF_NS : QB_LOOP_WARM_UP_NS;
 	volatile uint64_t sink = 1;
 
 	do {
@@ -60,7 +66,7 @@ static void warm_up(struct state *s)
 		}
 		end_ns = qb_ns_now(CLOCK_MONOTONIC_RAW);
 		now = before = qb_ticks_read(direct);
-	} while (end_ns - start_ns < QB_LOOP_WARM_UP_NS);
+	} while (end_ns - start_ns < least);
 	s->tick_ns = (double)(end_ns - start_ns) / (double)(now - start);
 	expect(s, (double)fastest);
 }
@@ -239,15 +245,18 @@ void qb_loop_run(struct qb_loop *loop)
 {
 	static _Thread_local struct state state;
 	struct state *s = &state;
-	int64_t tick_at, period = 0;
+	int64_t tick_at = 0, period = 0;
 	uint64_t window, at;
 
 	*s = (struct state){.loop = loop};
 	loop->direct = qb_ticks_direct();
-	qb_preempt_begin(&loop->preempt);
+	if (!loop->brief)
+		qb_preempt_begin(&loop->preempt);
 	warm_up(s);
-	tick_at = find_tick(&period);
-	(void)qb_preempt_ask(&loop->preempt, QB_PREEMPT_GAP_NS); /* of the warm-up: past */
+	if (!loop->brief) {
+		tick_at = find_tick(&period);
+		(void)qb_preempt_ask(&loop->preempt, QB_PREEMPT_GAP_NS); /* of the warm-up: past */
+	}
 	window = (uint64_t)((double)QB_LOOP_WINDOW_NS / s->tick_ns);
 	loop->started_ns = qb_ns_now(CLOCK_MONOTONIC);
 	s->start = at = qb_ticks_read(loop->direct);
@@ -263,10 +272,65 @@ void qb_loop_run(struct qb_loop *loop)
 		w->chunk_ns = (float)(median * s->tick_ns);
 		if (median > 0)
 			expect(s, median);
-		follow_tick(s, period);
+		if (period)
+			follow_tick(s, period);
 		at = qb_ticks_read(loop->direct);
 		w->lost_ns += (int64_t)((double)(at - closed) * s->tick_ns);
 		loop->done = i + 1;
 	}
-	qb_preempt_end(&loop->preempt);
+	if (!loop->brief)
+		qb_preempt_end(&loop->preempt);
+}
+
+/* ---- a process of loops ---- */
+
+struct thread {
+	struct qb_loop *loop;
+	pthread_t id;
+	_Atomic bool *stop;
+	int failed;
+};
+
+static void *run_bound(void *data)
+{
+	struct thread *thread = data;
+	struct qb_cpus own = {0};
+
+	qb_cpus_add(&own, thread->loop->cpu);
+	thread->loop->tid = gettid();
+	thread->failed = -qb_task_set_affinity(gettid(), &own, NULL);
+	if (thread->failed) {
+		*thread->stop = true;
+	} else {
+		const int64_t before = qb_task_waited(gettid());
+
+		qb_loop_run(thread->loop);
+		thread->loop->waited_ns = before < 0 ? -1 : qb_task_waited(gettid()) - before;
+	}
+	return NULL;
+}
+
+int qb_loops_run(struct qb_loop *loops, size_t n, _Atomic bool *stop)
+{
+	_cleanup_free_ struct thread *threads = calloc(n, sizeof(*threads));
+	sigset_t most;
+	size_t begun = 0;
+	int r = threads ? 0 : ENOMEM;
+
+	sigfillset(&most); /* a handler in a loop would be a gap */
+	sigdelset(&most, SIGTERM);
+	sigdelset(&most, SIGINT);
+	pthread_sigmask(SIG_SETMASK, &most, NULL);
+	/* Kept from being paged out where that is allowed; all is touched already. */
+	(void)mlockall(MCL_CURRENT);
+	for (; begun < n && r == 0; begun += r == 0) {
+		threads[begun] = (struct thread){.loop = &loops[begun], .stop = stop};
+		r = pthread_create(&threads[begun].id, NULL, run_bound, &threads[begun]);
+	}
+	*stop = *stop || r != 0;
+	for (size_t i = 0; i < begun; i++) {
+		pthread_join(threads[i].id, NULL);
+		r = r ? r : threads[i].failed;
+	}
+	return r;
 }

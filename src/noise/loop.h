@@ -53,8 +53,11 @@ struct qb_loop {
 	struct qb_loop_gap
 		*gaps; /* room for all of them, in order; NULL: they are only summed up */
 	size_t gaps_room;
-	pid_t tid; /* the thread that runs it */
+	unsigned cpu; /* where it runs */
+	bool brief;   /* a probe: neither preemptions nor the tick are told, and nothing warms up */
 	/* found; `done` windows may be looked at while it runs */
+	pid_t tid;	   /* the thread that runs it */
+	int64_t waited_ns; /* of qb_loops_run: how long it could have run and did not; -1: not told */
 	_Atomic size_t done;
 	bool direct; /* the clock is the CPU's own counter */
 	struct qb_preempt preempt;
@@ -69,10 +72,18 @@ struct qb_loop {
 	int64_t tick_at_ns;
 };
 
-/* Spins so long before anything counts: clocks rise, caches and pages come. */
+/* Spins so long before anything counts: clocks rise, caches and pages come. A brief one knows a CPU
+ * that is warm already. */
 #define QB_LOOP_WARM_UP_NS INT64_C(300000000)
+#define QB_LOOP_BRIEF_NS   INT64_C(2000000)
 
 /* Measures until the windows are full or *stop is set. Only for a thread that is bound. */
 void qb_loop_run(struct qb_loop *loop);
+/*
+ * Runs them all, each in a thread that binds itself to its CPU, until they end. For a process that
+ * does nothing else: signals that would have a handler are blocked from then on, and its memory is
+ * locked where that is allowed. *stop is set, and the errno returned, when one cannot begin.
+ */
+int qb_loops_run(struct qb_loop *loops, size_t n, _Atomic bool *stop);
 
 #endif

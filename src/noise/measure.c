@@ -51,23 +51,10 @@ static int await_loops(const struct qb_measure *m, pid_t child, struct qb_error 
 
 /* ---- the sampler ---- */
 
-/* How long the loop has wanted to run and did not (Documentation/scheduler/sched-stats.rst). */
-static int64_t read_waited(const struct qb_measure *m, size_t i)
-{
-	char path[64], text[128];
-	int64_t waited;
-
-	qb_text_format(path, sizeof(path), "/proc/%d/schedstat", m->of[i].loop->tid);
-	if (qb_file_read(path, text, sizeof(text), NULL) < 0 ||
-		sscanf(text, "%*d %" SCNd64, &waited) != 1)
-		return -1;
-	return waited;
-}
-
 static void take_accounts(struct qb_measure *m, bool first)
 {
 	for (size_t i = 0; i < m->n; i++)
-		m->of[i].waited[!first] = read_waited(m, i);
+		m->of[i].waited[!first] = qb_task_waited(m->of[i].loop->tid);
 }
 
 /* Counters at the border before window `at`, of every CPU. */
@@ -264,7 +251,7 @@ static int prepare_cpu(struct qb_measure *m, unsigned cpu, size_t windows, struc
 	const size_t n = qb_cpus_count(&m->cpus);
 	struct qb_loop_window *all = (struct qb_loop_window *)&m->shared->loops[n];
 
-	of->cpu = cpu;
+	of->cpu = loop->cpu = cpu;
 	of->loop = loop;
 	loop->n_windows = count_loops(windows);
 	loop->windows = all + m->n * loop->n_windows;

@@ -69,6 +69,8 @@ struct qb_event {
 	unsigned cpu;  /* where it was seen */
 	int64_t at_ns; /* CLOCK_MONOTONIC */
 	pid_t pid, tid, ppid, ptid;
+	pid_t next_pid,
+		next_tid; /* of OUT and PREEMPTED: who has the CPU now; tid 0: not told, or idle */
 	char comm[16];
 	uint64_t lost;
 };

@@ -71,13 +71,29 @@ static void enter(struct qb_runners *table, struct qb_runners_cpu *of, struct qb
 		qb_runners_stay(table, runner, (struct qb_stay){.cpu = of->cpu, .times = 1});
 }
 
+/*
+ * Who comes is told by who leaves, and then by its own record, which may be missing: the kernel keeps
+ * those of some tasks from us (on a guest whose agent was the first process, all of that process').
+ */
+static void take_next(
+	struct qb_runners *table, struct qb_runners_cpu *of, const struct qb_event *event)
+{
+	struct qb_runner *next;
+
+	if (event->type == QB_EVENT_IN || event->next_tid <= 0)
+		return;
+	next = qb_runners_meet(table, event->next_pid, event->next_tid);
+	if (next)
+		enter(table, of, next, event->at_ns);
+}
+
 /* A task that has died is switched out under no number (-1); tid 0: the CPU is idle. */
 static void take_switch(struct qb_runners *table, const struct qb_event *event)
 {
 	struct qb_runners_cpu *of = qb_runners_of(table, event->cpu);
 	struct qb_runner *runner;
 
-	if (!of)
+	if (!of || (event->type == QB_EVENT_IN && of->on && of->on->tid == event->tid))
 		return;
 	leave(table, of, event->at_ns);
 	/* The first task to leave ran there from the beginning. */
@@ -87,15 +103,14 @@ static void take_switch(struct qb_runners *table, const struct qb_event *event)
 			count_stay(table, of, runner, of->from_ns, event->at_ns);
 	}
 	of->fresh = false;
-	if (event->tid <= 0 || event->type == QB_EVENT_OUT)
-		return;
-	runner = qb_runners_meet(table, event->pid, event->tid);
-	if (!runner)
-		return;
-	if (event->type == QB_EVENT_PREEMPTED)
+	runner = event->tid > 0 && event->type != QB_EVENT_OUT
+			 ? qb_runners_meet(table, event->pid, event->tid)
+			 : NULL;
+	if (runner && event->type == QB_EVENT_PREEMPTED)
 		set_state(table, runner, runner->runs, event->at_ns, event->at_ns);
-	else
+	else if (runner)
 		enter(table, of, runner, event->at_ns);
+	take_next(table, of, event);
 }
 
 /* ---- families ---- */

@@ -15,6 +15,7 @@ static void look_at_clock(struct qb_watch *watch, int when)
 
 	if (qb_file_read_all("/proc/stat", &stat, NULL) < 0)
 		watch->steal_known = false;
+	watch->steal_moved = stat && qb_counters_steal_moved(stat);
 	for (size_t i = 0; i < watch->n; i++) {
 		if (stat &&
 			(qb_counters_steal(stat, watch->of[i].cpu, &watch->of[i].steal[when]) < 0 ||

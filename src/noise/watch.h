@@ -7,6 +7,10 @@
  *	qb_watch_end       when it has ended, with what it used
  *	qb_watch_judge     quiet, noisy or unknown, and why
  *
+ * Quiet is said only where everything that can disturb a run was seen. What a hypervisor takes is told by
+ * steal, if by anything; elsewhere the probes at either end (probe.h) speak for a short run, and
+ * nothing for a long one.
+ *
  * Nothing of ours runs on its CPUs meanwhile. Where perf may be used (watcher.h) every switch there
  * is known, so the time of other tasks is measured and they have names. Elsewhere it is what the CPUs were
  * busy beyond what the benchmark used (/proc/stat, in ticks of 10 ms: too coarse for a short run,
@@ -55,6 +59,7 @@ struct qb_watch {
 	} * of; /* owned */
 	struct qb_watcher watcher;
 	bool by_switches, steal_known;
+	bool steal_moved;	     /* since boot: where it never did, a guest is told of none */
 	struct qb_accounts accounts; /* at the beginning, where the switches are not seen */
 	uint64_t swapped[2];
 	int64_t started_ns, wall_ns; /* of the benchmark, as the caller saw it */
@@ -68,6 +73,13 @@ enum qb_noise {
 
 enum { QB_WATCH_REASONS = 8 };
 
+/* The CPUs themselves at either end of the run (probe.h): by which share the worst of them was slower. */
+struct qb_watch_probes {
+	bool known;
+	double before, after; /* than usual; 0: what is usual is not known */
+	double between;	      /* after than before; negative: faster */
+};
+
 struct qb_watched {
 	enum qb_noise noise;
 	int64_t others_ns;    /* other tasks' time on the CPUs */
@@ -79,6 +91,19 @@ struct qb_watched {
 	uint64_t throttled, swapped;
 	char reasons[QB_WATCH_REASONS][160];
 	size_t n_reasons;
+	bool slowed; /* UNKNOWN for nothing but what the probes say */
+	struct qb_watch_probes probes;
+};
+
+/* What the verdict depends on, beside what was watched. Limits are shares in millionths. */
+struct qb_watch_terms {
+	int64_t used_ns;       /* CPU time of the benchmark and all its descendants */
+	int64_t max_preempted; /* of the wall time, by other tasks */
+	int64_t max_speed;     /* by which a CPU may be slower beside the run */
+	bool guest;
+	struct qb_watch_probes probes;
+	/* What was above its limit before the command and is not measured during it; NULL: nothing. */
+	const char *noisy_before;
 };
 
 int qb_watch_begin(struct qb_watch *ret, const struct qb_watch_order *order, struct qb_error *err);
@@ -89,11 +114,9 @@ void qb_watch_tick(struct qb_watch *watch);
 void qb_watch_lend(struct qb_watch *watch, const struct qb_switches_message *message);
 /* It ran from then on (CLOCK_MONOTONIC), for so long. */
 void qb_watch_end(struct qb_watch *watch, int64_t started_ns, int64_t wall_ns);
-/* `used_ns`: CPU time of the benchmark and all its descendants. `limit`: the share of the wall time
- * above which other tasks are noise, in millionths. To be called at once: the accounts that names come from
- * are read here. */
+/* To be called at once: the accounts that names come from are read here. */
 void qb_watch_judge(
-	const struct qb_watch *watch, int64_t used_ns, int64_t limit, struct qb_watched *ret);
+	const struct qb_watch *watch, const struct qb_watch_terms *terms, struct qb_watched *ret);
 void qb_watch_free(struct qb_watch *watch);
 
 #endif

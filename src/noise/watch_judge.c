@@ -10,6 +10,8 @@
 #define NS_PER_S 1e9
 /* Below half a per cent of the wall time nothing is called noise, whatever the limit. */
 #define SHARE_MIN 0.005
+/* Probes at its ends say nothing of what lies further apart than that. */
+#define PROBED_NS INT64_C(2000000000)
 #define NAMES_MAX 3
 
 struct disturber {
@@ -120,7 +122,7 @@ static int64_t wall_of(const struct qb_watch *watch)
 	return until > from ? until - from : watch->wall_ns;
 }
 
-/* What disturbed it for certain, and what might have. */
+/* What disturbed it for certain, and what might have, of all that was watched. */
 static enum qb_noise decide(const struct qb_watch *watch, const struct qb_watched *w, int64_t limit)
 {
 	const double wall = (double)w->wall_ns * (double)watch->n;
@@ -144,8 +146,56 @@ static enum qb_noise decide(const struct qb_watch *watch, const struct qb_watche
 	return QB_NOISE_QUIET;
 }
 
+/* "8 % slower after than before": the greatest of the differences. */
+static double find_slowest(const struct qb_watch_probes *probes, char *text, size_t size)
+{
+	const struct {
+		double by;
+		const char *what;
+	} all[] = {
+		{probes->between, "slower after than before"},
+		{-probes->between, "faster after than before"},
+		{probes->before, "slower before it than usual"},
+		{probes->after, "slower after it than usual"},
+	};
+	size_t worst = 0;
+
+	for (size_t i = 1; i < QB_ARRAY_SIZE(all); i++)
+		worst = all[i].by > all[worst].by ? i : worst;
+	qb_text_format(text, size, "%.*f %% %s", all[worst].by < 0.1 ? 1 : 0, 100 * all[worst].by,
+		all[worst].what);
+	return all[worst].by;
+}
+
+/* What was watched was quiet. Is there anything that could not be seen? */
+static void doubt(
+	const struct qb_watch *watch, const struct qb_watch_terms *terms, struct qb_watched *ret)
+{
+	const bool told = !terms->guest || watch->steal_moved;
+	char slower[64];
+	const bool slow =
+		terms->probes.known && find_slowest(&terms->probes, slower, sizeof(slower)) >
+					       (double)terms->max_speed / 1e6;
+
+	ret->noise = QB_NOISE_UNKNOWN;
+	if (slow)
+		reason(ret, "the CPU itself was %s%s", slower,
+			told ? "" : " (hypervisor, which tells no steal)");
+	else if (terms->noisy_before)
+		reason(ret, "%s before the command, and that is not measured during it",
+			terms->noisy_before);
+	else if (!told && !terms->probes.known)
+		reason(ret, "the hypervisor tells no steal, and the CPU was not probed");
+	else if (!told && ret->wall_ns > PROBED_NS)
+		reason(ret, "the hypervisor tells no steal, so it may have taken any time between "
+			    "the probes at both ends");
+	else
+		ret->noise = QB_NOISE_QUIET;
+	ret->slowed = slow;
+}
+
 void qb_watch_judge(
-	const struct qb_watch *watch, int64_t used_ns, int64_t limit, struct qb_watched *ret)
+	const struct qb_watch *watch, const struct qb_watch_terms *terms, struct qb_watched *ret)
 {
 	const double tick = NS_PER_S / (double)sysconf(_SC_CLK_TCK);
 	const double wall = (double)wall_of(watch) * (double)watch->n;
@@ -153,11 +203,12 @@ void qb_watch_judge(
 	struct disturber worst[NAMES_MAX] = {0};
 
 	*ret = (struct qb_watched){.wall_ns = wall_of(watch),
+		.probes = terms->probes,
 		.swapped = qb_counters_risen(watch->swapped[0], watch->swapped[1])};
 	if (watch->by_switches)
 		sum_switches(watch, ret, worst);
 	else
-		sum_ticks(watch, used_ns, ret);
+		sum_ticks(watch, terms->used_ns, ret);
 	for (size_t i = 0; i < watch->n; i++) {
 		ret->steal_ns += (int64_t)((double)qb_counters_risen(
 						   watch->of[i].steal[0], watch->of[i].steal[1]) *
@@ -165,7 +216,7 @@ void qb_watch_judge(
 		ret->throttled +=
 			qb_counters_risen(watch->of[i].throttled[0], watch->of[i].throttled[1]);
 	}
-	ret->noise = decide(watch, ret, limit);
+	ret->noise = decide(watch, ret, terms->max_preempted);
 	if (ret->noise == QB_NOISE_NOISY ||
 		(ret->noise == QB_NOISE_UNKNOWN && ret->others_ns > ret->uncertain_ns)) {
 		if (!watch->by_switches)
@@ -195,4 +246,6 @@ void qb_watch_judge(
 				? "for some threads it is not known whether they are the benchmark's"
 				: "too short to tell by the kernel's ticks; as "
 				  "root every switch is seen");
+	if (ret->noise == QB_NOISE_QUIET)
+		doubt(watch, terms, ret);
 }

@@ -95,6 +95,10 @@ static bool decode(const union record *record, unsigned cpu, struct qb_event *re
 									  : QB_EVENT_OUT;
 		event.pid = (pid_t)id.pid;
 		event.tid = (pid_t)id.tid;
+		if (event.type != QB_EVENT_IN) {
+			event.next_pid = (pid_t)record->switched.other_pid;
+			event.next_tid = (pid_t)record->switched.other_tid;
+		}
 		break;
 	case PERF_RECORD_FORK:
 	case PERF_RECORD_EXIT:

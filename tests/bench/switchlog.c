@@ -94,17 +94,21 @@ static void leave(uint64_t now, int preempted)
 static void take(const char *record)
 {
 	const struct perf_event_header *head = (const void *)record;
-	uint32_t ids[6]; /* what they are depends on the type */
+	uint32_t next, ids[6]; /* what they are depends on the type */
 	uint64_t time;
 
 	memcpy(ids, record + sizeof(*head), sizeof(ids));
 	switch (head->type) {
 	case PERF_RECORD_SWITCH_CPU_WIDE: /* other pid, other tid | pid, tid | time */
 		memcpy(&time, record + sizeof(*head) + 16, sizeof(time));
-		leave(time, !!(head->misc & PERF_RECORD_MISC_SWITCH_OUT_PREEMPT));
-		if (head->misc & PERF_RECORD_MISC_SWITCH_OUT || ids[3] == 0)
+		/* Who comes is told by who leaves; its own record may be missing. */
+		next = head->misc & PERF_RECORD_MISC_SWITCH_OUT ? ids[1] : ids[3];
+		if (since && there == next && !(head->misc & PERF_RECORD_MISC_SWITCH_OUT))
 			return;
-		there = find(ids[3])->tid;
+		leave(time, !!(head->misc & PERF_RECORD_MISC_SWITCH_OUT_PREEMPT));
+		if (next == 0)
+			return;
+		there = find(next)->tid;
 		since = time;
 		return;
 	case PERF_RECORD_COMM: /* pid, tid, comm */

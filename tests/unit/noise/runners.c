@@ -93,6 +93,35 @@ static uint64_t times(int id)
 	return qb_runner_total(runner(id)).times;
 }
 
+static void switched(enum qb_event_type type, int64_t at_ns, int id, int next)
+{
+	qb_runners_take(&table, &(struct qb_event){.type = type,
+					.at_ns = at_ns,
+					.pid = id,
+					.tid = id,
+					.next_pid = next,
+					.next_tid = next});
+}
+
+/* The kernel keeps the records of some tasks from us; who left, and who came back, name them. */
+static void test_records_of_one_are_missing(void **state)
+{
+	in(100, A);
+	switched(QB_EVENT_PREEMPTED, 150, A, B);
+	in(180, A);
+	switched(QB_EVENT_OUT, 200, A, 0);
+	in(250, A);
+	switched(QB_EVENT_PREEMPTED, 300, A, B);
+	in(310, B); /* and once it is not */
+	switched(QB_EVENT_OUT, 350, B, A);
+	in(352, A);
+	qb_runners_end(&table, 400);
+	assert_int_equal(ns(B), 30 + 50);
+	assert_int_equal(times(B), 2);
+	assert_int_equal(ns(A), 50 + 20 + 50 + 50);
+	assert_int_equal(runner(A)->waited, 30 + 50);
+}
+
 static void test_time(void **state)
 {
 	in(100, A);
@@ -652,6 +681,7 @@ static void test_trees_with_holes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_records_of_one_are_missing, begin, end),
 		cmocka_unit_test_setup_teardown(test_time, begin, end),
 		cmocka_unit_test_setup_teardown(test_move, begin, end),
 		cmocka_unit_test_setup_teardown(test_death, begin, end),

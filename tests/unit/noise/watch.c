@@ -5,8 +5,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
+
+static const struct qb_watch_terms terms = {
+	.used_ns = 900000000, .max_preempted = 500, .max_speed = 20000};
 
 static void test_pressure(void **state)
 {
@@ -85,11 +89,62 @@ static void test_verdict(void **state)
 		struct qb_watched watched;
 
 		watch.tally.looks[1] = rows[i].look;
-		qb_watch_judge(&watch, 900000000, 500, &watched);
+		qb_watch_judge(&watch, &terms, &watched);
 		assert_int_equal(watched.noise, rows[i].noise);
 		assert_int_equal(watched.n_reasons > 0, rows[i].reason != NULL);
 		if (rows[i].reason)
 			assert_string_equal(watched.reasons[0], rows[i].reason);
+		qb_watch_free(&watch);
+	}
+}
+
+/* What was watched was quiet: what a hypervisor may have taken, and what was noisy before it. */
+static void test_what_cannot_be_seen(void **state)
+{
+	static const struct {
+		struct qb_watch_terms terms;
+		bool steal_moved;
+		int64_t wall_ns;
+		const char *reason; /* NULL: quiet */
+	} rows[] = {
+		{{.guest = false}, false, 900000000, NULL},
+		{{.guest = true}, true, 900000000, NULL},
+		{{.guest = true}, false, 900000000,
+			"the hypervisor tells no steal, and the CPU was not probed"},
+		{{.guest = true, .probes = {.known = true}}, false, 900000000, NULL},
+		{{.guest = true, .probes = {.known = true}}, false, 2100000000,
+			"the hypervisor tells no steal, so it may have taken any time between the "
+			"probes at both ends"},
+		{{.guest = true, .probes = {.known = true}}, true, 2100000000, NULL},
+		{{.probes = {true, 0.019, 0.015, -0.018}}, false, 900000000, NULL},
+		{{.guest = true, .probes = {true, 0.01, 0.07, 0.071}}, false, 900000000,
+			"the CPU itself was 7.1 % slower after than before (hypervisor, which "
+			"tells no steal)"},
+		{{.probes = {true, 0.25, 0.02, -0.18}}, false, 900000000,
+			"the CPU itself was 25 % slower before it than usual"},
+		{{.probes = {true, 0, 0, -0.05}}, false, 900000000,
+			"the CPU itself was 5.0 % faster after than before"},
+		{{.noisy_before = "gaps took 5.70 %"}, false, 900000000,
+			"gaps took 5.70 % before the command, and that is not measured during it"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct qb_watch watch = watch_of(0);
+		struct qb_watch_terms these = rows[i].terms;
+		struct qb_watched watched;
+
+		these.used_ns = rows[i].wall_ns;
+		these.max_preempted = terms.max_preempted;
+		these.max_speed = terms.max_speed;
+		watch.wall_ns = rows[i].wall_ns;
+		watch.steal_moved = rows[i].steal_moved;
+		qb_watch_judge(&watch, &these, &watched);
+		assert_int_equal(watched.noise, rows[i].reason ? QB_NOISE_UNKNOWN : QB_NOISE_QUIET);
+		assert_int_equal(watched.n_reasons, rows[i].reason != NULL);
+		if (rows[i].reason)
+			assert_string_equal(watched.reasons[0], rows[i].reason);
+		assert_int_equal(watched.slowed,
+			rows[i].reason && strstr(rows[i].reason, "the CPU itself") != NULL);
 		qb_watch_free(&watch);
 	}
 }
@@ -101,7 +156,7 @@ static void test_unread(void **state)
 	struct qb_watched watched;
 
 	watch.swapped[0] = watch.of[0].throttled[0] = watch.of[0].steal[0] = 4711;
-	qb_watch_judge(&watch, 900000000, 500, &watched);
+	qb_watch_judge(&watch, &terms, &watched);
 	assert_int_equal(watched.noise, QB_NOISE_QUIET);
 	assert_int_equal(watched.swapped + watched.throttled, 0);
 	qb_watch_free(&watch);
@@ -121,7 +176,7 @@ static void test_nameless(void **state)
 				.times = 2}}};
 
 	qb_watch_lend(&watch, &message);
-	qb_watch_judge(&watch, 900000000, 500, &watched);
+	qb_watch_judge(&watch, &terms, &watched);
 	assert_int_equal(watched.noise, QB_NOISE_NOISY);
 	assert_string_equal(watched.reasons[0], "another user's process ran 2 times, 50 ms");
 	assert_int_equal(watched.threads, 1);
@@ -134,6 +189,7 @@ int main(void)
 		cmocka_unit_test(test_pressure),
 		cmocka_unit_test(test_sleep),
 		cmocka_unit_test(test_verdict),
+		cmocka_unit_test(test_what_cannot_be_seen),
 		cmocka_unit_test(test_unread),
 		cmocka_unit_test(test_nameless),
 	};
