@@ -90,7 +90,7 @@ static int print_json(const struct qb_answer *answer, const struct qb_privilege 
 	return qb_query_print(json, EXIT_SUCCESS);
 }
 
-static void print_host(const struct qb_host *host)
+static void print_host(const struct qb_host *host, bool here)
 {
 	printf("host       %s, %u CPUs in %u cores",
 		host->cpu_model[0] ? host->cpu_model : "unknown CPU", host->cpus, host->cores);
@@ -98,8 +98,9 @@ static void print_host(const struct qb_host *host)
 		printf(", %u NUMA nodes", host->nodes);
 	if (host->guest)
 		printf(", %s%sguest", host->hypervisor, host->hypervisor[0] ? " " : "");
-	printf("\nclock      %s\n",
-		host->cpufreq_driver[0] ? host->cpufreq_driver : "not this kernel's to set");
+	printf("\nclock      %s\n", host->cpufreq_driver[0] ? host->cpufreq_driver
+				    : here		    ? "not this kernel's to set"
+							    : "no driver is captured");
 }
 
 static void print_privilege(const struct qb_privilege *privilege)
@@ -171,7 +172,7 @@ int qb_cmd_doctor(struct qb_cli *cli)
 		return qb_query_fail(&err);
 	if (qb_option_given(&cli->options, JSON))
 		return print_json(&answer, here ? &privilege : NULL, &allowed, &findings);
-	print_host(&answer.host);
+	print_host(&answer.host, here);
 	if (here)
 		print_privilege(&privilege);
 	if (allowed.limited)
