@@ -79,7 +79,7 @@ int main(int argc, char **argv)
 		qsort(times[i], (size_t)n, sizeof(times[i][0]), compare);
 		qsort(cpu[i], (size_t)n, sizeof(cpu[i][0]), compare);
 	}
-	printf("%.2f %.2f %ld %ld %.2f %.2f\n", times[0][n / 2], times[1][n / 2], peaks[0], peaks[1],
-		cpu[0][n / 2], cpu[1][n / 2]);
+	printf("%.2f %.2f %ld %ld %.2f %.2f\n", times[0][n / 2], times[1][n / 2], peaks[0],
+		peaks[1], cpu[0][n / 2], cpu[1][n / 2]);
 	return 0;
 }
