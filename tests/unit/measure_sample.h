@@ -62,8 +62,8 @@ static struct qb_measure *loud(void)
 	add_cause(&s.causes[0], QB_CAUSE_TASK, "cron (2 processes)", 0.001, 3);
 	add_cause(&s.causes[0], QB_CAUSE_TASK, "cron (pid 7)", 0.001, 3);
 	add_cause(&s.causes[1], QB_CAUSE_TICK, "timer tick", 0.03, 750);
-	add_cause(&s.causes[1], QB_CAUSE_HYPERVISOR, "the hypervisor's own tick, 1000/s", 0.02,
-		3000);
+	add_cause(
+		&s.causes[1], QB_CAUSE_HYPERVISOR, "the hypervisor's own tick, 1000/s", 0.02, 3000);
 	s.causes[1].v[1].typical_ns = 36000;
 	add_cause(&s.causes[1], QB_CAUSE_SPEED, "its speed wandered, so much on average", 0.004, 0);
 	add_cause(&s.causes[1], QB_CAUSE_THROTTLED, "clock lowered because of heat", -1, 3);
