@@ -83,12 +83,13 @@ check-full:
 bench: deps
 	$(Q)$(MAKE) --no-print-directory all tools $(TESTS)/bare $(TESTS)/measure
 	$(Q)tests/bench/run $(BUILD)
-# How accurate `check` is, beside others, some 8 minutes on a quiet machine (QB_QUICK=1: a taste of it).
-NOISE_TOOLS := $(addprefix $(TESTS)/,injector switchlog explain record)
+# How accurate `check` is, beside others, and whether what `run` says of a run is so: some 16 minutes on a quiet machine
+# (QB_QUICK=1: a taste of it).
+NOISE_TOOLS := $(addprefix $(TESTS)/,injector switchlog explain record fixed)
 bench-noise: deps
 	$(Q)contrib/deps/install $(BENCH_PACKAGES)
 	$(Q)$(MAKE) --no-print-directory all $(NOISE_TOOLS)
-	$(Q)tests/bench/noise $(BUILD)
+	$(Q)tests/bench/noise $(BUILD); noise=$$?; tests/bench/verdicts $(BUILD) && exit $$noise
 # These are made of what `check` is made of.
 $(TESTS)/explain $(TESTS)/record: $(TESTS)/%: $(BUILD)/obj/tests/bench/%.o $(LIB)
 	$(say) LD $@
