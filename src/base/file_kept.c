@@ -174,6 +174,8 @@ int qb_kept_open(struct qb_kept *file)
 		return file->fd;
 	drop(file);
 	file->fd = open(file->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (file->fd < 0 && errno == EACCES) /* some may only be written (vm.drop_caches) */
+		file->fd = open(file->path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 	file->writable = file->fd >= 0;
 	return file->fd < 0 ? -errno : file->fd;
 }
