@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What causes.c and causes_interrupts.c share. */
+/* The parts of causes.h: the list (causes_list.c), the interrupts (causes_interrupts.c), and all of it (causes.c). */
 #ifndef QB_NOISE_CAUSES_INTERNAL_H
 #define QB_NOISE_CAUSES_INTERNAL_H
 
