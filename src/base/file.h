@@ -37,7 +37,8 @@ int qb_file_mode(const char *path, mode_t *ret, struct qb_error *err);
  * /proc/sys) once, however often it reads and writes it: opening costs more than reading and writing. One
  * whose device has gone fails, and is opened again. As many are kept as RLIMIT_NOFILE allows.
  * qb_file_keep_none closes them, and no more are kept. After qb_file_keep_fresh, called when other programs
- * ran for a time, one that was removed or replaced by another file is opened again when it is used.
+ * ran for a time, a kept file is compared with the one that has its path now, when it is used next; one that
+ * was removed, moved away or replaced is closed, and what has its path now is opened.
  */
 void qb_file_keep(void);
 void qb_file_keep_fresh(void);

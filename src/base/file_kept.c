@@ -102,12 +102,13 @@ static void drop(struct qb_kept *file)
 	file->fd = -1;
 }
 
-/* Has it been removed or replaced since? Then it is another one that has its name now. */
+/* Is the file that we have open no longer the one of its name: removed, moved away, replaced or hidden? */
 static bool is_stale(const struct qb_kept *file)
 {
-	struct stat st;
+	struct stat ours, named;
 
-	return file->fd >= 0 && (fstat(file->fd, &st) < 0 || st.st_nlink == 0);
+	return file->fd >= 0 && (fstat(file->fd, &ours) < 0 || stat(file->path, &named) < 0 ||
+					ours.st_dev != named.st_dev || ours.st_ino != named.st_ino);
 }
 
 void qb_file_keep_fresh(void)
