@@ -37,6 +37,8 @@
  *
  *	RUN      by the owner of a lease, or from inside a run: PLAN APPLY RUN RESTORE BYE as above,
  *	         served by a monitor of its own, which only places
+ *	             → JOINED DONE                              what it has joined; PLAN and RUN tell
+ *	                                                        likewise who else runs on its CPUs
  *	LEASE    by the owner of a lease: it is renewed, and the session over
  *	         `shared`, by root, where shared runs are: the helper of one more, whose turn it is.
  *	             → PROFILE SELECTION STEP… DONE             what the host is conditioned to
@@ -62,7 +64,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define QB_PROTOCOL_VERSION 4
+#define QB_PROTOCOL_VERSION 5
 #define QB_MESSAGE_MAGIC    0x51426d73u
 #define QB_MESSAGE_MAX	    (48 * 1024)
 #define QB_MESSAGE_FDS	    4
@@ -104,7 +106,8 @@
 	X(DONE,      done,      qb_done,              FIXED,    0, QB_SENDER_HELPER | QB_SENDER_PLANNER, nothing) \
 	X(ERROR,     error,     qb_error_message,     FIXED,    0, QB_SENDER_HELPER | QB_SENDER_PLANNER, error) \
 	X(POLICY,    policy,    qb_policy_message,    FIXED,    0, QB_SENDER_PLANNER, policy) \
-	X(SWITCHES,  switches,  qb_switches_message,  FIXED,    0, QB_SENDER_HELPER, switches)
+	X(SWITCHES,  switches,  qb_switches_message,  FIXED,    0, QB_SENDER_HELPER, switches) \
+	X(JOINED,    joined,    qb_joined_message,    FIXED,    0, QB_SENDER_HELPER, joined)
 /* clang-format on */
 
 enum qb_message_type {
@@ -228,6 +231,23 @@ struct qb_join {
 	int32_t pid; /* of its benchmark; 0: it is not placed yet */
 	uint64_t start;
 	struct qb_cpus cpus;
+};
+
+/*
+ * To a run at the door: which session it has joined, and on which of that one's CPUs other runs are.
+ * It comes with the answers to HELLO (nothing is planned yet, so `taken` is empty), PLAN and RUN.
+ */
+#define QB_TENANTS 64
+struct qb_joined_message {
+	struct qb_message_head head;
+	char holder[256];     /* "the apply of user 0, since 10:26:00 until 11:26:00" */
+	struct qb_cpus taken; /* all of these CPUs, ... */
+	uint32_t n;	      /* ... and whose the first of them are */
+	struct qb_tenant {
+		uint32_t cpu;
+		int32_t pid; /* of the other run's command; of its quietbench before there is one */
+		uint32_t uid;
+	} tenants[QB_TENANTS];
 };
 
 /* With until_ns 0 the watch begins, else it ends then (CLOCK_MONOTONIC). Only for a process that was

@@ -63,7 +63,7 @@ static int apply(const struct qb_session_hello *hello, struct qb_condition *cond
 		return EXIT_SUCCESS;
 	}
 	if (r == 0) {
-		qb_run_text_conditioned(&condition->answer);
+		qb_run_text_conditioned(condition);
 		r = qb_condition_interrupted(condition, &err);
 	}
 	if (r == 0)

@@ -93,7 +93,7 @@ static int condition(struct check *check, struct qb_error *err)
 	if (qb_condition_lacks_privilege(condition, r))
 		return qb_error_wrap(err, "--conditioned needs privilege");
 	if (r == 0 && condition->applied)
-		qb_run_text_conditioned(&condition->answer);
+		qb_run_text_conditioned(condition);
 	return r;
 }
 

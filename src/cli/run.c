@@ -10,6 +10,7 @@
 #include <client/execute.h>
 #include <client/say.h>
 #include <errno.h>
+#include <host/caller.h>
 #include <limits.h>
 
 #define HELPER_ENDED "the helper ended before the command did"
@@ -17,7 +18,8 @@
 
 struct run {
 	const struct qb_cli *cli;
-	char path[PATH_MAX]; /* of the command */
+	char path[PATH_MAX];	 /* of the command */
+	struct qb_cpus affinity; /* the caller's, as qb_caller_affinity has it */
 	struct qb_condition condition;
 	struct qb_measure preflight;
 	struct qb_probe usual;	/* by the preflight */
@@ -53,6 +55,8 @@ static int prepare(struct run *run)
 	if (!record && qb_option_given(options, TIMELINE))
 		r = qb_error_set(&err, EINVAL, "run: --timeline is for the record: -o FILE");
 	if (r == 0)
+		r = qb_caller_affinity(&run->affinity, &err);
+	if (r == 0)
 		r = qb_condition_prepare(options, &run->condition, &err);
 	return r < 0 ? refuse(&err) : 0;
 }
@@ -69,7 +73,7 @@ static int condition(struct run *run, struct qb_error *err)
 	int r = qb_condition_open(condition, &hello, &why);
 
 	if (r == 0) {
-		qb_run_text_conditioned(&condition->answer);
+		qb_run_text_conditioned(condition);
 	} else if (qb_condition_lacks_privilege(condition, r)) {
 		r = qb_condition_bare(condition, &why, err);
 		if (r == 0)
@@ -77,6 +81,8 @@ static int condition(struct run *run, struct qb_error *err)
 	} else {
 		*err = why;
 	}
+	if (r == 0)
+		qb_run_text_affinity(condition, &run->affinity);
 	return r;
 }
 

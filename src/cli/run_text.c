@@ -33,20 +33,23 @@ static bool is_isolated(const struct qb_steps *steps)
 	return false;
 }
 
-static void say_cpus(const struct qb_answer *answer)
+/* `holder`: the session that was joined, "" where none was. */
+static void say_cpus(const struct qb_answer *answer, const char *holder)
 {
 	const struct qb_selection *chosen = &answer->selection;
 	const struct qb_host *host = &answer->host;
+	const char *joined = *holder ? "joined " : "", *colon = *holder ? ": " : "";
 	char line[512], cpus[256];
 
 	if (is_isolated(&answer->steps)) {
 		qb_lines_head(&answer->profile, host, chosen, line, sizeof(line));
-		qb_say(QB_SAY_NOTE, "%s", line);
+		qb_say(QB_SAY_NOTE, "%s%s%s%s", joined, holder, colon, line);
 	} else {
 		if (qb_cpus_format_list(&chosen->bench, cpus, sizeof(cpus)) < 0)
 			qb_text_copy(cpus, sizeof(cpus), "many");
-		qb_say(QB_SAY_NOTE, "%s%s%s%s: benchmark on CPU%s %s, other tasks are not kept off",
-			answer->profile.name, host->guest ? " (" : "",
+		qb_say(QB_SAY_NOTE,
+			"%s%s%s%s%s%s%s: benchmark on CPU%s %s, other tasks are not kept off",
+			joined, holder, colon, answer->profile.name, host->guest ? " (" : "",
 			host->guest ? host->hypervisor : "",
 			!host->guest	    ? ""
 			: *host->hypervisor ? " guest)"
@@ -66,7 +69,7 @@ void qb_run_text_not_conditioned(const struct qb_answer *answer, const char *why
 			program_invocation_name);
 	else
 		qb_say(QB_SAY_WARN, "NOT CONDITIONED: %s", why);
-	say_cpus(answer);
+	say_cpus(answer, "");
 }
 
 static void say_clock(const struct qb_answer *answer)
@@ -198,9 +201,11 @@ static void say_needless(const struct qb_steps *steps)
 	}
 }
 
-void qb_run_text_conditioned(const struct qb_answer *answer)
+void qb_run_text_conditioned(const struct qb_condition *condition)
 {
-	say_cpus(answer);
+	const struct qb_answer *answer = &condition->answer;
+
+	say_cpus(answer, condition->session.with.holder);
 	if (answer->joined && !answer->shared)
 		return;
 	say_clock(answer);
@@ -210,6 +215,27 @@ void qb_run_text_conditioned(const struct qb_answer *answer)
 			say_reason(&answer->steps, i);
 	say_changes(&answer->steps);
 	say_needless(&answer->steps);
+}
+
+void qb_run_text_affinity(const struct qb_condition *condition, const struct qb_cpus *mask)
+{
+	const struct qb_answer *answer = &condition->answer;
+	const struct qb_selection *chosen = &answer->selection;
+	const bool moved = answer->profile.set[QB_KEY_PROCESS_PIN].number ||
+			   chosen->isolation != QB_ISOLATION_NONE;
+	char wish[128], cpus[128];
+
+	if (!moved || qb_cpus_empty(mask) || qb_cpus_subset(&chosen->bench, mask))
+		return;
+	/* Whoever conditioned the host has put its tasks on the housekeeping CPUs: no wish. */
+	if (answer->joined && qb_cpus_subset(&chosen->housekeeping, mask))
+		return;
+	if (qb_cpus_format_list(mask, wish, sizeof(wish)) < 0)
+		qb_text_copy(wish, sizeof(wish), "many CPUs");
+	if (qb_cpus_format_list(&chosen->bench, cpus, sizeof(cpus)) < 0)
+		qb_text_copy(cpus, sizeof(cpus), "many");
+	qb_say(QB_SAY_NOTE, "the caller's affinity (%s) gives way to the benchmark's CPU%s %s",
+		wish, qb_cpus_count(&chosen->bench) == 1 ? "" : "s", cpus);
 }
 
 void qb_run_text_process(const struct qb_answer *answer)

@@ -8,9 +8,11 @@
 /* The first lines of a run that changes nothing of the host: why, how to change that, and what is
  * done nevertheless. `hint`: more privilege would help. */
 void qb_run_text_not_conditioned(const struct qb_answer *answer, const char *why, bool hint);
-/* The CPUs, the clock, how many levers, which are missing and why. Of a host that was joined, the
- * CPUs: the session that conditioned it has said everything else. */
-void qb_run_text_conditioned(const struct qb_answer *answer);
+/* The CPUs, the clock, how many levers, which are missing and why. Of a host that was joined,
+ * one line: which session, and the CPUs. That session has said everything else. */
+void qb_run_text_conditioned(const struct qb_condition *condition);
+/* Where the command will not run where the caller's affinity (qb_caller_affinity) says. */
+void qb_run_text_affinity(const struct qb_condition *condition, const struct qb_cpus *mask);
 /* The levers of the benchmark's own process that failed. */
 void qb_run_text_process(const struct qb_answer *answer);
 /* How the command ended, and the verdict. */

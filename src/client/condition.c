@@ -34,11 +34,12 @@ int qb_condition_begin(struct qb_condition *condition, struct qb_error *err)
 /* What was asked for in vain: the host stays as another session conditioned it. */
 static void say_ignored(const struct qb_request *request)
 {
-	static const char *const honoured[] = {"process.", "cpus.count=", "cpus.list=", "require="};
+	static const char *const honoured[] = {
+		"process.", "check.", "cpus.count=", "cpus.list=", "require="};
 
 	if (request->profile[0])
-		qb_say(QB_SAY_NOTE, "-p: only its process.* counts: this run joined an existing "
-				    "session");
+		qb_say(QB_SAY_NOTE, "-p: only its process.* and check.* count: this run joined an "
+				    "existing session");
 	for (unsigned i = 0; i < request->n_set; i++) {
 		bool counts = false;
 

@@ -29,6 +29,10 @@ static bool keep_aside(struct qb_session *session, const struct qb_message *mess
 		qb_say(QB_SAY_NOTE, "%s", message->note.text);
 		return true;
 	}
+	if (message->head.type == QB_MSG_JOINED) {
+		session->with = message->joined;
+		return true;
+	}
 	if (message->head.type == QB_MSG_LEFTOVER) {
 		if (session->n_leftovers < QB_SESSION_LEFTOVERS)
 			session->leftovers[session->n_leftovers] = message->leftover;

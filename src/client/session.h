@@ -21,10 +21,12 @@
 #define QB_SESSION_LEFTOVERS 16
 
 struct qb_session {
-	int fd;		      /* -1: lost */
-	pid_t pid;	      /* the helper, or the sudo before it; 0: it was reached by a socket */
-	bool joined;	      /* at the door; a renewed lease needs nothing more */
-	bool shared;	      /* and what was joined are shared runs: this is one of them */
+	int fd;	     /* -1: lost */
+	pid_t pid;   /* the helper, or the sudo before it; 0: it was reached by a socket */
+	bool joined; /* at the door; a renewed lease needs nothing more */
+	bool shared; /* and what was joined are shared runs: this is one of them */
+	struct qb_joined_message
+		with;	      /* the session of another that was joined, and who else has */
 	unsigned n_leftovers; /* how many there are; only the first few are kept */
 	struct qb_leftover leftovers[QB_SESSION_LEFTOVERS];
 	/* who gets what was seen; set for the time of qb_session_switches */

@@ -135,7 +135,6 @@ static void admit(struct qb_monitor *m, struct visitor *v)
 	const struct qb_error full = {.code = EUSERS, .text = "too many runs have joined already"};
 	struct qb_done done = {.of = QB_MSG_HELLO, .joined = 1};
 	const struct qb_cpus cpus = *v->cpus;
-	char holder[256];
 	int pair[2] = {-1, -1};
 	struct qb_guest *guest = NULL;
 	pid_t pid = -1;
@@ -145,11 +144,9 @@ static void admit(struct qb_monitor *m, struct visitor *v)
 	if (guest)
 		pid = fork();
 	if (pid == 0) {
-		qb_lease_describe(&m->session.journal.owner, holder, sizeof(holder));
 		qb_join_become(m, &v->as, pair[1], &cpus);
-		qb_message_send_note(m->helper->session, "joined %s", holder);
-		if (qb_message_send(m->helper->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0) <
-			0)
+		if (qb_join_tell(m) < 0 || qb_message_send(m->helper->session, QB_MSG_DONE, &done,
+						   sizeof(done), NULL, 0) < 0)
 			m->state = QB_STATE_END;
 		return;
 	}

@@ -298,6 +298,15 @@ int qb_join_apply(struct qb_monitor *m, struct qb_error *err)
 		       : 0;
 }
 
+int qb_join_tell(const struct qb_monitor *m)
+{
+	struct qb_joined_message message = {0};
+
+	qb_lease_describe(&m->joined->owner, message.holder, sizeof(message.holder));
+	return qb_message_send(
+		m->helper->session, QB_MSG_JOINED, &message, sizeof(message), NULL, 0);
+}
+
 void qb_join_placed(struct qb_monitor *m)
 {
 	struct qb_join join = say_join(m);

@@ -149,6 +149,8 @@ int qb_join_ask(struct qb_monitor *m, enum qb_message_type type, void *body, siz
 	const int *fds, unsigned n_fds, struct qb_error *err);
 /* Leaves only the steps of the benchmark's process, or (child false) only the other steps. */
 void qb_join_keep_steps(struct qb_steps *steps, bool child);
+/* Tells the client what it has joined. 0, or a negative errno: it is gone. */
+int qb_join_tell(const struct qb_monitor *m);
 /* APPLY and RESTORE of a run that has joined. RESTORE sends the answer itself. */
 int qb_join_apply(struct qb_monitor *m, struct qb_error *err);
 int qb_join_leave(struct qb_monitor *m, struct qb_error *err);

@@ -127,14 +127,17 @@ static int prepend(
 	return 0;
 }
 
-/* Makes of a joining run's PLAN one that can be planned: within `quiet`, all of it by default. Without
- * -p it has the profile of the session it joins, and its own -s on top of that one's. */
+/*
+ * Makes of a joining run's PLAN one that can be planned: within `quiet`, all of it by default. Without
+ * -p it has the profile of the session it joins, and its own -s on top of that one's; but it makes no
+ * preflight: whoever conditioned the host has looked at it, and many short runs may follow.
+ */
 static int ask_within(struct qb_message *plan, const struct qb_wanted *wanted,
 	const struct qb_cpus *quiet, struct qb_error *err)
 {
-	static const struct qb_request all = {.set = {"cpus.count=all"}};
+	static const struct qb_request joins = {.set = {"cpus.count=all", "check.duration=0"}};
 	struct qb_request *request = &plan->request;
-	int r = prepend(request, &all, 1, err);
+	int r = prepend(request, &joins, request->profile[0] ? 1 : 2, err);
 
 	request->allowed = *quiet;
 	if (r < 0 || request->profile[0])

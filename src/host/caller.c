@@ -7,6 +7,8 @@
 #include <host/caller.h>
 #include <host/cgroups.h>
 #include <host/cgroups_text.h>
+#include <host/topology_internal.h>
+#include <sys/syscall.h>
 
 /* v2: a group without the controller has no such file; its nearest ancestor's mask holds. */
 static int effective(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy, char *group,
@@ -199,6 +201,33 @@ int qb_host_online(struct qb_cpus *ret, struct qb_error *err)
 	return qb_cpus_parse_list(text, ret) < 0
 		       ? qb_error_set(err, EBADMSG, "%s is not a list of CPUs", path)
 		       : 0;
+}
+
+int qb_caller_affinity(struct qb_cpus *ret, struct qb_error *err)
+{
+	static const char path[] = "/sys/devices/system/cpu/isolated";
+	struct qb_cpus mask = {0}, usual, granted, isolated = {0};
+	char text[QB_CPUS_TEXT];
+	int r;
+
+	if (syscall(SYS_sched_getaffinity, 0, sizeof(mask), &mask) < 0)
+		return qb_error_errno(err, errno, "read the affinity of this process");
+	r = qb_host_online(&usual, err);
+	if (r == 0)
+		r = qb_caller_cpus(getpid(), &granted, err);
+	if (r < 0)
+		return r;
+	if (!qb_cpus_empty(&granted))
+		qb_cpus_and(&usual, &granted);
+	if (!qb_file_exists(path))
+		qb_topology_boot_isolated(&isolated);
+	else if (qb_file_read(path, text, sizeof(text), err) < 0)
+		return -err->code;
+	else if (qb_cpus_parse_list(text, &isolated) < 0)
+		return qb_error_set(err, EBADMSG, "%s is not a list of CPUs", path);
+	qb_cpus_andnot(&usual, &isolated);
+	*ret = qb_cpus_subset(&usual, &mask) ? (struct qb_cpus){0} : mask;
+	return 0;
 }
 
 int qb_caller_leave(struct qb_error *err)

@@ -13,7 +13,12 @@
  */
 int qb_caller_cpus(pid_t pid, struct qb_cpus *ret, struct qb_error *err);
 /*
- * The same of a captured host, for a process that is chrooted into it: what the cpuset of whoever
+ * The affinity mask of this process, where somebody has set one: empty where it has all CPUs that it
+ * may have by default, which are those that are online and granted and were not isolated at boot.
+ */
+int qb_caller_affinity(struct qb_cpus *ret, struct qb_error *err);
+/*
+ * What qb_caller_cpus tells, of a captured host, for a process that is chrooted into it: what the cpuset of whoever
  * captured it granted (/proc/self/cpuset or cgroup, and the hierarchy where /proc/mounts has it),
  * and the CPUs that are near the memory nodes it granted. Empty: the capture tells of no limit.
  */

@@ -289,6 +289,19 @@ static int accept_switches(struct qb_message *message, struct qb_error *err)
 	return 0;
 }
 
+static int accept_joined(struct qb_message *message, struct qb_error *err)
+{
+	const struct qb_joined_message *joined = &message->joined;
+
+	END(message->joined.holder);
+	if (joined->n > QB_TENANTS)
+		return qb_error_set(err, EBADMSG, "a message with %u other runs", joined->n);
+	for (uint32_t i = 0; i < joined->n; i++)
+		if (joined->tenants[i].cpu >= QB_CPUS_MAX)
+			return qb_error_set(err, EBADMSG, "a run on an unknown CPU");
+	return 0;
+}
+
 #define accept_nothing NULL
 static int (*const accept_strings[])(struct qb_message *message, struct qb_error *err) = {
 #define X(type, member, body, kind, fds, senders, strings) [QB_MSG_##type] = accept_##strings,

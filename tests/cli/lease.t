@@ -34,9 +34,16 @@ until_waiting() {
 	echo "\$(waiting) of \$1 wait" >>$tmp/stuck
 }
 say unprivileged $user $qb apply
+say gives_way taskset -c 0 $qb run --no-check $alone -- grep ^Cpus_allowed_list /proc/self/status
+say agrees taskset -c 1 $qb run --no-check $alone -- true
+say untied taskset -c 0 $qb run --no-check $alone -s process.pin=false -- true
 say applied $qb apply $alone
 say status $qb status --json
 say joined $qb run --no-check -o $tmp/record.json -- grep ^Cpus_allowed_list /proc/self/status
+say preflight $qb run -s check.probe=0 -o $tmp/preflight.json -- true
+say measured $qb run -s check.probe=0 -s check.duration=100ms -o $tmp/measured.json -- true
+say profiled $qb run -s check.probe=0 -p default -s check.duration=100ms -o $tmp/profiled.json -- true
+say housed taskset -c 0 $qb run --no-check -- true
 say nested $qb run --no-check -q -- $qb run --no-check -q -o $tmp/nested.json -- echo in
 say outside $qb run --no-check -c 0 -- touch $tmp/started
 say required $qb run --no-check --require idle.dma_latency -- touch $tmp/started
@@ -99,7 +106,22 @@ like "applied: where the shell is" "$(cat "$tmp/applied")" 'your shell stays on 
 is "status: of a lease" "$(jq -c '[.state, .session.command, .session.lease.while]' "$tmp/status")" '["conditioned",null,null]'
 like "status: until when" "$(jq -r .session.lease.until "$tmp/status")" '^20[-0-9]*T[0-9:]+\+'
 tells joined 0 '^Cpus_allowed_list:[[:space:]]1$'
-like "joined: says so" "$(cat "$tmp/joined")" '^quietbench: joined the apply of user 0, since [0-9:]+ until [0-9:]+$'
+like "joined: says so, and where, in one line" "$(grep '^quietbench: ' "$tmp/joined" | head -1)" \
+	'^quietbench: joined the apply of user 0, since [0-9:]+ until [0-9:]+: (vm|default)( \(.*\))?: benchmark on CPU 1, other tasks are not kept off$'
+is "joined: one line before the command" "$(sed '/^Cpus_allowed_list/,$d' "$tmp/joined" | wc -l)" 1
+tells preflight 0 '^quietbench: joined the apply'
+is "joined: no preflight" "$(jq -c .check "$tmp/preflight.json")" null
+tells measured 0 '^quietbench: joined the apply'
+is "joined: the preflight that was asked for" "$(jq '.check != null' "$tmp/measured.json")" true
+is "joined: check.* counts" "$(grep -c ignored "$tmp/measured")" 0
+is "joined: a profile that was named" "$(jq '.check != null' "$tmp/profiled.json")" true
+tells gives_way 0 "^quietbench: the caller's affinity \(0\) gives way to the benchmark's CPU 1\$"
+like "the caller's affinity: where the command runs" "$(cat "$tmp/gives_way")" '^Cpus_allowed_list:[[:space:]]1$'
+is "an affinity that the benchmark's CPU is in" "$(cat "$tmp/agrees.status" && grep -c affinity "$tmp/agrees")" "0
+0"
+is "a command that is not pinned runs where its caller says" "$(grep -c affinity "$tmp/untied")" 0
+is "joined: the housekeeping CPUs are no wish" "$(cat "$tmp/housed.status" && grep -c affinity "$tmp/housed")" "0
+0"
 is "joined: the record" "$(jq -c '[.conditioned, .restore, .cpus]' "$tmp/record.json")" \
 	'["joined",null,{"benchmark":"1","reserved":"","offline":"","housekeeping":"0"}]'
 is "joined: the record has the lease's levers" \

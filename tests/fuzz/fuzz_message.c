@@ -116,6 +116,11 @@ static void check_strings(void)
 				message.switches.seen[i].whose < QB_SWITCHES_WHOSE &&
 				message.switches.seen[i].cpu < QB_CPUS_MAX);
 		break;
+	case QB_MSG_JOINED:
+		must(ends(message.joined.holder) && message.joined.n <= QB_TENANTS);
+		for (unsigned i = 0; i < message.joined.n; i++)
+			must(message.joined.tenants[i].cpu < QB_CPUS_MAX);
+		break;
 	case QB_MSG_APPLY:
 	case QB_MSG_RUN:
 	case QB_MSG_PLACE:
