@@ -126,6 +126,7 @@ static void check_strings(void)
 	case QB_MSG_PLACE:
 	case QB_MSG_RESTORE:
 	case QB_MSG_BYE:
+	case QB_MSG_JOIN:
 	case QB_MSG_LEASE:
 	case QB_MSG_WATCH:
 	case QB_MSG_STEP:
