@@ -59,7 +59,10 @@ struct qb_selection {
 	struct qb_cpus housekeeping; /* everything else runs here: the other online CPUs */
 	uint32_t nodes[8];	     /* one bit per NUMA node (kernel number) of bench; < 256 */
 	uint8_t isolation;	     /* enum qb_isolation; decided by src/levers/isolation.c */
-	bool balanced;	/* several unpinned threads: partition type root, not isolated */
+	bool balanced; /* several unpinned threads: partition type root, not isolated */
+	bool unspread; /* some of several were isolated at boot: the scheduler moves no thread there */
+	bool named;    /* the caller said which or how many, beside the profile */
+	uint32_t most;	/* so many benchmark CPUs would cpus.count: max give */
 	char why[256];	/* one line for people: why these */
 	char note[256]; /* what had to give ("core 3 spans two L3s"); "" when nothing */
 };

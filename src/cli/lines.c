@@ -17,6 +17,20 @@ static const char *plural(const struct qb_cpus *set)
 	return qb_cpus_count(set) == 1 ? "" : "s";
 }
 
+bool qb_lines_seen(const struct qb_profile *profile, const struct qb_host *host,
+	const struct qb_selection *chosen, char *buf, size_t size)
+{
+	const unsigned n = qb_cpus_count(&chosen->bench);
+	const bool bound =
+		profile->set[QB_KEY_PROCESS_PIN].number || chosen->isolation != QB_ISOLATION_NONE;
+
+	if (n >= host->cpus || !bound)
+		return false;
+	qb_text_format(buf, size, "programs will see %u CPU%s%s", n, n == 1 ? "" : "s",
+		n < chosen->most && !chosen->named ? " (-n for more)" : "");
+	return true;
+}
+
 void qb_lines_head(const struct qb_profile *profile, const struct qb_host *host,
 	const struct qb_selection *chosen, char *buf, size_t size)
 {

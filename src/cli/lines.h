@@ -23,6 +23,12 @@
  */
 void qb_lines_head(const struct qb_profile *profile, const struct qb_host *host,
 	const struct qb_selection *chosen, char *buf, size_t size);
+/*
+ * "programs will see 1 CPU (-n for more)". False: as many as the host has. The brackets are for a caller who
+ * could have more and named neither CPUs nor their number.
+ */
+bool qb_lines_seen(const struct qb_profile *profile, const struct qb_host *host,
+	const struct qb_selection *chosen, char *buf, size_t size);
 
 /*
  * "clock fixed at 2.4 GHz (was up to 2.401 GHz): steadier, slower": what the limits of this policy

@@ -83,10 +83,12 @@ static const char *isolation_text(enum qb_isolation isolation)
 static void print_head(const struct qb_answer *answer, const struct qb_allowed *allowed)
 {
 	const struct qb_selection *chosen = &answer->selection;
-	char head[512];
+	char head[512], seen[64];
 
 	qb_lines_head(&answer->profile, &answer->host, chosen, head, sizeof(head));
 	qb_query_heading(head);
+	if (qb_lines_seen(&answer->profile, &answer->host, chosen, seen, sizeof(seen)))
+		printf("  %s\n", seen);
 	qb_lines_wrap(stdout, "  why: ", "       ", chosen->why);
 	if (chosen->note[0])
 		qb_lines_wrap(stdout, "  but: ", "       ", chosen->note);

@@ -39,23 +39,24 @@ static void say_cpus(const struct qb_answer *answer, const char *holder)
 	const struct qb_selection *chosen = &answer->selection;
 	const struct qb_host *host = &answer->host;
 	const char *joined = *holder ? "joined " : "", *colon = *holder ? ": " : "";
-	char line[512], cpus[256];
+	char line[512], cpus[256], seen[64] = "";
+	const bool fewer = qb_lines_seen(&answer->profile, host, chosen, seen, sizeof(seen));
 
 	if (is_isolated(&answer->steps)) {
 		qb_lines_head(&answer->profile, host, chosen, line, sizeof(line));
-		qb_say(QB_SAY_NOTE, "%s%s%s%s", joined, holder, colon, line);
 	} else {
 		if (qb_cpus_format_list(&chosen->bench, cpus, sizeof(cpus)) < 0)
 			qb_text_copy(cpus, sizeof(cpus), "many");
-		qb_say(QB_SAY_NOTE,
-			"%s%s%s%s%s%s%s: benchmark on CPU%s %s, other tasks are not kept off",
-			joined, holder, colon, answer->profile.name, host->guest ? " (" : "",
+		qb_text_format(line, sizeof(line),
+			"%s%s%s%s: benchmark on CPU%s %s, other tasks are not kept off",
+			answer->profile.name, host->guest ? " (" : "",
 			host->guest ? host->hypervisor : "",
 			!host->guest	    ? ""
 			: *host->hypervisor ? " guest)"
 					    : "guest)",
 			qb_cpus_count(&chosen->bench) == 1 ? "" : "s", cpus);
 	}
+	qb_say(QB_SAY_NOTE, "%s%s%s%s%s%s", joined, holder, colon, line, fewer ? "; " : "", seen);
 	if (chosen->note[0])
 		qb_say(QB_SAY_NOTE, "%s", chosen->note);
 	if (chosen->why[0])
@@ -255,20 +256,29 @@ void qb_run_text_process(const struct qb_answer *answer)
 	}
 }
 
-/* Own threads that waited for each other: not noise, but worth a word. */
-static void say_waits(const struct qb_result *run)
+bool qb_run_text_waits(const struct qb_result *run, char *buf, size_t size)
 {
 	const struct qb_watched *w = &run->watched;
-	const unsigned online = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
-	char wished[16] = "max";
+	const char *s = run->cpus == 1 ? "" : "s";
 
-	if (run->cpus >= online)
-		return; /* there are no more to ask for */
-	if (w->threads < online)
-		qb_text_format(wished, sizeof(wished), "%u", w->threads);
-	if (w->threads > run->cpus && w->waited_ns - w->others_ns > run->wall_ns / 20)
-		qb_say(QB_SAY_NOTE, "%u threads shared %u CPU%s: try -n %s", w->threads, run->cpus,
-			run->cpus == 1 ? "" : "s", wished);
+	if (w->threads < 2 || w->waited_ns - w->others_ns <= run->wall_ns / 20)
+		return false;
+	if (run->unspread)
+		qb_text_format(buf, size,
+			"%u threads shared CPUs, and some of these %u were isolated at boot: the "
+			"kernel does not spread threads over them, so pin each thread",
+			w->threads, run->cpus);
+	else if (w->threads <= run->cpus)
+		return false;
+	else if (w->threads <= run->most)
+		qb_text_format(buf, size, "%u threads shared %u CPU%s: try -n %u", w->threads,
+			run->cpus, s, w->threads);
+	else if (run->cpus < run->most)
+		qb_text_format(buf, size, "%u threads shared %u CPU%s: try -n max, which gives %u",
+			w->threads, run->cpus, s, run->most);
+	else
+		qb_text_format(buf, size, "%u threads shared %u CPU%s", w->threads, run->cpus, s);
+	return true;
 }
 
 void qb_run_text_result(const struct qb_result *run)
@@ -278,7 +288,7 @@ void qb_run_text_result(const struct qb_result *run)
 		[QB_NOISE_NOISY] = "NOISY"};
 	const struct qb_watched *w = &run->watched;
 	const char *word = w->slowed && !run->spoilt ? "not preempted" : words[run->noise];
-	char took[48], ended[96] = "", preempted[64] = "", why[512] = "";
+	char took[48], ended[96] = "", preempted[64] = "", why[512] = "", waits[192];
 
 	if (run->wall_ns < 1000000000)
 		qb_text_format(took, sizeof(took), "%.2f ms", (double)run->wall_ns / 1e6);
@@ -298,7 +308,8 @@ void qb_run_text_result(const struct qb_result *run)
 	qb_say(run->noise == QB_NOISE_NOISY ? QB_SAY_WARN : QB_SAY_NOTE, "%s%s %s%s%s%s", word,
 		w->slowed && !run->spoilt ? "," : ":", took, ended, preempted,
 		run->is_watched ? why : ": it was not watched");
-	say_waits(run);
+	if (qb_run_text_waits(run, waits, sizeof(waits)))
+		qb_say(QB_SAY_NOTE, "%s", waits);
 }
 
 /* "frequency.governor policy0, irqs.move irq33 and 7 more" of the steps that ended so. */

@@ -17,6 +17,9 @@ void qb_run_text_affinity(const struct qb_condition *condition, const struct qb_
 void qb_run_text_process(const struct qb_answer *answer);
 /* How the command ended, and the verdict. */
 void qb_run_text_result(const struct qb_result *run);
+/* "2 threads shared 1 CPU: try -n 2": own threads that waited for each other are not noise, but worth
+ * a word; with advice only where it would change something. False: they did not. */
+bool qb_run_text_waits(const struct qb_result *run, char *buf, size_t size);
 /* What the helper says when a run leaves the conditioned host that it had joined. */
 void qb_run_text_left(const struct qb_answer *answer, const struct qb_session *session);
 /* What the helper says of the restored host. */

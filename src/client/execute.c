@@ -132,6 +132,7 @@ static int64_t ns(const struct timeval *tv)
 /* How it ended, and what it used. */
 static void account(const struct execution *e, struct qb_result *ret)
 {
+	const struct qb_selection *selection = &e->condition->answer.selection;
 	const struct qb_child_end *end = &e->end;
 	const bool killed = WIFSIGNALED(end->status);
 
@@ -145,7 +146,9 @@ static void account(const struct execution *e, struct qb_result *ret)
 	ret->involuntary_switches = end->usage.ru_nivcsw;
 	ret->minor_faults = end->usage.ru_minflt;
 	ret->major_faults = end->usage.ru_majflt;
-	ret->cpus = qb_cpus_count(&e->condition->answer.selection.bench);
+	ret->cpus = qb_cpus_count(&selection->bench);
+	ret->most = selection->most;
+	ret->unspread = selection->unspread;
 }
 
 /* The verdict. The details move from the watch, which ends here, to the result. */

@@ -42,7 +42,8 @@ struct qb_result {
 	int64_t wall_ns, user_ns, sys_ns;
 	int64_t max_rss_kib;
 	int64_t voluntary_switches, involuntary_switches, minor_faults, major_faults;
-	unsigned cpus;	     /* that it had */
+	unsigned cpus, most; /* that it had, and could have had (struct qb_selection) */
+	bool unspread;	     /* some of several were isolated at boot */
 	enum qb_noise noise; /* the verdict; UNKNOWN when it was not watched, or is spoilt */
 	const char *spoilt;  /* why it is worth nothing all the same; NULL: it is not */
 	bool is_watched;     /* what follows is known */

@@ -319,7 +319,7 @@ static void fill_nodes(const struct qb_topology *t, struct qb_selection *s)
 	}
 }
 
-int qb_select(const struct qb_topology *topology, const struct qb_profile *profile,
+static int select_as_wished(const struct qb_topology *topology, const struct qb_profile *profile,
 	const struct qb_cpus *allowed, struct qb_selection *ret, struct qb_error *err)
 {
 	_cleanup_(qb_cores_free) struct qb_cores cores = {0};
@@ -351,5 +351,33 @@ int qb_select(const struct qb_topology *topology, const struct qb_profile *profi
 	fill_nodes(topology, &s);
 	s.balanced = qb_cpus_count(&s.bench) > 1;
 	*ret = s;
+	return 0;
+}
+
+/* What the caller could have by asking for as many as possible; by no list, if there was one. */
+static unsigned count_most(const struct qb_topology *topology, const struct qb_profile *profile,
+	const struct qb_cpus *allowed, const struct qb_selection *chosen)
+{
+	struct qb_profile greedy = *profile;
+	struct qb_selection most;
+
+	greedy.set[QB_KEY_CPUS_LIST] = (struct qb_setting){.kind = QB_SETTING_UNSET};
+	greedy.set[QB_KEY_CPUS_COUNT] = (struct qb_setting){.kind = QB_SETTING_WORD};
+	qb_text_copy(greedy.set[QB_KEY_CPUS_COUNT].text, QB_SETTING_TEXT, "max");
+	if (select_as_wished(topology, &greedy, allowed, &most, NULL) < 0)
+		most = *chosen;
+	return qb_cpus_count(&most.bench);
+}
+
+int qb_select(const struct qb_topology *topology, const struct qb_profile *profile,
+	const struct qb_cpus *allowed, struct qb_selection *ret, struct qb_error *err)
+{
+	struct qb_selection chosen;
+	int r = select_as_wished(topology, profile, allowed, &chosen, err);
+
+	if (r < 0)
+		return r;
+	chosen.most = count_most(topology, profile, allowed, &chosen);
+	*ret = chosen;
 	return 0;
 }

@@ -131,6 +131,7 @@ void qb_select_note_isolated(const struct qb_cpus_wish *w, struct qb_selection *
 			"spread over them, so this is one of them");
 	if (qb_cpus_count(&s->bench) < 2 || qb_cpus_empty(&isolated))
 		return;
+	s->unspread = true;
 	qb_cpus_wish_text(&isolated, list, sizeof(list));
 	if (qb_cpus_count(&isolated) == 1)
 		qb_select_note(

@@ -168,6 +168,9 @@ static int fit(struct qb_planned *planned, const struct qb_selection *quiet, str
 			err, EPROTO, "the planner chose CPUs that the caller may not use");
 	fitting.bench = selection->bench;
 	memcpy(fitting.nodes, selection->nodes, sizeof(fitting.nodes));
+	fitting.unspread = selection->unspread;
+	fitting.named = selection->named;
+	fitting.most = selection->most;
 	fitting.why[0] = fitting.note[0] = '\0';
 	*selection = fitting;
 	qb_join_keep_steps(&planned->steps, true);

@@ -129,6 +129,17 @@ static void leave_out(struct qb_setting *setting, const char *word)
 	qb_text_copy(setting->text, sizeof(setting->text), word);
 }
 
+/* Did the caller say which CPUs, or how many? */
+static bool names_cpus(const struct qb_request *request)
+{
+	bool named = false;
+
+	for (unsigned i = 0; i < request->n_set; i++)
+		named |= strncmp(request->set[i], "cpus.list=", 10) == 0 ||
+			 strncmp(request->set[i], "cpus.count=", 11) == 0;
+	return named;
+}
+
 static int plan(struct work *w, struct qb_error *err)
 {
 	const struct qb_request *request = &w->message.request;
@@ -154,6 +165,7 @@ static int plan(struct work *w, struct qb_error *err)
 	r = qb_select(&w->topology, &profile, &w->allowed, &w->selection, err);
 	if (r < 0)
 		return r;
+	w->selection.named = names_cpus(request);
 	/* The picture says how the CPUs will be kept free, so it takes a plan as well. */
 	return qb_plan_make(&wish, &w->steps, err);
 }

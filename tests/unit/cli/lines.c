@@ -8,6 +8,7 @@
 #include <base/macros.h>
 #include <base/text.h>
 #include <cli/lines.h>
+#include <cli/run_text.h>
 #include <cmocka.h>
 #include <quietbench/lever.h>
 
@@ -222,6 +223,80 @@ static void test_head(void **state)
 	free(profile);
 }
 
+static const char *seen_by(
+	const struct qb_profile *profile, const struct qb_host *host, const struct qb_selection *s)
+{
+	static char line[64];
+
+	return qb_lines_seen(profile, host, s, line, sizeof(line)) ? line : "";
+}
+
+static void programs_see_what_they_get(void **state)
+{
+	struct qb_profile *profile = calloc(1, sizeof(*profile));
+	const struct qb_host host = {.cpus = 8};
+	struct qb_selection chosen = {.most = 7};
+
+	assert_non_null(profile);
+	profile->set[QB_KEY_PROCESS_PIN].number = 1;
+	assert_int_equal(qb_cpus_parse_list("2", &chosen.bench), 0);
+	assert_string_equal(
+		seen_by(profile, &host, &chosen), "programs will see 1 CPU (-n for more)");
+	chosen.named = true;
+	assert_string_equal(seen_by(profile, &host, &chosen), "programs will see 1 CPU");
+	chosen.named = false;
+	assert_int_equal(qb_cpus_parse_list("1-7", &chosen.bench), 0);
+	assert_string_equal(seen_by(profile, &host, &chosen), "programs will see 7 CPUs");
+	profile->set[QB_KEY_PROCESS_PIN].number = 0;
+	assert_string_equal(seen_by(profile, &host, &chosen), "");
+	chosen.isolation = QB_ISOLATION_PARTITION;
+	assert_string_equal(seen_by(profile, &host, &chosen), "programs will see 7 CPUs");
+	assert_int_equal(qb_cpus_parse_list("0-7", &chosen.bench), 0);
+	assert_string_equal(seen_by(profile, &host, &chosen), "");
+	free(profile);
+}
+
+static const char *waits_of(unsigned threads, unsigned cpus, unsigned most, bool unspread)
+{
+	static char line[192];
+	const struct qb_result run = {.wall_ns = 1000000000,
+		.cpus = cpus,
+		.most = most,
+		.unspread = unspread,
+		.watched = {.threads = threads, .waited_ns = 200000000, .others_ns = 1000000}};
+
+	return qb_run_text_waits(&run, line, sizeof(line)) ? line : "";
+}
+
+/* Advice is only what would change something. */
+static void threads_that_waited_get_advice(void **state)
+{
+	assert_string_equal(waits_of(2, 1, 7, false), "2 threads shared 1 CPU: try -n 2");
+	assert_string_equal(
+		waits_of(9, 2, 7, false), "9 threads shared 2 CPUs: try -n max, which gives 7");
+	assert_string_equal(waits_of(9, 7, 7, false), "9 threads shared 7 CPUs");
+	assert_string_equal(waits_of(2, 1, 1, false), "2 threads shared 1 CPU");
+	assert_string_equal(waits_of(2, 2, 7, false), "");
+	assert_string_equal(waits_of(1, 1, 7, false), "");
+	assert_non_null(strstr(waits_of(2, 2, 7, true), "isolated at boot"));
+	assert_non_null(strstr(waits_of(5, 2, 7, true), "pin each thread"));
+	assert_null(strstr(waits_of(5, 2, 7, true), "try -n"));
+}
+
+/* A twentieth of the wall time is the least; what other tasks took is none of it. */
+static void little_waiting_is_no_matter(void **state)
+{
+	struct qb_result run = {.wall_ns = 1000, .cpus = 1, .most = 2, .watched = {.threads = 2}};
+	char line[192];
+
+	run.watched.waited_ns = 50;
+	assert_false(qb_run_text_waits(&run, line, sizeof(line)));
+	run.watched.waited_ns = 51;
+	assert_true(qb_run_text_waits(&run, line, sizeof(line)));
+	run.watched.others_ns = 1;
+	assert_false(qb_run_text_waits(&run, line, sizeof(line)));
+}
+
 static const char *clock_of(unsigned policy)
 {
 	static char line[160];
@@ -276,6 +351,9 @@ int main(void)
 		cmocka_unit_test_teardown(test_long_lists_of_units, clear),
 		cmocka_unit_test_teardown(test_reasons_are_shared, clear),
 		cmocka_unit_test_teardown(test_wrap, clear),
+		cmocka_unit_test_teardown(programs_see_what_they_get, clear),
+		cmocka_unit_test_teardown(threads_that_waited_get_advice, clear),
+		cmocka_unit_test_teardown(little_waiting_is_no_matter, clear),
 		cmocka_unit_test_teardown(test_head, clear),
 		cmocka_unit_test_teardown(test_clock, clear),
 		cmocka_unit_test_teardown(test_a_clock_that_was_not_set, clear),

@@ -143,6 +143,42 @@ static void isolated_at_boot_is_for_one(void **state)
 	CHECK_ALL(cases);
 }
 
+/* What max would give is known beside what was chosen, whichever way that was. */
+static void the_most_is_told(void **state)
+{
+	static const struct {
+		enum host_name host;
+		const char *wish;
+		unsigned most;
+		bool unspread;
+	} cases[] = {
+		{LAPTOP, "", 3, false},
+		{LAPTOP, "cpus.count=all", 3, false},
+		{LAPTOP, "cpus.list=1", 3, false},
+		{LAPTOP, "cpus.smt=share", 6, false},
+		{TWO_CPUS, "", 1, false},
+		{ONE_CPU, "", 1, false},
+		{ISOLATED, "", 9, false},
+		{ISOLATED, "cpus.list=1-2", 9, true},
+		{ISOLATED, "cpus.list=2-3", 9, true},
+		{ISOLATED, "cpus.list=3-4", 9, false},
+	};
+
+	for (size_t i = 0; i < QB_ARRAY_SIZE(cases); i++) {
+		struct qb_topology t = build(cases[i].host);
+		struct qb_profile profile;
+		struct qb_cpus allowed;
+		struct qb_selection got;
+
+		read_wish(cases[i].wish, &profile, &allowed);
+		assert_int_equal(qb_select(&t, &profile, &allowed, &got, NULL), 0);
+		if (got.most != cases[i].most || got.unspread != cases[i].unspread)
+			fail_msg("%s: at most %u, got %u; unspread %d", cases[i].wish,
+				cases[i].most, got.most, got.unspread);
+		free(t.pus);
+	}
+}
+
 /* Where there is no L3, the last level of cache is L2: 0-3 and 4-7 share one each. */
 static void the_last_cache_may_be_l2(void **state)
 {
@@ -222,6 +258,7 @@ int main(void)
 		cmocka_unit_test(siblings_are_shared_when_asked),
 		cmocka_unit_test(kinds_do_not_mix_silently),
 		cmocka_unit_test(isolated_at_boot_is_for_one),
+		cmocka_unit_test(the_most_is_told),
 		cmocka_unit_test(the_last_cache_may_be_l2),
 		cmocka_unit_test(nodes_are_the_kernels),
 		cmocka_unit_test(a_host_that_tells_nothing),
