@@ -8,6 +8,7 @@
 #include <client/say.h>
 #include <errno.h>
 #include <host/tasks.h>
+#include <quietbench/lever.h>
 #include <sys/wait.h>
 
 /* One execution on its way. */
@@ -151,6 +152,18 @@ static void account(const struct execution *e, struct qb_result *ret)
 	ret->unspread = selection->unspread;
 }
 
+/* Does its memory come from some of the host's nodes only? */
+static bool is_bound(const struct qb_steps *steps)
+{
+	for (size_t i = 0; i < steps->n; i++) {
+		const struct qb_step *step = &steps->v[i];
+
+		if (step->lever == QB_LEVER_PROCESS_NUMA && step->status == QB_STATUS_APPLIED)
+			return strcmp(step->wanted, "bind") == 0;
+	}
+	return false;
+}
+
 /* The verdict. The details move from the watch, which ends here, to the result. */
 static void judge(struct execution *e, struct qb_result *ret)
 {
@@ -161,6 +174,8 @@ static void judge(struct execution *e, struct qb_result *ret)
 		.max_preempted = set[QB_KEY_CHECK_MAX_PREEMPTED].number,
 		.max_speed = set[QB_KEY_CHECK_MAX_SPEED_DEVIATION].number,
 		.guest = e->condition->answer.host.guest,
+		.killed = ret->signal == SIGKILL || ret->code == 128 + SIGKILL,
+		.bound = is_bound(&e->condition->answer.steps),
 		.probes = {.known = ret->before.n && ret->after.n,
 			.before = qb_probe_slower(usual, &ret->before),
 			.after = qb_probe_slower(usual, &ret->after),

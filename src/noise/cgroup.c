@@ -46,6 +46,16 @@ bool qb_cgroup_quota(const struct qb_cgroup *group, uint64_t *ret_us)
 	return any;
 }
 
+bool qb_cgroup_oom_kills(const struct qb_cgroup *group, uint64_t *ret)
+{
+	char text[512];
+	const char *line = read_file(group, group->name, "memory.events", text, sizeof(text))
+				   ? strstr(text, "oom_kill ")
+				   : NULL;
+
+	return line && sscanf(line, "oom_kill %" SCNu64, ret) == 1;
+}
+
 const char *qb_pressure_name(enum qb_pressure what)
 {
 	static const char *const names[QB_PRESSURE_COUNT] = {"cpu", "memory", "io"};

@@ -24,6 +24,9 @@ bool qb_cgroup_find(pid_t pid, struct qb_cgroup *ret);
 /* Microseconds for which the group, or one above it, was kept from its CPUs by a quota; false:
  * nothing counts that. */
 bool qb_cgroup_quota(const struct qb_cgroup *group, uint64_t *ret_us);
+/* Processes of the group and of those below it that the kernel ended for lack of memory; false: nothing
+ * counts that there. */
+bool qb_cgroup_oom_kills(const struct qb_cgroup *group, uint64_t *ret);
 /* NULL: of the whole host. False: this kernel does not account for it (there). */
 bool qb_cgroup_pressure(const struct qb_cgroup *group, enum qb_pressure what, uint64_t *ret_us);
 /* The microseconds in the text of such a file. */

@@ -247,6 +247,15 @@ int qb_counters_busy(const char *stat, unsigned cpu, uint64_t *ret)
 	return 0;
 }
 
+int qb_counters_waited(const char *stat, unsigned cpu, uint64_t *ret)
+{
+	const char *fields = find_cpu(stat, cpu);
+
+	if (!fields)
+		return -ENOENT;
+	return sscanf(fields, "%*u %*u %*u %*u %" SCNu64, ret) == 1 ? 0 : -ENODATA;
+}
+
 bool qb_counters_throttled(unsigned cpu, uint64_t *ret)
 {
 	static const char *const files[] = {"core_throttle_count", "package_throttle_count"};
@@ -282,10 +291,19 @@ static bool find_number(const char *text, const char *name, uint64_t *ret)
 	return false;
 }
 
-bool qb_counters_swapped_in(uint64_t *ret)
+static bool find_event(const char *name, uint64_t *ret)
 {
 	_cleanup_free_ char *text = NULL;
 
-	return qb_file_read_all("/proc/vmstat", &text, NULL) >= 0 &&
-	       find_number(text, "pswpin", ret);
+	return qb_file_read_all("/proc/vmstat", &text, NULL) >= 0 && find_number(text, name, ret);
+}
+
+bool qb_counters_swapped_in(uint64_t *ret)
+{
+	return find_event("pswpin", ret);
+}
+
+bool qb_counters_oom_kills(uint64_t *ret)
+{
+	return find_event("oom_kill", ret);
 }

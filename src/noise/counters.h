@@ -50,6 +50,9 @@ bool qb_counters_steal_moved(const char *stat);
 /* The same unit: how long it was busy with tasks (user, nice, system), whoever's. */
 int qb_counters_busy(const char *stat, unsigned cpu, uint64_t *ret);
 
+/* The same unit: how long it was idle while a task that ran there last waited for a device (iowait). */
+int qb_counters_waited(const char *stat, unsigned cpu, uint64_t *ret);
+
 /* How often this CPU's clock was lowered because of heat (its own and its package's); false: this
  * host does not count that. */
 bool qb_counters_throttled(unsigned cpu, uint64_t *ret);
@@ -61,5 +64,7 @@ static inline uint64_t qb_counters_risen(uint64_t before, uint64_t now)
 
 /* Pages read back from swap, of the whole host. */
 bool qb_counters_swapped_in(uint64_t *ret);
+/* Processes that the kernel ended for lack of memory, on the whole host. */
+bool qb_counters_oom_kills(uint64_t *ret);
 
 #endif

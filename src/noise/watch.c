@@ -22,9 +22,20 @@ static void look_at_clock(struct qb_watch *watch, int when)
 				qb_counters_busy(stat, watch->of[i].cpu, &watch->of[i].busy[when]) <
 					0))
 			watch->steal_known = false;
+		if (stat)
+			(void)qb_counters_waited(
+				stat, watch->of[i].cpu, &watch->of[i].waited[when]);
 		(void)qb_counters_throttled(watch->of[i].cpu, &watch->of[i].throttled[when]);
 	}
 	(void)qb_counters_swapped_in(&watch->swapped[when]);
+	if (when == 0)
+		watch->own_oom_kills =
+			watch->tally.group.name[0] &&
+			qb_cgroup_oom_kills(&watch->tally.group, &watch->oom_kills[0]);
+	else if (watch->own_oom_kills)
+		(void)qb_cgroup_oom_kills(&watch->tally.group, &watch->oom_kills[1]);
+	if (!watch->own_oom_kills)
+		(void)qb_counters_oom_kills(&watch->oom_kills[when]);
 }
 
 int qb_watch_begin(struct qb_watch *ret, const struct qb_watch_order *order, struct qb_error *err)

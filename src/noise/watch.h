@@ -17,6 +17,15 @@
  * which then is `unknown`), and names come from the accounts of threads that are still there.
  *
  * Threads of the benchmark that wait for each other are not noise; how long they did is told apart.
+ *
+ * Work that was done elsewhere was not watched, so the run is `unknown`, not quiet. Two things tell of it:
+ *  - The command and what it waited for used more CPU time than was seen on its CPUs, by a tenth and 50 ms: a
+ *    process of it left its control group, or set another affinity.
+ *  - In a run of more than 100 ms it used less than 5 % of one CPU, and its CPUs were not waiting for a
+ *    device (iowait) for half of that time: a daemon, a container or another host may have worked for it, or
+ *    it slept. Which of these cannot be told from here. A command that waits for its disk stays quiet.
+ * So is a run `unknown` of which the kernel ended a process for lack of memory: by the control group's own
+ * count; where that is missing by the host's, if the command ended by SIGKILL.
  */
 #ifndef QB_NOISE_WATCH_H
 #define QB_NOISE_WATCH_H
@@ -54,14 +63,15 @@ struct qb_watch {
 	size_t n;
 	struct {
 		unsigned cpu;
-		uint64_t busy[2], steal[2]; /* ticks, before and after */
+		uint64_t busy[2], steal[2], waited[2]; /* ticks, before and after */
 		uint64_t throttled[2];
 	} * of; /* owned */
 	struct qb_watcher watcher;
 	bool by_switches, steal_known;
 	bool steal_moved;	     /* since boot: where it never did, a guest is told of none */
 	struct qb_accounts accounts; /* at the beginning, where the switches are not seen */
-	uint64_t swapped[2];
+	uint64_t swapped[2], oom_kills[2];
+	bool own_oom_kills;	     /* they are of its control group, not of the host */
 	int64_t started_ns, wall_ns; /* of the benchmark, as the caller saw it */
 };
 
@@ -101,6 +111,8 @@ struct qb_watch_terms {
 	int64_t max_preempted; /* of the wall time, by other tasks */
 	int64_t max_speed;     /* by which a CPU may be slower beside the run */
 	bool guest;
+	bool killed; /* it, or the shell's last command, ended by SIGKILL */
+	bool bound;  /* its memory comes from some of the host's nodes only (process.numa: bind) */
 	struct qb_watch_probes probes;
 	/* What was above its limit before the command and is not measured during it; NULL: nothing. */
 	const char *noisy_before;

@@ -13,6 +13,11 @@
 /* Probes at its ends say nothing of what lies further apart than that. */
 #define PROBED_NS INT64_C(2000000000)
 #define NAMES_MAX 3
+/* More CPU time than that and a tenth of it was not spent where it is not seen: watch.h. */
+#define OUTSIDE_NS INT64_C(50000000)
+/* A shorter run says nothing by how little it used, a longer one by less than this share of a CPU. */
+#define SHORT_NS   INT64_C(100000000)
+#define USED_LEAST 0.05
 
 struct disturber {
 	char comm[32];
@@ -167,6 +172,63 @@ static double find_slowest(const struct qb_watch_probes *probes, char *text, siz
 	return all[worst].by;
 }
 
+/* CPU time that may be the command's, on its CPUs. */
+static int64_t seen_there(const struct qb_watch *watch)
+{
+	const struct qb_runners *seen = &watch->watcher.seen;
+	const double tick = NS_PER_S / (double)sysconf(_SC_CLK_TCK);
+	double busy = 2.0 * (double)watch->n;
+
+	if (watch->by_switches)
+		return qb_runners_sum(seen, QB_WHOSE_OWN) + qb_runners_sum(seen, QB_WHOSE_UNKNOWN);
+	for (size_t i = 0; i < watch->n; i++)
+		busy += (double)qb_counters_risen(watch->of[i].busy[0], watch->of[i].busy[1]);
+	return (int64_t)(busy * tick);
+}
+
+/* Was its work done where it was not watched? See watch.h. */
+static bool worked_elsewhere(
+	const struct qb_watch *watch, const struct qb_watch_terms *terms, struct qb_watched *ret)
+{
+	const double tick = NS_PER_S / (double)sysconf(_SC_CLK_TCK);
+	const bool holes = watch->by_switches && watch->watcher.seen.lost;
+	const int64_t there = seen_there(watch), used = terms->used_ns;
+	const int64_t most = watch->by_switches && there > used ? there : used;
+	double waited = 0;
+
+	if (!holes && used - there > used / 10 + OUTSIDE_NS) {
+		reason(ret,
+			"it spent %.2f s of its %.2f s of CPU time on other CPUs: a process of it "
+			"left its control group, or was moved",
+			(double)(used - there) / NS_PER_S, (double)used / NS_PER_S);
+		return true;
+	}
+	for (size_t i = 0; i < watch->n; i++)
+		waited += tick *
+			  (double)qb_counters_risen(watch->of[i].waited[0], watch->of[i].waited[1]);
+	if (holes || ret->wall_ns <= SHORT_NS || waited >= (double)ret->wall_ns / 2 ||
+		(double)most >= USED_LEAST * (double)ret->wall_ns)
+		return false;
+	reason(ret,
+		"it used %.1f %% of a CPU: did it sleep, or was the work done elsewhere (a daemon, a "
+		"container)? then this tells nothing of it",
+		100 * (double)most / (double)ret->wall_ns);
+	return true;
+}
+
+static bool lacked_memory(
+	const struct qb_watch *watch, const struct qb_watch_terms *terms, struct qb_watched *ret)
+{
+	if (!qb_counters_risen(watch->oom_kills[0], watch->oom_kills[1]) ||
+		!(watch->own_oom_kills || terms->killed))
+		return false;
+	reason(ret, "the kernel killed a process for lack of memory%s",
+		terms->bound ? "; it was bound to memory of its own node, "
+			       "-s process.numa=preferred gives it that of others as well"
+			     : "");
+	return true;
+}
+
 /* What was watched was quiet. Is there anything that could not be seen? */
 static void doubt(
 	const struct qb_watch *watch, const struct qb_watch_terms *terms, struct qb_watched *ret)
@@ -246,6 +308,8 @@ void qb_watch_judge(
 				? "for some threads it is not known whether they are the benchmark's"
 				: "too short to tell by the kernel's ticks; as "
 				  "root every switch is seen");
-	if (ret->noise == QB_NOISE_QUIET)
+	if (lacked_memory(watch, terms, ret) || worked_elsewhere(watch, terms, ret))
+		ret->noise = ret->noise == QB_NOISE_NOISY ? QB_NOISE_NOISY : QB_NOISE_UNKNOWN;
+	else if (ret->noise == QB_NOISE_QUIET)
 		doubt(watch, terms, ret);
 }

@@ -50,12 +50,16 @@ static struct qb_watch watch_of(int64_t others_ns)
 {
 	const struct qb_runner cron = {
 		.pid = 812, .tid = 812, .comm = "cron", .whose = QB_WHOSE_OTHER};
+	const struct qb_runner own = {.pid = 900, .tid = 900, .whose = QB_WHOSE_OWN};
 	struct qb_watch watch = {
 		.n = 1, .by_switches = true, .steal_known = true, .wall_ns = 1000000000};
 
 	watch.of = calloc(1, sizeof(*watch.of));
 	assert_non_null(watch.of);
 	watch.watcher.lent = true;
+	assert_int_equal(
+		qb_runners_add(&watch.watcher.seen, &own, (struct qb_stay){.ns = terms.used_ns}),
+		0);
 	assert_int_equal(qb_runners_add(&watch.watcher.seen, &cron,
 				 (struct qb_stay){.ns = others_ns, .times = 3}),
 		0);
@@ -133,7 +137,7 @@ static void test_what_cannot_be_seen(void **state)
 		struct qb_watch_terms these = rows[i].terms;
 		struct qb_watched watched;
 
-		these.used_ns = rows[i].wall_ns;
+		these.used_ns = terms.used_ns;
 		these.max_preempted = terms.max_preempted;
 		these.max_speed = terms.max_speed;
 		watch.wall_ns = rows[i].wall_ns;
@@ -183,6 +187,116 @@ static void test_nameless(void **state)
 	qb_watch_free(&watch);
 }
 
+/* What was done where nothing was watched makes unknown of quiet; noise stays noise. */
+static void test_elsewhere(void **state)
+{
+	static const char *const idle =
+		"it used 2.0 % of a CPU: did it sleep, or was the work done elsewhere (a daemon, a "
+		"container)? then this tells nothing of it";
+	static const struct {
+		const char *what;
+		int64_t used_ns, own_ns, others_ns, wall_ns;
+		uint64_t waited; /* ticks */
+		enum qb_noise noise;
+		const char *reason; /* the last one */
+	} rows[] = {
+		{"at work", 900000000, 900000000, 0, 1000000000, 0, QB_NOISE_QUIET, NULL},
+		{"a daemon worked", 20000000, 20000000, 0, 1000000000, 0, QB_NOISE_UNKNOWN, idle},
+		{"at the limit", 50000000, 0, 0, 1000000000, 0, QB_NOISE_QUIET, NULL},
+		{"its children were not waited for", 0, 50000000, 0, 1000000000, 0, QB_NOISE_QUIET,
+			NULL},
+		{"short", 0, 0, 0, 100000000, 0, QB_NOISE_QUIET, NULL},
+		{"it waited for its disk", 20000000, 20000000, 0, 1000000000, 50, QB_NOISE_QUIET,
+			NULL},
+		{"it waited a little", 20000000, 20000000, 0, 1000000000, 49, QB_NOISE_UNKNOWN,
+			idle},
+		{"it left its CPUs", 3000000000, 10000000, 0, 3000000000, 0, QB_NOISE_UNKNOWN,
+			"it spent 2.99 s of its 3.00 s of CPU time on other CPUs: a process of it "
+			"left its control group, or was moved"},
+		{"what came before exec", 500000000, 400000000, 0, 1000000000, 0, QB_NOISE_QUIET,
+			NULL},
+		{"disturbed, too", 20000000, 20000000, 90000000, 1000000000, 0, QB_NOISE_NOISY,
+			idle},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct qb_watch watch = watch_of(rows[i].others_ns);
+		struct qb_watch_terms these = terms;
+		struct qb_watched watched;
+
+		watch.watcher.seen.v[0]->stays->ns = rows[i].own_ns;
+		watch.of[0].waited[1] = rows[i].waited;
+		watch.wall_ns = rows[i].wall_ns;
+		these.used_ns = rows[i].used_ns;
+		qb_watch_judge(&watch, &these, &watched);
+		if (watched.noise != rows[i].noise)
+			fail_msg("%s: %d", rows[i].what, watched.noise);
+		assert_int_equal(watched.n_reasons > 0, rows[i].reason != NULL);
+		if (rows[i].reason)
+			assert_string_equal(watched.reasons[watched.n_reasons - 1], rows[i].reason);
+		qb_watch_free(&watch);
+	}
+}
+
+/* Of a table with holes nothing is concluded; the ticks tell of other CPUs as well. */
+static void test_elsewhere_by_ticks(void **state)
+{
+	struct qb_watch watch = watch_of(0);
+	struct qb_watch_terms these = terms;
+	struct qb_watched watched;
+
+	watch.watcher.seen.lost = 1;
+	these.used_ns = 3000000000;
+	qb_watch_judge(&watch, &these, &watched);
+	assert_null(strstr(watched.reasons[0], "other CPUs"));
+	watch.by_switches = false;
+	watch.wall_ns = 10000000000; /* long enough for ticks */
+	watch.of[0].busy[1] = 298;
+	qb_watch_judge(&watch, &these, &watched);
+	assert_int_equal(watched.noise, QB_NOISE_QUIET);
+	watch.of[0].busy[1] = 98;
+	qb_watch_judge(&watch, &these, &watched);
+	assert_int_equal(watched.noise, QB_NOISE_UNKNOWN);
+	assert_non_null(strstr(watched.reasons[0], "it spent 2.00 s of its 3.00 s"));
+	qb_watch_free(&watch);
+}
+
+/* The host's count is another's as long as the command was not killed. */
+static void test_out_of_memory(void **state)
+{
+	static const struct {
+		bool own, killed, bound;
+		const char *reason;
+	} rows[] = {
+		{true, false, false, "the kernel killed a process for lack of memory"},
+		{false, true, true,
+			"the kernel killed a process for lack of memory; it was bound to memory of "
+			"its own node, -s process.numa=preferred gives it that of others as well"},
+		{false, false, true, NULL},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct qb_watch watch = watch_of(0);
+		struct qb_watch_terms these = terms;
+		struct qb_watched watched;
+
+		watch.oom_kills[0] = 3;
+		watch.oom_kills[1] = 4;
+		watch.own_oom_kills = rows[i].own;
+		these.killed = rows[i].killed;
+		these.bound = rows[i].bound;
+		qb_watch_judge(&watch, &these, &watched);
+		assert_int_equal(watched.noise, rows[i].reason ? QB_NOISE_UNKNOWN : QB_NOISE_QUIET);
+		assert_int_equal(watched.n_reasons, rows[i].reason != NULL);
+		if (rows[i].reason)
+			assert_string_equal(watched.reasons[0], rows[i].reason);
+		watch.oom_kills[1] = 3;
+		qb_watch_judge(&watch, &these, &watched);
+		assert_int_equal(watched.noise, QB_NOISE_QUIET);
+		qb_watch_free(&watch);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -192,6 +306,9 @@ int main(void)
 		cmocka_unit_test(test_what_cannot_be_seen),
 		cmocka_unit_test(test_unread),
 		cmocka_unit_test(test_nameless),
+		cmocka_unit_test(test_elsewhere),
+		cmocka_unit_test(test_elsewhere_by_ticks),
+		cmocka_unit_test(test_out_of_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
