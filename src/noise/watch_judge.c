@@ -224,7 +224,7 @@ static bool lacked_memory(
 		return false;
 	reason(ret, "the kernel killed a process for lack of memory%s",
 		terms->bound ? "; it was bound to memory of its own node, "
-			       "-s process.numa=preferred gives it that of others as well"
+			       "-s process.numa=preferred gives it that of other nodes as well"
 			     : "");
 	return true;
 }

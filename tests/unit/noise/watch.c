@@ -271,7 +271,7 @@ static void test_out_of_memory(void **state)
 		{true, false, false, "the kernel killed a process for lack of memory"},
 		{false, true, true,
 			"the kernel killed a process for lack of memory; it was bound to memory of "
-			"its own node, -s process.numa=preferred gives it that of others as well"},
+			"its own node, -s process.numa=preferred gives it that of other nodes as well"},
 		{false, false, true, NULL},
 	};
 
