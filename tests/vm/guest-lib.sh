@@ -84,7 +84,7 @@ case $(uname -r) in 5.*) alone=root ;; *) alone=isolated ;; esac
 
 # The host as it is now, and the judgement that it is again as it was. The lock and its queue may stay.
 before() { hostshot >/tmp/before; }
-as_before() { hostshot >/tmp/after && hostshot --compare /tmp/before /tmp/after '/run/quietbench/lock*' '/run/quietbench/queue*' /run/quietbench/claims "$@"; }
+as_before() { hostshot >/tmp/after && hostshot --compare /tmp/before /tmp/after '/run/quietbench/lock*' '/run/quietbench/queue*' '/run/quietbench/claims*' "$@"; }
 # shot PATH [SHOT]: a value out of a shot (during, by default)
 shot() { sed -n "s|^$1 ||p" "${2:-/tmp/during}"; }
 

@@ -144,8 +144,8 @@ monitor=$(monitor)
 # Helpers whose parent is one: the founder's is the session's child, the other has a guardian of its own.
 guests=$(for proc in /proc/[0-9]*; do
 	one=${proc#/proc/}
-	[ "$(cat "$proc/comm" 2>/dev/null)" = quietbench-helpe ] && [ "$one" != "$monitor" ] &&
-		[ "$(cat "/proc/$(parent "$one")/comm")" = quietbench-helpe ] && echo "$one"
+	[ "$(cat "$proc/comm" 2>/dev/null)" = quietbench-help ] && [ "$one" != "$monitor" ] &&
+		[ "$(cat "/proc/$(parent "$one")/comm")" = quietbench-help ] && echo "$one"
 done)
 is "each run is served by a process of its own" "$(echo $guests | wc -w)" 2
 kill -KILL $guests
