@@ -226,7 +226,9 @@ int qb_caller_affinity(struct qb_cpus *ret, struct qb_error *err)
 	else if (qb_cpus_parse_list(text, &isolated) < 0)
 		return qb_error_set(err, EBADMSG, "%s is not a list of CPUs", path);
 	qb_cpus_andnot(&usual, &isolated);
-	*ret = qb_cpus_subset(&usual, &mask) ? (struct qb_cpus){0} : mask;
+	if (qb_cpus_subset(&usual, &mask))
+		qb_cpus_zero(&mask);
+	*ret = mask;
 	return 0;
 }
 

@@ -263,13 +263,15 @@ static int try(const struct qb_train *train, const struct times *times, double p
 
 int qb_comb_search(const struct qb_train *train, struct qb_comb *ret, struct qb_error *err)
 {
-	_cleanup_free_ uint32_t *boxes = calloc(BOXES + 1, sizeof(*boxes));
+	uint32_t *boxes = calloc(BOXES + 1, sizeof(*boxes));
 	struct times times = {0};
 	double length, by_chance;
 	size_t n;
-	int r = boxes ? collect(train, &times, err)
-		      : qb_error_errno(err, ENOMEM, "look for combs of gaps");
+	int r;
 
+	if (!boxes)
+		return qb_error_errno(err, ENOMEM, "look for combs of gaps");
+	r = collect(train, &times, err);
 	n = times.n < GAPS_LOOKED_AT ? times.n : GAPS_LOOKED_AT;
 	if (r == 0 && n >= QB_COMB_TEETH_MIN) {
 		length = (double)(times.v[n - 1] - times.v[0]) + 1;
@@ -286,6 +288,7 @@ int qb_comb_search(const struct qb_train *train, struct qb_comb *ret, struct qb_
 		}
 	}
 	free(times.v);
+	free(boxes);
 	return r;
 }
 
