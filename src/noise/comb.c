@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Distances are counted in boxes of this width. */
 #define BOX_NS 5000
@@ -21,8 +22,9 @@
 #define PAIRS_MIN 0.2
 /* What is within the tolerance is looked at in so many steps. */
 #define STEPS 30
-/* The phase is taken from so many periods. */
+/* The phase is taken from so many periods; from later ones if so many times as many gaps agree there. */
 #define PERIODS_FOLDED 300
+#define MUCH_BETTER    2
 
 /* ---- walking along the teeth ---- */
 
@@ -205,25 +207,46 @@ static double refine(const struct times *times, double period, double until)
 	return period;
 }
 
-/* Where within the period most of the first gaps lie. */
+/* The middle of the three boxes that hold most, round and round; how much they hold. */
+static uint32_t fullest(const uint32_t *boxes, size_t n, size_t *ret)
+{
+	uint32_t most = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const uint32_t all = boxes[(i + n - 1) % n] + boxes[i] + boxes[(i + 1) % n];
+
+		if (all > most) {
+			most = all;
+			*ret = i;
+		}
+	}
+	return most;
+}
+
+/*
+ * Where within the period most gaps of the first stretch lie. Another comb can hide the teeth there: a
+ * later stretch is taken if it shows the phase much better.
+ */
 static int fold(const struct times *times, double period, double *ret, struct qb_error *err)
 {
 	const size_t n = (size_t)(period / BOX_NS) + 1;
 	_cleanup_free_ uint32_t *boxes = calloc(n, sizeof(*boxes));
-	const double end = (double)times->v[0] + PERIODS_FOLDED * period;
-	size_t best = 0;
+	size_t best = 0, there = 0;
 	uint32_t most = 0;
 
 	if (!boxes)
 		return qb_error_errno(err, ENOMEM, "look for the phase of a comb");
-	for (size_t i = 0; i < times->n && (double)times->v[i] < end; i++)
-		boxes[(size_t)(fmod((double)times->v[i], period) / BOX_NS)]++;
-	for (size_t i = 0; i < n; i++) {
-		uint32_t all = boxes[(i + n - 1) % n] + boxes[i] + boxes[(i + 1) % n];
+	for (size_t i = 0; i < times->n;) {
+		const double end = (double)times->v[i] + PERIODS_FOLDED * period;
+		uint32_t all;
 
-		if (all > most) {
+		memset(boxes, 0, n * sizeof(*boxes));
+		for (; i < times->n && (double)times->v[i] < end; i++)
+			boxes[(size_t)(fmod((double)times->v[i], period) / BOX_NS)]++;
+		all = fullest(boxes, n, &there);
+		if (all > MUCH_BETTER * most) {
 			most = all;
-			best = i;
+			best = there;
 		}
 	}
 	*ret = fmin(((double)best + 0.5) * BOX_NS, period);

@@ -23,10 +23,14 @@
 #define GAPS_MAX   80000
 #define MAKERS_MAX 6
 #define SOURCES	   3
-#define TIMER	   0 /* the source that counts ticks */
+#define TIMER	   0	 /* the source that counts ticks */
+#define REACH_NS   20000 /* so near to where a tooth should be, a gap can be taken for one */
+#define HIDDEN	   0.8	 /* a comb cannot be seen if more of it is in gaps with others */
 
 /* A generator of its own, so that every machine sees the same numbers (xorshift64*, Vigna 2016). */
 static uint64_t state;
+/* Added to each test's own seed: QB_SEED=100 make unit runs all with others. */
+static uint64_t seed;
 
 static double uniform(void)
 {
@@ -59,12 +63,15 @@ struct maker {
 	bool preempts; /* another task has the CPU */
 	/* the truth */
 	double share;
+	double together; /* part of it: in gaps that fell together with another maker's */
+	double taken; /* part of it, by chance: together, or where a tooth of another maker should be */
 	size_t times;
 };
 
 struct event {
 	double at, ns;
-	bool preempted;
+	bool preempted, together;
+	struct maker *of;
 };
 
 static struct event events[GAPS_MAX];
@@ -105,15 +112,20 @@ static void make_one(struct maker *m, double at)
 	if (uniform() < m->missing)
 		return;
 	assert_true(n_events < GAPS_MAX);
-	*e = (struct event){at, a_length(m), m->preempts};
+	*e = (struct event){at, a_length(m), m->preempts, false, m};
 	m->share += e->ns / length_ns;
 	m->times++;
 	n_events++;
 }
 
+static double period_of(const struct maker *m)
+{
+	return 1e9 / m->hz * (1 + m->ppm * 1e-6);
+}
+
 static void make(struct maker *m)
 {
-	const double period = 1e9 / m->hz * (1 + m->ppm * 1e-6);
+	const double period = period_of(m);
 	bool in_burst = !m->bursts;
 	double until = 0;
 
@@ -131,7 +143,7 @@ static void make(struct maker *m)
 /* Gaps that fall together are one, as long as both. */
 static size_t merge(void)
 {
-	size_t n = 0;
+	size_t n = 0, first = 0;
 
 	qsort(events, n_events, sizeof(events[0]), compare_events);
 	for (size_t i = 0; i < n_events; i++) {
@@ -140,13 +152,39 @@ static size_t merge(void)
 		if (n && at < (double)(train[n - 1].at_ns + train[n - 1].ns) + 300) {
 			train[n - 1].ns = (int64_t)((double)train[n - 1].ns + ns);
 			train[n - 1].preempted |= events[i].preempted;
+			events[i].together = events[first].together = true;
 			continue;
 		}
+		first = i;
 		train[n].at_ns = (int64_t)at;
 		train[n].ns = (int64_t)ns;
 		train[n++].preempted = events[i].preempted;
 	}
 	return n;
+}
+
+/* Should a tooth of one of these be there, so that the gap can be taken for it? */
+static bool is_at_tooth(const struct maker *makers, size_t n, double at)
+{
+	for (size_t i = 0; i < n; i++)
+		if (makers[i].phase >= 0 &&
+			fabs(remainder(at - makers[i].phase * period_of(&makers[i]),
+				period_of(&makers[i]))) < REACH_NS)
+			return true;
+	return false;
+}
+
+/* What nobody can tell: gaps that fell together are one gap, and one by chance can be where a tooth is due. */
+static void tell_together(const struct maker *makers, size_t n)
+{
+	for (size_t i = 0; i < n_events; i++) {
+		const struct event *e = &events[i];
+
+		if (e->together)
+			e->of->together += e->ns / length_ns;
+		if (e->of->phase < 0 && (e->together || is_at_tooth(makers, n, e->at)))
+			e->of->taken += e->ns / length_ns;
+	}
 }
 
 /* The first maker with source TIMER is the own tick. `hinted`: its times are known. */
@@ -160,6 +198,7 @@ static struct qb_gaps decompose(struct maker *makers, size_t n, double seconds, 
 	for (size_t i = 0; i < n; i++)
 		make(&makers[i]);
 	gaps.n_gaps = merge();
+	tell_together(makers, n);
 	gaps.n_windows = (size_t)(seconds * 10);
 	gaps.n_sources = SOURCES;
 	gaps.window_ns = WINDOW_NS;
@@ -197,9 +236,9 @@ static double sum(const struct qb_gaps *gaps, enum qb_gaps_of of, size_t source)
 	return ns / (double)gaps->ns;
 }
 
-static bool near(double found, double made)
+static bool near(double found, double made, double besides)
 {
-	return fabs(found - made) <= fmax(0.1 * made, 0.001);
+	return fabs(found - made) <= fmax(0.1 * made, 0.001) + besides;
 }
 
 /* Nothing is lost: all the time of gaps that are not preempted has an owner, one only. */
@@ -228,8 +267,9 @@ static bool in_bounds(const struct qb_gaps *gaps)
 	return true;
 }
 
-/* All of it as it was made: the tick, combs that nobody counts, two sources, and chance. */
-static bool is_right(const struct qb_gaps *gaps, const struct maker *makers, size_t n)
+/* All of it as it was made, and so much of the whole besides: the tick, combs that nobody counts, two sources, and chance. */
+static bool is_within(
+	const struct qb_gaps *gaps, const struct maker *makers, size_t n, double besides)
 {
 	double tick = 0, combs = 0, rest = 0, of[SOURCES] = {0};
 	bool right = adds_up(gaps) && in_bounds(gaps);
@@ -248,12 +288,17 @@ static bool is_right(const struct qb_gaps *gaps, const struct maker *makers, siz
 		else
 			rest += m->share;
 	}
-	right = right && near(sum(gaps, QB_GAPS_OF_TICK, TIMER), tick);
-	right = right && near(sum(gaps, QB_GAPS_OF_COMB, QB_GAPS_UNCOUNTED), combs);
-	right = right && near(sum(gaps, QB_GAPS_OF_REST, QB_GAPS_UNCOUNTED), rest);
+	right = right && near(sum(gaps, QB_GAPS_OF_TICK, TIMER), tick, besides);
+	right = right && near(sum(gaps, QB_GAPS_OF_COMB, QB_GAPS_UNCOUNTED), combs, besides);
+	right = right && near(sum(gaps, QB_GAPS_OF_REST, QB_GAPS_UNCOUNTED), rest, besides);
 	for (size_t s = 0; s < SOURCES; s++)
-		right = right && near(sum(gaps, QB_GAPS_OF_SOURCE, s), of[s]);
+		right = right && near(sum(gaps, QB_GAPS_OF_SOURCE, s), of[s], besides);
 	return right;
+}
+
+static bool is_right(const struct qb_gaps *gaps, const struct maker *makers, size_t n)
+{
+	return is_within(gaps, makers, n, 0);
 }
 
 static void check(struct maker *makers, size_t n, double seconds, bool hinted)
@@ -301,7 +346,7 @@ static struct maker by_chance(double hz, double us)
 
 static void only_the_tick(void **unused)
 {
-	state = 1;
+	state = 1 + seed;
 	for (int i = 0; i < 40; i++) {
 		struct maker makers[] = {a_tick(a_rate())};
 
@@ -312,7 +357,7 @@ static void only_the_tick(void **unused)
 /* The tick is stopped, as by nohz_full; the hypervisor's is not. */
 static void only_the_hosts(void **unused)
 {
-	state = 2;
+	state = 2 + seed;
 	for (int i = 0; i < 40; i++) {
 		struct maker makers[] = {a_tick(250), a_comb(a_rate())};
 
@@ -323,14 +368,15 @@ static void only_the_hosts(void **unused)
 		gaps.tick_ns = 4e6;
 		gaps.tick_seen = i % 2;
 		assert_int_equal(qb_gaps_decompose(&gaps, NULL), 0);
-		assert_true(near(sum(&gaps, QB_GAPS_OF_COMB, QB_GAPS_UNCOUNTED), makers[1].share));
+		assert_true(
+			near(sum(&gaps, QB_GAPS_OF_COMB, QB_GAPS_UNCOUNTED), makers[1].share, 0));
 		assert_true(sum(&gaps, QB_GAPS_OF_TICK, TIMER) < 1e-4);
 	}
 }
 
 static void the_hosts_and_the_own(void **unused)
 {
-	state = 3;
+	state = 3 + seed;
 	for (int i = 0; i < 200; i++) {
 		struct maker makers[] = {a_tick(a_rate()), a_comb(a_rate())};
 
@@ -344,7 +390,7 @@ static void in_phase(void **unused)
 	static const double pairs[][2] = {
 		{250, 1000}, {100, 1000}, {250, 250}, {100, 300}, {1000, 1000}, {300, 1000}};
 
-	state = 4;
+	state = 4 + seed;
 	for (int i = 0; i < 120; i++) {
 		const double *pair = pairs[i % 6];
 		struct maker makers[] = {a_tick(pair[0]), a_comb(pair[1])};
@@ -366,7 +412,7 @@ static void in_phase(void **unused)
 /* A clock that drifts through the other one's teeth: apart for a while, together for a while. */
 static void drifting_through(void **unused)
 {
-	state = 5;
+	state = 5 + seed;
 	for (int i = 0; i < 100; i++) {
 		struct maker makers[] = {a_tick(250), a_comb(i % 3 ? 1000 : 250)};
 
@@ -380,7 +426,7 @@ static void drifting_through(void **unused)
 /* Without the tick's times it is known by its count, if nothing else comes as often. */
 static void the_phase_is_not_known(void **unused)
 {
-	state = 6;
+	state = 6 + seed;
 	for (int i = 0; i < 60; i++) {
 		struct maker makers[] = {a_tick(250), a_comb(i % 2 ? 1000 : 100)};
 
@@ -394,7 +440,7 @@ static void the_phase_is_not_known(void **unused)
 /* Two combs of one rate, and nothing tells which is whose: neither is called the tick. */
 static void two_of_one_rate(void **unused)
 {
-	state = 7;
+	state = 7 + seed;
 	for (int i = 0; i < 40; i++) {
 		struct maker makers[] = {a_tick(250), a_comb(250)};
 		struct qb_gaps gaps;
@@ -412,7 +458,7 @@ static void two_of_one_rate(void **unused)
  * called the timer tick. */
 static void as_it_was_seen(void **unused)
 {
-	state = 13;
+	state = 13 + seed;
 	for (int i = 0; i < 20; i++) {
 		struct maker makers[] = {
 			{.hz = 250, .phase = uniform(), .us = 41, .jitter = 1, .source = TIMER + 1},
@@ -431,7 +477,7 @@ static void as_it_was_seen(void **unused)
 /* Rates that nobody knows beforehand are found, each with its own. */
 static void whatever_the_rate(void **unused)
 {
-	state = 14;
+	state = 14 + seed;
 	for (int i = 0; i < 60; i++) {
 		struct maker makers[] = {
 			a_tick(250), a_comb(between(60, 2000)), a_comb(between(60, 2000))};
@@ -455,7 +501,7 @@ static void whatever_the_rate(void **unused)
 /* Nothing comes at regular times: nothing is said to, however much there is. */
 static void no_comb_by_chance(void **unused)
 {
-	state = 15;
+	state = 15 + seed;
 	for (int i = 0; i < 40; i++) {
 		struct maker makers[] = {
 			a_tick(250), by_chance(between(10, 4000), between(0.5, 20))};
@@ -486,30 +532,45 @@ static void hardly_anything(void **unused)
 	assert_int_equal(gaps.parts[1].times, 1);
 }
 
-/* What comes at no regular times is nobody's. */
+/*
+ * What comes at no regular times is nobody's. What of it falls together with a tooth, or where one is due, cannot be told
+ * from the tooth: beyond a tenth that much may be wrong, in five trains of a hundred at most. Nor can a comb be seen of
+ * which hardly a tooth lies apart.
+ */
 static void and_a_rest(void **unused)
 {
-	state = 8;
+	size_t beyond = 0;
+
+	state = 8 + seed;
 	for (int i = 0; i < 100; i++) {
 		struct maker makers[] = {a_tick(a_rate()), a_comb(a_rate()),
 			by_chance(between(5, 500), between(2, 100))};
+		struct qb_gaps gaps = decompose(makers, 3, i % 2 ? 3 : 12, true);
+		const bool hidden = makers[1].together > HIDDEN * makers[1].share;
+		const bool right = hidden ? adds_up(&gaps) && in_bounds(&gaps)
+					  : is_within(&gaps, makers, 3, makers[2].taken);
 
-		check(makers, 3, i % 2 ? 3 : 12, true);
+		beyond += !hidden && !is_right(&gaps, makers, 3);
+		if (!right)
+			show(&gaps, makers, 3);
+		assert_true(right);
 	}
+	assert_true(beyond <= 5);
 }
 
 /* Firmware, once a second, on bare metal. */
 static void firmware(void **unused)
 {
-	state = 9;
+	state = 9 + seed;
 	for (int i = 0; i < 40; i++) {
 		struct maker makers[] = {a_tick(a_rate()), by_chance(1, 150)};
 		struct qb_gaps gaps;
 
 		makers[1].phase = i % 2 ? -1 : uniform();
 		gaps = decompose(makers, 2, 12, true);
-		assert_true(near(sum(&gaps, QB_GAPS_OF_TICK, TIMER), makers[0].share));
-		assert_true(near(sum(&gaps, QB_GAPS_OF_REST, QB_GAPS_UNCOUNTED), makers[1].share));
+		assert_true(near(sum(&gaps, QB_GAPS_OF_TICK, TIMER), makers[0].share, 0));
+		assert_true(
+			near(sum(&gaps, QB_GAPS_OF_REST, QB_GAPS_UNCOUNTED), makers[1].share, 0));
 		assert_true(fabs(gaps.parts[gaps.n - 1].typical_ns - 150e3) < 40e3);
 	}
 }
@@ -517,7 +578,7 @@ static void firmware(void **unused)
 /* Interrupts of devices, in bursts or not, beside all that. */
 static void devices(void **unused)
 {
-	state = 10;
+	state = 10 + seed;
 	for (int i = 0; i < 100; i++) {
 		struct maker device = by_chance(between(20, 500), between(2, 30)),
 			     ipi = by_chance(between(1, 50), between(1, 10));
@@ -534,7 +595,7 @@ static void devices(void **unused)
 /* A device with a clock of its own is counted, whatever its rate. */
 static void a_regular_device(void **unused)
 {
-	state = 11;
+	state = 11 + seed;
 	for (int i = 0; i < 40; i++) {
 		struct maker makers[] = {a_tick(250), a_comb(i % 2 ? 1000 : 187.5), a_comb(100)};
 
@@ -547,7 +608,7 @@ static void a_regular_device(void **unused)
 /* Other tasks have the CPU for a tenth of the time; what they hide is nobody's here. */
 static void beside_preemptions(void **unused)
 {
-	state = 12;
+	state = 12 + seed;
 	for (int i = 0; i < 60; i++) {
 		struct maker makers[] = {a_tick(250), a_comb(a_rate()), by_chance(50, 2000)};
 
@@ -565,6 +626,8 @@ static void beside_preemptions(void **unused)
 
 int main(void)
 {
+	const char *chosen = getenv("QB_SEED");
+
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_the_tick),
 		cmocka_unit_test(only_the_hosts),
@@ -584,5 +647,6 @@ int main(void)
 		cmocka_unit_test(beside_preemptions),
 	};
 
+	seed = chosen ? strtoull(chosen, NULL, 10) : 0;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
