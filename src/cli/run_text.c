@@ -287,7 +287,6 @@ void qb_run_text_result(const struct qb_result *run)
 		[QB_NOISE_QUIET] = "quiet",
 		[QB_NOISE_NOISY] = "NOISY"};
 	const struct qb_watched *w = &run->watched;
-	const char *word = w->slowed && !run->spoilt ? "not preempted" : words[run->noise];
 	char took[48], ended[96] = "", preempted[64] = "", why[512] = "", waits[192];
 
 	if (run->wall_ns < 1000000000)
@@ -303,11 +302,14 @@ void qb_run_text_result(const struct qb_result *run)
 		qb_text_format(preempted, sizeof(preempted), ", preempted %.2f %%",
 			100.0 * (double)w->others_ns / ((double)run->wall_ns * run->cpus));
 	for (size_t i = 0; i < w->n_reasons && run->noise != QB_NOISE_QUIET; i++)
-		qb_text_append(
-			why, sizeof(why), "%s%s", i || w->slowed ? "; " : ": ", w->reasons[i]);
-	qb_say(run->noise == QB_NOISE_NOISY ? QB_SAY_WARN : QB_SAY_NOTE, "%s%s %s%s%s%s", word,
-		w->slowed && !run->spoilt ? "," : ":", took, ended, preempted,
-		run->is_watched ? why : ": it was not watched");
+		qb_text_join(why, sizeof(why), "; ", "%s", w->reasons[i]);
+	if (!run->is_watched)
+		qb_text_copy(why, sizeof(why), "it was not watched");
+	if (w->slowed && !run->spoilt)
+		qb_say(QB_SAY_NOTE, "not preempted, %s%s; %s", took, ended, why);
+	else
+		qb_say(run->noise == QB_NOISE_NOISY ? QB_SAY_WARN : QB_SAY_NOTE, "%s: %s%s%s%s%s",
+			words[run->noise], took, ended, preempted, *why ? ": " : "", why);
 	if (qb_run_text_waits(run, waits, sizeof(waits)))
 		qb_say(QB_SAY_NOTE, "%s", waits);
 }
