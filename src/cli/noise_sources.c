@@ -31,7 +31,9 @@ size_t qb_noise_sources(const struct qb_measure *m, struct qb_noise_source ret[Q
 		{"trace", "how long each interrupt took (tracefs)",
 			m->trace.n ? NULL : "not asked for (--trace)"},
 		{"steal", "time that a hypervisor took",
-			of->steal ? NULL : "this kernel tells none"},
+			!of->steal	  ? "this kernel tells none"
+			: m->steal_untold ? "the hypervisor has told none since boot"
+					  : NULL},
 		{"throttling", "a clock lowered because of heat",
 			m->throttled_told ? NULL : "this host counts none (guests do not)"},
 		{"quota", "a control group kept off its CPUs",

@@ -66,6 +66,7 @@ static int sample(struct qb_measure *m, size_t at, struct qb_error *err)
 	if (qb_file_read_all("/proc/interrupts", &interrupts, err) < 0 ||
 		qb_file_read_all("/proc/stat", &stat, err) < 0)
 		return -err->code;
+	m->steal_untold = m->guest && !qb_counters_steal_moved(stat);
 	qb_trace_drain(&m->trace);
 	for (size_t i = 0; i < m->n && r >= 0; i++) {
 		struct qb_measure_cpu *of = &m->of[i];
@@ -120,7 +121,8 @@ static double part_of_others(const struct qb_measure_cpu *of, size_t n)
 }
 
 /* Ten windows of the loop's as one of the verdict's. */
-static struct qb_noise_window fold(const struct qb_measure_cpu *of, size_t at, double others)
+static struct qb_noise_window fold(
+	const struct qb_measure *m, const struct qb_measure_cpu *of, size_t at, double others)
 {
 	const struct qb_loop_window *from = &of->loop->windows[at * QB_MEASURE_LOOPS];
 	struct qb_noise_window window = {.steal = -1, .speed = -1};
@@ -138,7 +140,7 @@ static struct qb_noise_window fold(const struct qb_measure_cpu *of, size_t at, d
 	if (chunk > 0 && of->chunk_ns > 0)
 		window.speed =
 			chunk > of->chunk_ns ? chunk / of->chunk_ns - 1 : 1 - chunk / of->chunk_ns;
-	if (of->steal)
+	if (of->steal && !m->steal_untold)
 		window.steal = (double)(of->steal[at + 1] - of->steal[at]) * 1e9 /
 			       (double)sysconf(_SC_CLK_TCK) / (double)QB_VERDICT_WINDOW_NS;
 	return window;
@@ -158,7 +160,7 @@ int qb_measure_judge(struct qb_measure *m, size_t n, struct qb_error *err)
 		of->n = n;
 		of->chunk_ns = usual_chunk(of->loop->windows, n * QB_MEASURE_LOOPS);
 		for (size_t w = 0; w < n; w++)
-			all[i * n + w] = of->windows[w] = fold(of, w, others);
+			all[i * n + w] = of->windows[w] = fold(m, of, w, others);
 	}
 	while (looks < QB_MEASURE_LOOKS && m->looks[looks])
 		looks++;

@@ -88,6 +88,7 @@ struct qb_measure {
 	struct qb_error not_watched;
 	struct qb_trace trace;	     /* by the same index */
 	struct qb_accounts accounts; /* which tasks used CPU time, for hosts without perf */
+	bool steal_untold; /* a guest that was told of none since boot: that is not "nothing stolen" */
 	bool throttled_told, quota_told, swap_told; /* the host counts that */
 	int64_t accounts_ns; /* that is, in so long: from before the warm-up on */
 	int64_t ns;	     /* how long it took */

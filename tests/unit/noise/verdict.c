@@ -12,6 +12,7 @@
 #include <noise/causes.h>
 #include <noise/counters.h>
 #include <noise/distributions.h>
+#include <noise/measure_internal.h>
 #include <noise/verdict.h>
 
 #include "../tree.h"
@@ -328,6 +329,28 @@ static void steal_of_a_cpu(void **unused)
 	assert_int_equal(steal, 5);
 	assert_int_equal(qb_counters_steal(stat, 2, &steal), -ENOENT);
 	assert_int_equal(qb_counters_steal(stat, 3, &steal), -ENODATA);
+	assert_true(qb_counters_steal_moved(stat));
+	assert_false(
+		qb_counters_steal_moved("cpu  1 2 3 4 5 6 7 0 9 10\ncpu1 1 2 3 4 5 6 7 77 9 10\n"));
+	assert_false(qb_counters_steal_moved(""));
+}
+
+/* All zeros in a guest are not "nothing stolen". */
+static void steal_that_nobody_tells(void **unused)
+{
+	for (int untold = 0; untold < 2; untold++) {
+		struct qb_loop_window loops[2 * QB_MEASURE_LOOPS] = {0};
+		struct qb_loop loop = {.windows = loops};
+		struct qb_noise_window windows[3] = {0};
+		uint64_t steal[3] = {0};
+		struct qb_measure_cpu of = {
+			.loop = &loop, .windows = windows, .steal = steal, .waited = {-1, -1}};
+		struct qb_measure m = {.of = &of, .n = 1, .looks = {200000000}};
+
+		m.steal_untold = untold;
+		assert_int_equal(qb_measure_judge(&m, 2, NULL), 0);
+		assert_int_equal(m.verdicts[QB_NOISE_STEAL_METRIC].measured, !untold);
+	}
 }
 
 int main(void)
@@ -345,6 +368,7 @@ int main(void)
 		cmocka_unit_test(rows_of_arm64),
 		cmocka_unit_test(odd_interrupts),
 		cmocka_unit_test(steal_of_a_cpu),
+		cmocka_unit_test(steal_that_nobody_tells),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
