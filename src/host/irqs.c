@@ -98,9 +98,12 @@ int qb_irq_look(unsigned number, struct qb_irq *ret, struct qb_error *err)
 	int r;
 
 	qb_text_format(path, sizeof(path), QB_IRQ_DIR "/%u/smp_affinity", number);
-	if (stat(path, &st) < 0 && errno == ENOENT)
+	r = stat(path, &st);
+	if (r < 0 && errno == ENOENT) {
 		qb_text_format(path, sizeof(path), QB_IRQ_DIR "/%u/smp_affinity_list", number);
-	if (stat(path, &st) < 0)
+		r = stat(path, &st);
+	}
+	if (r < 0)
 		return qb_error_errno(err, errno, "look at %s", path);
 	r = qb_irq_identify(number, ret, err);
 	if (r == 0)
