@@ -10,6 +10,13 @@
 
 #define NODES_ONLINE "/sys/devices/system/node/online"
 
+/* Kinds of core are topology_kinds.c's: hwloc need not read five files of each CPU for them. */
+#if HWLOC_API_VERSION >= 0x00020800
+#define NO_CPUKINDS HWLOC_TOPOLOGY_FLAG_NO_CPUKINDS
+#else
+#define NO_CPUKINDS 0
+#endif
+
 static void topology_destroy(hwloc_topology_t *topology)
 {
 	if (*topology)
@@ -113,9 +120,9 @@ static int load_hwloc(hwloc_topology_t *ret, struct qb_error *err)
 		return qb_error_errno(err, errno ? errno : ENOMEM, "start hwloc");
 	}
 	if (choose_types(topology) < 0 ||
-		hwloc_topology_set_flags(
-			topology, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED |
-					  HWLOC_TOPOLOGY_FLAG_DONT_CHANGE_BINDING) < 0 ||
+		hwloc_topology_set_flags(topology, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED |
+							   HWLOC_TOPOLOGY_FLAG_DONT_CHANGE_BINDING |
+							   NO_CPUKINDS) < 0 ||
 		hwloc_topology_load(topology) < 0)
 		return qb_error_errno(err, errno ? errno : EIO,
 			"load the topology from " QB_CPU_DIR " with hwloc");
