@@ -22,6 +22,8 @@ struct clock {
 	const struct qb_wish *wish;
 	bool gone; /* this policy will have no CPU online: it is only remembered */
 	struct qb_cpufreq cpufreq;
+	const char
+		*remembered; /* the governor whose common tunables were remembered last, or NULL */
 	struct qb_steps *steps;
 };
 
@@ -76,15 +78,17 @@ static int remember_folder(struct qb_steps *steps, unsigned lever, const char *f
 	return 0;
 }
 
-static int remember_tunables(struct qb_steps *steps, const struct qb_cpufreq_policy *policy)
+static int remember_tunables(struct clock *c, const struct qb_cpufreq_policy *policy)
 {
 	char folder[64];
-	int r;
+	int r = 0;
 
 	/* One folder for all policies, or (arm clusters) one in each. */
-	r = remember_folder(steps, QB_LEVER_TUNABLE, policy->governor);
+	if (!c->remembered || strcmp(c->remembered, policy->governor) != 0)
+		r = remember_folder(c->steps, QB_LEVER_TUNABLE, policy->governor);
+	c->remembered = policy->governor;
 	qb_text_format(folder, sizeof(folder), "policy%u/%s", policy->number, policy->governor);
-	return r < 0 ? r : remember_folder(steps, QB_LEVER_POLICY_TUNABLE, folder);
+	return r < 0 ? r : remember_folder(c->steps, QB_LEVER_POLICY_TUNABLE, folder);
 }
 
 /* ---- policies ---- */
@@ -109,7 +113,7 @@ static int plan_governor(struct clock *c, const struct qb_cpufreq_policy *policy
 {
 	const char *wanted = setting(c, QB_KEY_FREQUENCY_GOVERNOR)->text;
 
-	if (c->gone && remember_tunables(c->steps, policy) < 0)
+	if (c->gone && remember_tunables(c, policy) < 0)
 		return -ENOMEM;
 	if (!asked(c, QB_KEY_FREQUENCY_GOVERNOR))
 		return add(c, QB_LEVER_GOVERNOR, policy, NULL);
@@ -117,7 +121,7 @@ static int plan_governor(struct clock *c, const struct qb_cpufreq_policy *policy
 		return qb_steps_refuse(c->steps, QB_LEVER_GOVERNOR, QB_STATUS_UNSUPPORTED,
 			"policy%u (%s) offers no governor '%s', only: %s", policy->number,
 			policy->driver, wanted, policy->governors);
-	if (strcmp(policy->governor, wanted) != 0 && remember_tunables(c->steps, policy) < 0)
+	if (strcmp(policy->governor, wanted) != 0 && remember_tunables(c, policy) < 0)
 		return -ENOMEM;
 	return add(c, QB_LEVER_GOVERNOR, policy, wanted);
 }
