@@ -106,4 +106,25 @@ stray() {
 stray >"$tmp/out" 2>"$tmp/err"
 is "a stranger: the verdict" "$(jq -r '.runs[0].verdict' record.json)" noisy
 ok "a stranger is named" grep -q 'NOISY: .*qb-stranger (pid' "$tmp/err"
+
+# Threads are counted as they run: twenty rounds of two are two.
+"$qb" run --no-check -c "$last" -- sh -c 'for i in $(seq 20); do perl stranger 0.02 & perl stranger 0.02 & wait; done' >"$tmp/out" 2>"$tmp/err"
+ok "two threads at once: two threads" grep -Eq '^quietbench: [2-3] threads shared 1 CPU' "$tmp/err"
+ok "no advice that changes nothing" [ "$(nproc)" -gt 2 ] || ! grep -q 'try -n' "$tmp/err"
+
+# What was done elsewhere was not watched.
+"$qb" run --no-check -c "$last" -s cpus.isolation=none -o record.json -- sh -c 'taskset -cp 0 $$ >/dev/null; exec perl stranger 0.5' 2>"$tmp/err"
+ok "on another CPU: not quiet" [ "$(jq -r '.runs[0].verdict' record.json)" != quiet ]
+like "on another CPU: why" "$(jq -r '.runs[0].reasons[-1]' record.json)" '^it spent 0\.[0-9]+ s of its [0-9.]+ s of CPU time on other CPUs: '
+mkfifo "$tmp/asked" "$tmp/answered"
+chmod 666 "$tmp/asked" "$tmp/answered"
+(
+	read -r _ <"$tmp/asked"
+	taskset -c 0 perl "$tmp/home/stranger" 0.5
+	echo done >"$tmp/answered"
+) &
+"$qb" run --no-check -c "$last" -o record.json -- sh -c 'echo go >"$1"; cat "$2"' - "$tmp/asked" "$tmp/answered" >"$tmp/out" 2>"$tmp/err"
+wait $!
+ok "a daemon worked for it: not quiet" [ "$(jq -r '.runs[0].verdict' record.json)" != quiet ]
+like "a daemon worked for it: why" "$(jq -r '.runs[0].reasons[-1]' record.json)" '^it used [0-4]\.[0-9] % of a CPU: .*the work done elsewhere'
 finish
