@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Where the work of a command went: to CPUs isolated at boot (4-7 here), out of its control group, or to memory that one node of
-# two does not have.
+# Where the work of a command went: to CPUs isolated at boot (4-7 here), or to memory that one node of two does not have.
 . /qb/guest-lib.sh
 
-judge() { quietbench run --no-check -p default -o /tmp/record "$@" >/tmp/run.out 2>/tmp/run.err; }
+judge() {
+	quietbench run --no-check -p default -o /tmp/record "$@" >/tmp/run.out 2>/tmp/run.err
+	status=$?
+	sed 's/^/# /' /tmp/run.err
+}
 verdict() { jq -r '.runs[0].verdict' /tmp/record; }
-reason() { jq -r '.runs[0].reasons[-1]' /tmp/record; }
 spin='i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done'
 
 judge -n 2 -- sh -c "sh -c '$spin' & sh -c '$spin' & wait"
@@ -19,15 +21,11 @@ ok "two that were isolated: threads shared one" says '2 threads shared CPUs, .* 
 judge -- sh -c "$spin"
 ok "one CPU: an isolated one" says 'benchmark on CPU [4-7]' /tmp/run.err
 ok "one CPU: more can be asked for" says 'programs will see 1 CPU (-n for more)$' /tmp/run.err
-is "one CPU: quiet" "$(verdict)" quiet
-
-judge -- sh -c "echo \$\$ >/sys/fs/cgroup/cgroup.procs; $spin"
-is "it left its group" "$? $(verdict)" "0 unknown"
-ok "it left its group: why" sh -c "echo '$(reason)' | grep 'CPU time on other CPUs: a process of it left its control group'"
+ok "one CPU: its work was seen" sh -c '! grep "elsewhere\|on other CPUs" /tmp/run.err'
 
 judge -- dd if=/dev/zero of=/dev/null bs=1200M count=1
-is "no memory on its node" "$? $(verdict)" "137 unknown"
+is "no memory on its node" "$status $(verdict)" "137 unknown"
 ok "no memory on its node: what to set" says 'killed a process for lack of memory; .*-s process.numa=preferred' /tmp/run.err
 judge -s process.numa=preferred -- dd if=/dev/zero of=/dev/null bs=1200M count=1
-is "with memory of both" "$?" 0
+is "with memory of both" "$status" 0
 done_testing
