@@ -235,7 +235,7 @@ struct qb_join {
 
 /*
  * To a run at the door: which session it has joined, and on which of that one's CPUs other runs are.
- * It comes with the answers to HELLO (nothing is planned yet, so `taken` is empty), PLAN and RUN.
+ * It comes with the answers to HELLO, PLAN and RUN.
  */
 #define QB_TENANTS 64
 struct qb_joined_message {

@@ -71,6 +71,25 @@ static int64_t longest_look(const struct qb_measure *m)
 	return longest;
 }
 
+/* Of the CPUs of a session that was joined those are measured that no other run's command is on. */
+static int leave_others(struct check *check, struct qb_error *err)
+{
+	struct qb_condition *condition = &check->condition;
+	const struct qb_joined_message *with = &condition->session.with;
+	struct qb_cpus *chosen = &condition->answer.selection.bench, wished = *chosen;
+	char others[QB_ERROR_MAX];
+
+	if (!qb_condition_chooses(condition))
+		qb_cpus_or(&wished, &with->taken);
+	if (!qb_session_others(with, &wished, others, sizeof(others)))
+		return 0;
+	qb_cpus_andnot(chosen, &with->taken);
+	if (qb_cpus_empty(chosen))
+		return qb_error_set(err, EBUSY, "%s: not measured", others);
+	qb_say(QB_SAY_NOTE, "%s: not measured", others);
+	return 0;
+}
+
 /*
  * The benchmark CPUs of an apply of the caller's, or of the run that this is inside of, if there is one;
  * else, with --conditioned, a session of our own; else the host as it is.
@@ -92,9 +111,10 @@ static int condition(struct check *check, struct qb_error *err)
 		*err = why;
 	if (qb_condition_lacks_privilege(condition, r))
 		return qb_error_wrap(err, "--conditioned needs privilege");
-	if (r == 0 && condition->applied)
-		qb_run_text_conditioned(condition);
-	return r;
+	if (r < 0 || !condition->applied)
+		return r;
+	qb_run_text_conditioned(condition);
+	return leave_others(check, err);
 }
 
 static int soak(struct check *check, struct qb_error *err)

@@ -82,6 +82,8 @@ static int condition(struct run *run, struct qb_error *err)
 		*err = why;
 	}
 	if (r == 0)
+		qb_run_text_others(condition);
+	if (r == 0)
 		qb_run_text_affinity(condition, &run->affinity);
 	return r;
 }

@@ -218,6 +218,20 @@ void qb_run_text_conditioned(const struct qb_condition *condition)
 	say_needless(&answer->steps);
 }
 
+void qb_run_text_others(const struct qb_condition *condition)
+{
+	const struct qb_selection *chosen = &condition->answer.selection;
+	struct qb_cpus left = condition->session.with.taken;
+	char others[QB_ERROR_MAX];
+
+	if (qb_session_others(&condition->session.with, &chosen->bench, others, sizeof(others)))
+		qb_say(QB_SAY_WARN, "%s, and this run shares it: neither is undisturbed", others);
+	qb_cpus_andnot(&left, &chosen->bench);
+	if (!qb_condition_chooses(condition) &&
+		qb_session_others(&condition->session.with, &left, others, sizeof(others)))
+		qb_say(QB_SAY_NOTE, "%s, and keeps it", others);
+}
+
 void qb_run_text_affinity(const struct qb_condition *condition, const struct qb_cpus *mask)
 {
 	const struct qb_answer *answer = &condition->answer;

@@ -11,6 +11,8 @@ void qb_run_text_not_conditioned(const struct qb_answer *answer, const char *why
 /* The CPUs, the clock, how many levers, which are missing and why. Of a host that was joined,
  * one line: which session, and the CPUs. That session has said everything else. */
 void qb_run_text_conditioned(const struct qb_condition *condition);
+/* Who else runs on the CPUs of the session that was joined. */
+void qb_run_text_others(const struct qb_condition *condition);
 /* Where the command will not run where the caller's affinity (qb_caller_affinity) says. */
 void qb_run_text_affinity(const struct qb_condition *condition, const struct qb_cpus *mask);
 /* The levers of the benchmark's own process that failed. */

@@ -279,10 +279,15 @@ int qb_child_start(struct qb_child *ret, const struct qb_child_order *order,
 	struct qb_session *session, struct qb_answer *answer, struct qb_error *err)
 {
 	int r = qb_child_place(ret, order, session, answer, err);
+	char others[QB_ERROR_MAX];
 
 	if (r < 0)
 		return r;
-	r = qb_child_prepare(ret, NULL, err);
+	if (session &&
+		qb_session_others(&session->with, &answer->selection.bench, others, sizeof(others)))
+		r = qb_error_set(err, EBUSY, "%s: not measured", others);
+	else
+		r = qb_child_prepare(ret, NULL, err);
 	if (r < 0) {
 		qb_child_cancel(ret);
 		return r;

@@ -68,8 +68,11 @@ int qb_child_wait(struct qb_child *child, struct qb_job *job, struct qb_session 
 /* Ends a held child. */
 void qb_child_cancel(struct qb_child *child);
 
-/* All of that but the wait, for a child that does `run`: placed as a command is, and begun. The levers
- * of its process are set, and what became of them is nobody's business. */
+/*
+ * All of that but the wait, for a child that does `run`: placed as a command is, and begun. The levers of
+ * its process are set, and what became of them is nobody's business. -EBUSY: it would disturb the
+ * command of another run, which has joined the same session and is on one of its CPUs.
+ */
 int qb_child_start(struct qb_child *ret, const struct qb_child_order *order,
 	struct qb_session *session, struct qb_answer *answer, struct qb_error *err);
 

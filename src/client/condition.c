@@ -126,6 +126,18 @@ int qb_condition_bare(
 	return 0;
 }
 
+bool qb_condition_chooses(const struct qb_condition *condition)
+{
+	static const char *const choices[] = {"cpus.count=", "cpus.list="};
+	const struct qb_request *request = &condition->asked.request;
+	bool any = false;
+
+	for (unsigned i = 0; i < request->n_set; i++)
+		for (size_t j = 0; j < QB_ARRAY_SIZE(choices); j++)
+			any |= strncmp(request->set[i], choices[j], strlen(choices[j])) == 0;
+	return any;
+}
+
 struct qb_session *qb_condition_placer(struct qb_condition *condition)
 {
 	return condition->applied ? &condition->session : NULL;

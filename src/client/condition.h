@@ -54,6 +54,8 @@ bool qb_condition_lacks_privilege(const struct qb_condition *condition, int r);
 int qb_condition_bare(
 	struct qb_condition *condition, const struct qb_error *why, struct qb_error *err);
 
+/* Was it said which CPUs, or how many (-c, -n)? */
+bool qb_condition_chooses(const struct qb_condition *condition);
 /* The session that places processes on the benchmark's CPUs; NULL: none. */
 struct qb_session *qb_condition_placer(struct qb_condition *condition);
 /* -EINTR: the caller was told to end (job.signal). */

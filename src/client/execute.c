@@ -27,7 +27,10 @@ static int run_probe(void *data)
 	return qb_probe_loops(data);
 }
 
-/* What the CPUs give now. Nobody runs there: the command is yet to be placed, or has ended. */
+/*
+ * What the CPUs give now: the command is yet to be placed, or has ended. Where another run's command is
+ * there is no probe.
+ */
 static int probe(struct execution *e, struct qb_probe *ret, struct qb_error *err)
 {
 	struct qb_condition *condition = e->condition;
@@ -41,7 +44,7 @@ static int probe(struct execution *e, struct qb_probe *ret, struct qb_error *err
 		r = qb_child_start(&child, &order, e->session, answer, err);
 	if (r < 0) {
 		qb_probe_free(ret);
-		return r;
+		return r == -EBUSY ? 0 : r;
 	}
 	while (waitpid(child.pid, NULL, 0) < 0 && errno == EINTR)
 		;

@@ -62,6 +62,47 @@ void qb_session_listen(struct qb_session *session)
 		keep_aside(session, &message);
 }
 
+/* The CPUs of a set that this run has, from its first mention on. */
+static struct qb_cpus cpus_of(
+	const struct qb_joined_message *with, uint32_t first, const struct qb_cpus *cpus)
+{
+	struct qb_cpus ret = {0};
+
+	for (uint32_t i = first; i < with->n; i++)
+		if (with->tenants[i].pid == with->tenants[first].pid &&
+			qb_cpus_has(cpus, with->tenants[i].cpu))
+			qb_cpus_add(&ret, with->tenants[i].cpu);
+	return ret;
+}
+
+static bool is_mentioned(const struct qb_joined_message *with, uint32_t i)
+{
+	for (uint32_t j = 0; j < i; j++)
+		if (with->tenants[j].pid == with->tenants[i].pid)
+			return true;
+	return false;
+}
+
+bool qb_session_others(
+	const struct qb_joined_message *with, const struct qb_cpus *cpus, char *buf, size_t size)
+{
+	buf[0] = '\0';
+	for (uint32_t i = 0; i < with->n; i++) {
+		const struct qb_cpus theirs = cpus_of(with, i, cpus);
+		char list[128];
+
+		if (is_mentioned(with, i) || qb_cpus_empty(&theirs))
+			continue;
+		if (qb_cpus_format_list(&theirs, list, sizeof(list)) < 0)
+			qb_text_copy(list, sizeof(list), "many");
+		qb_text_join(buf, size, ", ", "CPU %s has another run's command (pid %d, user %u)",
+			list, with->tenants[i].pid, with->tenants[i].uid);
+	}
+	if (!buf[0] && qb_cpus_intersect(&with->taken, cpus)) /* beyond QB_TENANTS */
+		qb_text_copy(buf, size, "another run's command is on one of the CPUs");
+	return buf[0] != '\0';
+}
+
 /* A peer that died with something unread is at its end like any other. */
 static int receive(int fd, struct qb_message *ret, struct qb_error *err)
 {

@@ -25,9 +25,8 @@ struct qb_session {
 	pid_t pid;   /* the helper, or the sudo before it; 0: it was reached by a socket */
 	bool joined; /* at the door; a renewed lease needs nothing more */
 	bool shared; /* and what was joined are shared runs: this is one of them */
-	struct qb_joined_message
-		with;	      /* the session of another that was joined, and who else has */
-	unsigned n_leftovers; /* how many there are; only the first few are kept */
+	struct qb_joined_message with; /* the session that was joined; holder is "": none */
+	unsigned n_leftovers;	       /* how many there are; only the first few are kept */
 	struct qb_leftover leftovers[QB_SESSION_LEFTOVERS];
 	/* who gets what was seen; set for the time of qb_session_switches */
 	void (*seen)(void *data, const struct qb_switches_message *message);
@@ -74,6 +73,13 @@ int qb_session_restore(struct qb_session *session, struct qb_answer *answer, str
 
 /* While the benchmark runs: takes what the helper says by itself. Its end makes fd -1. */
 void qb_session_listen(struct qb_session *session);
+
+/*
+ * Whose commands run on these CPUs of the session that was joined: "CPU 2 has another run's command (pid
+ * 812, user 1000)". False, and "": nobody's. QB_ERROR_MAX suffices for some.
+ */
+bool qb_session_others(
+	const struct qb_joined_message *with, const struct qb_cpus *cpus, char *buf, size_t size);
 
 /* Says BYE (unless lost), and waits until the helper has restored and ended. NONE is allowed. */
 void qb_session_close(struct qb_session *session);

@@ -3,6 +3,7 @@
 #include "monitor_internal.h"
 #include <base/macros.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 
 /* ---- guests ---- */
@@ -11,7 +12,8 @@ struct qb_guest *qb_door_sit(struct qb_monitor *m, int connection)
 {
 	for (int i = 0; i < QB_GUESTS_MAX; i++)
 		if (!m->guests[i].connection) {
-			m->guests[i] = (struct qb_guest){.connection = connection};
+			m->guests[i] =
+				(struct qb_guest){.connection = connection, .claims = -1};
 			return &m->guests[i];
 		}
 	return NULL;
@@ -57,8 +59,11 @@ static void leave(struct qb_monitor *m, struct qb_guest *guest, bool asked)
 
 static void forget(struct qb_guest *guest)
 {
-	if (guest->connection)
+	if (guest->connection) {
 		close(guest->connection);
+		if (guest->claims >= 0)
+			close(guest->claims);
+	}
 	if (guest->client) { /* without the run's own process it would not be ended */
 		shutdown(guest->client, SHUT_RDWR);
 		close(guest->client);
@@ -68,11 +73,11 @@ static void forget(struct qb_guest *guest)
 
 static void take_join(struct qb_guest *guest, const struct qb_join *join)
 {
-	guest->shared = true;
+	guest->shared = !guest->admitted;
 	guest->pid = join->pid;
 	guest->start = join->start;
 	guest->cpus = join->cpus;
-	if (!join->pid) /* later, when its benchmark is placed, it does not wait for an answer */
+	if (!join->pid && guest->shared) /* later, when its benchmark is placed, it does not wait for an answer */
 		qb_message_send_done(guest->connection, QB_MSG_JOIN);
 }
 
@@ -83,7 +88,7 @@ void qb_door_hear(struct qb_monitor *m, struct qb_guest *guest)
 
 	if (r > 0)
 		qb_message_close(&message);
-	if (r > 0 && m->pool && message.head.type == QB_MSG_JOIN) {
+	if (r > 0 && (m->pool || guest->admitted) && message.head.type == QB_MSG_JOIN) {
 		take_join(guest, &message.join);
 	} else if (r > 0 && m->pool && message.head.type == QB_MSG_RESTORE) {
 		leave(m, guest, true);
@@ -99,7 +104,8 @@ void qb_door_hear(struct qb_monitor *m, struct qb_guest *guest)
 struct visitor {
 	struct qb_helper as; /* their connection, were it to become a session */
 	bool inside, owns;
-	const struct qb_cpus *cpus; /* of the run that they are inside of */
+	const struct qb_guest *around; /* the run that they are inside of, if that has joined */
+	const struct qb_cpus *cpus;    /* its CPUs, or the session's */
 };
 
 static const struct qb_guest *guest_around(const struct qb_monitor *m, pid_t pid)
@@ -118,12 +124,27 @@ static const struct qb_guest *guest_around(const struct qb_monitor *m, pid_t pid
 static void look_at(const struct qb_monitor *m, struct visitor *v)
 {
 	const struct qb_journal_owner *owner = &m->session.journal.owner;
-	const struct qb_guest *around = m->pool ? guest_around(m, v->as.peer.pid) : NULL;
 
-	v->cpus = around ? &around->cpus : &m->planned.selection.bench;
-	v->inside = m->pool ? around != NULL
+	v->around = guest_around(m, v->as.peer.pid);
+	v->cpus = v->around ? &v->around->cpus : &m->planned.selection.bench;
+	v->inside = m->pool ? v->around != NULL
 			    : qb_isolation_inside(&m->session.journal.bench, v->as.peer.pid);
 	v->owns = m->state == QB_STATE_LEASE && !m->pool && v->as.peer.uid == owner->uid;
+}
+
+/* What a run claims its CPUs with: inside of one that has joined it is that one's claim. */
+static int give_claims(const struct visitor *v, int *ret, struct qb_error *err)
+{
+	int fd;
+
+	*ret = -1;
+	if (v->around && v->around->claims < 0)
+		return 0; /* a shared run's CPUs are its own */
+	fd = v->around ? fcntl(v->around->claims, F_DUPFD_CLOEXEC, 3) : qb_claims_open(err);
+	if (fd < 0)
+		return v->around ? qb_error_errno(err, errno, "share the claims of a run") : fd;
+	*ret = fd;
+	return 0;
 }
 
 /*
@@ -132,30 +153,37 @@ static void look_at(const struct qb_monitor *m, struct visitor *v)
  */
 static void admit(struct qb_monitor *m, struct visitor *v)
 {
-	const struct qb_error full = {.code = EUSERS, .text = "too many runs have joined already"};
+	struct qb_error err = {.code = EUSERS, .text = "too many runs have joined already"};
 	struct qb_done done = {.of = QB_MSG_HELLO, .joined = 1};
 	const struct qb_cpus cpus = *v->cpus;
-	int pair[2] = {-1, -1};
+	const bool inside = v->around != NULL;
+	int pair[2] = {-1, -1}, claims = -1;
 	struct qb_guest *guest = NULL;
 	pid_t pid = -1;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0)
 		guest = qb_door_sit(m, pair[0]);
-	if (guest)
+	if (guest && give_claims(v, &claims, &err) == 0)
 		pid = fork();
 	if (pid == 0) {
-		qb_join_become(m, &v->as, pair[1], &cpus);
+		qb_join_become(m, &v->as, pair[1], claims, &cpus);
+		m->joined->inside = inside;
 		if (qb_join_tell(m) < 0 || qb_message_send(m->helper->session, QB_MSG_DONE, &done,
 						   sizeof(done), NULL, 0) < 0)
 			m->state = QB_STATE_END;
 		return;
 	}
 	if (pid < 0) {
-		qb_message_send_error(v->as.session, &full);
+		qb_message_send_error(v->as.session, &err);
 		if (guest)
 			guest->connection = 0;
 		if (pair[0] >= 0)
 			close(pair[0]);
+		if (claims >= 0)
+			close(claims);
+	} else {
+		guest->admitted = true;
+		guest->claims = claims;
 	}
 	if (pair[1] >= 0)
 		close(pair[1]);

@@ -230,15 +230,28 @@ void qb_lock_leave(int lock);
 int qb_lock_try(int lock);
 
 /*
- * Claims: which CPUs a shared run has. Each CPU has a byte of one file, locked by the session that has
- * it (an open file description's lock: a dead session's claims are free by themselves).
+ * Claims: which CPUs a shared run has, or one that joined. Each CPU has seats in one file, each locked
+ * by the run that has it (an open file description's lock: a dead run's claims are free by themselves;
+ * what a run inside of it inherits is the same claim). A shared run takes seat 0, so that it is alone;
+ * runs that join may have to sit side by side.
  */
+#define QB_CLAIM_SEATS 128
 int qb_claims_open(struct qb_error *err);
-/* False: another has it. What one has already can be taken again. */
-bool qb_claims_take(int claims, unsigned cpu);
+/* False: another has this seat. What one has already can be taken again. */
+bool qb_claims_take(int claims, unsigned cpu, unsigned seat);
+/* Leaves all of our seats there. */
 void qb_claims_leave(int claims, unsigned cpu);
-/* Is it free, or ours? */
+/* Has no other a seat there? */
 bool qb_claims_is_free(int claims, unsigned cpu);
+/* The first seat from *seat on that another has, into *seat. False: there is none. */
+bool qb_claims_find(int claims, unsigned cpu, unsigned *seat);
+/* Who has a seat, by their own word; pid is 0 where they gave none. */
+struct qb_claimant {
+	int32_t pid;
+	uint32_t uid;
+};
+void qb_claims_sign(int claims, unsigned cpu, unsigned seat, const struct qb_claimant *who);
+struct qb_claimant qb_claims_signed(int claims, unsigned cpu, unsigned seat);
 
 /* ---- guardian ---- */
 

@@ -56,9 +56,19 @@ int qb_hold_stay(struct qb_monitor *m, struct qb_error *err)
 static void dismiss_guests(struct qb_monitor *m)
 {
 	for (int i = 0; i < QB_GUESTS_MAX; i++) {
-		if (m->guests[i].connection)
-			close(m->guests[i].connection);
-		m->guests[i].connection = 0;
+		struct qb_guest *guest = &m->guests[i];
+
+		if (!guest->connection)
+			continue;
+		close(guest->connection);
+		/* They go on somewhere else: these CPUs may soon be another session's. */
+		qb_cpus_foreach (cpu, &m->planned.selection.bench)
+			if (guest->claims >= 0)
+				qb_claims_leave(guest->claims, cpu);
+		if (guest->claims >= 0)
+			close(guest->claims);
+		guest->connection = 0;
+		guest->claims = -1;
 	}
 }
 

@@ -151,7 +151,7 @@ static void tell_joined(const struct qb_monitor *m)
 static bool reserve(struct qb_joined *joined)
 {
 	qb_cpus_foreach (cpu, &joined->selection.bench)
-		if (qb_claims_take(joined->claims, cpu)) {
+		if (qb_claims_take(joined->claims, cpu, 0)) {
 			qb_cpus_add(&joined->claimed, cpu);
 			return true;
 		}
@@ -206,20 +206,21 @@ static void keep_only(const int *kept, size_t n)
 }
 
 void qb_join_become(struct qb_monitor *m, const struct qb_helper *client, int connection,
-	const struct qb_cpus *cpus)
+	int claims, const struct qb_cpus *cpus)
 {
 	static struct qb_helper helper;
 	static struct qb_joined joined;
 	static _Atomic uint16_t pending;
-	int kept[4 + QB_REQUEST_FILES] = {
-		client->session, client->peer.pidfd, m->signals, connection};
+	int kept[5 + QB_REQUEST_FILES] = {
+		client->session, client->peer.pidfd, m->signals, connection, claims};
 	int signals = m->signals;
 
-	memcpy(kept + 4, m->wanted.fds, m->wanted.request.n_files * sizeof(kept[0]));
+	memcpy(kept + 5, m->wanted.fds, m->wanted.request.n_files * sizeof(kept[0]));
 	qb_file_keep_none(); /* else it would take what has these numbers next for its own */
-	keep_only(kept, 4u + m->wanted.request.n_files);
+	keep_only(kept, 5u + m->wanted.request.n_files);
 	joined = QB_JOINED_NONE;
 	joined.connection = connection;
+	joined.claims = claims;
 	joined.owner = m->session.journal.owner;
 	joined.selection = m->planned.selection;
 	joined.selection.bench = *cpus;
@@ -256,7 +257,7 @@ int qb_join_found(struct qb_monitor *m, struct qb_error *err)
 	if (pid < 0)
 		return qb_error_errno(err, errno, "serve the first of the shared runs");
 	if (pid == 0) {
-		qb_join_become(m, m->helper, pair[1], &(struct qb_cpus){0});
+		qb_join_become(m, m->helper, pair[1], -1, &(struct qb_cpus){0});
 		m->hello = hello;
 		m->limits = limits;
 		m->limits.timer = -1; /* the lock is the pool's */
@@ -298,10 +299,27 @@ int qb_join_apply(struct qb_monitor *m, struct qb_error *err)
 		       : 0;
 }
 
+/* Who else is on a CPU. */
+static void look_at(const struct qb_joined *joined, unsigned cpu, struct qb_joined_message *ret)
+{
+	for (unsigned seat = 0; qb_claims_find(joined->claims, cpu, &seat); seat++) {
+		struct qb_claimant who = qb_claims_signed(joined->claims, cpu, seat);
+
+		qb_cpus_add(&ret->taken, cpu);
+		if (ret->n < QB_TENANTS)
+			ret->tenants[ret->n++] = (struct qb_tenant){
+				.cpu = cpu, .pid = who.pid, .uid = who.uid};
+	}
+}
+
 int qb_join_tell(const struct qb_monitor *m)
 {
+	const struct qb_joined *joined = m->joined;
 	struct qb_joined_message message = {0};
 
+	if (joined->claims >= 0)
+		qb_cpus_foreach (cpu, &joined->selection.bench)
+			look_at(joined, cpu, &message);
 	qb_lease_describe(&m->joined->owner, message.holder, sizeof(message.holder));
 	return qb_message_send(
 		m->helper->session, QB_MSG_JOINED, &message, sizeof(message), NULL, 0);
@@ -309,8 +327,12 @@ int qb_join_tell(const struct qb_monitor *m)
 
 void qb_join_placed(struct qb_monitor *m)
 {
+	const struct qb_joined *joined = m->joined;
 	struct qb_join join = say_join(m);
+	const struct qb_claimant who = {.pid = join.pid, .uid = m->helper->peer.uid};
 
+	qb_cpus_foreach (cpu, &joined->claimed)
+		qb_claims_sign(joined->claims, cpu, joined->seat, &who);
 	/* A session that does not hear it is over, which RESTORE will find. */
 	(void)qb_message_send(m->joined->connection, QB_MSG_JOIN, &join, sizeof(join), NULL, 0);
 }

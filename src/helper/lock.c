@@ -281,25 +281,68 @@ int qb_claims_open(struct qb_error *err)
 	return open_own(CLAIMS_PATH, err);
 }
 
-static bool lock_byte(int claims, int command, short type, unsigned cpu)
+/* Some seats of a CPU: what is written where a seat is tells whose it is. */
+static struct flock seats_of(short type, unsigned cpu, unsigned from, unsigned to)
 {
-	struct flock byte = {.l_type = type, .l_whence = SEEK_SET, .l_start = cpu, .l_len = 1};
+	const off_t size = sizeof(struct qb_claimant);
 
-	return fcntl(claims, command, &byte) == 0 &&
-	       (command == F_OFD_SETLK || byte.l_type == F_UNLCK);
+	return (struct flock){.l_type = type,
+		.l_whence = SEEK_SET,
+		.l_start = ((off_t)cpu * QB_CLAIM_SEATS + from) * size,
+		.l_len = (off_t)(to - from) * size};
 }
 
-bool qb_claims_take(int claims, unsigned cpu)
+bool qb_claims_take(int claims, unsigned cpu, unsigned seat)
 {
-	return lock_byte(claims, F_OFD_SETLK, F_WRLCK, cpu);
+	struct flock one = seats_of(F_WRLCK, cpu, seat, seat + 1);
+
+	return fcntl(claims, F_OFD_SETLK, &one) == 0;
 }
 
 void qb_claims_leave(int claims, unsigned cpu)
 {
-	(void)lock_byte(claims, F_OFD_SETLK, F_UNLCK, cpu); /* what is ours can be given back */
+	struct flock all = seats_of(F_UNLCK, cpu, 0, QB_CLAIM_SEATS);
+
+	(void)fcntl(claims, F_OFD_SETLK, &all); /* what is ours can be given back */
 }
 
 bool qb_claims_is_free(int claims, unsigned cpu)
 {
-	return lock_byte(claims, F_OFD_GETLK, F_WRLCK, cpu);
+	struct flock all = seats_of(F_WRLCK, cpu, 0, QB_CLAIM_SEATS);
+
+	return fcntl(claims, F_OFD_GETLK, &all) == 0 && all.l_type == F_UNLCK;
+}
+
+bool qb_claims_find(int claims, unsigned cpu, unsigned *seat)
+{
+	const off_t first = seats_of(F_WRLCK, cpu, 0, 1).l_start;
+	unsigned end = QB_CLAIM_SEATS;
+
+	/* The kernel tells any of those that are taken, and we want the lowest. */
+	while (*seat < end) {
+		struct flock seats = seats_of(F_WRLCK, cpu, *seat, end);
+
+		if (fcntl(claims, F_OFD_GETLK, &seats) < 0 || seats.l_type == F_UNLCK)
+			break;
+		end = (unsigned)((size_t)(seats.l_start - first) / sizeof(struct qb_claimant));
+	}
+	if (end == QB_CLAIM_SEATS)
+		return false;
+	*seat = end;
+	return true;
+}
+
+void qb_claims_sign(int claims, unsigned cpu, unsigned seat, const struct qb_claimant *who)
+{
+	/* A claim without a name is one all the same. */
+	(void)!pwrite(claims, who, sizeof(*who), seats_of(F_WRLCK, cpu, seat, seat + 1).l_start);
+}
+
+struct qb_claimant qb_claims_signed(int claims, unsigned cpu, unsigned seat)
+{
+	struct qb_claimant who = {0};
+	ssize_t n = pread(
+		claims, &who, sizeof(who), seats_of(F_WRLCK, cpu, seat, seat + 1).l_start);
+
+	return n == (ssize_t)sizeof(who) ? who : (struct qb_claimant){0};
 }

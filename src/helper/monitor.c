@@ -144,7 +144,7 @@ static void place(struct qb_monitor *m)
 
 	qb_place_serve(&m->place, &m->helper->peer, &m->session, &m->planned.selection,
 		m->joined != NULL, confined);
-	if (confined && m->session.journal.bench.pid)
+	if (m->joined && m->session.journal.bench.pid)
 		qb_join_placed(m);
 }
 

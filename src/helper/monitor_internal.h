@@ -30,6 +30,7 @@
 
 #include "helper.h"
 #include "policy.h"
+#include <assert.h>
 #include <noise/watcher.h>
 
 enum qb_state {
@@ -60,14 +61,18 @@ struct qb_joined {
 	struct qb_steps steps;	       /* the host's */
 	struct qb_wanted wanted;       /* what a run without a profile of its own has */
 	uint64_t journal;	       /* which file is the journal: it vanishes with the restore */
-	int claims;		       /* qb_claims_open, or -1 */
+	int claims;  /* qb_claims_open, or -1: those of the run around it, if any */
+	bool inside; /* of a run that has joined: it sits on that one's seats */
 	struct qb_cpus claimed;
+	unsigned seat; /* on each of them */
 };
 #define QB_JOINED_NONE ((struct qb_joined){.connection = -1, .claims = -1})
 
 /* A run that has joined this session, and is served by another process. */
 struct qb_guest {
 	int connection; /* to that process; 0, which is never one: the seat is free */
+	bool admitted;	/* that process is a child of ours */
+	int claims;	/* which it has, too, with the runs inside of it; -1: none that are ours */
 	bool shared;	/* it keeps the session of shared runs up */
 	int client;	/* of the founder: its client's session, which the guardian has open, too */
 	int32_t pid;	/* its benchmark, once it is placed, ... */
@@ -76,6 +81,7 @@ struct qb_guest {
 };
 /* So many at a time: each is a process of root's. */
 #define QB_GUESTS_MAX 128
+static_assert(QB_GUESTS_MAX <= QB_CLAIM_SEATS, "a seat on a CPU for each run");
 
 struct qb_monitor {
 	struct qb_helper *helper;
@@ -137,10 +143,11 @@ int qb_join_found(struct qb_monitor *m, struct qb_error *err);
 /*
  * In a child of m's, which holds the host: closes what is the host's - its lock and journal, a lever's
  * promise of some latency must end with that session - but keeps these, and becomes the monitor of the
- * run at the other end of client->session, joined by `connection`, within `cpus`.
+ * run at the other end of client->session, joined by `connection`, within `cpus`, with `claims` (-1:
+ * none).
  */
 void qb_join_become(struct qb_monitor *m, const struct qb_helper *client, int connection,
-	const struct qb_cpus *cpus);
+	int claims, const struct qb_cpus *cpus);
 /*
  * One request to the session that is joined: what it tells goes into m->joined, NOTEs to the client.
  * That session must not end meanwhile (-EPIPE).
@@ -149,12 +156,12 @@ int qb_join_ask(struct qb_monitor *m, enum qb_message_type type, void *body, siz
 	const int *fds, unsigned n_fds, struct qb_error *err);
 /* Leaves only the steps of the benchmark's process, or (child false) only the other steps. */
 void qb_join_keep_steps(struct qb_steps *steps, bool child);
-/* Tells the client what it has joined. 0, or a negative errno: it is gone. */
+/* Tells the client what it has joined, and who else is there. 0, or a negative errno: it is gone. */
 int qb_join_tell(const struct qb_monitor *m);
 /* APPLY and RESTORE of a run that has joined. RESTORE sends the answer itself. */
 int qb_join_apply(struct qb_monitor *m, struct qb_error *err);
 int qb_join_leave(struct qb_monitor *m, struct qb_error *err);
-/* Its benchmark is placed: a run that connects from inside it gets its CPUs. */
+/* Its benchmark is placed: a run that connects from inside it gets its CPUs, other runs see its pid. */
 void qb_join_placed(struct qb_monitor *m);
 
 /* ---- plan.c ---- */

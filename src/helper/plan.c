@@ -135,10 +135,20 @@ static int prepend(
 static int ask_within(struct qb_message *plan, const struct qb_wanted *wanted,
 	const struct qb_cpus *quiet, struct qb_error *err)
 {
-	static const struct qb_request joins = {.set = {"cpus.count=all", "check.duration=0"}};
+	struct qb_request joins = {.set = {"cpus.count=all"}};
 	struct qb_request *request = &plan->request;
-	int r = prepend(request, &joins, request->profile[0] ? 1 : 2, err);
+	char list[QB_CPUS_TEXT];
+	unsigned n = 1;
+	int r;
 
+	/* The list of that session's own request holds CPUs that may not be free. Without one that fits
+	 * `allowed` is the choice, as long as that session has no list. */
+	if (qb_cpus_format_list(quiet, list, sizeof(list)) == 0 &&
+		qb_text_format(joins.set[n], sizeof(joins.set[n]), "cpus.list=%s", list))
+		n++;
+	if (!request->profile[0])
+		qb_text_copy(joins.set[n++], sizeof(joins.set[0]), "check.duration=0");
+	r = prepend(request, &joins, n, err);
 	request->allowed = *quiet;
 	if (r < 0 || request->profile[0])
 		return r;
@@ -177,20 +187,106 @@ static int fit(struct qb_planned *planned, const struct qb_selection *quiet, str
 	return 0;
 }
 
+/* CPUs of the session that no other run has. */
+static struct qb_cpus free_cpus(const struct qb_joined *joined)
+{
+	struct qb_cpus cpus = joined->selection.bench;
+
+	qb_cpus_foreach (cpu, &joined->selection.bench)
+		if (!qb_claims_is_free(joined->claims, cpu))
+			qb_cpus_remove(&cpus, cpu);
+	return cpus;
+}
+
+/* One plan on these of the session's CPUs. */
+static int plan_on(struct qb_monitor *m, const struct qb_cpus *cpus, struct qb_error *err)
+{
+	int r = again(&m->wanted, &m->message, err);
+
+	qb_steps_free(&m->planned.steps);
+	if (r == 0)
+		r = ask_within(&m->message, &m->joined->wanted, cpus, err);
+	if (r == 0)
+		r = qb_planner_ask(m->helper, &m->message, &m->planned, err);
+	return r < 0 ? r : fit(&m->planned, &m->joined->selection, err);
+}
+
+/* Sits on the lowest seat that is free on all of these CPUs; there are more than runs. */
+static void take_seat(struct qb_monitor *m, const struct qb_cpus *cpus)
+{
+	const struct qb_claimant who = {.pid = m->helper->peer.pid, .uid = m->helper->peer.uid};
+	struct qb_joined *joined = m->joined;
+	bool all = false;
+
+	qb_cpus_foreach (cpu, &joined->claimed)
+		qb_claims_leave(joined->claims, cpu);
+	for (unsigned seat = 0; !all && seat < QB_CLAIM_SEATS; seat++) {
+		all = true;
+		joined->seat = seat;
+		qb_cpus_foreach (cpu, cpus)
+			all = all && qb_claims_take(joined->claims, cpu, seat);
+		qb_cpus_foreach (cpu, cpus)
+			if (!all)
+				qb_claims_leave(joined->claims, cpu);
+	}
+	joined->claimed = *cpus;
+	qb_cpus_foreach (cpu, cpus)
+		qb_claims_sign(joined->claims, cpu, joined->seat, &who);
+}
+
+/* Has another run that wanted these CPUs for itself, too, come first? */
+static bool is_late(const struct qb_joined *joined)
+{
+	qb_cpus_foreach (cpu, &joined->claimed) {
+		unsigned seat = 0;
+
+		if (qb_claims_find(joined->claims, cpu, &seat) && seat < joined->seat)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * On CPUs where no other run is, or, where these are not enough for what is asked for, on any: the
+ * client tells who is there. A run inside of one that has joined has that one's CPUs and its claim.
+ */
+static int plan_apart(struct qb_monitor *m, struct qb_error *err)
+{
+	struct qb_joined *joined = m->joined;
+	const struct qb_cpus *all = &joined->selection.bench;
+	struct qb_error why = {0};
+	bool alone;
+	int r;
+
+	if (joined->inside)
+		return plan_on(m, all, err);
+	do {
+		const struct qb_cpus cpus = free_cpus(joined);
+
+		alone = !qb_cpus_empty(&cpus) && plan_on(m, &cpus, &why) == 0;
+		r = alone ? 0 : plan_on(m, all, err);
+		if (r == 0)
+			take_seat(m, &m->planned.selection.bench);
+	} while (r == 0 && alone && is_late(joined));
+	return r;
+}
+
 static int plan_within(struct qb_monitor *m, struct qb_error *err)
 {
-	const struct qb_selection *quiet = &m->joined->selection;
+	char cpus[QB_CPUS_TEXT];
 	int r = qb_limits_find(m->helper, &m->limits, err);
 
 	if (r == 0 && m->limits.limited)
 		r = qb_policy_judge_profiles(&m->limits.rule, m->message.request.n_files, err);
 	if (r == 0)
-		r = ask_within(&m->message, &m->joined->wanted, &quiet->bench, err);
+		r = keep(&m->message, &m->wanted, err);
 	if (r == 0)
-		r = qb_planner_ask(m->helper, &m->message, &m->planned, err);
+		r = plan_apart(m, err);
 	if (r == 0)
-		r = fit(&m->planned, quiet, err);
-	return r < 0 ? qb_error_wrap(err, "join on CPU %s", m->joined->owner.cpus) : 0;
+		return 0;
+	if (qb_cpus_format_list(&m->joined->selection.bench, cpus, sizeof(cpus)) < 0)
+		qb_text_copy(cpus, sizeof(cpus), "many");
+	return qb_error_wrap(err, "join on CPU %s", cpus);
 }
 
 static int agree(const struct qb_profile *all, const struct qb_profile *own, struct qb_error *err)
@@ -216,17 +312,6 @@ static int agree(const struct qb_profile *all, const struct qb_profile *own, str
 	return 0;
 }
 
-/* CPUs of the pool that no other run has. */
-static struct qb_cpus free_cpus(const struct qb_joined *joined)
-{
-	struct qb_cpus cpus = joined->selection.bench;
-
-	qb_cpus_foreach (cpu, &joined->selection.bench)
-		if (!qb_claims_is_free(joined->claims, cpu))
-			qb_cpus_remove(&cpus, cpu);
-	return cpus;
-}
-
 /* True: exactly these. False: it keeps what it had. */
 static bool claim(struct qb_joined *joined, const struct qb_cpus *cpus)
 {
@@ -234,7 +319,7 @@ static bool claim(struct qb_joined *joined, const struct qb_cpus *cpus)
 	bool all = true;
 
 	qb_cpus_foreach (cpu, cpus)
-		if (all && (all = qb_claims_take(joined->claims, cpu)))
+		if (all && (all = qb_claims_take(joined->claims, cpu, 0)))
 			qb_cpus_add(&taken, cpu);
 	if (!all) {
 		qb_cpus_foreach (cpu, &taken)

@@ -101,6 +101,8 @@ int qb_request_plan(struct qb_monitor *m, struct qb_error *err)
 	if (qb_message_send_steps(m->helper->session, &m->session.steps) < 0 ||
 		(m->joined && qb_message_send_steps(m->helper->session, &m->joined->steps) < 0))
 		return qb_error_set(err, EPIPE, "the client is gone");
+	if (m->joined && !m->joined->shared && qb_join_tell(m) < 0)
+		return qb_error_set(err, EPIPE, "the client is gone");
 	m->state = QB_STATE_APPLY;
 	return qb_message_send_done(m->helper->session, QB_MSG_PLAN);
 }
@@ -187,7 +189,8 @@ int qb_request_run(struct qb_monitor *m, struct qb_error *err)
 		return qb_message_send_error(m->helper->session, &late);
 	r = m->place >= 0 ? qb_error_set(err, EPROTO, "RUN before the one before it was placed")
 			  : qb_place_take(&m->message, &m->place, err);
-
+	if (r == 0 && m->joined && !m->joined->shared && qb_join_tell(m) < 0)
+		return qb_error_set(err, EPIPE, "the client is gone");
 	return r < 0 ? r : qb_message_send_done(m->helper->session, QB_MSG_RUN);
 }
 

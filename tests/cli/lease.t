@@ -16,6 +16,14 @@ runs=50
 # Without isolation: the machine's own processes, which come and go, are none of this host's.
 alone='-c 1 -s cpus.isolation=none'
 
+# inside a run: two runs at once
+cat >"$tmp/sisters.sh" <<EOF
+$qb run --no-check -q -n 1 -o $tmp/sister.json -- sh -c "touch $tmp/sister.up; until [ -e $tmp/sister.go ]; do sleep 0.05; done" &
+until [ -e $tmp/sister.up ]; do sleep 0.05; done
+$qb run --no-check -q -n 1 -o $tmp/brother.json -- true
+touch $tmp/sister.go
+wait
+EOF
 cat >"$tmp/story" <<EOF
 cd $tmp
 # say NAME COMMAND...: its output goes to NAME, its status to NAME.status
@@ -61,6 +69,50 @@ cat $tmp/conditioned >$governor
 say undrifted $qb status
 say ended $qb restore
 say again $qb restore
+
+# two CPUs, and who is where
+until_there() {
+	for i in \$(seq 200); do
+		[ ! -e \$1 ] || return 0
+		sleep 0.05
+	done
+	echo "\$1 is not there" >>$tmp/stuck
+}
+# holder NAME OPTION...: a run in the background whose command waits for NAME.go
+holder() {
+	name=\$1
+	shift
+	say \$name $qb run --no-check -o $tmp/\$name.json "\$@" -- sh -c "echo \\\$\\\$ >$tmp/\$name.pid; touch $tmp/\$name.up; until [ -e $tmp/\$name.go ]; do sleep 0.05; done" &
+	until_there $tmp/\$name.up
+}
+say pair $qb apply -c 0-1 -s cpus.isolation=none
+holder first -n 1
+say second $qb run -n 1 -o $tmp/second.json -- true
+say rest $qb run -o $tmp/rest.json -- true
+say insisting $qb run -s check.duration=100ms -n 2 -o $tmp/insisting.json -- true
+say beside $qb check --quick --duration 300ms -o $tmp/beside.json
+first=\$(jq -r .cpus.benchmark $tmp/second.json | tr 01 10)
+say there $qb check -c \$first --duration 300ms
+holder other -n 1
+say third $qb run --no-check -n 1 -- true
+say nowhere $qb check --duration 300ms
+touch $tmp/first.go $tmp/other.go
+wait
+holder lonely -n 2
+say family $qb run --no-check -q -n 1 -- $qb run -n 1 -o $tmp/family.json -- true
+touch $tmp/lonely.go
+wait
+say parent $qb run -n 1 -o $tmp/parent.json -- $qb run -n 1 -o $tmp/child.json -- true
+# one comes after the first probe and is still there at the second
+say early $qb run -n 1 -o $tmp/early.json -- sh -c "touch $tmp/early.up; until [ -e $tmp/early.go ]; do sleep 0.05; done" &
+until_there $tmp/early.up
+holder late -n 2
+touch $tmp/early.go
+while [ ! -e $tmp/early.status ]; do sleep 0.05; done
+touch $tmp/late.go
+wait
+say unpaired $qb restore
+say sisters $qb run -q --no-check -c 0-1 -s cpus.isolation=none -- sh $tmp/sisters.sh
 say clean $qb status
 say expired $qb apply $alone --for 1s
 say outlived $qb run --no-check -- sleep 2
@@ -107,7 +159,7 @@ is "status: of a lease" "$(jq -c '[.state, .session.command, .session.lease.whil
 like "status: until when" "$(jq -r .session.lease.until "$tmp/status")" '^20[-0-9]*T[0-9:]+\+'
 tells joined 0 '^Cpus_allowed_list:[[:space:]]1$'
 like "joined: says so, and where, in one line" "$(grep '^quietbench: ' "$tmp/joined" | head -1)" \
-	'^quietbench: joined the apply of user 0, since [0-9:]+ until [0-9:]+: (vm|default)( \(.*\))?: benchmark on CPU 1, other tasks are not kept off$'
+	'^quietbench: joined the apply of user 0, since [0-9:]+ until [0-9:]+: (vm|default)( \(.*\))?: benchmark on CPU 1, other tasks are not kept off; programs will see 1 CPU$'
 is "joined: one line before the command" "$(sed '/^Cpus_allowed_list/,$d' "$tmp/joined" | wc -l)" 1
 tells preflight 0 '^quietbench: joined the apply'
 is "joined: no preflight" "$(jq -c .check "$tmp/preflight.json")" null
@@ -142,6 +194,38 @@ like "renewed: while" "$(cat "$tmp/renewed")" '^quietbench: it stays so as long 
 tells drifted 1 'frequency.governor  policy0  .* → userspace'
 tells undrifted 0 '^conditioned$'
 tells ended 0 '^quietbench: restored$'
+cpu() { jq -r .cpus.benchmark "$tmp/$1.json"; }
+probed() { jq -c '.runs[0].probes != null' "$tmp/$1.json"; }
+# there CPU NAME: the line that says whose command is on that CPU
+there() { echo "CPU $1 has another run's command \\(pid $(cat "$tmp/$2.pid"), user 0\\)"; }
+tells pair 0 '^quietbench: it stays so until'
+tells second 0 '^quietbench: joined the apply of user 0, .*: benchmark on CPU [01], '
+is "two joined runs: a CPU each" "$(printf '%s\n' "$(cpu first)" "$(cpu second)" | sort | tr '\n' ' ')" "0 1 "
+is "two joined runs: nothing to say" "$(grep -c "another run" "$tmp/second")" 0
+is "two joined runs: its own CPU is probed" "$(probed second)" true
+is "without -n: the CPUs that are free" "$(cpu rest)" "$(cpu second)"
+tells rest 0 "^quietbench: $(there "$(cpu first)" first), and keeps it\$"
+is "-n 2: both CPUs" "$(cpu insisting)" 0-1
+tells insisting 0 "^quietbench: $(there "$(cpu first)" first), and this run shares it: neither is undisturbed\$"
+like "-n 2: no preflight where a command runs" "$(cat "$tmp/insisting")" "not measured before the command: $(there "$(cpu first)" first): not measured"
+is "-n 2: nor probes" "$(probed insisting)" false
+like "check: the other CPU" "$(cat "$tmp/beside")" "^quietbench: $(there "$(cpu first)" first): not measured"
+is "check: measures the other CPU" "$(cpu beside)" "$(cpu second)"
+tells there 3 "^quietbench: check: $(there "$(cpu first)" first): not measured\$"
+tells third 0 "^quietbench: $(there '[01]' first), and this run shares it|^quietbench: $(there '[01]' other), and this run shares it"
+tells nowhere 3 "^quietbench: check: CPU [01] has another run's command .*, CPU [01] has another run's command .*: not measured\$"
+tells other 0 '^quietbench: joined'
+tells family 0 ''
+is "a run in a run that has all CPUs: nobody else is there" "$(grep -c "another run" "$tmp/family")" 1
+tells parent 0 '^quietbench: joined'
+is "a run in a joined run: the CPU of its parent" "$(cpu child)" "$(cpu parent)"
+is "a run in a joined run: its parent is nobody else" "$(grep -c "another run" "$tmp/parent")" 0
+is "a run in a joined run: is probed" "$(probed child)" true
+tells late 0 "this run shares it"
+is "one that came later: no second probe beside it" "$(probed early)" false
+tells unpaired 0 '^quietbench: restored$'
+tells sisters 0 ''
+is "two runs in a run: a CPU each" "$(printf '%s\n' "$(cpu sister)" "$(cpu brother)" | sort | tr '\n' ' ')" "0 1 "
 tells again 0 '^quietbench: nothing is left to restore$'
 tells clean 3 '^not conditioned$'
 tells expired 0 'it stays so until'

@@ -326,19 +326,73 @@ static void test_claims_are_one_sessions(void **state)
 
 	assert_true(first >= 0 && second >= 0);
 	assert_true(qb_claims_is_free(first, 5));
-	assert_true(qb_claims_take(first, 5));
-	assert_true(qb_claims_take(first, 5));
+	assert_true(qb_claims_take(first, 5, 0));
+	assert_true(qb_claims_take(first, 5, 0));
 	assert_true(qb_claims_is_free(first, 5)); /* to its own session */
 	assert_false(qb_claims_is_free(second, 5));
-	assert_false(qb_claims_take(second, 5));
-	assert_true(qb_claims_take(second, 4)); /* its neighbours are others' */
-	assert_true(qb_claims_take(second, QB_CPUS_MAX - 1));
-	assert_false(qb_claims_take(first, QB_CPUS_MAX - 1));
+	assert_false(qb_claims_take(second, 5, 0));
+	assert_true(qb_claims_take(second, 4, 0)); /* its neighbours are others' */
+	assert_true(qb_claims_take(second, QB_CPUS_MAX - 1, 0));
+	assert_false(qb_claims_take(first, QB_CPUS_MAX - 1, 0));
 	qb_claims_leave(first, 5);
-	assert_true(qb_claims_take(second, 5));
+	assert_true(qb_claims_take(second, 5, 0));
 	close(second);
 	assert_true(qb_claims_is_free(first, 4));
 	close(first);
+	close(lock);
+}
+
+static void test_claims_side_by_side(void **state)
+{
+	const struct qb_claimant one = {.pid = 812, .uid = 1000};
+	int lock = opened(), first = qb_claims_open(NULL), second = qb_claims_open(NULL);
+	int third = qb_claims_open(NULL);
+	unsigned seat = 0;
+
+	assert_false(qb_claims_find(second, 5, &seat));
+	assert_true(qb_claims_take(first, 5, 0));
+	qb_claims_sign(first, 5, 0, &one);
+	assert_false(qb_claims_take(second, 5, 0));
+	assert_true(qb_claims_take(second, 5, 1));
+	assert_true(qb_claims_take(third, 5, QB_CLAIM_SEATS - 1));
+	assert_true(qb_claims_take(third, 6, 0)); /* its neighbour, by no seat nearer */
+
+	assert_true(qb_claims_find(second, 5, &seat));
+	assert_int_equal(seat, 0);
+	assert_int_equal(qb_claims_signed(second, 5, seat).pid, 812);
+	assert_int_equal(qb_claims_signed(second, 5, seat).uid, 1000);
+	seat = 1; /* its own is passed */
+	assert_true(qb_claims_find(second, 5, &seat));
+	assert_int_equal(seat, QB_CLAIM_SEATS - 1);
+	assert_int_equal(qb_claims_signed(second, 5, seat).pid, 0);
+	seat++;
+	assert_false(qb_claims_find(second, 5, &seat));
+
+	qb_claims_leave(first, 5);
+	seat = 0;
+	assert_true(qb_claims_find(third, 5, &seat));
+	assert_int_equal(seat, 1);
+	assert_false(qb_claims_is_free(first, 5));
+	qb_claims_leave(second, 5);
+	assert_true(qb_claims_is_free(third, 5)); /* but for its own */
+	close(third);
+	close(second);
+	close(first);
+	close(lock);
+}
+
+static void test_claims_are_inherited(void **state)
+{
+	int lock = opened(), outer = qb_claims_open(NULL), inner = fcntl(outer, F_DUPFD_CLOEXEC, 3);
+	int other = qb_claims_open(NULL);
+
+	assert_true(qb_claims_take(outer, 2, 0));
+	assert_true(qb_claims_is_free(inner, 2));
+	close(outer); /* what is inside of it goes on */
+	assert_false(qb_claims_is_free(other, 2));
+	close(inner);
+	assert_true(qb_claims_is_free(other, 2));
+	close(other);
 	close(lock);
 }
 
@@ -353,15 +407,15 @@ static void test_claims_of_the_dead_are_free(void **state)
 	if (session == 0) {
 		int own = qb_claims_open(NULL);
 
-		if (own < 0 || !qb_claims_take(own, 3) || write(tell[1], "x", 1) != 1)
+		if (own < 0 || !qb_claims_take(own, 3, 0) || write(tell[1], "x", 1) != 1)
 			_exit(1);
 		pause();
 	}
 	assert_int_equal(read(tell[0], &byte, 1), 1);
-	assert_false(qb_claims_take(claims, 3));
+	assert_false(qb_claims_take(claims, 3, 0));
 	kill(session, SIGKILL);
 	waitpid(session, NULL, 0);
-	assert_true(qb_claims_take(claims, 3));
+	assert_true(qb_claims_take(claims, 3, 0));
 	close(tell[0]);
 	close(tell[1]);
 	close(claims);
@@ -381,6 +435,8 @@ int main(void)
 		cmocka_unit_test_setup(test_not_admitted_before_who_waits, fresh),
 		cmocka_unit_test_setup(test_planted_files_are_refused, fresh),
 		cmocka_unit_test_setup(test_claims_are_one_sessions, fresh),
+		cmocka_unit_test_setup(test_claims_side_by_side, fresh),
+		cmocka_unit_test_setup(test_claims_are_inherited, fresh),
 		cmocka_unit_test_setup(test_claims_of_the_dead_are_free, fresh),
 	};
 

@@ -10,10 +10,10 @@ begin() {
 	qb 0 "apply $*" "$begin_user" apply -p default "$@"
 	sudo_refuses
 }
-# sleeper USER NAME: a run in the background whose command sleeps; sets client and $NAME to its pid
+# sleeper USER NAME OPTION...: a run in the background whose command sleeps; sets client, and pid to its pid
 sleeper() {
 	rm -f "/tmp/$2"
-	su "$1" -c "/qb/build/quietbench run --no-check -- sh -c 'echo \$\$ >/tmp/$2; exec sleep 3600'" 2>"/tmp/$2.err" &
+	su "$1" -c "/qb/build/quietbench run --no-check $3 $4 -- sh -c 'echo \$\$ >/tmp/$2; exec sleep 3600'" 2>"/tmp/$2.err" &
 	client=$!
 	within 60 [ -s "/tmp/$2" ] || fail "$2: it started" "/tmp/$2.err"
 	pid=$(cat "/tmp/$2")
@@ -50,6 +50,34 @@ qb 125 "CPUs that are not the lease's" tester run --no-check -c 0 -- touch /tmp/
 tells "CPUs that are not the lease's" "join on CPU $cpus"
 ok "CPUs that are not the lease's: nothing was started" [ ! -e /tmp/started ]
 qb 0 "a run in a run in a lease" tester run --no-check -- /qb/build/quietbench run --no-check -- /qb/build/quietbench run --no-check -- true
+
+# ---- two runs, two CPUs ----
+qb 0 "the lease of one CPU ends" tester restore
+quiet_again "the lease of one CPU"
+begin tester --for 1h -n 2
+sleeper tester first -n 1
+first=$pid first_client=$client
+qb 0 "a second run" tester run --no-check -n 1 -o /tmp/record.json -- true
+ok "a second run: nothing to say" sh -c '! grep -q "another run" /tmp/qb.out'
+ok "a second run: another CPU than the first's" [ "$(jq -r .cpus.benchmark /tmp/record.json)" != "$(list "$first")" ]
+sleeper tester second -n 1
+second=$pid second_client=$client
+ok "two runs: a CPU each" [ "$(list "$first")" != "$(list "$second")" ]
+qb 0 "a third run" tester run -n 1 -o /tmp/record.json -- true
+tells "a third run" "another run's command (pid [0-9]*, user 1000), and this run shares it"
+is "a third run: no probe" "$(jq .runs[0].probes /tmp/record.json)" null
+qb 3 "check where commands run" tester check --duration 300ms
+tells "check where commands run" "CPU $(list "$first") has another run's command (pid $first, user 1000)"
+kill "$second"
+wait "$second_client"
+qb 0 "a run in a run" tester run --no-check -n 1 -- /qb/build/quietbench run -o /tmp/record.json -- true
+ok "a run in a run: its parent is nobody else" sh -c '! grep -q "another run" /tmp/qb.out'
+ok "a run in a run: a CPU that is free" [ "$(jq -r .cpus.benchmark /tmp/record.json)" != "$(list "$first")" ]
+kill "$first"
+wait "$first_client"
+qb 0 "the lease of two CPUs ends" tester restore
+quiet_again "the lease of two CPUs"
+begin tester --for 1h
 
 # ---- strangers ----
 qb 125 "root does not join" root run --no-lock-wait -- true
