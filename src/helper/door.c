@@ -12,8 +12,7 @@ struct qb_guest *qb_door_sit(struct qb_monitor *m, int connection)
 {
 	for (int i = 0; i < QB_GUESTS_MAX; i++)
 		if (!m->guests[i].connection) {
-			m->guests[i] =
-				(struct qb_guest){.connection = connection, .claims = -1};
+			m->guests[i] = (struct qb_guest){.connection = connection, .claims = -1};
 			return &m->guests[i];
 		}
 	return NULL;
@@ -77,7 +76,8 @@ static void take_join(struct qb_guest *guest, const struct qb_join *join)
 	guest->pid = join->pid;
 	guest->start = join->start;
 	guest->cpus = join->cpus;
-	if (!join->pid && guest->shared) /* later, when its benchmark is placed, it does not wait for an answer */
+	if (!join->pid &&
+		guest->shared) /* later, when its benchmark is placed, it does not wait for an answer */
 		qb_message_send_done(guest->connection, QB_MSG_JOIN);
 }
 

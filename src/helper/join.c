@@ -307,8 +307,8 @@ static void look_at(const struct qb_joined *joined, unsigned cpu, struct qb_join
 
 		qb_cpus_add(&ret->taken, cpu);
 		if (ret->n < QB_TENANTS)
-			ret->tenants[ret->n++] = (struct qb_tenant){
-				.cpu = cpu, .pid = who.pid, .uid = who.uid};
+			ret->tenants[ret->n++] =
+				(struct qb_tenant){.cpu = cpu, .pid = who.pid, .uid = who.uid};
 	}
 }
 

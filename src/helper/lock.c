@@ -341,8 +341,8 @@ void qb_claims_sign(int claims, unsigned cpu, unsigned seat, const struct qb_cla
 struct qb_claimant qb_claims_signed(int claims, unsigned cpu, unsigned seat)
 {
 	struct qb_claimant who = {0};
-	ssize_t n = pread(
-		claims, &who, sizeof(who), seats_of(F_WRLCK, cpu, seat, seat + 1).l_start);
+	ssize_t n =
+		pread(claims, &who, sizeof(who), seats_of(F_WRLCK, cpu, seat, seat + 1).l_start);
 
 	return n == (ssize_t)sizeof(who) ? who : (struct qb_claimant){0};
 }
