@@ -107,8 +107,13 @@ static bool is_stale(const struct qb_kept *file)
 {
 	struct stat ours, named;
 
-	return file->fd >= 0 && (fstat(file->fd, &ours) < 0 || stat(file->path, &named) < 0 ||
-					ours.st_dev != named.st_dev || ours.st_ino != named.st_ino);
+	if (file->fd < 0)
+		return false;
+	if (fstat(file->fd, &ours) < 0 || ours.st_nlink == 0)
+		return true;
+	/* What is only read fails by itself when its device has gone. A write must not go astray. */
+	return file->writable && (stat(file->path, &named) < 0 || ours.st_dev != named.st_dev ||
+					 ours.st_ino != named.st_ino);
 }
 
 void qb_file_keep_fresh(void)

@@ -167,9 +167,12 @@ void qb_identity_core_designs(const struct qb_cpus *cpus, uint32_t *ret)
 		else if ((value = next_value(&at[2], "CPU part")) && processor < QB_CPUS_MAX)
 			ret[processor] = design(implementer, strtoul(value, NULL, 16));
 	}
-	qb_cpus_foreach (cpu, cpus)
+	qb_cpus_foreach (cpu, cpus) {
 		if (!ret[cpu])
 			ret[cpu] = design_of_register(cpu);
+		if (!ret[cpu])
+			return; /* not the kernel of an arm machine */
+	}
 }
 
 /* The flag by which a hypervisor makes itself known on x86. */
