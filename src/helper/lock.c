@@ -18,6 +18,9 @@
 #define QUEUE_DIR   QB_STATE_DIR "/queue"
 #define CLAIMS_PATH QB_STATE_DIR "/claims"
 #define POLL_MS	    50
+/* Who does not want to wait waits so long for one that is just starting or ending. */
+#define SUMMARY_NS	INT64_C(500000000)
+#define SUMMARY_POLL_MS 5
 /* A holder that may take us in is asked more seldom: the answer costs it a wake-up. */
 #define ASK_ROUNDS 10
 
@@ -219,6 +222,21 @@ static int try(int lock, const struct qb_lock_wait *wait, bool ask)
 		       : -EWOULDBLOCK;
 }
 
+/* A holder that wrote no summary is about to hold the host, or has just left it: nobody need be refused. */
+static int await_summary(int lock, const struct qb_lock_wait *wait)
+{
+	const int64_t until = qb_ns_now(CLOCK_MONOTONIC) + SUMMARY_NS;
+	struct qb_journal_owner holder;
+	int r = -EWOULDBLOCK;
+
+	while (r == -EWOULDBLOCK && read_holder(&holder) < 0 &&
+		qb_ns_now(CLOCK_MONOTONIC) < until) {
+		poll(NULL, 0, SUMMARY_POLL_MS);
+		r = try(lock, wait, false);
+	}
+	return r;
+}
+
 static int wait_turn(
 	int lock, unsigned number, const struct qb_lock_wait *wait, struct qb_error *err)
 {
@@ -258,6 +276,8 @@ int qb_lock_take(int lock, const struct qb_lock_wait *wait, struct qb_error *err
 		return r;
 	if (!before) {
 		r = try(lock, wait, true);
+		if (r == -EWOULDBLOCK && wait->ns == 0)
+			r = await_summary(lock, wait);
 		if (r >= 0)
 			return r;
 	}

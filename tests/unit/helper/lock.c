@@ -122,6 +122,27 @@ static void test_one_at_a_time(void **state)
 	close(second);
 }
 
+/* One that is just ending (or starting) has no summary: it is worth a moment, not a refusal. */
+static void test_one_that_ends_is_awaited(void **state)
+{
+	int told = 0, first = opened(), second = opened();
+	struct qb_lock_wait wait = {.peer = &self, .told = count, .data = &told};
+	struct qb_error err = {0};
+	pid_t ending;
+
+	assert_int_equal(qb_lock_try(first), 0);
+	ending = fork();
+	if (ending == 0) { /* it has the description, too */
+		poll(NULL, 0, 100);
+		_exit(0);
+	}
+	close(first);
+	assert_int_equal(qb_lock_take(second, &wait, &err), 0);
+	assert_int_equal(told, 0);
+	close(second);
+	ended_well(ending);
+}
+
 static void test_time_is_limited(void **state)
 {
 	int told = 0, first = opened(), second = opened();
@@ -426,6 +447,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_one_at_a_time, fresh),
+		cmocka_unit_test_setup(test_one_that_ends_is_awaited, fresh),
 		cmocka_unit_test_setup(test_time_is_limited, fresh),
 		cmocka_unit_test_setup(test_first_come_first_served, fresh),
 		cmocka_unit_test_setup(test_dead_waiter_frees_its_place, fresh),
