@@ -103,16 +103,26 @@ int qb_topology_fill_kinds(struct qb_topology *t, struct qb_error *err)
 {
 	_cleanup_free_ struct kind *kinds = calloc(t->n ? t->n : 1, sizeof(*kinds));
 	_cleanup_free_ uint32_t *designs = calloc(QB_CPUS_MAX, sizeof(*designs));
+	/* By core: its first PU, counted from 1. Siblings are of one kind: one of them is read. */
+	_cleanup_free_ unsigned *first = calloc(t->n ? t->n : 1, sizeof(*first));
 	struct qb_cpus cpus = {0};
 
-	if (!kinds || !designs)
+	if (!kinds || !designs || !first)
 		return qb_error_errno(err, ENOMEM, "hold the kinds of %u CPUs", t->n);
 	for (unsigned i = 0; i < t->n; i++)
 		qb_cpus_add(&cpus, t->pus[i].cpu);
 	qb_identity_core_designs(&cpus, designs);
 	for (unsigned i = 0; i < t->n; i++) {
+		const int16_t core = t->pus[i].core;
+		const unsigned read = core < 0 ? 0 : first[core];
+
 		kinds[i] = (struct kind){.pu = i, .design = designs[t->pus[i].cpu]};
-		read_figures(t->pus[i].cpu, kinds[i].figure);
+		if (read)
+			memcpy(kinds[i].figure, kinds[read - 1].figure, sizeof(kinds[i].figure));
+		else
+			read_figures(t->pus[i].cpu, kinds[i].figure);
+		if (core >= 0 && !read)
+			first[core] = i + 1;
 	}
 	read_types(t, kinds);
 	for (size_t f = 0; f < FIGURES; f++)
