@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What gaps.c and gaps_sources.c share: a train that is being taken apart. */
+/* A train that is being taken apart: gaps_sources.c serves gaps.c. */
 #ifndef QB_NOISE_GAPS_INTERNAL_H
 #define QB_NOISE_GAPS_INTERNAL_H
 

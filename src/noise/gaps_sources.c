@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* gaps.h: interrupts that come at no regular times. */
+/* gaps.h: what is left of a train and of the counts, and interrupts that come at no regular times. */
 #include "gaps_internal.h"
 #include <math.h>
 #include <string.h>
@@ -22,6 +22,36 @@ struct length {
 	int from, n;
 	double slope, surely;
 };
+
+struct qb_gaps_part *qb_gaps_add(struct qb_gaps_work *w, enum qb_gaps_of of, size_t source)
+{
+	struct qb_gaps_part *part = &w->gaps->parts[w->gaps->n++];
+
+	*part = (struct qb_gaps_part){.of = of, .source = source};
+	return part;
+}
+
+size_t qb_gaps_window(const struct qb_gaps_work *w, size_t gap)
+{
+	const int64_t at = w->train.gaps[gap].at_ns - w->gaps->late_ns;
+	const size_t window = at > 0 ? (size_t)(at / w->gaps->window_ns) : 0;
+
+	return window < w->gaps->n_windows ? window : w->gaps->n_windows - 1;
+}
+
+uint32_t *qb_gaps_left(const struct qb_gaps_work *w, size_t window, size_t source)
+{
+	return &w->left[window * w->gaps->n_sources + source];
+}
+
+uint64_t qb_gaps_left_total(const struct qb_gaps_work *w, size_t source)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < w->gaps->n_windows; i++)
+		total += *qb_gaps_left(w, i, source);
+	return total;
+}
 
 static int box_of(double ns)
 {
