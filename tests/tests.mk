@@ -64,7 +64,7 @@ arm64:
 
 SCRIPTS = $(wildcard tests/cli/*.t tests/hosts/*.t tests/crash/*.t tests/fuzz/*.t tests/vm/*.t tests/arm64/*.t) $(if $(QB_FULL),$(FULL_TESTS))
 check: deps-check
-	$(Q)$(MAKE) --no-print-directory all tools
+	$(Q)$(MAKE) --no-print-directory all tools programs
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/san SANITIZE=1 all unit
 	$(Q)$(MAKE) --no-print-directory $(FUZZ_BUILD) fuzzers
 	$(Q)$(MAKE) --no-print-directory arm64
@@ -89,6 +89,9 @@ bench-noise: deps
 	$(Q)contrib/deps/install $(BENCH_PACKAGES)
 	$(Q)$(MAKE) --no-print-directory all $(NOISE_TOOLS)
 	$(Q)tests/bench/noise $(BUILD); noise=$$?; tests/bench/verdicts $(BUILD) && exit $$noise
+# What demo and the benches run is built by every check, so that neither breaks unseen.
+programs: $(BUILD)/sample $(NOISE_TOOLS) $(TESTS)/bare $(TESTS)/measure
+.PHONY: programs
 # These are made of what `check` is made of.
 $(TESTS)/explain $(TESTS)/record: $(TESTS)/%: $(BUILD)/obj/tests/bench/%.o $(LIB)
 	$(say) LD $@
