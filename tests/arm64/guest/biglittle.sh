@@ -25,7 +25,8 @@ is "and the only one" "$(shot $policies/policy4/scaling_min_freq)" 2208000
 is "no movable thread elsewhere may run there" "$(intruders)" ""
 is "no movable interrupt may come there" "$(strays)" ""
 ok "says which clock" says '^quietbench: clock fixed at 2.208 GHz' /tmp/run.err
-ok "nothing is slower" sh -c '! grep slower /tmp/run.err'
+# What the clock became, not what the probes saw of the CPU: QEMU's are slower whenever something else runs beside them.
+ok "and that nothing is slower for it" sh -c '! grep ", slower" /tmp/run.err'
 ok "says restored" says '^quietbench: restored' /tmp/run.err
 ok "the host is as before" within 10 as_before
 
