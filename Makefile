@@ -173,6 +173,10 @@ uninstall:
 		$(DESTDIR)$(systemddir)/sysusers.d/quietbench.conf $(DESTDIR)$(systemddir)/tmpfiles.d/quietbench.conf
 	rm -rf $(DESTDIR)$(libexecdir) $(DESTDIR)$(datadir)
 
+# What is linked into the program that root executes, in lines.
+root-lines: $(BUILD)/quietbench-helper
+	$(Q)contrib/root-lines/root-lines $(BUILD) quietbench-helper
+
 dist:
 	git archive --prefix=quietbench-$(VERSION)/ -o quietbench-$(VERSION).tar.gz HEAD
 
@@ -189,5 +193,5 @@ lint:
 		$(LIB_SRC) $(HELPER_SRC) $(PLANNER_SRC) $(CLI_SRC)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
-.PHONY: all deps deps-check demo install uninstall dist clean format lint
+.PHONY: all root-lines deps deps-check demo install uninstall dist clean format lint
 .DELETE_ON_ERROR:
