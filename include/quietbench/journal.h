@@ -113,6 +113,8 @@ int qb_journal_flush(struct qb_journal *journal, struct qb_error *err);
 int qb_journal_placed(
 	struct qb_journal *journal, const struct qb_journal_bench *bench, struct qb_error *err);
 int qb_journal_settle(struct qb_journal *journal, struct qb_error *err);
+/* Its file was removed: writes it there anew, and goes on with that. -EEXIST: another's is there. */
+int qb_journal_save(struct qb_journal *journal, const char *path, struct qb_error *err);
 /*
  * Opens and replays. -ENOENT: there is none. -ESTALE: another boot's. -EBADMSG: it does not
  * check, or is not a regular file of root's that only root may write (checked on the open file).

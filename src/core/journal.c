@@ -277,6 +277,50 @@ int qb_journal_boot_id(char buf[40], struct qb_error *err)
 	return n < 0 ? (int)n : 0;
 }
 
+static int copy(int from, int to, off_t size)
+{
+	char buf[16384];
+
+	for (off_t at = 0; at < size;) {
+		const size_t most =
+			size - at < (off_t)sizeof(buf) ? (size_t)(size - at) : sizeof(buf);
+		const ssize_t n = pread(from, buf, most, at);
+
+		if (n <= 0 || pwrite(to, buf, (size_t)n, at) != n)
+			return n == 0 || errno == 0 ? -EIO : -errno;
+		at += n;
+	}
+	return 0;
+}
+
+int qb_journal_save(struct qb_journal *journal, const char *path, struct qb_error *err)
+{
+	_cleanup_close_ int fd = -1;
+	char fresh[256];
+	int r = qb_journal_flush(journal, err);
+
+	if (r < 0)
+		return r;
+	fresh_path(path, fresh, sizeof(fresh));
+	unlink(fresh);
+	fd = open(fresh, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return qb_error_errno(err, errno, "create the journal %s", fresh);
+	r = -posix_fallocate(fd, 0, journal->reserved);
+	if (r == 0)
+		r = copy(journal->fd, fd, journal->end);
+	if (r == 0 && renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_NOREPLACE) < 0)
+		r = -errno;
+	if (r < 0) {
+		unlink(fresh);
+		return qb_error_errno(err, -r, "write the journal %s anew", path);
+	}
+	close(journal->fd);
+	journal->fd = fd;
+	fd = -1;
+	return 0;
+}
+
 /* The steps once, with all of their texts, and no marks. */
 static size_t summary_room(const struct qb_steps *steps)
 {

@@ -8,6 +8,7 @@
 #include <host/tasks.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #define KILL_MS 5000
@@ -159,6 +160,13 @@ int qb_restore_host(struct qb_conditioning *s, bool end, const struct qb_isolati
 	if (failed && ret->failures++ == 0)
 		ret->first = why;
 	return finish(s, err);
+}
+
+void qb_restore_save(struct qb_conditioning *s)
+{
+	/* The modes are set by the next that opens the lock. Who cannot save it restores all the same. */
+	if (s->journal.fd >= 0 && (mkdir(QB_STATE_DIR, 0755) == 0 || errno == EEXIST))
+		(void)qb_journal_save(&s->journal, QB_JOURNAL_PATH, NULL);
 }
 
 int qb_restore_load(struct qb_conditioning *ret, struct qb_error *err)

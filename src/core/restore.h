@@ -35,6 +35,11 @@ int qb_restore_bench(const struct qb_journal_bench *bench, bool end,
  * another boot is removed, one that was settled too); negative: it cannot be trusted.
  */
 int qb_restore_load(struct qb_conditioning *ret, struct qb_error *err);
+/*
+ * The state folder was removed under the session, which is about to be restored: the journal is written
+ * there anew, as far as that is possible, for whoever has to go on if this process dies on the way.
+ */
+void qb_restore_save(struct qb_conditioning *session);
 void qb_conditioning_free(struct qb_conditioning *session);
 
 #endif

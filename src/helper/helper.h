@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 struct qb_limits; /* policy.h */
@@ -55,6 +56,7 @@ int qb_peer_host_namespace(const struct qb_peer *peer, struct qb_error *err);
 struct qb_helper {
 	int session; /* the socket to the client */
 	int lock;    /* the host lock's description */
+	int lost;    /* qb_lock_watch */
 	struct qb_peer peer;
 	/* The request that is being served, 0 between two: shared memory, so that a recovery knows
 	 * whether the client is waiting for an answer. BYE stays: nothing is to be heard after it. */
@@ -228,6 +230,16 @@ int qb_lock_take(int lock, const struct qb_lock_wait *wait, struct qb_error *err
 void qb_lock_leave(int lock);
 /* Is it free, or ours? Never waits. */
 int qb_lock_try(int lock);
+/*
+ * The lock is where the state is. Whoever removes or replaces /run/quietbench under a session takes its
+ * lock away from it: that session ends, and nobody else gets the host before. qb_lock_watch: a
+ * descriptor that is readable when it may have happened (to be asked for before the lock is taken);
+ * qb_lock_lost: has it?
+ */
+int qb_lock_watch(struct qb_error *err);
+bool qb_lock_lost(int lock);
+/* Does a helper hold one that had the name before this file (`ours`) got it? */
+bool qb_lock_is_elsewhere(const struct stat *ours);
 
 /*
  * Claims: which CPUs a shared run has, or one that joined. Each CPU has seats in one file, each locked

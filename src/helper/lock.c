@@ -76,9 +76,24 @@ int qb_lock_open(struct qb_error *err)
 	return open_own(QB_LOCK_PATH, err);
 }
 
+/*
+ * A lock file that is new may be the second one: a session whose state folder was removed still holds
+ * the first. Who takes it for the first time looks for such a session, and marks it when there is none.
+ */
 int qb_lock_try(int lock)
 {
-	return flock(lock, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+	struct stat st;
+
+	if (flock(lock, LOCK_EX | LOCK_NB) < 0)
+		return -errno;
+	if (fstat(lock, &st) == 0 && st.st_size > 0)
+		return 0;
+	if (qb_lock_is_elsewhere(&st)) {
+		qb_lock_leave(lock);
+		return -EWOULDBLOCK;
+	}
+	(void)!pwrite(lock, "", 1, 0); /* in a full /run the next one looks again */
+	return 0;
 }
 
 void qb_lock_leave(int lock)
@@ -209,12 +224,19 @@ static int name_holder(
 	return 0;
 }
 
-/* 0: the lock is ours; 1: admitted beside its holder; -EWOULDBLOCK: neither. */
-static int try(int lock, const struct qb_lock_wait *wait, bool ask)
+/* 0: the lock is ours; 1: admitted beside its holder; -EWOULDBLOCK: neither; -ESTALE: it is none. */
+static int try(int lock, const struct qb_lock_wait *wait, bool ask, struct qb_error *err)
 {
 	struct qb_journal_owner holder;
+	const int r = qb_lock_try(lock);
 
-	if (qb_lock_try(lock) == 0)
+	if (qb_lock_lost(lock)) {
+		if (r == 0)
+			qb_lock_leave(lock);
+		return qb_error_set(
+			err, ESTALE, QB_LOCK_PATH " was removed or replaced meanwhile: try again");
+	}
+	if (r == 0)
 		return 0;
 	return ask && wait->admitted && read_holder(&holder) == 0 &&
 			       wait->admitted(wait->data, &holder)
@@ -223,7 +245,7 @@ static int try(int lock, const struct qb_lock_wait *wait, bool ask)
 }
 
 /* A holder that wrote no summary is about to hold the host, or has just left it: nobody need be refused. */
-static int await_summary(int lock, const struct qb_lock_wait *wait)
+static int await_summary(int lock, const struct qb_lock_wait *wait, struct qb_error *err)
 {
 	const int64_t until = qb_ns_now(CLOCK_MONOTONIC) + SUMMARY_NS;
 	struct qb_journal_owner holder;
@@ -232,7 +254,7 @@ static int await_summary(int lock, const struct qb_lock_wait *wait)
 	while (r == -EWOULDBLOCK && read_holder(&holder) < 0 &&
 		qb_ns_now(CLOCK_MONOTONIC) < until) {
 		poll(NULL, 0, SUMMARY_POLL_MS);
-		r = try(lock, wait, false);
+		r = try(lock, wait, false, err);
 	}
 	return r;
 }
@@ -250,10 +272,10 @@ static int wait_turn(
 		if (r < 0)
 			return r;
 		if (!before && !is_stopped(wait->peer->pid))
-			r = try(lock, wait, round % ASK_ROUNDS == 0);
+			r = try(lock, wait, round % ASK_ROUNDS == 0, err);
 		else
 			r = -EWOULDBLOCK;
-		if (r >= 0)
+		if (r != -EWOULDBLOCK)
 			return r;
 		if (wait->ns >= 0 && qb_ns_now(CLOCK_MONOTONIC) >= deadline)
 			return qb_error_set(err, EWOULDBLOCK,
@@ -275,10 +297,10 @@ int qb_lock_take(int lock, const struct qb_lock_wait *wait, struct qb_error *err
 	if (r < 0)
 		return r;
 	if (!before) {
-		r = try(lock, wait, true);
+		r = try(lock, wait, true, err);
 		if (r == -EWOULDBLOCK && wait->ns == 0)
-			r = await_summary(lock, wait);
-		if (r >= 0)
+			r = await_summary(lock, wait, err);
+		if (r != -EWOULDBLOCK)
 			return r;
 	}
 	r = name_holder(wait, holder, sizeof(holder), err);

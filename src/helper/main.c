@@ -35,7 +35,8 @@ static int prepare(struct qb_helper *helper, const char *sudo_uid, struct qb_err
 	if (r < 0)
 		return r;
 	helper->lock = r;
-	return qb_sandbox_limit(err);
+	r = helper->lost = qb_lock_watch(err);
+	return r < 0 ? r : qb_sandbox_limit(err);
 }
 
 /* The process that holds the lock is alive, and has restored or will restore: nothing is to be done here. */

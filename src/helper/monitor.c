@@ -23,6 +23,8 @@
  *     Their session is root's alone to join at the door: a helper's, which has proved the privilege.
  * 13. Of whom it sees on the CPUs of what it placed it tells sums, and whose they are only to whom
  *     the policy lets see that; no descriptor of perf's leaves it.
+ * 14. The lock is where the state is: when /run/quietbench is removed or replaced, the session that
+ *     holds the host ends; its journal is written anew first, and no other session begins before.
  */
 #include "monitor_internal.h"
 #include <base/file.h>
@@ -112,21 +114,20 @@ static void take_signal(struct qb_monitor *m)
 }
 
 /*
- * The policy's time for a run is over: as with SIGTERM the host is restored and the benchmark goes
- * on, but the lock is left as well. Nothing of this session touches the host any more.
+ * The host is to be held no longer: as with SIGTERM it is restored and the benchmark goes on, but the
+ * lock is left as well. Nothing of this session touches the host any more.
  */
-static void overdue(struct qb_monitor *m)
+static void give_up(struct qb_monitor *m, const struct qb_error *why)
 {
-	struct qb_error why = {0}, err = {0};
+	struct qb_error err = {0};
 
-	qb_limits_explain(&m->limits, &why);
 	qb_limits_stop(&m->limits);
 	if (m->state == QB_STATE_LEASE) { /* of shared runs: their own sessions tell them */
 		qb_hold_expire(m, NULL);
 		return;
 	}
 	if (m->state != QB_STATE_RUN || qb_hold_restore(m, false, &err) < 0) {
-		qb_hold_end(m, err.code ? &err : &why);
+		qb_hold_end(m, err.code ? &err : why);
 		return;
 	}
 	m->over = true;
@@ -135,7 +136,31 @@ static void overdue(struct qb_monitor *m)
 	m->session.journal.bench.joined = true;
 	qb_lock_leave(m->helper->lock);
 	qb_message_send_note(
-		m->helper->session, "%s: the host is restored, the command goes on", why.text);
+		m->helper->session, "%s: the host is restored, the command goes on", why->text);
+}
+
+static void overdue(struct qb_monitor *m)
+{
+	struct qb_error why = {0};
+
+	qb_limits_explain(&m->limits, &why);
+	give_up(m, &why);
+}
+
+/* MUST 14. What is in the journal's file is still ours to read, and a recovery's to find. */
+static void lost(struct qb_monitor *m)
+{
+	char events[4096];
+	struct qb_error why = {0};
+
+	while (read(m->helper->lost, events, sizeof(events)) > 0)
+		;
+	if (m->restored || !qb_lock_lost(m->helper->lock))
+		return;
+	qb_error_set(&why, ESTALE, QB_STATE_DIR " was removed or replaced");
+	qb_audit(&m->helper->peer, "%s", why.text);
+	qb_restore_save(&m->session);
+	give_up(m, &why);
 }
 
 static void place(struct qb_monitor *m)
@@ -165,6 +190,7 @@ enum {
 	SOURCE_LEASE_TIMER,
 	SOURCE_LEASE_PROCESS,
 	SOURCE_LIMIT,
+	SOURCE_LOST,
 	SOURCE_DOOR,
 	SOURCE_GUESTS,
 	SOURCE_COUNT = SOURCE_GUESTS + QB_GUESTS_MAX,
@@ -181,6 +207,7 @@ static void gather(const struct qb_monitor *m, struct pollfd fds[SOURCE_COUNT])
 		[SOURCE_LEASE_TIMER] = leased ? m->lease.timer : -1,
 		[SOURCE_LEASE_PROCESS] = leased ? m->lease.pidfd : -1,
 		[SOURCE_LIMIT] = m->limits.timer,
+		[SOURCE_LOST] = m->joined ? -1 : m->helper->lost,
 		[SOURCE_DOOR] = m->door,
 	};
 
@@ -224,6 +251,8 @@ static void react(struct qb_monitor *m, const struct pollfd *fds)
 		take_signal(m);
 	else if (fds[SOURCE_LIMIT].revents)
 		overdue(m);
+	else if (fds[SOURCE_LOST].revents)
+		lost(m);
 	else if (fds[SOURCE_LEASE_TIMER].revents || fds[SOURCE_LEASE_PROCESS].revents)
 		qb_hold_expire(m, NULL);
 	else if (!hear_guest(m, fds + SOURCE_GUESTS) && fds[SOURCE_DOOR].revents)

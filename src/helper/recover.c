@@ -77,6 +77,10 @@ int qb_recover_run(struct qb_helper *helper)
 
 	qb_file_keep();
 	r = qb_restore_load(&s, &err);
+	if (r == 0 && qb_lock_lost(helper->lock))
+		r = qb_error_set(&err, ESTALE,
+			QB_STATE_DIR
+			" was removed or replaced, and with it the record of what the session changed: look at the host, or restart it");
 	if (r > 0)
 		r = qb_restore_host(&s, qb_peer_dead(&helper->peer), &seen, &summary, &err);
 	if (r < 0) {

@@ -308,6 +308,140 @@ static void the_summary_is_for_everybody(void **state)
 	assert_string_equal(read_steps.v[0].left, "1");
 }
 
+/* The state folder was removed: what the open file held is found under its name again. */
+static void it_is_written_anew(void **state)
+{
+	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
+	struct qb_journal journal, read, other;
+	struct qb_error err = {0};
+
+	write_session(&journal);
+	assert_int_equal(qb_journal_save(&journal, path, &err), -EEXIST);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(qb_journal_mark(&journal, 0, QB_MARK_UNDONE, 0, NULL, &err), 0);
+	assert_int_equal(qb_journal_save(&journal, path, &err), 0);
+	assert_int_equal(qb_journal_mark(&journal, 2, QB_MARK_INTENT, 0, NULL, &err), 0);
+	assert_int_equal(qb_journal_open(&read, path, &steps, &err), 0);
+	assert_int_equal(steps.n, 3);
+	assert_int_equal(steps.v[0].restored, QB_RESTORED_YES);
+	assert_true(steps.v[2].intent);
+	qb_journal_close(&read);
+	qb_journal_close(&journal);
+	/* Another session's is not overwritten. */
+	assert_int_equal(unlink(path), 0);
+	write_session(&journal);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(qb_journal_create(&other, path, &owner, 8192, &err), 0);
+	assert_int_equal(qb_journal_save(&journal, path, &err), -EEXIST);
+	qb_journal_close(&other);
+	qb_journal_close(&journal);
+}
+
+/* ---- records with good checksums that a journal of this version does not hold ---- */
+
+static size_t put_record(
+	char *at, enum qb_record_type type, uint32_t step, const void *body, size_t size)
+{
+	struct qb_record_head head = {.type = (uint16_t)type, .step = step};
+
+	head.length = (uint32_t)((sizeof(head) + size + 7) / 8 * 8);
+	head.pad = (uint16_t)(head.length - sizeof(head) - size);
+	memset(at, 0, head.length);
+	memcpy(at + sizeof(head), body, size);
+	head.checksum = qb_journal_checksum(at + sizeof(head), head.length - sizeof(head));
+	head.head_checksum =
+		qb_journal_checksum(&head, offsetof(struct qb_record_head, head_checksum));
+	memcpy(at, &head, sizeof(head));
+	return head.length;
+}
+
+/* START, one step, and perhaps a mark. */
+static int replay(const struct qb_start *start, size_t start_size, uint32_t of,
+	const struct qb_mark_body *mark, size_t mark_size, struct qb_journal *ret)
+{
+	static _Alignas(8) char data[16384], body[1024];
+	_cleanup_(qb_steps_free) struct qb_steps one = {0}, steps = {0};
+	struct qb_error err = {0};
+	size_t end;
+	int n;
+
+	assert_non_null(
+		qb_steps_add(&one, QB_LEVER_GOVERNOR, qb_unit_number(0), "powersave", "userspace"));
+	n = qb_step_encode(&one.v[0], body, sizeof(body));
+	assert_true(n > 0);
+	memset(data, 0, sizeof(data));
+	end = put_record(data, QB_RECORD_START, 0, start, start_size);
+	end += put_record(data + end, QB_RECORD_STEP, 0, body, (size_t)n);
+	if (mark)
+		end += put_record(data + end, QB_RECORD_MARK, of, mark, mark_size);
+	*ret = (struct qb_journal){.fd = -1};
+	return qb_journal_replay(ret, &steps, data, end, path, &err);
+}
+
+static void a_start_must_be_ours(void **state)
+{
+	const struct qb_start good = {.magic = QB_JOURNAL_MAGIC, .version = QB_JOURNAL_VERSION};
+	struct qb_start start = good;
+	struct qb_journal journal;
+
+	assert_int_equal(replay(&good, sizeof(good), 0, NULL, 0, &journal), 0);
+	assert_int_equal(replay(&good, sizeof(good) - 8, 0, NULL, 0, &journal), -EBADMSG);
+	start.magic++;
+	assert_int_equal(replay(&start, sizeof(start), 0, NULL, 0, &journal), -EBADMSG);
+	start = good;
+	start.version++;
+	assert_int_equal(replay(&start, sizeof(start), 0, NULL, 0, &journal), -EBADMSG);
+	/* shorter than was reserved for it */
+	start = good;
+	start.reserved = 65536;
+	assert_int_equal(replay(&start, sizeof(start), 0, NULL, 0, &journal), -EBADMSG);
+	/* texts without an end get one */
+	start = good;
+	memset(start.owner.boot_id, 'a', sizeof(start.owner.boot_id));
+	memset(start.owner.profile, 'b', sizeof(start.owner.profile));
+	memset(start.owner.command, 'c', sizeof(start.owner.command));
+	memset(start.owner.cpus, 'd', sizeof(start.owner.cpus));
+	assert_int_equal(replay(&start, sizeof(start), 0, NULL, 0, &journal), 0);
+	assert_int_equal(strlen(journal.owner.boot_id), sizeof(start.owner.boot_id) - 1);
+	assert_int_equal(strlen(journal.owner.profile), sizeof(start.owner.profile) - 1);
+	assert_int_equal(strlen(journal.owner.command), sizeof(start.owner.command) - 1);
+	assert_int_equal(strlen(journal.owner.cpus), sizeof(start.owner.cpus) - 1);
+}
+
+static void a_mark_must_be_of_a_step(void **state)
+{
+	const struct qb_start start = {.magic = QB_JOURNAL_MAGIC, .version = QB_JOURNAL_VERSION};
+	const size_t fixed = offsetof(struct qb_mark_body, text);
+	static const struct {
+		int mark, number, r;
+		uint32_t step;
+	} cases[] = {
+		{QB_MARK_INTENT, 0, 0, 0},
+		{QB_MARK_INTENT, 0, -EBADMSG, 1},
+		{QB_MARK_UNDONE + 1, 0, -EBADMSG, 0},
+		{QB_MARK_VERDICT, QB_VERDICT_CONFLICT, 0, 0},
+		{QB_MARK_VERDICT, QB_VERDICT_CONFLICT + 1, -EBADMSG, 0},
+		{QB_MARK_VERDICT, -1, -EBADMSG, 0},
+	};
+	struct qb_mark_body mark = {0};
+	struct qb_journal journal;
+
+	for (size_t i = 0; i < QB_ARRAY_SIZE(cases); i++) {
+		mark.mark = (uint16_t)cases[i].mark;
+		mark.number = cases[i].number;
+		assert_int_equal(
+			replay(&start, sizeof(start), cases[i].step, &mark, fixed, &journal),
+			cases[i].r);
+	}
+	mark = (struct qb_mark_body){.mark = QB_MARK_BECAME};
+	assert_int_equal(replay(&start, sizeof(start), 0, &mark, fixed - 1, &journal), -EBADMSG);
+	/* the longest text, and one without an end */
+	memset(mark.text, 'x', sizeof(mark.text) - 1);
+	assert_int_equal(replay(&start, sizeof(start), 0, &mark, sizeof(mark), &journal), 0);
+	mark.text[sizeof(mark.text) - 1] = 'x';
+	assert_int_equal(replay(&start, sizeof(start), 0, &mark, sizeof(mark), &journal), -EBADMSG);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, remove_journal)
@@ -323,6 +457,9 @@ int main(void)
 		TEST(space_is_reserved_and_kept),
 		TEST(it_appears_whole),
 		TEST(the_summary_is_for_everybody),
+		TEST(it_is_written_anew),
+		TEST(a_start_must_be_ours),
+		TEST(a_mark_must_be_of_a_step),
 	};
 
 	umask(022);

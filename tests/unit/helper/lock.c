@@ -12,6 +12,8 @@
 #include <helper/helper.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -339,6 +341,134 @@ static void test_planted_files_are_refused(void **state)
 	assert_int_equal(qb_lock_open(&err), -EPERM);
 }
 
+/* ---- the lock is where the state is ---- */
+
+/* A session in a process that has a helper's name; it ends when told. */
+static pid_t session(int *ret_end)
+{
+	int began[2], end[2];
+	char byte;
+	pid_t pid;
+
+	assert_int_equal(pipe(began), 0);
+	assert_int_equal(pipe(end), 0);
+	pid = fork();
+	if (pid == 0) {
+		int lock = qb_lock_open(NULL), watch = qb_lock_watch(NULL);
+		struct pollfd p = {.fd = watch, .events = POLLIN};
+
+		close(end[1]);
+		prctl(PR_SET_NAME, "quietbench-helper");
+		if (qb_lock_try(lock) != 0 || qb_lock_lost(lock) || poll(&p, 1, 0) != 0 ||
+			write(began[1], "x", 1) != 1 || read(end[0], &byte, 1) != 0)
+			_exit(1);
+		_exit(poll(&p, 1, 0) == 1 && qb_lock_lost(lock) ? 0 : 2);
+	}
+	assert_int_equal(read(began[0], &byte, 1), 1);
+	close(began[0]);
+	close(began[1]);
+	close(end[0]);
+	*ret_end = end[1];
+	return pid;
+}
+
+static void remove_folder(void)
+{
+	assert_int_equal(unlink(QB_LOCK_PATH), 0);
+	assert_int_equal(rmdir(QUEUE), 0);
+	assert_int_equal(rmdir(QB_STATE_DIR), 0);
+}
+
+static void move_folder(void)
+{
+	assert_int_equal(rename(QB_STATE_DIR, "/run/elsewhere"), 0);
+}
+
+static void move_lock(void)
+{
+	assert_int_equal(rename(QB_LOCK_PATH, "/run/lock"), 0);
+}
+
+static void cover_folder(void)
+{
+	assert_int_equal(mount("tmpfs", QB_STATE_DIR, "tmpfs", 0, "mode=0755"), 0);
+}
+
+/* MUST 14: however its lock was lost, the session that held it holds the host. */
+static void test_lost_lock_holds_still(void **state)
+{
+	static void (*const ways[])(void) = {remove_folder, move_folder, move_lock};
+
+	for (size_t i = 0; i < QB_ARRAY_SIZE(ways); i++) {
+		int told = 0, end, second;
+		struct qb_lock_wait wait = {.peer = &self, .told = count, .data = &told};
+		struct qb_error err = {0};
+		pid_t first;
+
+		close(opened());
+		first = session(&end);
+		ways[i]();
+		second = opened();
+		assert_int_equal(qb_lock_try(second), -EWOULDBLOCK);
+		assert_int_equal(qb_lock_take(second, &wait, &err), -EWOULDBLOCK);
+		close(end);
+		ended_well(first);
+		assert_int_equal(qb_lock_take(second, &wait, &err), 0);
+		close(second);
+		assert_true(sandbox_empty("/run"));
+	}
+}
+
+/* No event tells the session of a mount; the others still wait for it. */
+static void test_covered_lock_holds_still(void **state)
+{
+	int end, second;
+	pid_t first;
+
+	close(opened());
+	first = session(&end);
+	cover_folder();
+	second = opened();
+	assert_int_equal(qb_lock_try(second), -EWOULDBLOCK);
+	kill(first, SIGKILL);
+	waitpid(first, NULL, 0);
+	assert_int_equal(qb_lock_try(second), 0);
+	close(second);
+	close(end);
+	assert_int_equal(umount(QB_STATE_DIR), 0);
+}
+
+/* Who waits for a lock that is none any more is told so, and does not get it. */
+static void test_lost_lock_is_not_taken(void **state)
+{
+	int told = 0, lock = opened();
+	struct qb_lock_wait wait = {.ns = -1, .peer = &self, .told = count, .data = &told};
+	struct qb_error err = {0};
+
+	remove_folder();
+	close(opened());
+	assert_int_equal(qb_lock_take(lock, &wait, &err), -ESTALE);
+	assert_non_null(strstr(err.text, QB_LOCK_PATH));
+	close(lock);
+}
+
+/* Once somebody has looked for others, the mark says so: that costs each session a walk no more. */
+static void test_only_a_new_lock_is_doubted(void **state)
+{
+	int end, lock;
+	pid_t other;
+
+	close(opened());
+	other = session(&end);
+	assert_int_equal(unlink(QB_LOCK_PATH), 0);
+	lock = opened();
+	assert_int_equal(pwrite(lock, "x", 1, 0), 1);
+	assert_int_equal(qb_lock_try(lock), 0);
+	close(lock);
+	close(end);
+	ended_well(other);
+}
+
 /* ---- claims ---- */
 
 static void test_claims_are_one_sessions(void **state)
@@ -456,6 +586,10 @@ int main(void)
 		cmocka_unit_test_setup(test_admitted_beside_the_holder, fresh),
 		cmocka_unit_test_setup(test_not_admitted_before_who_waits, fresh),
 		cmocka_unit_test_setup(test_planted_files_are_refused, fresh),
+		cmocka_unit_test_setup(test_lost_lock_holds_still, fresh),
+		cmocka_unit_test_setup(test_covered_lock_holds_still, fresh),
+		cmocka_unit_test_setup(test_lost_lock_is_not_taken, fresh),
+		cmocka_unit_test_setup(test_only_a_new_lock_is_doubted, fresh),
 		cmocka_unit_test_setup(test_claims_are_one_sessions, fresh),
 		cmocka_unit_test_setup(test_claims_side_by_side, fresh),
 		cmocka_unit_test_setup(test_claims_are_inherited, fresh),
