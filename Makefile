@@ -17,15 +17,14 @@ datadir    := $(PREFIX)/share/quietbench
 # Where systemd looks below any of its prefixes (/usr, /usr/local).
 systemddir := $(PREFIX)/lib
 
-# ---- what is linked where: the helper gets neither a parser nor a topology library ----
+# ---- what is linked where: the helper gets neither a parser nor a topology library, nor D-Bus ----
 PKGS_HELPER  := libcap libseccomp
 PKGS_PLANNER := hwloc yaml-0.1 libmd libseccomp
 PKGS_CLI     := jansson
 ifneq ($(WITHOUT_SYSTEMD),1)
 ifeq ($(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo yes),yes)
-# Its headers only: the library is loaded by who asks systemd (src/host/systemd.c).
 HAVE_SYSTEMD := 1
-PKGS_LOADED  := libsystemd
+PKGS_BUS     := libsystemd libseccomp
 endif
 endif
 pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1) 2>/dev/null)
@@ -55,18 +54,18 @@ WARNINGS += -Werror
 endif
 CPPFLAGS_ALL := -D_GNU_SOURCE -Iinclude -Isrc -DQB_VERSION='"$(VERSION)"' \
 	-DQB_LIBEXECDIR='"$(libexecdir)"' -DQB_DATADIR='"$(datadir)"' -DQB_UNITDIR='"$(systemddir)/systemd/system"' $(if $(HAVE_SYSTEMD),-DHAVE_SYSTEMD)
-CFLAGS_ALL    = -std=c17 $(HARDEN) $(WARNINGS) $(CPPFLAGS_ALL) $(call pkg_cflags,$(sort $(PKGS_HELPER) $(PKGS_PLANNER) $(PKGS_CLI) $(PKGS_LOADED))) $(CPPFLAGS) $(CFLAGS)
+CFLAGS_ALL    = -std=c17 $(HARDEN) $(WARNINGS) $(CPPFLAGS_ALL) $(call pkg_cflags,$(sort $(PKGS_HELPER) $(PKGS_PLANNER) $(PKGS_BUS) $(PKGS_CLI))) $(CPPFLAGS) $(CFLAGS)
 CFLAGS_ALL   := $(CFLAGS_ALL)
 
 # ---- sources: the folder list is the architecture ----
-SD_BUS_SRC  := $(addprefix src/host/,systemd.c systemd_units.c logind.c)
-LIB_SRC     := $(filter-out $(if $(HAVE_SYSTEMD),,$(SD_BUS_SRC)),$(wildcard $(foreach room,base model host levers core noise,src/$(room)/*.c)))
+LIB_SRC     := $(wildcard $(foreach room,base model host levers core noise,src/$(room)/*.c))
 HELPER_SRC  := $(wildcard src/helper/*.c)
 PLANNER_SRC := $(wildcard src/planner/*.c)
+BUS_SRC     := $(if $(HAVE_SYSTEMD),$(wildcard src/bus/*.c))
 CLI_SRC     := $(wildcard src/client/*.c src/cli/*.c)
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIB := $(BUILD)/libquietbench.a
-PROGRAMS := $(BUILD)/quietbench $(BUILD)/quietbench-helper $(BUILD)/quietbench-planner
+PROGRAMS := $(BUILD)/quietbench $(BUILD)/quietbench-helper $(BUILD)/quietbench-planner $(if $(HAVE_SYSTEMD),$(BUILD)/quietbench-bus)
 
 ifeq ($(V),1)
 Q :=
@@ -105,6 +104,9 @@ $(BUILD)/quietbench-helper: $(call obj,$(HELPER_SRC) $(SANITIZED)) $(LIB)
 $(BUILD)/quietbench-planner: $(call obj,$(PLANNER_SRC) $(SANITIZED)) $(LIB)
 	$(say) LD $@
 	$(call link,$^,$(call pkg_libs,$(PKGS_PLANNER)) -lcpupower -lm)
+$(BUILD)/quietbench-bus: $(call obj,$(BUS_SRC) $(SANITIZED)) $(LIB)
+	$(say) LD $@
+	$(call link,$^,$(call pkg_libs,$(PKGS_BUS)))
 
 # The manual's pages of levers and of the policy come from the tables themselves.
 $(BUILD)/levers: $(call obj,contrib/man/levers.c) $(LIB)
@@ -151,6 +153,7 @@ install: all
 	install -D -m 0755 $(BUILD)/quietbench $(DESTDIR)$(bindir)/quietbench
 	install -D -m 0755 $(BUILD)/quietbench-helper $(DESTDIR)$(libexecdir)/quietbench-helper
 	install -D -m 0755 $(BUILD)/quietbench-planner $(DESTDIR)$(libexecdir)/quietbench-planner
+	$(if $(HAVE_SYSTEMD),install -D -m 0755 $(BUILD)/quietbench-bus $(DESTDIR)$(libexecdir)/quietbench-bus)
 	install -d $(DESTDIR)$(datadir)/profiles
 	install -m 0644 profiles/*.yaml $(DESTDIR)$(datadir)/profiles
 	install -D -m 0644 $(BUILD)/quietbench-levers.7 $(DESTDIR)$(mandir)/man7/quietbench-levers.7
@@ -173,9 +176,9 @@ uninstall:
 		$(DESTDIR)$(systemddir)/sysusers.d/quietbench.conf $(DESTDIR)$(systemddir)/tmpfiles.d/quietbench.conf
 	rm -rf $(DESTDIR)$(libexecdir) $(DESTDIR)$(datadir)
 
-# What is linked into the program that root executes, in lines.
-root-lines: $(BUILD)/quietbench-helper
-	$(Q)contrib/root-lines/root-lines $(BUILD) quietbench-helper
+# What is linked into the programs that root executes, in lines.
+root-lines: $(PROGRAMS)
+	$(Q)contrib/root-lines/root-lines $(BUILD) quietbench-helper $(if $(HAVE_SYSTEMD),quietbench-bus)
 
 dist:
 	git archive --prefix=quietbench-$(VERSION)/ -o quietbench-$(VERSION).tar.gz HEAD
@@ -190,7 +193,7 @@ lint:
 	$(Q)clang-format --dry-run --Werror $(C_FILES)
 	$(Q)cppcheck --quiet --std=c17 --enable=warning,performance,portability --error-exitcode=1 \
 		--inline-suppr $(CPPFLAGS_ALL) \
-		$(LIB_SRC) $(HELPER_SRC) $(PLANNER_SRC) $(CLI_SRC)
+		$(LIB_SRC) $(HELPER_SRC) $(PLANNER_SRC) $(BUS_SRC) $(CLI_SRC)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 .PHONY: all root-lines deps deps-check demo install uninstall dist clean format lint

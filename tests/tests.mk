@@ -9,7 +9,7 @@
 
 TESTS := $(BUILD)/tests
 UNIT  := $(patsubst tests/unit/%.c,$(TESTS)/unit/%,$(wildcard tests/unit/*/*.c))
-TEST_PKGS := $(sort $(PKGS_HELPER) $(PKGS_PLANNER) $(PKGS_CLI) $(PKGS_LOADED)) cmocka
+TEST_PKGS := $(sort $(PKGS_HELPER) $(PKGS_PLANNER) $(PKGS_BUS) $(PKGS_CLI)) cmocka
 
 $(TESTS)/unit/%: $(BUILD)/obj/tests/unit/%.o $(filter-out %/main.o,$(call obj,$(CLI_SRC))) $(LIB)
 	$(say) LD $@
@@ -20,6 +20,12 @@ $(TESTS)/unit/helper/%: $(BUILD)/obj/tests/unit/helper/%.o $(filter-out %/main.o
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
 	$(call link,$^,$(call pkg_libs,$(sort $(PKGS_HELPER) cmocka)))
+# Those who ask systemd find quietbench-bus in this very program: a child of it (tests/unit/fake_program.h).
+BUS_UNIT := $(addprefix $(TESTS)/unit/,levers/services host/systemd)
+$(BUS_UNIT): $(TESTS)/unit/%: $(BUILD)/obj/tests/unit/%.o $(filter-out %/main.o,$(call obj,$(CLI_SRC) $(BUS_SRC))) $(LIB)
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(call link,$^,$(call pkg_libs,$(TEST_PKGS)) -lcpupower -lm)
 unit: $(UNIT)
 
 # Small programs the tests use. They stand alone: libc only.

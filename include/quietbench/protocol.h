@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the three programs say to each other.
+ * What the four programs say to each other.
  *
  * Transport: SOCK_SEQPACKET, one message a packet, at most QB_MESSAGE_MAX bytes; a packet that is
  * short, long, of another version or not expected ends the session (and restores). Every message
@@ -52,6 +52,10 @@
  * PROFILE HOST PU… SELECTION STEP… and DONE, or ERROR; asked for the policy, POLICY and DONE.
  * `quietbench plan`, `doctor`, `topology`
  * and `profile` speak to it directly.
+ *
+ * quietbench-bus reads one ASK after the other on its fd 0, and answers each with TOLD or ERROR. It stays
+ * until the other end is closed. ERROR with ENOTCONN says that nothing was asked of anybody: it has no
+ * bus, or has lost it, and ends.
  */
 #ifndef QUIETBENCH_PROTOCOL_H
 #define QUIETBENCH_PROTOCOL_H
@@ -104,10 +108,13 @@
 	X(STEP,      steps,     qb_message_head,      VARIABLE, 0, QB_SENDER_HELPER | QB_SENDER_PLANNER, nothing) \
 	X(LEFTOVER,  leftover,  qb_leftover,          FIXED,    0, QB_SENDER_HELPER, leftover) \
 	X(DONE,      done,      qb_done,              FIXED,    0, QB_SENDER_HELPER | QB_SENDER_PLANNER, nothing) \
-	X(ERROR,     error,     qb_error_message,     FIXED,    0, QB_SENDER_HELPER | QB_SENDER_PLANNER, error) \
+	X(ERROR,     error,     qb_error_message,     FIXED,    0, QB_SENDER_HELPER | QB_SENDER_PLANNER | QB_SENDER_BUS, error) \
 	X(POLICY,    policy,    qb_policy_message,    FIXED,    0, QB_SENDER_PLANNER, policy) \
 	X(SWITCHES,  switches,  qb_switches_message,  FIXED,    0, QB_SENDER_HELPER, switches) \
-	X(JOINED,    joined,    qb_joined_message,    FIXED,    0, QB_SENDER_HELPER, joined)
+	X(JOINED,    joined,    qb_joined_message,    FIXED,    0, QB_SENDER_HELPER, joined) \
+	/* quietbench-bus */ \
+	X(ASK,       ask,       qb_ask,               FIXED,    0, QB_SENDER_CLIENT, ask) \
+	X(TOLD,      told,      qb_told,              FIXED,    0, QB_SENDER_BUS, told)
 /* clang-format on */
 
 enum qb_message_type {
@@ -118,12 +125,13 @@ enum qb_message_type {
 		QB_MSG_END
 };
 
-/* The sender. The helper is a client where it asks the planner, or the helper behind the door. */
+/* The sender. The helper is a client where it asks the planner, the bus, or the helper behind the door. */
 enum qb_sender {
 	QB_SENDER_CLIENT = 1,
 	QB_SENDER_BENCHMARK = 2, /* the held child */
 	QB_SENDER_HELPER = 4,
 	QB_SENDER_PLANNER = 8,
+	QB_SENDER_BUS = 16,
 };
 
 struct qb_message_info {
@@ -316,6 +324,73 @@ struct qb_error_message {
 	struct qb_message_head head;
 	int32_t code;
 	char text[QB_ERROR_MAX];
+};
+
+/*
+ * What quietbench-bus can be asked, and the function that does it there (bus/bus.h); host/systemd.h and
+ * logind.h say what each means.
+ */
+/* clang-format off */
+#define QB_BUS_CALLS(X) \
+	X(SETTLE,      settle) \
+	X(START_SLICE, start_slice) \
+	X(START_SCOPE, start_scope) \
+	X(ID,          id) \
+	X(UNIT_OF,     unit_of) \
+	X(ACTIVE,      active) \
+	X(CHECK_STOP,  check_stop) \
+	X(STOP,        stop) \
+	X(START,       start) \
+	X(FROZEN,      frozen) \
+	X(FREEZE,      freeze) \
+	X(TIMERS,      timers) \
+	X(INHIBIT,     inhibit) \
+	X(INHIBITED,   inhibited) \
+	X(DESKTOPS,    desktops)
+/* clang-format on */
+enum qb_bus_call {
+#define X(call, name) QB_BUS_##call,
+	QB_BUS_CALLS(X)
+#undef X
+		QB_BUS_CALL_COUNT
+};
+
+/* The longest name of a unit of systemd's, with its NUL. */
+#define QB_SYSTEMD_NAME 256
+
+struct qb_ask {
+	struct qb_message_head head;
+	uint8_t call;	  /* enum qb_bus_call */
+	uint8_t on;	  /* FREEZE, INHIBIT; else thaw, let go */
+	uint8_t confined; /* a slice, a scope: to `cpus` */
+	int32_t pid;	  /* START_SCOPE, UNIT_OF */
+	int64_t within_us;
+	char name[QB_SYSTEMD_NAME], slice[QB_SYSTEMD_NAME];
+	uint64_t memory_max, memory_high, swap_max, tasks_max, cpu_usec; /* of a scope */
+	struct qb_cpus cpus;
+};
+
+/* When a timer starts its unit next. */
+struct qb_systemd_timer {
+	char name[QB_SYSTEMD_NAME];
+	int64_t in_us; /* microseconds from now */
+};
+
+/* A session with a desktop, or the greeter that waits for one. */
+struct qb_logind_desktop {
+	char user[64];
+	char seat[32]; /* "": a remote one */
+	char type[16]; /* "wayland", "x11" */
+};
+
+#define QB_TOLD_TIMERS 4
+struct qb_told {
+	struct qb_message_head head;
+	uint8_t yes; /* ACTIVE, FROZEN, INHIBITED */
+	uint32_t n;  /* how many timers, desktops there are: these are the first, one of them */
+	char name[QB_SYSTEMD_NAME]; /* ID, UNIT_OF */
+	struct qb_systemd_timer timers[QB_TOLD_TIMERS];
+	struct qb_logind_desktop desktop;
 };
 
 /* One received packet. fds are CLOEXEC and owned by the receiver (qb_message_close). */

@@ -6,14 +6,17 @@
  * slice turns the root's cpuset controller off again).
  *
  * Units that are there already can be stopped, started, frozen and thawed; never enabled or
- * disabled. logind.h speaks to the same bus; nobody else does. Built without HAVE_SYSTEMD, or where
- * the system bus cannot be reached, everything but qb_systemd_booted fails with -ENOTSUP and the
- * reason.
+ * disabled. All of it is asked by quietbench-bus, which is started when this process asks for the
+ * first time, and ends with it; this one neither links nor loads libsystemd. logind.h asks the same
+ * way. Built without HAVE_SYSTEMD, or where the system bus cannot be reached, everything but
+ * qb_systemd_booted and qb_systemd_available fails with -ENOTSUP or -ENOTCONN and the reason; never
+ * with -ENOENT or -ESRCH but where it says so.
  */
 #ifndef QB_HOST_SYSTEMD_H
 #define QB_HOST_SYSTEMD_H
 
 #include <quietbench/error.h>
+#include <quietbench/protocol.h>
 #include <quietbench/value.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,8 +47,6 @@ int qb_systemd_start_slice(const char *name, const struct qb_cpus *cpus, struct 
 int qb_systemd_start_scope(const char *name, const char *slice, pid_t pid,
 	const struct qb_systemd_limits *limits, struct qb_error *err);
 
-/* The longest name of a unit, with its NUL. */
-#define QB_SYSTEMD_NAME 256
 /* The unit's own name, of which `name` may be an alias. -ESRCH: there is no such unit here. */
 int qb_systemd_id(const char *name, char *buf, size_t size, struct qb_error *err);
 /* The name of the unit that a process lives in. -ESRCH: it is in none, or gone. */
@@ -60,13 +61,8 @@ int qb_systemd_stop(const char *name, struct qb_error *err);
 /* Starts a unit that exists, and waits until it runs. */
 int qb_systemd_start(const char *name, struct qb_error *err);
 
-/* When a timer starts its unit next. */
-struct qb_systemd_timer {
-	char name[QB_SYSTEMD_NAME];
-	int64_t in_us; /* microseconds from now */
-};
-/* The timers that are due within so long, the next one first. `ret` holds at most `max` of them,
- * *ret_n says how many there are. */
+/* The timers that are due within so long, the next one first. `ret` gets at most `max` of them, and at
+ * most QB_TOLD_TIMERS; *ret_n says how many there are. */
 int qb_systemd_timers(int64_t within_us, struct qb_systemd_timer *ret, size_t max, size_t *ret_n,
 	struct qb_error *err);
 

@@ -217,30 +217,21 @@ const struct qb_lever_ops qb_services_freeze_ops = {
 	.judge = judge,
 };
 
-static int inhibitor = -1;
-
 static int read_inhibit(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
 	size_t size, struct qb_error *err)
 {
-	pid_t holder;
-	int r = qb_logind_holder(&holder, err);
+	bool inhibited;
+	int r = qb_logind_inhibited(&inhibited, err);
 
-	if (r < 0)
-		return r;
-	/* logind may not have noticed yet that we let go of it. */
-	if (holder == getpid() && inhibitor < 0)
-		holder = 0;
-	qb_text_copy(buf, size, holder ? QB_LOGIND_WHAT : NONE);
-	return 0;
+	if (r == 0)
+		qb_text_copy(buf, size, inhibited ? QB_LOGIND_WHAT : NONE);
+	return r;
 }
 
 static int write_inhibit(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
 	struct qb_error *err)
 {
-	if (inhibitor >= 0)
-		close(inhibitor);
-	inhibitor = -1;
-	return strcmp(text, NONE) == 0 ? 0 : qb_logind_inhibit(&inhibitor, err);
+	return qb_logind_inhibit(strcmp(text, NONE) != 0, err);
 }
 
 const struct qb_lever_ops qb_services_inhibit_ops = {.read = read_inhibit, .write = write_inhibit};

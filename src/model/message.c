@@ -302,6 +302,28 @@ static int accept_joined(struct qb_message *message, struct qb_error *err)
 	return 0;
 }
 
+static int accept_ask(struct qb_message *message, struct qb_error *err)
+{
+	END(message->ask.name);
+	END(message->ask.slice);
+	if (message->ask.call >= QB_BUS_CALL_COUNT)
+		return qb_error_set(err, EBADMSG, "an unknown call of the bus");
+	return 0;
+}
+
+static int accept_told(struct qb_message *message, struct qb_error *err)
+{
+	struct qb_told *told = &message->told;
+
+	END(told->name);
+	for (size_t i = 0; i < QB_TOLD_TIMERS; i++)
+		END(told->timers[i].name);
+	END(told->desktop.user);
+	END(told->desktop.seat);
+	END(told->desktop.type);
+	return 0;
+}
+
 #define accept_nothing NULL
 static int (*const accept_strings[])(struct qb_message *message, struct qb_error *err) = {
 #define X(type, member, body, kind, fds, senders, strings) [QB_MSG_##type] = accept_##strings,
@@ -316,6 +338,7 @@ static const char *sender_name(enum qb_sender sender)
 	case QB_SENDER_BENCHMARK: return "the benchmark";
 	case QB_SENDER_HELPER: return "the helper";
 	case QB_SENDER_PLANNER: return "the planner";
+	case QB_SENDER_BUS: return "quietbench-bus";
 	}
 	return "nobody";
 }
@@ -330,7 +353,7 @@ static int check(struct qb_message *message, enum qb_sender sender, struct qb_er
 		return qb_error_set(err, EBADMSG, "a packet that is not a message of quietbench");
 	if (message->head.version != QB_PROTOCOL_VERSION)
 		return qb_error_set(err, EPROTO,
-			"the peer speaks protocol %u, this program %u: install the three programs "
+			"the peer speaks protocol %u, this program %u: install the four programs "
 			"of one version",
 			message->head.version, QB_PROTOCOL_VERSION);
 	if (!info->name || message->size < info->size ||

@@ -39,13 +39,14 @@ sub none
 # ---- who may use whom ----
 # Proved on the objects' symbols: an include line says what a file could use, and the headers of include/quietbench are
 # everybody's. The include lines only add what leaves no symbol: types, constants.
-my @rooms = qw(base model host levers core noise client helper planner cli);
+my @rooms = qw(base model host levers core noise client helper planner bus cli);
 my %rank = map { $rooms[$_] => $_ } 0 .. $#rooms;
 my @shared = qw(base model host levers core noise);
 my %program = (
 	'quietbench' => [@shared, qw(client cli)],
 	'quietbench-helper' => [@shared, 'helper'],
 	'quietbench-planner' => [@shared, 'planner'],
+	'quietbench-bus' => [@shared, 'bus'],
 );
 my %built = map { m{/obj/(src/(\w+)/\w+)\.o$} ? ("$1.c" => { room => $2, symbols($_) }) : () }
 	grep { my ($source) = m{/obj/(.*)\.o$}; -f "$source.c" } glob("$build/obj/src/*/*.o");
@@ -109,22 +110,20 @@ none('so do their includes', @upwards);
 # ---- each library in one file ----
 my %library = (
 	'cpufreq.h' => 'src/host/cpufreq.c',
-	'dlfcn.h' => 'src/host/systemd.c',
 	'hwloc.h' => 'src/host/topology.c',
 	'jansson.h' => 'src/cli/json.c',
 	'seccomp.h' => 'src/core/confine.c',
 	'sha256.h' => 'src/core/profile.c',
 	'sys/capability.h' => 'src/helper/sandbox.c',
-	'systemd/sd-bus.h' => 'src/host/systemd_internal.h',
+	'systemd/sd-bus.h' => 'src/bus/bus.h',
 	'yaml.h' => 'src/core/yaml.c',
 );
 for my $header (sort keys %library) {
 	my @users = grep { $text{$_} =~ m{^\s*#\s*include\s*<\Q$header\E>}m } @sources;
 	is("@users", $library{$header}, "<$header> is in one file");
 }
-my @bus = grep { $text{$_} =~ m{include <host/systemd_internal\.h>} } @sources;
-is("@bus", join(' ', map { "src/host/$_.c" } qw(logind systemd systemd_units)),
-	'sd-bus does not leave the files that speak to systemd and logind');
+my @bus = grep { $text{$_} =~ m{include ["<](?:bus/)?bus\.h[">]} } @sources;
+is("@bus", join(' ', sort glob('src/bus/*.c')), 'sd-bus does not leave the program that speaks to systemd and logind');
 # A header nobody listed here: neither ours, nor libc's or the kernel's.
 my %listed = map { $_ => 1 } keys %library;
 my @unknown;
@@ -168,7 +167,8 @@ like($ldd, qr{libc\.}, 'ldd sees the helper\'s libraries');
 unlike($ldd, $parsers, 'the helper has no parser and no topology library, not even indirectly');
 for my $program (qw(quietbench quietbench-helper quietbench-planner)) {
 	my $ldd = `ldd '$build/$program'`;
-	unlike($ldd, qr{libsystemd|libgcrypt}, "$program loads libsystemd when it asks systemd, not before");
+	unlike($ldd, qr{libsystemd|libgcrypt}, "$program does not link libsystemd,");
+	unlike(`nm '$build/$program'`, qr{\b(?:sd_bus_|dlopen\b)}, 'nor can it load it');
 }
 
 # ---- readable in one sitting ----

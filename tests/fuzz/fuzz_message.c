@@ -16,7 +16,7 @@
 
 #define FDS    7
 #define FILLED 8
-#define SENDER 16 /* the two bits above say which */
+#define SENDER 16 /* the three bits above say which */
 
 /* Too large for the stack of a program with a sanitizer. */
 static struct qb_message message;
@@ -121,6 +121,16 @@ static void check_strings(void)
 		for (unsigned i = 0; i < message.joined.n; i++)
 			must(message.joined.tenants[i].cpu < QB_CPUS_MAX);
 		break;
+	case QB_MSG_ASK:
+		must(ends(message.ask.name) && ends(message.ask.slice));
+		must(message.ask.call < QB_BUS_CALL_COUNT);
+		break;
+	case QB_MSG_TOLD:
+		must(ends(message.told.name) && ends(message.told.desktop.user) &&
+			ends(message.told.desktop.seat) && ends(message.told.desktop.type));
+		for (unsigned i = 0; i < QB_TOLD_TIMERS; i++)
+			must(ends(message.told.timers[i].name));
+		break;
 	case QB_MSG_APPLY:
 	case QB_MSG_RUN:
 	case QB_MSG_PLACE:
@@ -160,7 +170,7 @@ static enum qb_sender choose_sender(unsigned choice)
 	const struct qb_message_head *head = (const void *)packet;
 	unsigned own = head->type < QB_MSG_END ? qb_messages[head->type].senders : 0;
 
-	return choice & SENDER || !own ? 1u << (choice / SENDER / 2 & 3) : own & -own;
+	return choice & SENDER || !own ? 1u << choice / SENDER / 2 % 5 : own & -own;
 }
 
 static void receive(const int pair[2], enum qb_sender sender, size_t size, unsigned n_fds)

@@ -55,6 +55,7 @@ struct fake_bus {
 };
 static struct fake_bus *it;
 static pid_t child;
+static pid_t fake_client; /* whose connection the child serves */
 
 static void fake_log(const char *call, const char *name)
 {
@@ -230,7 +231,7 @@ static int fake_logind(sd_bus_message *m, const char *call)
 	fake_log(call, "");
 	if (pipe(pipes) < 0)
 		return -errno;
-	it->holder = getppid();
+	it->holder = fake_client;
 	r = sd_bus_reply_method_return(m, "h", pipes[1]);
 	close(pipes[1]);
 	return r;
@@ -270,8 +271,12 @@ static void fake_serve(int listener)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (;;) {
 		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), r;
+		struct ucred peer = {0};
+		socklen_t len = sizeof(peer);
 		sd_bus *bus = NULL;
 
+		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+		fake_client = peer.pid;
 		if (fd < 0 || sd_bus_new(&bus) < 0 || sd_bus_set_fd(bus, fd, fd) < 0 ||
 			sd_bus_set_server(bus, 1, id) < 0 || sd_bus_negotiate_fds(bus, 1) < 0 ||
 			sd_bus_add_filter(bus, NULL, fake_answer, NULL) < 0 ||
