@@ -52,8 +52,14 @@ ATTACK := $(TESTS)/attacker $(TESTS)/fake-planner
 $(ATTACK): $(TESTS)/%: $(BUILD)/obj/tests/attack/%.o $(LIB)
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
-	$(call link,$^,$(call pkg_libs,$(PKGS_HELPER)))
-tools: $(TOOLS) $(ATTACK)
+	$(call link,$(filter %.o,$^) $(LIB),$(call pkg_libs,$(PKGS_HELPER)))
+# What a planner of ours gives up, given up by one that then tries to get it back.
+$(TESTS)/fake-planner: $(call obj,src/planner/sandbox.c)
+$(TESTS)/hostile: tests/attack/hostile.c
+	$(say) CC $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(TOOL_CFLAGS) -o $@ $<
+tools: $(TOOLS) $(ATTACK) $(TESTS)/hostile
 
 # The same for arm64, with the packages of tests/arm64/prepare; its unit tests run under qemu-user, all else in guests.
 ARM64_ROOT  := $(abspath $(BUILD)/arm64/root)

@@ -22,7 +22,8 @@ static const struct qb_confine_rule common[] = {
 	/* itself, and the time */
 	QB_CALL("getrandom"), QB_CALL("clock_gettime"), QB_CALL("uname"), QB_CALL("sysinfo"),
 	QB_CALL("getpid"), QB_CALL("gettid"), QB_CALL("getuid"), QB_CALL("geteuid"),
-	QB_CALL("getgid"), QB_CALL("getegid"), QB_CALL("prlimit64"), QB_CALL("sched_getaffinity"),
+	QB_CALL("getgid"), QB_CALL("getegid"), QB_CALL("sched_getaffinity"),
+	QB_CALL_IF("prlimit64", 2, ~(uint64_t)0, 0), /* its limits, read */
 	QB_CALL("rt_sigaction"), QB_CALL("rt_sigprocmask"), QB_CALL("rt_sigreturn"),
 	QB_CALL("restart_syscall"), QB_CALL("exit"), QB_CALL("exit_group"),
 	/* the conversation */

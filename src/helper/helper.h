@@ -58,6 +58,7 @@ struct qb_helper {
 	int lock;    /* the host lock's description */
 	int lost;    /* qb_lock_watch */
 	struct qb_peer peer;
+	char kept[96]; /* of the caller's, which root cannot reset here (qb_sandbox_start) */
 	/* The request that is being served, 0 between two: shared memory, so that a recovery knows
 	 * whether the client is waiting for an answer. BYE stays: nothing is to be heard after it. */
 	_Atomic uint16_t *pending;
@@ -78,10 +79,14 @@ void qb_audit(const struct qb_peer *peer, const char *fmt, ...)
 
 /* ---- sandbox ---- */
 
-/* What the helper's processes give up. */
-/* At start, before the peer is looked at: limits, environment, umask, folder, fds, terminal, signals.
- * `*ret_session` is the session, moved away from fd 0. */
-int qb_sandbox_start(int *ret_session, struct qb_error *err);
+/* What the helper's processes have of their caller (nothing), and what they give up. */
+/*
+ * At start, before the peer is looked at. `*ret_session` is the session, moved away from fd 0; `kept`
+ * names what root cannot reset here and matters ("limits, keyring"), or is "".
+ */
+int qb_sandbox_start(int *ret_session, char *kept, size_t size, struct qb_error *err);
+/* Does a shortage of memory spare this process, and its guardian? Only when they have a host to restore. */
+void qb_sandbox_survive(bool survive);
 /* The monitor's and the guardian's: the capabilities and system calls that levers need, no new
  * privileges. Nobody is executed by a path after this. */
 int qb_sandbox_limit(struct qb_error *err);

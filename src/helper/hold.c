@@ -32,6 +32,7 @@ int qb_hold_condition(struct qb_monitor *m, struct qb_error *err)
 	struct qb_journal_owner owner = {0};
 	int r = owner_of(m, &owner, err);
 
+	qb_sandbox_survive(true);
 	if (r == 0)
 		r = qb_conduct_apply(
 			&m->session, &owner, &m->planned.selection, &m->planned.profile, err);

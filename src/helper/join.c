@@ -228,6 +228,7 @@ void qb_join_become(struct qb_monitor *m, const struct qb_helper *client, int co
 	joined.wanted = m->wanted;
 	joined.journal = journal_now();
 	qb_join_keep_steps(&joined.steps, false);
+	qb_sandbox_survive(false);
 	helper = (struct qb_helper){
 		.session = client->session, .lock = -1, .peer = client->peer, .pending = &pending};
 	*m = QB_MONITOR_NONE;

@@ -6,7 +6,6 @@
  * lives: the unit of systemd's ends with that.
  */
 #include "helper.h"
-#include <base/file.h>
 #include <base/macros.h>
 #include <errno.h>
 #include <host/caller.h>
@@ -28,9 +27,6 @@ static int prepare(struct qb_helper *helper, const char *sudo_uid, struct qb_err
 		r = qb_caller_leave(err);
 	if (r < 0)
 		return r;
-	/* Recovery should outlive a shortage of memory. Where even root may not ask for that, the
-	 * journal still lets the next quietbench restore. */
-	(void)qb_file_write("/proc/self/oom_score_adj", "-1000", NULL);
 	r = qb_lock_open(err);
 	if (r < 0)
 		return r;
@@ -45,10 +41,12 @@ static int recover(void)
 	_cleanup_(qb_conditioning_free) struct qb_conditioning dead = {.journal.fd = -1};
 	struct qb_undo_summary summary = {0};
 	struct qb_error err = {0};
-	int nothing, lock = -1, r = qb_sandbox_start(&nothing, &err);
+	char kept[96];
+	int nothing, lock = -1, r = qb_sandbox_start(&nothing, kept, sizeof(kept), &err);
 
 	if (r == 0)
 		r = lock = qb_lock_open(&err);
+	qb_sandbox_survive(true);
 	if (r >= 0)
 		r = qb_sandbox_limit(&err);
 	if (r == 0 && qb_lock_try(lock) == 0)
@@ -76,7 +74,7 @@ int main(int argc, char **argv)
 	}
 	if (from_sudo)
 		snprintf(sudo_uid, sizeof(sudo_uid), "%s", from_sudo);
-	if (qb_sandbox_start(&helper.session, &err) < 0)
+	if (qb_sandbox_start(&helper.session, helper.kept, sizeof(helper.kept), &err) < 0)
 		return EXIT_FAILURE;
 	if (prepare(&helper, from_sudo ? sudo_uid : NULL, &err) < 0) {
 		qb_message_send_error(helper.session, &err);

@@ -118,8 +118,10 @@ static void audit_begin(struct qb_monitor *m)
 	/* The list of CPUs always fits; an odd one would be of no use to a reader. */
 	(void)qb_cpus_format_list(&m->planned.selection.bench, cpus, sizeof(cpus));
 	m->begun = true;
-	qb_audit(&m->helper->peer, "%s%s of profile %s on CPU %.128s: %s",
-		m->joined ? "joined " : "", what, m->planned.profile.name, cpus, m->hello.command);
+	qb_audit(&m->helper->peer, "%s%s of profile %s on CPU %.128s%s%s: %s",
+		m->joined ? "joined " : "", what, m->planned.profile.name, cpus,
+		*m->helper->kept ? "; root cannot reset the caller's " : "", m->helper->kept,
+		m->hello.command);
 }
 
 int qb_request_apply(struct qb_monitor *m, struct qb_error *err)

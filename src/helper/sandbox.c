@@ -1,21 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* helper.h: sandbox */
+/*
+ * helper.h: sandbox. What it MUST hold, whoever started the helper:
+ *
+ *  1. Nothing that fork(2) and execve(2) pass on is the caller's: each row of `inherited` is as for a
+ *     daemon that was started at boot. Guardian, monitor, recovery, guests and waiters have it from
+ *     there, and the planner. Control groups and affinity: host/caller.h.
+ *  2. What root cannot reset on this machine, and what matters, is in the log's line of the session.
+ *  3. A shortage of memory spares only who has conditioned a host, not who waits or parses.
+ *  4. The planner has no privilege, small limits of its own, nothing of the helper's but its fds.
+ *  5. Nobody is executed by a path, and no system call is made that is not in `allowed`.
+ */
 #include "helper.h"
+#include <base/file.h>
 #include <base/macros.h>
+#include <base/text.h>
 #include <core/confine.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/ioprio.h>
+#include <linux/keyctl.h>
+#include <linux/mempolicy.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/capability.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 
 /* The kernel's overflow user: owns nothing anywhere. */
 #define NOBODY 65534
@@ -75,70 +94,222 @@ static const struct qb_confine_rule allowed[] = {
 	/* the planner, until it is one */
 	QB_CALL_IF("execveat", 4, AT_EMPTY_PATH, AT_EMPTY_PATH), QB_CALL("setgroups"),
 	QB_CALL("setresgid"), QB_CALL("setresuid"), QB_CALL("capset"), QB_CALL("capget"),
-	QB_CALL("prctl"), QB_CALL("seccomp"), QB_CALL("setrlimit"), QB_CALL("arch_prctl"),
-	QB_CALL("set_tid_address"), QB_CALL("set_robust_list"), QB_CALL("rseq")};
+	QB_CALL("prctl"), QB_CALL("seccomp"), QB_CALL_IF("prlimit64", 0, ~(uint64_t)0, 0),
+	QB_CALL("arch_prctl"), QB_CALL("set_tid_address"), QB_CALL("set_robust_list"),
+	QB_CALL("rseq")};
+
+/* ---- what is inherited ---- */
 
 /*
- * The caller's limits stay the caller's: through sudo they would be a handle on root's process
- * (CPU time that runs out during the restore, files that may not grow). RLIMIT_NPROC does not count
- * for root.
+ * Through sudo a caller's limit would be a handle on root's process: CPU time that runs out during
+ * the restore, files that may not grow. RLIMIT_NPROC does not count for root, but for who becomes
+ * the planner.
  */
-static void reset_limits(void)
+static const struct {
+	int resource;
+	rlim_t ours, least, planners; /* least: with less than that the log tells */
+} limits[] = {
+	{RLIMIT_CPU, RLIM_INFINITY, RLIM_INFINITY, 20},
+	{RLIMIT_AS, RLIM_INFINITY, 1 << 30, 1 << 30},
+	{RLIMIT_DATA, RLIM_INFINITY, 1 << 30, 1 << 30},
+	{RLIMIT_STACK, 8 << 20, 1 << 20, 8 << 20},
+	{RLIMIT_CORE, 0, 0, 0},
+	{RLIMIT_NOFILE, 65536, 4096, 64}, /* one for each attribute that is conditioned */
+	{RLIMIT_FSIZE, 1 << 30, 64 << 20, 0},
+	{RLIMIT_NPROC, RLIM_INFINITY, 0, RLIM_INFINITY},
+	{RLIMIT_MEMLOCK, 128 << 20, 0, 0}, /* the rings of perf */
+	{RLIMIT_LOCKS, RLIM_INFINITY, 0, 0},
+	{RLIMIT_SIGPENDING, 1024, 0, 0},
+	{RLIMIT_MSGQUEUE, 0, 0, 0},
+	{RLIMIT_NICE, 0, 0, 0},
+	{RLIMIT_RTPRIO, 0, 0, 0},
+	{RLIMIT_RTTIME, RLIM_INFINITY, 0, 0},
+	{RLIMIT_RSS, RLIM_INFINITY, 0, RLIM_INFINITY},
+};
+
+/* A root without CAP_SYS_RESOURCE gets as much as the machine allows. Is it at least `least`? */
+static bool set_limit(int resource, rlim_t value, rlim_t least)
+{
+	struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
+
+	if (setrlimit((__rlimit_resource_t)resource, &limit) == 0)
+		return true;
+	if (getrlimit((__rlimit_resource_t)resource, &limit) < 0)
+		return false;
+	limit.rlim_cur = limit.rlim_max;
+	return setrlimit((__rlimit_resource_t)resource, &limit) == 0 && limit.rlim_max >= least;
+}
+
+static bool reset_limits(void)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < QB_ARRAY_SIZE(limits); i++)
+		all &= set_limit(limits[i].resource, limits[i].ours, limits[i].least);
+	return all;
+}
+
+/* Nice 19 and SCHED_IDLE beside a few busy loops are starvation. */
+static bool reset_scheduling(void)
+{
+	/* struct sched_attr, which libc has not */
+	struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime, deadline, period;
+		uint32_t util_min, util_max;
+	} usual = {.size = sizeof(usual),
+		.policy = SCHED_OTHER,
+		.flags = 0x60, /* SCHED_FLAG_UTIL_CLAMP: back to what the machine has */
+		.util_min = UINT32_MAX,
+		.util_max = UINT32_MAX};
+
+	if (syscall(SYS_sched_setattr, 0, &usual, 0) == 0)
+		return true;
+	/* This kernel has no such clamps. */
+	return sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){0}) == 0 &&
+	       setpriority(PRIO_PROCESS, 0, 0) == 0;
+}
+
+static bool reset_io(void)
+{
+	return syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, 0) == 0;
+}
+
+static bool reset_memory(void)
+{
+	return syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0) == 0 || errno == ENOSYS;
+}
+
+/* Attributes of prctl(2) that survive an execution, as they are at boot. */
+static bool reset_attributes(void)
 {
 	static const struct {
-		int resource;
-		rlim_t most;
-	} limits[] = {
-		{RLIMIT_CPU, RLIM_INFINITY},
-		{RLIMIT_AS, RLIM_INFINITY},
-		{RLIMIT_DATA, RLIM_INFINITY},
-		{RLIMIT_STACK, 8 << 20},
-		{RLIMIT_CORE, 0},
-		{RLIMIT_NOFILE, 65536}, /* one for each attribute that is conditioned */
-		{RLIMIT_FSIZE, 1 << 30},
+		int option;
+		unsigned long value;
+	} attributes[] = {
+		{PR_SET_PDEATHSIG, 0},
+		{PR_SET_TIMERSLACK, 50000}, /* 0 would be the caller's */
+		{PR_SET_THP_DISABLE, 0},
+		{PR_SET_SECUREBITS, 0},
+		{PR_SET_CHILD_SUBREAPER, 0},
+		{PR_MCE_KILL, PR_MCE_KILL_CLEAR},
+		{PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL},
 	};
+	bool all = true;
 
-	for (size_t i = 0; i < QB_ARRAY_SIZE(limits); i++) {
-		const __rlimit_resource_t resource = (__rlimit_resource_t)limits[i].resource;
-		struct rlimit limit = {.rlim_cur = limits[i].most, .rlim_max = limits[i].most};
-
-		/* A root without CAP_SYS_RESOURCE gets as much as the machine allows. */
-		if (setrlimit(resource, &limit) == 0 || getrlimit(resource, &limit) < 0)
-			continue;
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(resource, &limit);
-	}
+	for (size_t i = 0; i < QB_ARRAY_SIZE(attributes); i++)
+		all &= prctl(attributes[i].option, attributes[i].value, 0, 0, 0) == 0 ||
+		       errno == EINVAL; /* unknown to this kernel */
+	return all && personality(PER_LINUX) >= 0;
 }
 
-/* Whatever the caller blocked or ignored (SIGCHLD would hide the monitor's end from the guardian). */
-static void reset_signals(void)
+/*
+ * Whatever the caller blocked, ignored, or left pending (SIGCHLD ignored would hide the monitor's end
+ * from the guardian). A terminal's signals and a broken pipe are the client's; it tells us, or we see
+ * it die.
+ */
+static bool reset_signals(void)
 {
-	/* A terminal's signals and a broken pipe are the client's; it tells us, or we see it die.
-	 * A timer of the caller's survives our execution. */
-	static const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU,
-		SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGXFSZ};
-	struct sigaction action = {.sa_handler = SIG_DFL};
+	static const int ended[] = {SIGTERM, SIGCHLD, SIGCONT, SIGSEGV, SIGBUS, SIGFPE, SIGILL,
+		SIGABRT, SIGTRAP, SIGSYS, SIGXCPU};
+	const struct itimerval never = {0};
+	struct sigaction action = {.sa_handler = SIG_IGN};
 	sigset_t none;
 
+	for (int which = ITIMER_REAL; which <= ITIMER_PROF; which++)
+		setitimer((__itimer_which_t)which, &never, NULL); /* one survives an execution */
 	for (int signal = 1; signal < NSIG; signal++)
-		sigaction(signal, &action, NULL); /* SIGKILL and SIGSTOP are as they are */
-	action.sa_handler = SIG_IGN;
-	for (size_t i = 0; i < QB_ARRAY_SIZE(ignored); i++)
-		sigaction(ignored[i], &action, NULL);
+		sigaction(signal, &action, NULL); /* which forgets it if it is pending */
+	action.sa_handler = SIG_DFL;
+	for (size_t i = 0; i < QB_ARRAY_SIZE(ended); i++)
+		sigaction(ended[i], &action, NULL);
 	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	return sigprocmask(SIG_SETMASK, &none, NULL) == 0;
 }
 
-int qb_sandbox_start(int *ret_session, struct qb_error *err)
+static bool reset_keyring(void)
+{
+	return syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 || errno == ENOSYS;
+}
+
+/*
+ * A session of its own, without a terminal. The leader of a process group cannot begin one, so it
+ * goes to another group first; the leader of a session has one already.
+ */
+static bool reset_terminal(void)
+{
+	pid_t other;
+	int terminal;
+	bool done;
+
+	if (setsid() > 0)
+		return true;
+	if (getsid(0) == getpid()) {
+		terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+		return terminal < 0 || (ioctl(terminal, TIOCNOTTY) == 0 && close(terminal) == 0);
+	}
+	other = fork();
+	if (other == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		pause();
+		_exit(0);
+	}
+	done = other > 0 && setpgid(other, other) == 0 && setpgid(0, other) == 0 && setsid() > 0;
+	if (other > 0 && kill(other, SIGKILL) == 0)
+		waitpid(other, NULL, 0);
+	return done;
+}
+
+static bool reset_users(void)
+{
+	return setgroups(0, NULL) == 0 && setresgid(0, 0, 0) == 0 && setresuid(0, 0, 0) == 0;
+}
+
+static bool reset_environment(void)
+{
+	for (char **entry = environ; entry && *entry; entry++)
+		memset(*entry, 0, strlen(*entry)); /* it stays where /proc shows it */
+	umask(077);
+	return clearenv() == 0 && chdir("/") == 0;
+}
+
+static bool reset_oom(void)
+{
+	return qb_file_write("/proc/self/oom_score_adj", "0", NULL) == 0;
+}
+
+static const struct {
+	const char *what;
+	bool (*reset)(void);
+} inherited[] = {
+	{"limits", reset_limits},
+	{"signals", reset_signals},
+	{"environment", reset_environment},
+	{"users", reset_users},
+	{"terminal", reset_terminal},
+	{"scheduling", reset_scheduling},
+	{"priority of I/O", reset_io},
+	{"memory policy", reset_memory},
+	{"attributes", reset_attributes},
+	{"keyring", reset_keyring},
+	{"OOM score", reset_oom},
+};
+
+int qb_sandbox_start(int *ret_session, char *kept, size_t size, struct qb_error *err)
 {
 	int session, nowhere;
 
-	reset_limits();
-	if (clearenv() != 0)
-		return qb_error_errno(err, ENOMEM, "clear the environment");
-	umask(077);
-	if (chdir("/") < 0)
-		return qb_error_errno(err, errno, "go to /");
+	*kept = '\0';
+	for (size_t i = 0; i < QB_ARRAY_SIZE(inherited); i++) {
+		size_t used = strlen(kept);
+
+		if (!inherited[i].reset())
+			qb_text_format(kept + used, size - used, "%s%s", used ? ", " : "",
+				inherited[i].what);
+	}
 	session = fcntl(0, F_DUPFD_CLOEXEC, 3);
 	if (session < 0)
 		return qb_error_errno(err, errno, "take the session from standard input");
@@ -149,11 +320,24 @@ int qb_sandbox_start(int *ret_session, struct qb_error *err)
 		return qb_error_errno(err, errno, "close what was inherited");
 	if (session != 3 && fcntl(3, F_SETFD, FD_CLOEXEC) < 0)
 		return qb_error_errno(err, errno, "keep the session from being inherited");
-	reset_signals();
-	setsid(); /* fails for a session leader, who has what is wanted */
 	*ret_session = 3;
 	return 0;
 }
+
+void qb_sandbox_survive(bool survive)
+{
+	/* The guardian leads our session; nobody else may have its number while we are in it. */
+	const bool guarded = survive && getppid() == getsid(0);
+	char path[64];
+
+	qb_text_format(path, sizeof(path), "/proc/%d/oom_score_adj", getppid());
+	/* Where even root may not ask for that, the journal still lets the next quietbench restore. */
+	(void)qb_file_write("/proc/self/oom_score_adj", survive ? "-1000" : "0", NULL);
+	if (guarded)
+		(void)qb_file_write(path, "-1000", NULL);
+}
+
+/* ---- what is given up ---- */
 
 int qb_sandbox_limit(struct qb_error *err)
 {
@@ -188,24 +372,20 @@ int qb_sandbox_limit(struct qb_error *err)
 	return qb_confine(QB_CONFINE_REFUSE, allowed, QB_ARRAY_SIZE(allowed), err);
 }
 
-static int limit(int resource, rlim_t most)
-{
-	const struct rlimit rlimit = {.rlim_cur = most, .rlim_max = most};
-
-	return setrlimit((__rlimit_resource_t)resource, &rlimit);
-}
-
 int qb_sandbox_enter_planner(void)
 {
 	cap_t none = cap_init();
 
-	if (!none || limit(RLIMIT_CORE, 0) < 0 || limit(RLIMIT_FSIZE, 0) < 0 ||
-		limit(RLIMIT_CPU, 20) < 0 || limit(RLIMIT_NOFILE, 64) < 0)
+	if (!none || !reset_oom())
 		return -1;
-#ifndef __SANITIZE_ADDRESS__ /* whose shadow memory is larger than any sensible limit */
-	if (limit(RLIMIT_AS, (rlim_t)1 << 30) < 0)
-		return -1;
+	for (size_t i = 0; i < QB_ARRAY_SIZE(limits); i++) {
+#ifdef __SANITIZE_ADDRESS__ /* whose shadow memory is larger than any sensible limit */
+		if (limits[i].resource == RLIMIT_AS || limits[i].resource == RLIMIT_DATA)
+			continue;
 #endif
+		if (!set_limit(limits[i].resource, limits[i].planners, 0))
+			return -1;
+	}
 	if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
 		setresuid(NOBODY, NOBODY, NOBODY) < 0)
 		return -1;

@@ -7,8 +7,11 @@
 #include <host/caller.h>
 #include <host/cgroups.h>
 #include <host/cgroups_text.h>
+#include <host/tasks.h>
 #include <host/topology_internal.h>
+#include <linux/magic.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 
 /* v2: a group without the controller has no such file; its nearest ancestor's mask holds. */
 static int effective(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy, char *group,
@@ -203,11 +206,25 @@ int qb_host_online(struct qb_cpus *ret, struct qb_error *err)
 		       : 0;
 }
 
-int qb_caller_affinity(struct qb_cpus *ret, struct qb_error *err)
+/* The CPUs that were not set apart at boot (isolcpus=). */
+static int read_isolated(struct qb_cpus *ret, struct qb_error *err)
 {
 	static const char path[] = "/sys/devices/system/cpu/isolated";
-	struct qb_cpus mask = {0}, usual, granted, isolated = {0};
 	char text[QB_CPUS_TEXT];
+
+	qb_cpus_zero(ret);
+	if (!qb_file_exists(path))
+		qb_topology_boot_isolated(ret);
+	else if (qb_file_read(path, text, sizeof(text), err) < 0)
+		return -err->code;
+	else if (qb_cpus_parse_list(text, ret) < 0)
+		return qb_error_set(err, EBADMSG, "%s is not a list of CPUs", path);
+	return 0;
+}
+
+int qb_caller_affinity(struct qb_cpus *ret, struct qb_error *err)
+{
+	struct qb_cpus mask = {0}, usual, granted, isolated;
 	int r;
 
 	if (syscall(SYS_sched_getaffinity, 0, sizeof(mask), &mask) < 0)
@@ -215,16 +232,12 @@ int qb_caller_affinity(struct qb_cpus *ret, struct qb_error *err)
 	r = qb_host_online(&usual, err);
 	if (r == 0)
 		r = qb_caller_cpus(getpid(), &granted, err);
+	if (r == 0)
+		r = read_isolated(&isolated, err);
 	if (r < 0)
 		return r;
 	if (!qb_cpus_empty(&granted))
 		qb_cpus_and(&usual, &granted);
-	if (!qb_file_exists(path))
-		qb_topology_boot_isolated(&isolated);
-	else if (qb_file_read(path, text, sizeof(text), err) < 0)
-		return -err->code;
-	else if (qb_cpus_parse_list(text, &isolated) < 0)
-		return qb_error_set(err, EBADMSG, "%s is not a list of CPUs", path);
 	qb_cpus_andnot(&usual, &isolated);
 	if (qb_cpus_subset(&usual, &mask))
 		qb_cpus_zero(&mask);
@@ -232,13 +245,54 @@ int qb_caller_affinity(struct qb_cpus *ret, struct qb_error *err)
 	return 0;
 }
 
+/* Is it the root of a hierarchy of control groups, as the kernel says, too? */
+static bool is_hierarchy(const struct qb_mount *mount)
+{
+	struct statfs fs;
+
+	return strcmp(mount->root, "/") == 0 && strncmp(mount->type, "cgroup", 6) == 0 &&
+	       statfs(mount->point, &fs) == 0 &&
+	       ((unsigned long)fs.f_type == CGROUP_SUPER_MAGIC ||
+		       (unsigned long)fs.f_type == CGROUP2_SUPER_MAGIC);
+}
+
+/*
+ * All hierarchies: v1's freezer would stop the helper, its cpu controller starve it. Those that we
+ * condition must let us go; another one may be read-only here.
+ */
+static int leave_groups(struct qb_error *err)
+{
+	_cleanup_free_ char *mounts = NULL;
+	char *save = NULL, path[QB_GROUP_PATH];
+	struct qb_mount mount;
+	ssize_t n = qb_file_read_all("/proc/self/mountinfo", &mounts, err);
+
+	if (n < 0)
+		return (int)n;
+	for (char *line = strtok_r(mounts, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		struct qb_error why = {0};
+
+		if (qb_mount_parse(line, &mount) < 0 || !is_hierarchy(&mount) ||
+			!qb_text_format(path, sizeof(path), "%s/cgroup.procs", mount.point) ||
+			qb_file_write(path, "0", &why) == 0)
+			continue;
+		if (why.code != EROFS || strcmp(mount.type, "cgroup2") == 0 ||
+			qb_option_listed(mount.super, "cpuset"))
+			return qb_error_set(err, why.code, "%s", why.text);
+	}
+	return 0;
+}
+
 int qb_caller_leave(struct qb_error *err)
 {
-	struct qb_cgroups cgroups;
-	int r = qb_cgroups_load(&cgroups, err);
+	struct qb_cpus cpus, isolated;
+	int r = leave_groups(err);
 
-	for (int h = 0; r == 0 && h < QB_HIERARCHY_COUNT; h++)
-		if (cgroups.mount[h][0])
-			r = qb_cgroups_move(&cgroups, (enum qb_hierarchy)h, "/", getpid(), err);
-	return r < 0 ? qb_error_wrap(err, "leave the caller's control group") : 0;
+	if (r == 0)
+		r = read_isolated(&isolated, err);
+	if (r < 0)
+		return qb_error_wrap(err, "leave the caller's control groups");
+	memset(&cpus, 0xff, sizeof(cpus));
+	qb_cpus_andnot(&cpus, &isolated);
+	return qb_task_set_affinity(0, &cpus, err);
 }

@@ -32,8 +32,9 @@ int qb_host_online(struct qb_cpus *ret, struct qb_error *err);
  */
 int qb_caller_cpus_set(pid_t pid, const char *ours, struct qb_cpus *ret, struct qb_error *err);
 /*
- * Moves this process to the root of the unified hierarchy and of v1's cpuset, so that ending the
- * caller's group (a cancelled CI job) does not end the one who restores.
+ * Moves this process to the root of every hierarchy of control groups, so that what is done to the
+ * caller's (a cancelled CI job's) ends, stops and starves nobody who restores; and gives it the CPUs
+ * that no group and no caller limits, but those that were isolated at boot.
  */
 int qb_caller_leave(struct qb_error *err);
 

@@ -4,7 +4,8 @@
  *
  * It has nothing to lose: the monitor executes it as nobody, a user under their own name; it changes
  * nothing. One request on fd 0 (protocol.h), one answer, and it ends. The optional argument is the
- * number of an fd: the folder of shipped profiles, where nobody could not reach it by its path.
+ * number of an fd: the folder of shipped profiles, where nobody could not reach it by its path. The
+ * monitor gives it; what only a user's own planner may do, it then may not.
  */
 #include "planner.h"
 #include <base/file.h>
@@ -223,13 +224,13 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s is started by quietbench\n", argv[0]);
 		return 2;
 	}
+	r = qb_sandbox_enter(!argv[1], &err);
 	find_profiles(&w, argv[1]);
-	r = qb_message_receive(0, QB_SENDER_CLIENT, &w.message, &err);
+	if (r == 0)
+		r = qb_message_receive(0, QB_SENDER_CLIENT, &w.message, &err);
 	if (r == 0)
 		return EXIT_FAILURE; /* nobody asks */
 	if (r > 0)
-		r = qb_sandbox_enter(&err);
-	if (r == 0)
 		r = work(&w, &err);
 	r = r < 0 ? qb_message_send_error(0, &err) : qb_message_send_done(0, QB_MSG_PLAN);
 	qb_steps_free(&w.steps);

@@ -4,6 +4,7 @@
 #define QB_PLANNER_PLANNER_H
 
 #include <quietbench/protocol.h>
+#include <stdbool.h>
 
 /* ---- answers, on fd 0. Negative: the client is gone ---- */
 
@@ -20,13 +21,13 @@ int qb_answer_steps(const struct qb_steps *steps, struct qb_error *err);
 /* ---- what the planner gives up before it parses anything ---- */
 
 /*
- * No new privileges, and only the system calls that reading a host takes (libseccomp): no socket,
- * no process, no file opened for writing. A breach kills the planner; its caller sees the signal.
+ * Not dumpable, no new privileges, and only the system calls that reading a host takes (libseccomp).
+ * A breach kills the planner; its caller sees the signal. A user's own may enter a captured host.
  */
-int qb_sandbox_enter(struct qb_error *err);
+int qb_sandbox_enter(bool own, struct qb_error *err);
 /*
  * Makes the folder behind `fd` this process's root. Takes root, or a user namespace of one's own.
- * Still permitted inside the sandbox.
+ * Permitted inside the sandbox of a user's own planner.
  */
 int qb_sandbox_chroot(int fd, struct qb_error *err);
 

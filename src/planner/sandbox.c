@@ -1,5 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* planner.h: sandbox */
+/*
+ * planner.h: sandbox. Before the planner reads a word of anybody's it MUST
+ *
+ *  1. be nobody's to look into: not dumpable, so no other process of its user traces it or reads its
+ *     memory, and no core is left;
+ *  2. have no way but its socket: files are opened for reading alone; no process, no other socket, no
+ *     limit, no namespace, no other root. Any other call ends it.
+ *
+ * A user's own planner may enter a captured host (--root); the helper's may not.
+ */
 #include "planner.h"
 #include <base/macros.h>
 #include <core/confine.h>
@@ -10,19 +19,25 @@
 
 #define WRITING (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
 
-/* Files are opened for reading alone; and there is the way into --root. */
 static const struct qb_confine_rule allowed[] = {
 	QB_CALL_IF("openat", 2, WRITING, 0),
 	{.call = "openat", .refuse = EACCES, .n = 1, .arg = 2, .mask = O_WRONLY, .value = O_WRONLY},
+	/* a user's own, with --root: last */
 	QB_CALL("chroot"),
-	QB_CALL("unshare"),
+	QB_CALL_IF("unshare", 0, ~(uint64_t)0, CLONE_NEWUSER),
 };
+#define OF_ROOT 2
 
-int qb_sandbox_enter(struct qb_error *err)
+int qb_sandbox_enter(bool own, struct qb_error *err)
 {
+#ifndef __SANITIZE_ADDRESS__ /* LeakSanitizer traces us */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return qb_error_errno(err, errno, "hide this process from its user");
+#endif
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return qb_error_errno(err, errno, "give up privileges");
-	return qb_confine(QB_CONFINE_KILL, allowed, QB_ARRAY_SIZE(allowed), err);
+	return qb_confine(
+		QB_CONFINE_KILL, allowed, QB_ARRAY_SIZE(allowed) - (own ? 0 : OF_ROOT), err);
 }
 
 int qb_sandbox_chroot(int fd, struct qb_error *err)

@@ -7,11 +7,20 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/keyctl.h>
+#include <planner/planner.h>
 #include <quietbench/lever.h>
 #include <quietbench/protocol.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
 
 static struct qb_message asked;
 
@@ -217,6 +226,73 @@ static void nothing(void)
 {
 }
 
+/* ---- what the real one gives up, tried ---- */
+
+static long none[8]; /* a pointer to zeroes */
+
+#define TRY(call, ...)                                                                             \
+	{                                                                                          \
+#call, SYS_##call,                                                                 \
+		{                                                                                  \
+			__VA_ARGS__                                                                \
+		}                                                                                  \
+	}
+static const struct {
+	const char *name;
+	long number, argument[6];
+} tries[] = {TRY(unshare, CLONE_NEWUSER), TRY(chroot, (long)"/"), TRY(setns, 0, 0),
+	TRY(prlimit64, 0, RLIMIT_CORE, (long)none, 0), TRY(setrlimit, RLIMIT_CORE, (long)none),
+	TRY(ptrace, PTRACE_TRACEME), TRY(process_vm_readv, 1, (long)none, 1, (long)none, 1),
+	TRY(process_vm_writev, 1, (long)none, 1, (long)none, 1), TRY(clone, SIGCHLD),
+	TRY(clone3, (long)none, 64), TRY(execve, (long)"/bin/true", 0, 0),
+	TRY(execveat, 3, (long)"", 0, 0, AT_EMPTY_PATH), TRY(socket, AF_UNIX, SOCK_STREAM, 0),
+	TRY(socket, AF_INET, SOCK_STREAM, 0), TRY(socketpair, AF_UNIX, SOCK_STREAM, 0, (long)none),
+	TRY(connect, 0, (long)none, 16), TRY(bind, 0, (long)none, 16), TRY(kill, 1, 0),
+	TRY(tgkill, 1, 1, 0), TRY(pidfd_open, 1, 0), TRY(setresuid, 0, 0, 0), TRY(setgroups, 0, 0),
+	TRY(capset, (long)none, 0), TRY(prctl, PR_SET_DUMPABLE, 1), TRY(personality, 0),
+	TRY(mount, 0, (long)"/", 0, 0, 0), TRY(umount2, (long)"/", 0),
+	TRY(mkdirat, -100, (long)"x", 0), TRY(unlinkat, -100, (long)"x", 0),
+	TRY(renameat2, -100, (long)"x", -100, (long)"y", 0), TRY(memfd_create, (long)"x", 0),
+	TRY(keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0),
+	TRY(add_key, (long)"user", (long)"x", (long)"y", 1, -1), TRY(bpf, 0, (long)none, 8),
+	TRY(perf_event_open, (long)none, 0, -1, -1, 0), TRY(sched_setaffinity, 0, 8, (long)none),
+	TRY(setpriority, 0, 0, 0), TRY(io_uring_setup, 1, (long)none), TRY(userfaultfd, 0),
+	TRY(timer_create, 0, 0, (long)none), TRY(setsid, 0)};
+
+/* Names each call that came back. The filter ends who breaks it: so each is tried by a child. */
+static void forbidden(void)
+{
+	struct qb_error err = {.code = EPERM, .text = "came back:"};
+
+	for (size_t i = 0; i < QB_ARRAY_SIZE(tries); i++) {
+		const long *a = tries[i].argument;
+		size_t used = strlen(err.text);
+		int status;
+		pid_t child = fork();
+
+		if (child == 0) {
+			if (qb_sandbox_enter(false, &err) == 0)
+				syscall(tries[i].number, a[0], a[1], a[2], a[3], a[4], a[5]);
+			_exit(0);
+		}
+		waitpid(child, &status, 0);
+		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
+			snprintf(err.text + used, sizeof(err.text) - used, " %s", tries[i].name);
+	}
+	/* To write is refused: libraries try that. */
+	if (qb_sandbox_enter(false, &err) < 0 || open("/dev/null", O_WRONLY) >= 0 ||
+		errno != EACCES)
+		snprintf(err.text, sizeof(err.text), "a file was opened for writing");
+	qb_message_send_error(0, &err);
+}
+
+/* Sits there, as a real one would with a request before it, to be looked at. */
+static void sit(void)
+{
+	if (qb_sandbox_enter(false, NULL) == 0)
+		qb_message_receive(0, QB_SENDER_CLIENT, &asked, NULL);
+}
+
 static const struct {
 	const char *name;
 	void (*act)(void);
@@ -224,7 +300,8 @@ static const struct {
 	{"honest", honest}, {"trespass", trespass}, {"unknown-lever", unknown_lever},
 	{"long-value", long_value}, {"value-path", value_path}, {"unit-path", unit_path},
 	{"unit-number", unit_number}, {"other-version", other_version}, {"oversized", oversized},
-	{"foreign-type", foreign_type}, {"crash", crash}, {"hang", hang}, {"nothing", nothing}};
+	{"foreign-type", foreign_type}, {"crash", crash}, {"hang", hang}, {"nothing", nothing},
+	{"forbidden", forbidden}, {"sit", sit}};
 
 int main(void)
 {

@@ -28,6 +28,7 @@ chmod 755 "$tmp"/*/quietbench-planner
 # NAME|status|what quietbench says (extended, in some line)
 cat >"$tmp/table" <<'EOF'
 report|125|Umask: 0077 Uid: 65534 65534 65534 65534 Gid: 65534 65534 65534 65534 Groups: +CapInh: 0{16} CapPrm: 0{16} CapEff: 0{16} CapBnd: [0-9a-f]+ CapAmb: 0{16} NoNewPrivs: 1 Seccomp: 2 environment 0 limits 0 0 1024 20 cwd / fds( 0| 1| 2| 3){4}$
+forbidden|125|came back:$
 flood|125|the planner sent more than 1024 messages
 contradict|125|the planner's choice of CPUs contradicts itself
 unknown-lever|125|the planner sent an invalid step
@@ -85,6 +86,24 @@ while IFS='|' read -r act wanted says; do
 	is "$act: status" "$(cat "$tmp/got.$act.status")" "$wanted"
 	like "$act: says" "$(cat "$tmp/got.$act")" "$says"
 done <"$tmp/table"
+# The real one gives up all that (fake-planner's `forbidden`) before it has read a byte: here nobody asks it anything.
+cat >"$tmp/waits" <<'EOF'
+use strict; use warnings; use Socket;
+socketpair(my $ours, my $its, AF_UNIX, SOCK_SEQPACKET, 0) or die "socketpair: $!";
+my $pid = fork;
+if (!$pid) { open STDIN, '<&', $its or die "stdin: $!"; exec { $ARGV[0] } $ARGV[0], '3' or die "exec: $!" }
+my $status = '';
+for (1 .. 200) {
+	open my $in, '<', "/proc/$pid/status" or die "status: $!";
+	$status = join '', grep { /^(?:State|NoNewPrivs|Seccomp):/ } <$in>;
+	last if $status =~ /State:\tS/ && $status =~ /Seccomp:\t2/;
+	select undef, undef, undef, 0.05;
+}
+printf "%s%s", $status =~ tr/\t\n/  /r, (stat "/proc/$pid/mem")[4];
+kill KILL => $pid;
+EOF
+like "the real one waits for a question without a way to do more, and nobody looks into it" \
+	"$($user perl "$tmp/waits" "$build/quietbench-planner" 3<"$tmp/profiles")" '^State: S \(sleeping\) NoNewPrivs: 1 Seccomp: 2 0$'
 values() { (cd "$1" && find . -type f -exec sha256sum {} + | sort -k2); }
 is "the host is as it was" "$(values "$tmp/host")" "$(values "$tmp/before")"
 finish
