@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The kill matrix on substituted hosts: SIGKILL for each process, and for all, at each change that one of them makes,
 # also in the midst of a restore and of a recovery. Whoever lives on, or the next quietbench, puts all back.
-# kill.t [HOST...]. With QB_FULL set (make check-full) every row takes every N; otherwise each has its stride, and a
-# host its own on top of it. QB_ROW=NAME: only the rows of that name.
+# kill.t [HOST...]. With QB_FULL set (make check-full) every row takes every N; otherwise each has its stride, a host its own
+# on top of it, and chance says where the row begins: it tells its seed, and QB_SEED=N begins there again. QB_ROW=NAME: only
+# the rows of that name. What happens at calls that change nothing, and other harm than kills: calls.t.
 use strict;
 use warnings;
 use FindBin;
+use List::Util qw(min);
 use lib "$FindBin::RealBin/lib";
 use Crash;
 
 # The second host has no other steps than the first, in another order.
-my %COARSER = ('small-boost' => 3);
+my %COARSER = ('small-boost' => 4);
 my $ALL = 'client+guardian+monitor';
 my @RUN = ('--', Crash::run_command('true'));
 # The benchmark ends its client: the monitor puts back without being asked.
@@ -22,10 +24,12 @@ my @LEASE = ('--', $Crash::QUIETBENCH, 'apply', '-c', Crash::last_cpu(), '-s', '
 my @SHARED = ('--', $Crash::QUIETBENCH, 'run', '--shared', @RUN[3 .. $#RUN]);
 my @RESTORE = ('--', $Crash::QUIETBENCH, 'restore');
 
+Crash::seeded();
 Crash::on_hosts(\&matrix, @ARGV ? @ARGV : ('small-hwp', 'small-boost'));
 
 sub matrix {
 	my ($host) = @_;
+	srand $ENV{QB_SEED};
 	my $run = $host->count(@RUN);
 	$host->judge and return $host->result(0, 'an undisturbed run leaves nothing');
 	# The first change of the way back.
@@ -50,18 +54,18 @@ sub matrix {
 
 	# name, victims, role whose changes are counted, calls, stride without QB_FULL, strikes before it, command, first
 	my @rows = grep { !$ENV{QB_ROW} || $_->[0] eq $ENV{QB_ROW} } (
-		['run', 'monitor', 'monitor', $run, 1],
-		['run', 'client', 'monitor', $run, 3],
-		['run', 'guardian', 'monitor', $run, 3],
-		['run', $ALL, 'monitor', $run, 2],
-		['run', 'client', 'client', $run, 1],
+		['run', 'monitor', 'monitor', $run, 2],
+		['run', 'client', 'monitor', $run, 6],
+		['run', 'guardian', 'monitor', $run, 6],
+		['run', $ALL, 'monitor', $run, 4],
+		['run', 'client', 'client', $run, 2],
 		['run', $ALL, 'client', $run, 2],
 		['run', 'guardian', 'guardian', $run, 2],
 		['run', 'child', 'child', $run, 1],
-		['deserted run', 'monitor', 'monitor', $run, 3, [], \@DESERTED, $back],
-		['deserted run', 'guardian+monitor', 'monitor', $run, 3, [], \@DESERTED, $back],
-		['lease', 'monitor', 'monitor', $lease, 3, [], \@LEASE],
-		['lease', 'guardian+monitor', 'monitor', $lease, 3, [], \@LEASE],
+		['deserted run', 'monitor', 'monitor', $run, 6, [], \@DESERTED, $back],
+		['deserted run', 'guardian+monitor', 'monitor', $run, 6, [], \@DESERTED, $back],
+		['lease', 'monitor', 'monitor', $lease, 6, [], \@LEASE],
+		['lease', 'guardian+monitor', 'monitor', $lease, 6, [], \@LEASE],
 		['lease', 'client', 'client', $lease, 2, [], \@LEASE],
 		['shared run', 'monitor', 'monitor', $shared, 8, [], \@SHARED],
 		['shared run', 'guardian+monitor', 'monitor', $shared, 8, [], \@SHARED],
@@ -88,7 +92,8 @@ sub row {
 	my ($kills, $bad) = (0, 0);
 
 	$stride = $Crash::FULL ? 1 : $stride * ($COARSER{ $host->{name} } // 1);
-	for (my $n = $first // 1; $n <= @call; $n += $stride) {
+	$first //= 1;
+	for (my $n = $first + int rand min($stride, @call - $first + 1); $n <= @call; $n += $stride) {
 		$host->strike(@$leave) if $name eq 'later restore';
 		my $struck = $host->strike(@{ $before // [] }, "$role:$n:kill=$victims", @{ $command // \@RUN });
 		my @wrong = $struck == 1 ? ("the call never came; counted was: $call[$n - 1]") : ();

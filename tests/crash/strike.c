@@ -21,24 +21,16 @@
 #include <sys/ptrace.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
-
-struct process {
-	pid_t tid;
-	enum role role;
-	bool known;		/* its parent's fork has been seen: the role is set */
-	bool held;		/* stopped until it is known */
-	pid_t parent;		/* of one that is held: its parent then */
-	bool had_monitor;	/* of a guardian: the next child is a recovery */
-	struct strike *pending; /* strikes when the call returns */
-};
 
 static struct order order;
 static struct process processes[1024];
 static size_t n_processes;
 static unsigned long counts[ROLE_COUNT][CALL_KINDS];
 static FILE *log_file;
-static volatile sig_atomic_t expired;
+static int64_t started, last_strike, last_client; /* when, in ms */
+static bool had_client, client_killed;
 
 static void die(const char *what)
 {
@@ -76,7 +68,7 @@ static bool all_done(void)
 
 static bool counted(const struct process *process)
 {
-	return process->role != ROLE_OTHER && process->role != ROLE_PLANNER;
+	return process->role != ROLE_OTHER;
 }
 
 /* Is it to stop at each system call? With a filter only where its present one returns. */
@@ -106,67 +98,6 @@ static void go_on(const struct process *process, int signal)
 
 /* ---- roles ---- */
 
-static void set_role(struct process *process, struct process *parent, bool thread)
-{
-	process->known = true;
-	process->role = ROLE_OTHER;
-	if (thread)
-		process->role = parent->role;
-	else if (parent->role == ROLE_CLIENT)
-		process->role = ROLE_CHILD;
-	else if (parent->role == ROLE_GUARDIAN)
-		process->role = parent->had_monitor ? ROLE_RECOVERY : ROLE_MONITOR;
-	else if (parent->role == ROLE_MONITOR || parent->role == ROLE_RECOVERY)
-		process->role = ROLE_PLANNER;
-	if (!thread && parent->role == ROLE_GUARDIAN)
-		parent->had_monitor = true;
-}
-
-static void executed(struct process *process)
-{
-	static const struct {
-		const char *name;
-		enum role role;
-	} programs[] = {
-		{"quietbench", ROLE_CLIENT},
-		{"quietbench-helper", ROLE_GUARDIAN},
-		{"quietbench-planner", ROLE_PLANNER},
-	};
-	char path[64], exe[4096];
-	const char *name;
-	ssize_t n;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/exe", process->tid);
-	n = readlink(path, exe, sizeof(exe) - 1);
-	if (n < 0)
-		return; /* killed meanwhile */
-	exe[n] = '\0';
-	name = strrchr(exe, '/') + 1;
-	if (process->role == ROLE_CHILD)
-		fprintf(log_file, "executed %s\n", name);
-	process->role = ROLE_OTHER;
-	process->had_monitor = false;
-	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
-		if (strcmp(name, programs[i].name) == 0)
-			process->role = programs[i].role;
-}
-
-static pid_t parent_of(pid_t pid)
-{
-	char path[64], line[256];
-	pid_t parent = -1;
-	FILE *status;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	status = fopen(path, "re");
-	if (!status)
-		return -1; /* killed meanwhile */
-	while (parent < 0 && fgets(line, sizeof(line), status))
-		(void)sscanf(line, "PPid: %d", &parent);
-	(void)fclose(status);
-	return parent;
-}
-
 /* A parent that was killed before its fork was seen will not tell of it any more. */
 static void adopt_children(struct process *dead)
 {
@@ -175,7 +106,7 @@ static void adopt_children(struct process *dead)
 
 		if (!child->held || (child->parent != dead->tid && child->parent != getpid()))
 			continue;
-		set_role(child, dead, false);
+		role_inherit(child, dead, false);
 		child->held = false;
 		go_on(child, 0);
 	}
@@ -189,38 +120,76 @@ static void forked(struct process *parent, bool thread)
 	if (ptrace(PTRACE_GETEVENTMSG, parent->tid, NULL, &tid) < 0)
 		return; /* killed meanwhile */
 	child = process_of((pid_t)tid);
-	set_role(child, parent, thread);
+	role_inherit(child, parent, thread);
 	if (child->held) {
 		child->held = false;
 		go_on(child, 0);
 	}
 }
 
+static void executed(struct process *process)
+{
+	const enum role before = process->role;
+	char name[256];
+
+	if (!role_execute(process, name, sizeof(name)))
+		return;
+	if (before == ROLE_CHILD)
+		fprintf(log_file, "executed %s\n", name);
+	had_client |= process->role == ROLE_CLIENT;
+}
+
 /* ---- strikes ---- */
 
-static void kill_victims(const struct strike *strike)
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+static void signal_roles(unsigned roles, int signal)
 {
 	for (size_t i = 0; i < n_processes; i++)
-		if (strike->victims & 1u << processes[i].role)
-			(void)kill(processes[i].tid, SIGKILL); /* may be gone */
+		if (roles & 1u << processes[i].role)
+			(void)kill(processes[i].tid, signal); /* may be gone */
 }
 
 static void tell(const char *verb, const struct process *process, enum call_kind kind,
 	const struct __ptrace_syscall_info *info)
 {
+	static const char *const kinds[] = {
+		[CALL_ANY] = "/call", [CALL_LOOK] = "/look", [CALL_CHANGE] = ""};
 	char text[512];
 
 	call_text(process->tid, info->entry.nr, (const uint64_t *)info->entry.args, text,
 		sizeof(text));
-	fprintf(log_file, "%s %s%s %lu %s\n", verb, role_names[process->role],
-		kind == CALL_LOOK ? "/look" : "", counts[process->role][kind], text);
+	fprintf(log_file, "%s %s%s %lu %s\n", verb, role_names[process->role], kinds[kind],
+		counts[process->role][kind], text);
+}
+
+/* Before the call, or after it: whatever leaves the call itself alone. */
+static void strike_now(struct process *process, const struct strike *strike)
+{
+	last_strike = now_ms();
+	process->held_up = strike->action != ACTION_KILL;
+	if (strike->action == ACTION_DELAY)
+		process->delayed_until = last_strike + strike->ms;
+	else
+		signal_roles(strike->victims, strike->action == ACTION_KILL ? SIGKILL : SIGSTOP);
 }
 
 static void strike_at_entry(struct process *process, struct strike *strike)
 {
+	if (strike->after) {
+		process->pending = strike;
+		return;
+	}
 	switch (strike->action) {
-	case ACTION_KILL: kill_victims(strike); break;
-	case ACTION_AFTER: process->pending = strike; break;
+	case ACTION_KILL:
+	case ACTION_STOP:
+	case ACTION_DELAY: strike_now(process, strike); break;
 	case ACTION_FAIL:
 	case ACTION_BAR:
 		if (call_skip(process->tid) < 0)
@@ -239,8 +208,8 @@ static void strike_at_exit(struct process *process)
 	const struct strike *strike = process->pending;
 
 	process->pending = NULL;
-	if (strike->action == ACTION_AFTER)
-		kill_victims(strike);
+	if (strike->after)
+		strike_now(process, strike);
 	else if (call_return(process->tid, -strike->error) < 0)
 		die("set a system call's result");
 }
@@ -262,9 +231,9 @@ static bool due(struct strike *strike, const struct process *process, enum call_
 {
 	char file[sizeof(strike->barred)];
 
-	if (strike->role != process->role || strike->kind != kind)
+	if (strike->role != process->role || (strike->kind != kind && strike->kind != CALL_ANY))
 		return false;
-	if (!strike->done && strike->at == counts[process->role][kind]) {
+	if (!strike->done && strike->at == counts[process->role][strike->kind]) {
 		if (strike->action == ACTION_BAR)
 			file_of(process, info, strike->barred, sizeof(strike->barred));
 		return true;
@@ -284,18 +253,21 @@ static void entered(struct process *process, const struct __ptrace_syscall_info 
 	if (order.watch && process->role >= ROLE_GUARDIAN &&
 		call_said(process->tid, info->entry.nr, args, text, sizeof(text)))
 		fprintf(log_file, "said %s %s\n", role_names[process->role], text);
-	if (kind == CALL_HARMLESS)
-		return;
-	counts[process->role][kind]++;
-	if (order.watch)
-		tell("call", process, kind, info);
+	counts[process->role][CALL_ANY]++;
+	if (order.watch > 1)
+		tell("call", process, CALL_ANY, info);
+	if (kind != CALL_HARMLESS) {
+		counts[process->role][kind]++;
+		if (order.watch)
+			tell("call", process, kind, info);
+	}
 	for (size_t i = 0; i < order.n_strikes; i++) {
 		struct strike *strike = &order.strikes[i];
 
 		if (!due(strike, process, kind, info))
 			continue;
 		strike->done = true;
-		tell("struck", process, kind, info);
+		tell("struck", process, strike->kind, info);
 		strike_at_entry(process, strike);
 	}
 }
@@ -314,7 +286,8 @@ static void at_system_call(struct process *process)
 		entered(process, &info);
 	else if (info.op == PTRACE_SYSCALL_INFO_EXIT && process->pending)
 		strike_at_exit(process);
-	go_on(process, 0);
+	if (!process->delayed_until)
+		go_on(process, 0);
 }
 
 static void stopped(struct process *process, int status)
@@ -325,13 +298,15 @@ static void stopped(struct process *process, int status)
 		at_system_call(process);
 		return;
 	}
+	process->stopped = false;
 	switch (event) {
 	case 0: go_on(process, signal); return; /* a signal that is due to it */
 	case PTRACE_EVENT_STOP:
 		if (!process->known) {
 			process->held = true;
-			process->parent = parent_of(process->tid);
+			process->parent = role_parent(process->tid);
 		} else if (signal != SIGTRAP) {
+			process->stopped = true;
 			(void)ptrace(PTRACE_LISTEN, process->tid, NULL, 0); /* stopped, stays so */
 		} else {
 			go_on(process, 0);
@@ -346,6 +321,8 @@ static void stopped(struct process *process, int status)
 
 static void ended(struct process *process, int status)
 {
+	if (process->role == ROLE_CLIENT)
+		last_client = now_ms();
 	if (process->role != ROLE_OTHER)
 		fprintf(log_file, "end %s %s %d\n", role_names[process->role],
 			WIFSIGNALED(status) ? "signal" : "status",
@@ -354,13 +331,90 @@ static void ended(struct process *process, int status)
 	forget(process);
 }
 
-static int give_up(void)
+/* ---- what is due by the clock ---- */
+
+static size_t how_many(enum role role)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_processes; i++)
+		n += processes[i].role == role;
+	return n;
+}
+
+/* A guardian that we held up is nobody's to end: it does not hold what others need. */
+static bool may_outlive(const struct process *process)
+{
+	return process->role == ROLE_GUARDIAN && process->held_up;
+}
+
+static bool outlived(void)
+{
+	for (size_t i = 0; i < n_processes; i++)
+		if (!may_outlive(&processes[i]))
+			return true;
+	return false;
+}
+
+/* Tells of those that should have ended. */
+static int give_up(const char *word)
+{
+	for (size_t i = 0; i < n_processes; i++)
+		if (!may_outlive(&processes[i]))
+			fprintf(log_file, "%s %s %d\n", word, role_names[processes[i].role],
+				processes[i].tid);
+	return STATUS_LEFT; /* our own end is theirs: PTRACE_O_EXITKILL */
+}
+
+/* Nobody is left who could continue these: they outlive us as they are. */
+static void leave_stopped(void)
 {
 	for (size_t i = 0; i < n_processes; i++) {
-		fprintf(log_file, "left %s %d\n", role_names[processes[i].role], processes[i].tid);
-		(void)kill(processes[i].tid, SIGKILL);
+		pid_t tid = processes[i].tid;
+		int status;
+
+		fprintf(log_file, "stopped %s %d\n", role_names[processes[i].role], tid);
+		if (ptrace(PTRACE_INTERRUPT, tid, NULL, 0) < 0 ||
+			waitpid(tid, &status, __WALL) != tid ||
+			ptrace(PTRACE_DETACH, tid, NULL, 0) < 0)
+			die("leave a process stopped");
 	}
-	return STATUS_LEFT;
+}
+
+static bool all_stopped(void)
+{
+	for (size_t i = 0; i < n_processes; i++)
+		if (!processes[i].stopped)
+			return false;
+	return all_done();
+}
+
+/* Is it over? The status is then in *ret_status. */
+static bool check_time(int *ret_status)
+{
+	const int64_t now = now_ms();
+
+	for (size_t i = 0; i < n_processes; i++)
+		if (processes[i].delayed_until && now >= processes[i].delayed_until) {
+			processes[i].delayed_until = 0;
+			go_on(&processes[i], 0);
+		}
+	if (order.client_ms >= 0 && !client_killed && last_strike && all_done() &&
+		now >= last_strike + order.client_ms && how_many(ROLE_CLIENT)) {
+		fprintf(log_file, "client killed\n");
+		signal_roles(1u << ROLE_CLIENT, SIGKILL);
+		client_killed = true;
+	}
+	if (now >= started + order.seconds * INT64_C(1000)) {
+		*ret_status = give_up("left");
+		return true;
+	}
+	if (order.outlive_ms >= 0 && had_client && !how_many(ROLE_CLIENT) &&
+		now >= last_client + order.outlive_ms && outlived() && !all_stopped()) {
+		*ret_status = give_up("outlived");
+		return true;
+	}
+	return false;
 }
 
 static int follow_all(void)
@@ -373,25 +427,29 @@ static int follow_all(void)
 			return all_done() ? STATUS_STRUCK : STATUS_MISSED;
 		if (tid < 0 && errno != EINTR)
 			die("wait");
-		if (expired)
-			return give_up();
 		if (tid > 0 && WIFSTOPPED(status))
 			stopped(process_of(tid), status);
 		else if (tid > 0)
 			ended(process_of(tid), status);
+		if (check_time(&status))
+			return status;
+		if (n_processes && all_stopped()) {
+			leave_stopped();
+			return STATUS_STRUCK;
+		}
 	}
 }
 
-static void expire(int signal)
+/* It only ends a wait. */
+static void tick(int signal)
 {
-	expired = 1;
 }
 
 /* The command, seized before it executes. */
-static void start(char **command, int seconds)
+static void start(char **command)
 {
-	const struct sigaction action = {.sa_handler = expire};
-	const struct itimerval limit = {.it_value.tv_sec = seconds, .it_interval.tv_sec = 1};
+	const struct sigaction action = {.sa_handler = tick};
+	const struct itimerval ticks = {.it_value.tv_usec = 20000, .it_interval.tv_usec = 20000};
 	int pair[2];
 	char byte;
 	pid_t pid;
@@ -413,7 +471,7 @@ static void start(char **command, int seconds)
 			    PTRACE_O_EXITKILL) < 0)
 		die("trace the command");
 	process_of(pid)->known = true;
-	if (sigaction(SIGALRM, &action, NULL) < 0 || setitimer(ITIMER_REAL, &limit, NULL) < 0 ||
+	if (sigaction(SIGALRM, &action, NULL) < 0 || setitimer(ITIMER_REAL, &ticks, NULL) < 0 ||
 		write(pair[1], "", 1) != 1)
 		die("start the command");
 	close(pair[0]);
@@ -428,8 +486,11 @@ int main(int argc, char **argv)
 	log_file = order.log ? fopen(order.log, "we") : stderr;
 	if (!log_file)
 		die(order.log);
-	start(order.command, order.seconds);
+	started = now_ms();
+	start(order.command);
 	status = follow_all();
+	for (enum role role = ROLE_CLIENT; order.watch && role < ROLE_COUNT; role++)
+		fprintf(log_file, "made %s %lu\n", role_names[role], counts[role][CALL_ANY]);
 	if (fflush(log_file) || ferror(log_file))
 		die("write the log");
 	return status;

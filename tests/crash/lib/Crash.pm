@@ -4,9 +4,11 @@
 #   use Crash;
 #   Crash::on_hosts(sub { my ($host) = @_; ... }, 'small-hwp', 'small-boost');
 #
-# runs the sub once for each host, inside its mount namespace. There:
+# runs the sub once for each host, inside its mount namespace. 'small-hwp*4' are four of the same at once, for work that
+# mostly waits: $host->{part} of $host->{parts} each. There:
 #
-#   $host->count(STRIKES, COMMAND)   runs with all calls watched; the log's lines
+#   $host->count(STRIKES, COMMAND)   runs with changes and looks watched; what they were, by role
+#   $host->count_all(COMMAND)        runs with all calls watched; what they were, by role
 #   $host->strike(STRIKES, COMMAND)  runs and remembers what strike saw; its exit status
 #   $host->judge                     a list of what is wrong now; the host is then mended for the next round
 package Crash;
@@ -14,6 +16,7 @@ use strict;
 use warnings;
 use Cwd qw(abs_path);
 use Fcntl qw(:mode);
+use File::Copy qw(copy);
 use File::Find qw(find);
 use File::Temp qw(tempdir);
 use FindBin;
@@ -39,28 +42,73 @@ sub run_command {
 	return ($QUIETBENCH, 'run', '--no-check', '-c', last_cpu(), '-s', 'cpus.isolation=none', '-s', 'irqs.irqbalance=keep', '--', @_);
 }
 
+# Chance that can be had again: QB_SEED is set from now on, for `srand`.
+sub seeded {
+	return if defined $ENV{QB_SEED};
+	$ENV{QB_SEED} = int rand 1e9;
+	note("the seed is $ENV{QB_SEED}: QB_SEED=$ENV{QB_SEED} does the same again");
+}
+
+# The programs where every user can execute them, with a sudo that obeys all of them. The folder lasts as long as what is
+# returned.
+sub programs_for_all {
+	my $dir = File::Temp->newdir('quietbench-programs.XXXXXX', DIR => '/tmp');
+
+	chmod 0755, "$dir" or BAIL_OUT("$dir: $!");
+	mkdir "$dir/bin" or BAIL_OUT("$dir/bin: $!");
+	system('cp', '-r', "$SOURCE/profiles", $dir) == 0 or BAIL_OUT("$SOURCE/profiles");
+	for ((map { "$PROGRAMS/$_" } 'quietbench', 'quietbench-helper', 'quietbench-planner'), "$BUILD/tests/sudo") {
+		copy($_, "$dir/bin") or BAIL_OUT("$_: $!");
+	}
+	chmod 0755, glob "$dir/bin/*";
+	chmod 04755, "$dir/bin/sudo";
+	$ENV{PATH} = "$dir/bin:$ENV{PATH}";
+	$ENV{QB_PROGRAMS} = "$dir/bin";
+	return $dir;
+}
+
 sub on_hosts {
 	my ($sub, @hosts) = @_;
 
 	plan skip_all => 'needs root' if $>;
 	if ($ENV{QB_CRASH_HOST}) {
-		$sub->(Crash->new(split /:/, $ENV{QB_CRASH_HOST}, 2));
+		$sub->(Crash->new(split /:/, $ENV{QB_CRASH_HOST}, 4));
 		exit 0;
 	}
-	for my $host (@hosts) {
-		my $dir = tempdir('quietbench-crash.XXXXXX', DIR => -d '/dev/shm' ? '/dev/shm' : '/tmp', CLEANUP => 1);
-		system("$SOURCE/tests/hosts/make-host", $host, $dir) == 0 or BAIL_OUT("make-host $host");
-		mkdir "$dir/run" or BAIL_OUT("$dir/run: $!");
-		local $ENV{QB_CRASH_HOST} = "$host:$dir";
-		open my $told, '-|', "$BUILD/tests/with-host", $dir, $^X, $0 or BAIL_OUT("with-host: $!");
-		while (my $line = <$told>) {
-			chomp $line;
-			if ($line =~ /^(not )?ok - (.*)/) { ok(!$1, "$host: $2") } else { diag_or_note($line) }
-		}
-		close $told;
-		is($?, 0, "$host: came to its end");
+	for (@hosts) {
+		my ($host, $parts) = split /\*/;
+		my @begun = map { begin($host, $_, $parts // 1) } 1 .. $parts // 1;
+		local @SIG{'INT', 'TERM', 'HUP'} = (sub { kill 'TERM', map { $_->{pid} } @begun; exit 1 }) x 3;
+		tell_of($_) for @begun;
 	}
 	done_testing();
+}
+
+# A host, or a part of one, in a process of its own, which writes to a file: nobody has to wait until it is read.
+sub begin {
+	my ($host, $part, $parts) = @_;
+	my $dir = tempdir('quietbench-crash.XXXXXX', DIR => -d '/dev/shm' ? '/dev/shm' : '/tmp', CLEANUP => 1);
+
+	system("$SOURCE/tests/hosts/make-host", $host, $dir) == 0 or BAIL_OUT("make-host $host");
+	mkdir "$dir/run" or BAIL_OUT("$dir/run: $!");
+	local $ENV{QB_CRASH_HOST} = "$host:$part:$parts:$dir";
+	my $pid = fork // BAIL_OUT("fork: $!");
+	if (!$pid) {
+		open STDOUT, '>', "$dir/told" or die "$dir/told: $!";
+		exec "$BUILD/tests/with-host", $dir, $^X, $0, @ARGV or die "with-host: $!";
+	}
+	return { name => $parts > 1 ? "$host, $part of $parts" : $host, pid => $pid, told => "$dir/told" };
+}
+
+sub tell_of {
+	my ($begun) = @_;
+
+	waitpid $begun->{pid}, 0;
+	my $status = $?;
+	for (split /\n/, content($begun->{told})) {
+		if (/^(not )?ok - (.*)/) { ok(!$1, "$begun->{name}: $2") } else { diag_or_note($_) }
+	}
+	is($status, 0, "$begun->{name}: came to its end");
 }
 
 sub diag_or_note { my ($line) = @_; $line =~ /^#! ?(.*)/ ? diag($1) : note($line =~ s/^# ?//r) }
@@ -71,10 +119,10 @@ sub comment { my ($self, $text) = @_; print "# $text\n" }
 sub complain { my ($self, @lines) = @_; print map { "#! $_\n" } map { split /\n/ } @lines }
 
 sub new {
-	my ($class, $name, $dir) = @_;
+	my ($class, $name, $part, $parts, $dir) = @_;
 
 	$| = 1;
-	my $self = bless { name => $name, dir => $dir, log => "$dir/log", out => "$dir/out" }, $class;
+	my $self = bless { name => $name, part => $part, parts => $parts, dir => $dir, log => "$dir/log", out => "$dir/out" }, $class;
 	$self->{tree} = $self->tree;
 	return $self;
 }
@@ -189,6 +237,19 @@ sub count {
 	return \%calls;
 }
 
+# All calls that there are: role => [[its number, "change", "look" or "other", text], …].
+sub count_all {
+	my ($self, @args) = @_;
+	my %calls;
+
+	$self->strike('-w', '-w', @args);
+	for (@{ $self->{seen} }) {
+		push @{ $calls{$1} }, [$2, 'other', $3] if m{^call (\w+)/call (\d+) (.*)};
+		$calls{$1}[-1][1] = $2 ? 'look' : 'change' if m{^call (\w+)(/look)? \d+ };
+	}
+	return \%calls;
+}
+
 # Who died of what nobody sent it.
 sub crashed { my ($self) = @_; return grep { /^end \S+ signal (?!9$|15$)/ || /^said / } @{ $self->{seen} } }
 sub struck { my ($self) = @_; return grep { /^struck / } @{ $self->{seen} } }
@@ -196,7 +257,7 @@ sub struck { my ($self) = @_; return grep { /^struck / } @{ $self->{seen} } }
 # Is all as it was, and nobody left? The complaints; afterwards it is so.
 sub judge {
 	my ($self) = @_;
-	my @wrong = (map({ "still running after 20 s: $_" } grep { /^left / } @{ $self->{seen} }), $self->crashed);
+	my @wrong = (map({ "did not end in time: $_" } grep { /^(left|outlived) / } @{ $self->{seen} }), $self->crashed);
 	my $status = $self->run($QUIETBENCH, 'status');
 
 	push @wrong, "status says $status: " . content($self->{out}) if $status ne 3 || content($self->{out}) ne "not conditioned\n";

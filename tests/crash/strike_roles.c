@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* strike.h: roles, told by what a process has executed and whose child it is. */
+#include "strike.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+void role_inherit(struct process *process, struct process *parent, bool thread)
+{
+	process->known = true;
+	process->role = ROLE_OTHER;
+	if (thread)
+		process->role = parent->role;
+	else if (parent->role == ROLE_CLIENT)
+		process->role = ROLE_CHILD;
+	else if (parent->role == ROLE_GUARDIAN)
+		process->role = parent->had_monitor ? ROLE_RECOVERY : ROLE_MONITOR;
+	else if (parent->role == ROLE_MONITOR || parent->role == ROLE_RECOVERY ||
+		 parent->role == ROLE_GUEST)
+		process->role = ROLE_GUEST;
+	if (!thread && parent->role == ROLE_GUARDIAN)
+		parent->had_monitor = true;
+}
+
+bool role_execute(struct process *process, char *buf, size_t size)
+{
+	static const struct {
+		const char *name;
+		enum role role;
+	} programs[] = {
+		{"quietbench", ROLE_CLIENT},
+		{"quietbench-helper", ROLE_GUARDIAN},
+		{"quietbench-planner", ROLE_PLANNER},
+	};
+	char path[64], exe[4096];
+	const char *name;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", process->tid);
+	n = readlink(path, exe, sizeof(exe) - 1);
+	if (n < 0)
+		return false;
+	exe[n] = '\0';
+	name = strrchr(exe, '/') + 1;
+	(void)snprintf(buf, size, "%s", name);
+	process->role = ROLE_OTHER;
+	process->had_monitor = false;
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
+		if (strcmp(name, programs[i].name) == 0)
+			process->role = programs[i].role;
+	return true;
+}
+
+pid_t role_parent(pid_t pid)
+{
+	char path[64], line[256];
+	pid_t parent = -1;
+	FILE *status;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	status = fopen(path, "re");
+	if (!status)
+		return -1; /* killed meanwhile */
+	while (parent < 0 && fgets(line, sizeof(line), status))
+		(void)sscanf(line, "PPid: %d", &parent);
+	(void)fclose(status);
+	return parent;
+}
