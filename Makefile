@@ -20,6 +20,7 @@ systemddir := $(PREFIX)/lib
 # ---- what is linked where: the helper gets neither a parser nor a topology library, nor D-Bus ----
 PKGS_HELPER  := libcap libseccomp
 PKGS_PLANNER := hwloc yaml-0.1 libmd libseccomp
+PKGS_WATCHER := libseccomp
 PKGS_CLI     := jansson
 ifneq ($(WITHOUT_SYSTEMD),1)
 ifeq ($(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo yes),yes)
@@ -61,11 +62,13 @@ CFLAGS_ALL   := $(CFLAGS_ALL)
 LIB_SRC     := $(wildcard $(foreach room,base model host levers core noise,src/$(room)/*.c))
 HELPER_SRC  := $(wildcard src/helper/*.c)
 PLANNER_SRC := $(wildcard src/planner/*.c)
+WATCHER_SRC := $(wildcard src/watcher/*.c)
 BUS_SRC     := $(if $(HAVE_SYSTEMD),$(wildcard src/bus/*.c))
 CLI_SRC     := $(wildcard src/client/*.c src/cli/*.c)
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIB := $(BUILD)/libquietbench.a
-PROGRAMS := $(BUILD)/quietbench $(BUILD)/quietbench-helper $(BUILD)/quietbench-planner $(if $(HAVE_SYSTEMD),$(BUILD)/quietbench-bus)
+PROGRAMS := $(BUILD)/quietbench $(BUILD)/quietbench-helper $(BUILD)/quietbench-planner $(BUILD)/quietbench-watcher \
+	$(if $(HAVE_SYSTEMD),$(BUILD)/quietbench-bus)
 
 ifeq ($(V),1)
 Q :=
@@ -104,6 +107,9 @@ $(BUILD)/quietbench-helper: $(call obj,$(HELPER_SRC) $(SANITIZED)) $(LIB)
 $(BUILD)/quietbench-planner: $(call obj,$(PLANNER_SRC) $(SANITIZED)) $(LIB)
 	$(say) LD $@
 	$(call link,$^,$(call pkg_libs,$(PKGS_PLANNER)) -lcpupower -lm)
+$(BUILD)/quietbench-watcher: $(call obj,$(WATCHER_SRC) $(SANITIZED)) $(LIB)
+	$(say) LD $@
+	$(call link,$^,$(call pkg_libs,$(PKGS_WATCHER)))
 $(BUILD)/quietbench-bus: $(call obj,$(BUS_SRC) $(SANITIZED)) $(LIB)
 	$(say) LD $@
 	$(call link,$^,$(call pkg_libs,$(PKGS_BUS)))
@@ -153,6 +159,7 @@ install: all
 	install -D -m 0755 $(BUILD)/quietbench $(DESTDIR)$(bindir)/quietbench
 	install -D -m 0755 $(BUILD)/quietbench-helper $(DESTDIR)$(libexecdir)/quietbench-helper
 	install -D -m 0755 $(BUILD)/quietbench-planner $(DESTDIR)$(libexecdir)/quietbench-planner
+	install -D -m 0755 $(BUILD)/quietbench-watcher $(DESTDIR)$(libexecdir)/quietbench-watcher
 	$(if $(HAVE_SYSTEMD),install -D -m 0755 $(BUILD)/quietbench-bus $(DESTDIR)$(libexecdir)/quietbench-bus)
 	install -d $(DESTDIR)$(datadir)/profiles
 	install -m 0644 profiles/*.yaml $(DESTDIR)$(datadir)/profiles
@@ -178,7 +185,7 @@ uninstall:
 
 # What is linked into the programs that root executes, in lines.
 root-lines: $(PROGRAMS)
-	$(Q)contrib/root-lines/root-lines $(BUILD) quietbench-helper $(if $(HAVE_SYSTEMD),quietbench-bus)
+	$(Q)contrib/root-lines/root-lines $(BUILD) quietbench-helper quietbench-watcher $(if $(HAVE_SYSTEMD),quietbench-bus)
 
 dist:
 	git archive --prefix=quietbench-$(VERSION)/ -o quietbench-$(VERSION).tar.gz HEAD
@@ -193,7 +200,7 @@ lint:
 	$(Q)clang-format --dry-run --Werror $(C_FILES)
 	$(Q)cppcheck --quiet --std=c17 --enable=warning,performance,portability --error-exitcode=1 \
 		--inline-suppr $(CPPFLAGS_ALL) \
-		$(LIB_SRC) $(HELPER_SRC) $(PLANNER_SRC) $(BUS_SRC) $(CLI_SRC)
+		$(LIB_SRC) $(HELPER_SRC) $(PLANNER_SRC) $(WATCHER_SRC) $(BUS_SRC) $(CLI_SRC)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 .PHONY: all root-lines deps deps-check demo install uninstall dist clean format lint

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the four programs say to each other.
+ * What the programs say to each other.
  *
  * Transport: SOCK_SEQPACKET, one message a packet, at most QB_MESSAGE_MAX bytes; a packet that is
  * short, long, of another version or not expected ends the session (and restores). Every message
@@ -52,6 +52,9 @@
  * PROFILE HOST PU… SELECTION STEP… and DONE, or ERROR; asked for the policy, POLICY and DONE.
  * `quietbench plan`, `doctor`, `topology`
  * and `profile` speak to it directly.
+ *
+ * quietbench-watcher reads FOLLOW, which begins a WATCH, and answers with DONE; then WATCH, which it answers with
+ * SWITCHES… DONE, and ends.
  *
  * quietbench-bus reads one ASK after the other on its fd 0, and answers each with TOLD or ERROR. It stays
  * until the other end is closed. ERROR with ENOTCONN says that nothing was asked of anybody: it has no
@@ -107,12 +110,13 @@
 	X(SELECTION, selection, qb_selection_message, FIXED,    0, QB_SENDER_HELPER | QB_SENDER_PLANNER, selection) \
 	X(STEP,      steps,     qb_message_head,      VARIABLE, 0, QB_SENDER_HELPER | QB_SENDER_PLANNER, nothing) \
 	X(LEFTOVER,  leftover,  qb_leftover,          FIXED,    0, QB_SENDER_HELPER, leftover) \
-	X(DONE,      done,      qb_done,              FIXED,    0, QB_SENDER_HELPER | QB_SENDER_PLANNER, nothing) \
-	X(ERROR,     error,     qb_error_message,     FIXED,    0, QB_SENDER_HELPER | QB_SENDER_PLANNER | QB_SENDER_BUS, error) \
+	X(DONE,      done,      qb_done,              FIXED,    0, QB_SENDER_HELPER | QB_SENDER_PLANNER | QB_SENDER_WATCHER, nothing) \
+	X(ERROR,     error,     qb_error_message,     FIXED,    0, QB_SENDER_HELPER | QB_SENDER_PLANNER | QB_SENDER_BUS | QB_SENDER_WATCHER, error) \
 	X(POLICY,    policy,    qb_policy_message,    FIXED,    0, QB_SENDER_PLANNER, policy) \
-	X(SWITCHES,  switches,  qb_switches_message,  FIXED,    0, QB_SENDER_HELPER, switches) \
+	X(SWITCHES,  switches,  qb_switches_message,  FIXED,    0, QB_SENDER_HELPER | QB_SENDER_WATCHER, switches) \
 	X(JOINED,    joined,    qb_joined_message,    FIXED,    0, QB_SENDER_HELPER, joined) \
-	/* quietbench-bus */ \
+	/* quietbench-watcher, quietbench-bus */ \
+	X(FOLLOW,    follow,    qb_follow,            FIXED,    0, QB_SENDER_CLIENT, nothing) \
 	X(ASK,       ask,       qb_ask,               FIXED,    0, QB_SENDER_CLIENT, ask) \
 	X(TOLD,      told,      qb_told,              FIXED,    0, QB_SENDER_BUS, told)
 /* clang-format on */
@@ -132,6 +136,7 @@ enum qb_sender {
 	QB_SENDER_HELPER = 4,
 	QB_SENDER_PLANNER = 8,
 	QB_SENDER_BUS = 16,
+	QB_SENDER_WATCHER = 32,
 };
 
 struct qb_message_info {
@@ -263,6 +268,15 @@ struct qb_joined_message {
 struct qb_watch_message {
 	struct qb_message_head head;
 	int64_t until_ns;
+};
+
+/* To quietbench-watcher: whom to watch for, and what the policy lets it tell. */
+struct qb_follow {
+	struct qb_message_head head;
+	int32_t pid;   /* of the benchmark's process, which has no child and no thread yet */
+	uint32_t uid;  /* the client's */
+	uint8_t names; /* also processes of other users may be named */
+	struct qb_cpus cpus;
 };
 
 /*

@@ -110,6 +110,7 @@ int qb_answer_take(struct qb_answer *answer, const struct qb_message *message, b
 	case QB_MSG_LEFTOVER:
 	case QB_MSG_WATCH:
 	case QB_MSG_SWITCHES:
+	case QB_MSG_FOLLOW:
 	case QB_MSG_ASK:
 	case QB_MSG_TOLD:
 	case QB_MSG_JOINED:

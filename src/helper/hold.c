@@ -79,7 +79,7 @@ int qb_hold_restore(struct qb_monitor *m, bool end, struct qb_error *err)
 		.seen = qb_recover_leftover, .data = &m->helper->session};
 	int r;
 
-	qb_watcher_close(&m->watcher);
+	qb_program_end(&m->watcher);
 	/* The client of a run that was restored early has died before the benchmark: MUST 7. */
 	if (m->restored)
 		return end ? qb_restore_bench(&m->session.journal.bench, true, NULL, err) : 0;

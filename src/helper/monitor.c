@@ -21,8 +21,8 @@
  *     lock nor journal and changes nothing but a group below the run's.
  * 12. Shared runs get CPUs that no other of them has, and the host is restored with the last one.
  *     Their session is root's alone to join at the door: a helper's, which has proved the privilege.
- * 13. Of whom it sees on the CPUs of what it placed it tells sums, and whose they are only to whom
- *     the policy lets see that; no descriptor of perf's leaves it.
+ * 13. It sees nobody itself: who runs on the CPUs of what it placed is told by quietbench-watcher, which
+ *     is told what the policy lets the client see.
  * 14. The lock is where the state is: when /run/quietbench is removed or replaced, the session that
  *     holds the host ends; its journal is written anew first, and no other session begins before.
  */
@@ -176,9 +176,7 @@ static void place(struct qb_monitor *m)
 /* How long the monitor waits for anything to happen; -1: for ever. */
 static int patience(const struct qb_monitor *m)
 {
-	if (m->state == QB_STATE_HELLO)
-		return HELLO_MS;
-	return qb_watcher_patience(&m->watcher);
+	return m->state == QB_STATE_HELLO ? HELLO_MS : -1;
 }
 
 /* What the monitor waits for; who comes first is heard first. */
@@ -270,8 +268,6 @@ static void loop(struct qb_monitor *m)
 		r = poll(fds, SOURCE_COUNT, patience(m));
 		if (r < 0 && errno != EINTR)
 			qb_error_errno(&err, errno, "wait for the client");
-		if (qb_watcher_patience(&m->watcher) == 0)
-			qb_watcher_drain(&m->watcher);
 		if (r == 0 && m->state == QB_STATE_HELLO)
 			qb_error_set(&err, ETIMEDOUT, "the client said nothing for %d s",
 				HELLO_MS / 1000);

@@ -31,7 +31,7 @@
 #include "helper.h"
 #include "policy.h"
 #include <assert.h>
-#include <noise/watcher.h>
+#include <host/program.h>
 
 enum qb_state {
 	QB_STATE_HELLO,
@@ -95,13 +95,13 @@ struct qb_monitor {
 	struct qb_limits limits;
 	struct qb_lease lease;
 	struct qb_undo_summary summary;
-	struct qb_watcher watcher;
-	bool begun;    /* the log has a line of its begin */
-	bool restored; /* summary tells of this session */
-	bool early;    /* restored before the client asked (SIGTERM) */
-	bool over;     /* the same: the policy's time for a run is over */
-	int place;     /* our end of the throw-away socket, or -1 */
-	int door;      /* -1: nobody can join (yet) */
+	struct qb_program watcher; /* quietbench-watcher */
+	bool begun;		   /* the log has a line of its begin */
+	bool restored;		   /* summary tells of this session */
+	bool early;		   /* restored before the client asked (SIGTERM) */
+	bool over;		   /* the same: the policy's time for a run is over */
+	int place;		   /* our end of the throw-away socket, or -1 */
+	int door;		   /* -1: nobody can join (yet) */
 	bool pool; /* this is the session of all shared runs; its client is the founder's monitor */
 	int founder; /* of a pool: the session of the founder's client, which is not ours to serve */
 	struct qb_guest guests[QB_GUESTS_MAX];
@@ -112,6 +112,7 @@ struct qb_monitor {
 	((struct qb_monitor){.session.journal.fd = -1,                                             \
 		.lease = QB_LEASE_NONE,                                                            \
 		.limits = QB_LIMITS_NONE,                                                          \
+		.watcher = QB_PROGRAM_NONE,                                                        \
 		.place = -1,                                                                       \
 		.door = -1})
 

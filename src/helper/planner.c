@@ -180,6 +180,7 @@ static int take(struct qb_helper *helper, struct qb_message *message, struct qb_
 	case QB_MSG_JOIN:
 	case QB_MSG_WATCH:
 	case QB_MSG_SWITCHES:
+	case QB_MSG_FOLLOW:
 	case QB_MSG_ASK:
 	case QB_MSG_TOLD:
 	case QB_MSG_JOINED:

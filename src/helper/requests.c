@@ -6,6 +6,7 @@
 #include <base/text.h>
 #include <errno.h>
 #include <host/tasks.h>
+#include <linux/capability.h>
 
 /* HELLO that finds the lock taken: beside other shared runs, if there is room. */
 static bool join_beside(void *data, const struct qb_journal_owner *holder)
@@ -196,50 +197,68 @@ int qb_request_run(struct qb_monitor *m, struct qb_error *err)
 	return r < 0 ? r : qb_message_send_done(m->helper->session, QB_MSG_RUN);
 }
 
-/* ---- who runs on the benchmark's CPUs, for a client who may not use perf ---- */
+/* ---- who runs on the benchmark's CPUs, for a client who may not use perf: quietbench-watcher ---- */
 
-/* Names of processes that are neither the client's nor the kernel's are the policy's to give. */
-static bool hide(const struct qb_runner *runner, const void *data)
+/* Of one that hangs; and of one that never ends to speak. */
+#define WATCHER_MS  5000
+#define WATCHER_MAX 256
+
+static bool begin_watch(struct qb_monitor *m)
 {
-	const struct qb_monitor *m = data;
-	const bool names = !m->limits.limited || m->limits.rule.process_names;
+	/* perf, and /proc where that hides other users' processes */
+	static const int caps[] = {CAP_PERFMON, CAP_SYS_PTRACE};
+	struct qb_follow order = {.pid = m->session.journal.bench.pid,
+		.uid = m->helper->peer.uid,
+		.names = !m->limits.limited || m->limits.rule.process_names,
+		.cpus = m->planned.selection.bench};
 
-	return !names && runner->whose != QB_WHOSE_OWN && runner->uid != m->helper->peer.uid &&
-	       !qb_task_is_kernel(runner->pid);
+	if (m->state != QB_STATE_RUN)
+		return false;
+	qb_task_keep_off(&m->planned.selection);
+	return qb_program_start(
+		       "quietbench-watcher", caps, QB_ARRAY_SIZE(caps), &m->watcher, NULL) == 0 &&
+	       qb_program_send(&m->watcher, QB_MSG_FOLLOW, &order, sizeof(order)) == 0 &&
+	       qb_program_await(&m->watcher, QB_SENDER_WATCHER, WATCHER_MS, &m->message, NULL) ==
+		       0 &&
+	       m->message.head.type == QB_MSG_DONE && !m->message.done.unseen;
 }
 
-static int send_seen(struct qb_switches_message *message, void *to)
+/* False: it does not watch (any more): it ended with the session, when that was restored. */
+static bool end_watch(struct qb_monitor *m)
 {
-	const struct qb_monitor *m = to;
+	struct qb_watch_message end = m->message.watch;
 
-	return qb_message_send(
-		m->helper->session, QB_MSG_SWITCHES, message, sizeof(*message), NULL, 0);
+	if (m->watcher.socket < 0 ||
+		qb_program_send(&m->watcher, QB_MSG_WATCH, &end, sizeof(end)) < 0)
+		return false;
+	for (int i = 0; i < WATCHER_MAX; i++) {
+		if (qb_program_await(
+			    &m->watcher, QB_SENDER_WATCHER, WATCHER_MS, &m->message, NULL) < 0)
+			return false;
+		if (m->message.head.type != QB_MSG_SWITCHES)
+			return m->message.head.type == QB_MSG_DONE;
+		if (qb_message_send(m->helper->session, QB_MSG_SWITCHES, &m->message.switches,
+			    sizeof(m->message.switches), NULL, 0) < 0)
+			return false;
+	}
+	return false;
 }
 
 int qb_request_watch(struct qb_monitor *m, struct qb_error *err)
 {
-	const struct qb_journal_bench *bench = &m->session.journal.bench;
-	const struct qb_cpus *cpus = &m->planned.selection.bench;
 	struct qb_done done = {.of = QB_MSG_WATCH};
-	int r = 0;
+	bool ends;
 
-	if (!bench->pid)
+	if (!m->session.journal.bench.pid)
 		return qb_error_set(err, EPROTO, "WATCH is for a process that was placed");
-	if (m->message.watch.until_ns) {
-		done.unseen = !qb_watcher_is_open(
-			&m->watcher); /* it ended with the session, when that was restored */
-		qb_watcher_end(&m->watcher, m->message.watch.until_ns);
-		r = qb_watcher_tell(&m->watcher, hide, m, send_seen, m);
-	}
-	qb_watcher_close(&m->watcher);
-	if (r < 0)
-		return qb_error_errno(err, -r, "tell the client which tasks ran on its CPUs");
-	if (!m->message.watch.until_ns) {
-		if (m->state == QB_STATE_RUN)
-			qb_task_keep_off(&m->planned.selection);
-		done.unseen = m->state != QB_STATE_RUN ||
-			      qb_watcher_open(&m->watcher, cpus, bench->pid, NULL) < 0;
-	}
+	ends = m->message.watch.until_ns;
+	if (ends)
+		done.unseen = !end_watch(m);
+	qb_program_end(&m->watcher);
+	if (!ends)
+		done.unseen = !begin_watch(m);
+	if (!ends && done.unseen)
+		qb_program_end(&m->watcher);
 	return qb_message_send(m->helper->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
 }
 

@@ -49,6 +49,7 @@ static const cap_value_t needed[] = {
 	CAP_NET_ADMIN,	  /* rps_cpus, irqbalance's socket */
 	CAP_SYS_RESOURCE, /* oom_score_adj */
 	CAP_SYS_PTRACE,	  /* /proc of other users' processes */
+	CAP_PERFMON,	  /* the watcher's */
 	CAP_SETUID,	  /* the planner becomes nobody */
 	CAP_SETGID,
 	CAP_SETPCAP,

@@ -5,8 +5,10 @@
 #include <base/text.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <host/program.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <linux/securebits.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -14,6 +16,16 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+
+/* The kernel's overflow user: owns nothing anywhere. */
+#define NOBODY 65534
+
+struct order {
+	const char *name;
+	const int *caps;
+	size_t n;
+	pid_t parent; /* which it does not outlive */
+};
 
 static int open_program(const char *name, struct qb_error *err)
 {
@@ -50,12 +62,34 @@ static bool limit(int resource, rlim_t most)
 	return setrlimit((__rlimit_resource_t)resource, &rlimit) == 0;
 }
 
-static bool give_up(void)
+/* As nobody, with these alone; ambient ones outlive the execution. */
+static bool keep(const int *caps, size_t n)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+
+	for (size_t i = 0; i < n; i++)
+		data[CAP_TO_INDEX(caps[i])].permitted |= CAP_TO_MASK(caps[i]);
+	for (size_t i = 0; i < QB_ARRAY_SIZE(data); i++)
+		data[i].effective = data[i].inheritable = data[i].permitted;
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setgroups(0, NULL) < 0 ||
+		setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0 ||
+		syscall(SYS_capset, &head, data) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, caps[i], 0, 0) < 0)
+			return false;
+	return true;
+}
+
+static bool give_up(const int *caps, size_t n)
 {
 	/* Without SECBIT_NOROOT what uid 0 executes has every capability again. */
 	const unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED;
 	sigset_t none;
 
+	/* A shortage of memory spares who has a host to restore, not who can be started anew. */
+	(void)qb_file_write("/proc/self/oom_score_adj", "0", NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	return limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_CPU, 60) &&
@@ -64,18 +98,19 @@ static bool give_up(void)
 	       limit(RLIMIT_AS, (rlim_t)1 << 30) &&
 #endif
 	       (geteuid() != 0 || prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) == 0) &&
-	       prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+	       (n == 0 || keep(caps, n)) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
 /* Descriptors: 0 the socket, 1 and 2 what it says, 3 the program itself, until it is executed. */
-static _Noreturn void become(int program, const char *name, int socket, int said, pid_t parent)
+static _Noreturn void become(int program, const struct order *order, int socket, int said)
 {
-	char *const argv[] = {(char *)name, NULL}, *const envp[] = {NULL};
+	char *const argv[] = {(char *)order->name, NULL}, *const envp[] = {NULL};
 
 	program = fcntl(program, F_DUPFD_CLOEXEC, 4);
 	if (program >= 0 && dup2(said, 1) >= 0 && dup2(said, 2) >= 0 && dup2(socket, 0) >= 0 &&
 		dup3(program, 3, O_CLOEXEC) >= 0 && syscall(SYS_close_range, 4u, ~0u, 0) == 0 &&
-		prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && give_up())
+		give_up(order->caps, order->n) && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
+		getppid() == order->parent)
 		fexecve(3, argv, envp);
 	dprintf(2, "%s\n", strerror(errno));
 	_exit(QB_NOT_EXECUTED);
@@ -101,9 +136,8 @@ static void close_both(const int pair[2])
 	close(pair[1]);
 }
 
-static int start(int program, const char *name, struct qb_program *ret)
+static int start(int program, const struct order *order, struct qb_program *ret)
 {
-	const pid_t parent = getpid();
 	int session[2], said[2], r = make_sockets(session, said);
 	pid_t pid;
 
@@ -111,7 +145,7 @@ static int start(int program, const char *name, struct qb_program *ret)
 		return r;
 	pid = fork();
 	if (pid == 0)
-		become(program, name, session[1], said[1], parent);
+		become(program, order, session[1], said[1]);
 	/* Nobody else has waited for it yet: the number is its own. */
 	r = pid < 0 ? -errno : (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pid >= 0 && r < 0)
@@ -127,14 +161,16 @@ static int start(int program, const char *name, struct qb_program *ret)
 	return 0;
 }
 
-int qb_program_start(const char *name, struct qb_program *ret, struct qb_error *err)
+int qb_program_start(
+	const char *name, const int *caps, size_t n, struct qb_program *ret, struct qb_error *err)
 {
+	const struct order order = {.name = name, .caps = caps, .n = n, .parent = getpid()};
 	struct qb_error why = {0};
 	_cleanup_close_ int program = open_program(name, &why);
 	int r;
 
 	if (program < 0)
 		return qb_error_set(err, ENOTSUP, "%s", why.text);
-	r = start(program, name, ret);
+	r = start(program, &order, ret);
 	return r < 0 ? qb_error_set(err, ENOTSUP, "start %s: %s", name, strerror(-r)) : 0;
 }

@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* systemd.h and logind.h: whether they are there is seen; all else is asked by quietbench-bus. */
-#include <base/clock.h>
 #include <base/file.h>
-#include <base/macros.h>
 #include <base/text.h>
 #include <errno.h>
 #include <host/logind.h>
 #include <host/program.h>
 #include <host/systemd.h>
-#include <poll.h>
-#include <signal.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
+#include <unistd.h>
 
-#define PROGRAM	   "quietbench-bus"
 #define BUS_SOCKET "/run/dbus/system_bus_socket"
 /* Longer than it waits for a job of systemd's, and whatever is asked before and after. */
 #define ANSWER_MS 180000
@@ -75,61 +69,32 @@ static int start(struct qb_error *err)
 
 	if (r < 0 || bus.of == getpid())
 		return r;
-	r = qb_program_start(PROGRAM, &bus.program, err);
+	r = qb_program_start("quietbench-bus", NULL, 0, &bus.program, err);
 	if (r < 0)
 		return qb_error_wrap(err, "systemd cannot be asked");
 	bus.of = getpid();
 	return 0;
 }
 
-/* It has ended, or is not to be waited for any longer. */
 static void end(void)
 {
-	(void)syscall(SYS_pidfd_send_signal, bus.program.pidfd, SIGKILL, NULL, 0);
-	(void)waitid(P_PIDFD, (id_t)bus.program.pidfd, NULL, WEXITED);
-	close(bus.program.socket);
-	close(bus.program.said);
-	close(bus.program.pidfd);
+	qb_program_end(&bus.program);
 	bus.of = 0;
-}
-
-/* What it said when it could not be executed, or the library not be loaded. */
-static int explain_end(struct qb_error *err)
-{
-	char why[QB_TEXT_MAX];
-
-	qb_file_read_said(bus.program.said, why, sizeof(why));
-	return *why ? qb_error_set(err, ENOTSUP, "systemd cannot be asked: %s: %s", PROGRAM, why)
-		    : qb_error_set(err, EPIPE, "systemd cannot be asked: %s died", PROGRAM);
-}
-
-static int await(struct qb_error *err)
-{
-	const int64_t until = qb_ns_now(CLOCK_MONOTONIC) / QB_NS_PER_MS + ANSWER_MS;
-	struct pollfd p = {.fd = bus.program.socket, .events = POLLIN};
-	int r;
-
-	do {
-		const int64_t left = until - qb_ns_now(CLOCK_MONOTONIC) / QB_NS_PER_MS;
-
-		r = poll(&p, 1, left > 0 ? (int)left : 0);
-	} while (r < 0 && errno == EINTR);
-	if (r == 0)
-		return qb_error_set(err, ETIMEDOUT,
-			"systemd cannot be asked: no answer within %d s", ANSWER_MS / 1000);
-	r = qb_message_receive(bus.program.socket, QB_SENDER_BUS, &bus.answer, err);
-	return r == 0 || r == -ECONNRESET ? explain_end(err) : r;
 }
 
 /* One request and its answer, which is in bus.answer.told then. */
 static int converse(struct qb_ask *ask, struct qb_error *err)
 {
-	int r = qb_message_send(bus.program.socket, QB_MSG_ASK, ask, sizeof(*ask), NULL, 0);
+	struct qb_error why = {0};
+	int r;
 
-	r = r < 0 ? explain_end(err) : await(err);
+	/* One that has ended takes nothing any more, and is awaited in vain: that says why. */
+	(void)qb_program_send(&bus.program, QB_MSG_ASK, ask, sizeof(*ask));
+	r = qb_program_await(&bus.program, QB_SENDER_BUS, ANSWER_MS, &bus.answer, &why);
 	if (r < 0) {
 		end();
-		return r;
+		return qb_error_set(
+			err, -r, "systemd cannot be asked: quietbench-bus: %s", why.text);
 	}
 	if (bus.answer.head.type == QB_MSG_TOLD)
 		return 0;

@@ -339,6 +339,7 @@ static const char *sender_name(enum qb_sender sender)
 	case QB_SENDER_HELPER: return "the helper";
 	case QB_SENDER_PLANNER: return "the planner";
 	case QB_SENDER_BUS: return "quietbench-bus";
+	case QB_SENDER_WATCHER: return "quietbench-watcher";
 	}
 	return "nobody";
 }
@@ -353,7 +354,7 @@ static int check(struct qb_message *message, enum qb_sender sender, struct qb_er
 		return qb_error_set(err, EBADMSG, "a packet that is not a message of quietbench");
 	if (message->head.version != QB_PROTOCOL_VERSION)
 		return qb_error_set(err, EPROTO,
-			"the peer speaks protocol %u, this program %u: install the four programs "
+			"the peer speaks protocol %u, this program %u: install the programs "
 			"of one version",
 			message->head.version, QB_PROTOCOL_VERSION);
 	if (!info->name || message->size < info->size ||

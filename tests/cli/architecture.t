@@ -39,13 +39,14 @@ sub none
 # ---- who may use whom ----
 # Proved on the objects' symbols: an include line says what a file could use, and the headers of include/quietbench are
 # everybody's. The include lines only add what leaves no symbol: types, constants.
-my @rooms = qw(base model host levers core noise client helper planner bus cli);
+my @rooms = qw(base model host levers core noise client helper planner watcher bus cli);
 my %rank = map { $rooms[$_] => $_ } 0 .. $#rooms;
 my @shared = qw(base model host levers core noise);
 my %program = (
 	'quietbench' => [@shared, qw(client cli)],
 	'quietbench-helper' => [@shared, 'helper'],
 	'quietbench-planner' => [@shared, 'planner'],
+	'quietbench-watcher' => [@shared, 'watcher'],
 	'quietbench-bus' => [@shared, 'bus'],
 );
 my %built = map { m{/obj/(src/(\w+)/\w+)\.o$} ? ("$1.c" => { room => $2, symbols($_) }) : () }
@@ -165,7 +166,7 @@ like($ldd, $parsers, 'ldd sees the planner\'s parsers');
 $ldd = `ldd '$build/quietbench-helper'`;
 like($ldd, qr{libc\.}, 'ldd sees the helper\'s libraries');
 unlike($ldd, $parsers, 'the helper has no parser and no topology library, not even indirectly');
-for my $program (qw(quietbench quietbench-helper quietbench-planner)) {
+for my $program (qw(quietbench quietbench-helper quietbench-planner quietbench-watcher)) {
 	my $ldd = `ldd '$build/$program'`;
 	unlike($ldd, qr{libsystemd|libgcrypt}, "$program does not link libsystemd,");
 	unlike(`nm '$build/$program'`, qr{\b(?:sd_bus_|dlopen\b)}, 'nor can it load it');

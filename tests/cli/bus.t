@@ -32,8 +32,8 @@ report|Uid: 0 0 0 0 Gid: 0 0 0 0 .*CapInh: 0{16} CapPrm: 0{16} CapEff: 0{16} Cap
 other-version|the peer speaks protocol 99
 oversized|a packet of more than 49152 bytes
 foreign-type|quietbench-bus may not send BYE
-crash|quietbench-bus died
-nothing|quietbench-bus died
+crash|quietbench-bus: it died
+nothing|quietbench-bus: it died
 EOF
 cat >"$tmp/story" <<EOF
 cd $tmp/home

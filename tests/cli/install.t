@@ -12,6 +12,7 @@ is "the programs, the profiles, the manual, the schema, what lets users in" "$(t
 		./usr/local/bin/quietbench
 		./usr/local/libexec/quietbench/quietbench-helper
 		./usr/local/libexec/quietbench/quietbench-planner
+		./usr/local/libexec/quietbench/quietbench-watcher
 		$([ ! -e "$build/quietbench-bus" ] || echo ./usr/local/libexec/quietbench/quietbench-bus)
 		./usr/local/share/man/man5/quietbench-policy.5
 		./usr/local/lib/systemd/system/quietbench.socket

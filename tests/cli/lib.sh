@@ -11,7 +11,7 @@ trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
 chmod 755 "$tmp"
 mkdir "$tmp/build" "$tmp/bin" "$tmp/home"
-cp "$build/quietbench" "$build/quietbench-helper" "$build/quietbench-planner" "$tmp/build"
+cp "$build/quietbench" "$build/quietbench-helper" "$build/quietbench-planner" "$build/quietbench-watcher" "$tmp/build"
 [ ! -e "$build/quietbench-bus" ] || cp "$build/quietbench-bus" "$tmp/build" # built with libsystemd
 cp -r "$source/profiles" "$tmp/profiles"
 chmod -R a+rX "$tmp"

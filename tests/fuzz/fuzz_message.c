@@ -131,6 +131,7 @@ static void check_strings(void)
 		for (unsigned i = 0; i < QB_TOLD_TIMERS; i++)
 			must(ends(message.told.timers[i].name));
 		break;
+	case QB_MSG_FOLLOW:
 	case QB_MSG_APPLY:
 	case QB_MSG_RUN:
 	case QB_MSG_PLACE:
@@ -170,7 +171,7 @@ static enum qb_sender choose_sender(unsigned choice)
 	const struct qb_message_head *head = (const void *)packet;
 	unsigned own = head->type < QB_MSG_END ? qb_messages[head->type].senders : 0;
 
-	return choice & SENDER || !own ? 1u << choice / SENDER / 2 % 5 : own & -own;
+	return choice & SENDER || !own ? 1u << choice / SENDER / 2 % 6 : own & -own;
 }
 
 static void receive(const int pair[2], enum qb_sender sender, size_t size, unsigned n_fds)

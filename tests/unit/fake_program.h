@@ -17,7 +17,8 @@
 static int (*run_program)(int socket);
 static int programs_started;
 
-int qb_program_start(const char *name, struct qb_program *ret, struct qb_error *err)
+int qb_program_start(
+	const char *name, const int *caps, size_t n, struct qb_program *ret, struct qb_error *err)
 {
 	const pid_t parent = getpid();
 	int session[2], said[2];

@@ -45,7 +45,7 @@ vm_files() {
 	tool=$(vm_tool oddthreads "$vm_here/oddthreads.c")
 	vm_file+=(-f "$tool" -f "$vm_jq")
 	[ -z "${QB_VM_NO_PROGRAMS:-}" ] || return 0
-	for program in quietbench quietbench-helper quietbench-planner quietbench-bus; do
+	for program in quietbench quietbench-helper quietbench-planner quietbench-watcher quietbench-bus; do
 		[ -e "$vm_build/$program" ] || continue # built without libsystemd: no quietbench-bus
 		vm_file+=(-f "$vm_build/$program:/qb/build/$program")
 	done

@@ -137,7 +137,7 @@ static void a_liar_is_ended(void **state)
 static void one_that_dies_is_replaced(void **state)
 {
 	script->of[0].how = END;
-	assert_fails(qb_systemd_settle(UNIT, &err), EPIPE, "quietbench-bus died");
+	assert_fails(qb_systemd_settle(UNIT, &err), EPIPE, "quietbench-bus: it died");
 	script->of[1] = (struct answer){SAY, 0, "libsystemd.so.0: cannot open\nshared object"};
 	assert_fails(qb_systemd_settle(UNIT, &err), ENOTSUP,
 		"systemd cannot be asked: quietbench-bus: libsystemd.so.0: cannot open");

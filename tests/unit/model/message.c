@@ -175,7 +175,7 @@ static void every_row_is_enforced(void **state)
 {
 	static unsigned char packet[QB_MESSAGE_MAX];
 	const enum qb_sender senders[] = {QB_SENDER_CLIENT, QB_SENDER_BENCHMARK, QB_SENDER_HELPER,
-		QB_SENDER_PLANNER, QB_SENDER_BUS};
+		QB_SENDER_PLANNER, QB_SENDER_BUS, QB_SENDER_WATCHER};
 	const int fds[QB_MESSAGE_FDS + 1] = {pair[0], pair[0], pair[0], pair[0], pair[0]};
 
 	assert_null(qb_messages[QB_MSG_NONE].name);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* program.h: speaking to one that was started, and ending it. */
+#include <base/clock.h>
+#include <base/file.h>
+#include <base/macros.h>
+#include <errno.h>
+#include <host/program.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+int qb_program_send(
+	const struct qb_program *program, enum qb_message_type type, void *message, size_t size)
+{
+	return qb_message_send(program->socket, type, message, size, NULL, 0);
+}
+
+/* What it said when it could not be executed, or a library not be loaded. */
+static int explain_end(const struct qb_program *program, struct qb_error *err)
+{
+	char why[QB_TEXT_MAX];
+
+	qb_file_read_said(program->said, why, sizeof(why));
+	return *why ? qb_error_set(err, ENOTSUP, "%s", why) : qb_error_set(err, EPIPE, "it died");
+}
+
+int qb_program_await(const struct qb_program *program, enum qb_sender sender, int patience_ms,
+	struct qb_message *ret, struct qb_error *err)
+{
+	const int64_t until = qb_ns_now(CLOCK_MONOTONIC) / QB_NS_PER_MS + patience_ms;
+	struct pollfd p = {.fd = program->socket, .events = POLLIN};
+	int r;
+
+	do {
+		const int64_t left = until - qb_ns_now(CLOCK_MONOTONIC) / QB_NS_PER_MS;
+
+		r = poll(&p, 1, left > 0 ? (int)left : 0);
+	} while (r < 0 && errno == EINTR);
+	if (r == 0)
+		return qb_error_set(err, ETIMEDOUT, "no answer within %d s", patience_ms / 1000);
+	r = qb_message_receive(program->socket, sender, ret, err);
+	if (r > 0)
+		qb_message_close(ret);
+	return r == 0 || r == -ECONNRESET ? explain_end(program, err) : r < 0 ? r : 0;
+}
+
+void qb_program_end(struct qb_program *program)
+{
+	if (program->socket < 0)
+		return;
+	(void)syscall(SYS_pidfd_send_signal, program->pidfd, SIGKILL, NULL, 0);
+	(void)waitid(P_PIDFD, (id_t)program->pidfd, NULL, WEXITED);
+	close(program->socket);
+	close(program->said);
+	close(program->pidfd);
+	*program = QB_PROGRAM_NONE;
+}

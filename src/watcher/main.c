@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * quietbench-watcher: sees which tasks run on a benchmark's CPUs, for a client who may not use perf.
+ *
+ * Root's monitor executes it as nobody, with the two capabilities that seeing takes and a filter of
+ * system calls, and passes on what it tells. On fd 0 (protocol.h): FOLLOW, answered by DONE; then WATCH,
+ * answered by SWITCHES and DONE, which is the end. What it MUST hold:
+ *
+ *  1. It tells sums, and whose they are only where FOLLOW lets it; no descriptor of perf's leaves it.
+ *  2. It does not outlive who started it, nor the end of its socket.
+ */
+#include <base/macros.h>
+#include <core/confine.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <host/tasks.h>
+#include <noise/watcher.h>
+#include <poll.h>
+#include <sys/prctl.h>
+
+#define WRITING (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
+
+/* Beside what every program may: perf, and waiting. Files are opened for reading alone. */
+static const struct qb_confine_rule allowed[] = {
+	QB_CALL_IF("openat", 2, WRITING, 0),
+	QB_CALL("perf_event_open"),
+	QB_CALL("poll"),
+	QB_CALL("ppoll"),
+};
+
+/* Names of processes that are neither the client's nor the kernel's are the policy's to give. */
+static bool hide(const struct qb_runner *runner, const void *data)
+{
+	const struct qb_follow *order = data;
+
+	return !order->names && runner->whose != QB_WHOSE_OWN && runner->uid != order->uid &&
+	       !qb_task_is_kernel(runner->pid);
+}
+
+static int send_seen(struct qb_switches_message *message, void *to)
+{
+	return qb_message_send(0, QB_MSG_SWITCHES, message, sizeof(*message), NULL, 0);
+}
+
+/* Watches until it is asked. 0, or a negative errno: nobody will ask any more. */
+static int watch(struct qb_watcher *watcher, struct qb_message *message)
+{
+	struct pollfd p = {.fd = 0, .events = POLLIN};
+	int r;
+
+	do {
+		r = poll(&p, 1, qb_watcher_patience(watcher));
+		if (qb_watcher_patience(watcher) == 0)
+			qb_watcher_drain(watcher);
+	} while (r == 0 || (r < 0 && errno == EINTR));
+	if (r < 0 || qb_message_receive(0, QB_SENDER_CLIENT, message, NULL) <= 0 ||
+		message->head.type != QB_MSG_WATCH)
+		return -EPIPE;
+	return 0;
+}
+
+static int serve(struct qb_message *message)
+{
+	const struct qb_follow order = message->follow;
+	struct qb_done done = {.of = QB_MSG_FOLLOW};
+	struct qb_watcher watcher = {0};
+	int r;
+
+	done.unseen = qb_watcher_open(&watcher, &order.cpus, order.pid, NULL) < 0;
+	r = qb_message_send(0, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
+	if (r == 0 && !done.unseen)
+		r = watch(&watcher, message);
+	if (r == 0 && !done.unseen) {
+		qb_watcher_end(&watcher, message->watch.until_ns);
+		r = qb_watcher_tell(&watcher, hide, &order, send_seen, NULL);
+	}
+	if (r == 0 && !done.unseen)
+		r = qb_message_send_done(0, QB_MSG_WATCH);
+	qb_watcher_close(&watcher);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	static struct qb_message message;
+	struct qb_error err = {0};
+
+	if (argc != 1) {
+		fprintf(stderr, "%s takes no arguments; it is started by quietbench\n", argv[0]);
+		return 2;
+	}
+	/* Executed by a descriptor, it would be called "3". */
+	prctl(PR_SET_NAME, "quietbench-watch", 0, 0, 0);
+	if (qb_confine(QB_CONFINE_REFUSE, allowed, QB_ARRAY_SIZE(allowed), &err) < 0) {
+		qb_message_send_error(0, &err);
+		return EXIT_FAILURE;
+	}
+	if (qb_message_receive(0, QB_SENDER_CLIENT, &message, NULL) <= 0 ||
+		message.head.type != QB_MSG_FOLLOW)
+		return EXIT_FAILURE; /* nobody asks */
+	return serve(&message) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
