@@ -97,9 +97,14 @@ static char *status_line(char *status, const char *name)
 int qb_task_parse_status(char *text, struct qb_task *task)
 {
 	char *tgid = status_line(text, "Tgid"), *allowed = status_line(text, "Cpus_allowed");
+	const char *uids = status_line(text, "Uid");
+	uid_t its[QB_ARRAY_SIZE(task->uids)];
 	struct qb_cpus mask;
 	int64_t number;
 
+	memset(its, 0xff, sizeof(its));
+	if (uids && sscanf(uids, "%u %u %u %u", &its[0], &its[1], &its[2], &its[3]) != 4)
+		return -EBADMSG;
 	if (!tgid || !allowed)
 		return -EBADMSG;
 	tgid[strcspn(tgid, "\n")] = '\0';
@@ -108,6 +113,7 @@ int qb_task_parse_status(char *text, struct qb_task *task)
 		strlen(allowed) >= sizeof(task->allowed) || qb_cpus_parse_hex(allowed, &mask) < 0)
 		return -EBADMSG;
 	task->tgid = (pid_t)number;
+	memcpy(task->uids, its, sizeof(its));
 	qb_text_copy(task->allowed, sizeof(task->allowed), allowed);
 	return 0;
 }
@@ -180,6 +186,14 @@ bool qb_task_descends(pid_t pid, pid_t ancestor)
 	while (pid > 1 && pid != ancestor)
 		pid = qb_task_read(pid, &task, NULL) < 0 ? 0 : task.ppid;
 	return pid == ancestor;
+}
+
+bool qb_task_is_of(const struct qb_task *task, uid_t uid)
+{
+	for (size_t i = 0; uid && i < QB_ARRAY_SIZE(task->uids); i++)
+		if (task->uids[i] != uid)
+			return false;
+	return true;
 }
 
 int qb_task_check(const struct qb_unit *unit, struct qb_error *err)

@@ -4,8 +4,8 @@
 #define QB_LEVERS_ISOLATION_INTERNAL_H
 
 #include <host/cgroups.h>
+#include <host/move.h>
 #include <host/systemd.h>
-#include <host/tasks.h>
 #include <levers/isolation.h>
 #include <quietbench/step.h>
 #include <quietbench/value.h>

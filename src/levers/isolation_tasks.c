@@ -35,10 +35,13 @@ static int read_affinity(const struct qb_lever *lever, const struct qb_unit *uni
 static int write_affinity(const struct qb_lever *lever, const struct qb_unit *unit,
 	const char *text, struct qb_error *err)
 {
+	_cleanup_(qb_held_close) struct qb_held held = QB_HELD_NONE;
 	struct qb_cpus mask, online, all;
 	char now[QB_TASK_MASK];
-	int r = read_affinity(lever, unit, now, sizeof(now), err);
+	int r = qb_held_open((pid_t)unit->number, unit->key, &held, err);
 
+	if (r == 0)
+		r = read_affinity(lever, unit, now, sizeof(now), err);
 	if (r < 0 || strcmp(now, text) == 0)
 		return r;
 	r = qb_host_online(&online, err);
@@ -48,13 +51,13 @@ static int write_affinity(const struct qb_lever *lever, const struct qb_unit *un
 		return qb_error_set(err, EINVAL, "'%.64s' is not a mask of CPUs", text);
 	if (qb_cpus_subset(&online, &mask)) {
 		memset(&all, 0xff, sizeof(all));
-		r = qb_task_set_affinity((pid_t)unit->number, &all, err);
+		r = qb_bind(&held, &all, err);
 		if (r == 0)
 			r = read_affinity(lever, unit, now, sizeof(now), err);
 		if (r < 0 || strcmp(now, text) == 0)
 			return r;
 	}
-	return qb_task_set_affinity((pid_t)unit->number, &mask, err);
+	return qb_bind(&held, &mask, err);
 }
 
 static int judge_affinity(const struct qb_lever *lever, const struct qb_unit *unit,
@@ -107,23 +110,30 @@ const struct qb_lever_ops qb_isolation_task_affinity_ops = {
 	.ours = ours_affinity,
 };
 
+/* Of one that has ended its group is told, too: not the one that it had. */
 static int read_group(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
 	size_t size, struct qb_error *err)
 {
-	int r = qb_task_check(unit, err);
+	_cleanup_(qb_held_close) struct qb_held held = QB_HELD_NONE;
+	int r = qb_held_open((pid_t)unit->number, unit->key, &held, err);
 
-	return r < 0 ? r : qb_cgroups_of((pid_t)unit->number, QB_HIERARCHY_CPUSET, buf, size, err);
+	if (r == 0)
+		r = qb_held_group(&held, QB_HIERARCHY_CPUSET, buf, size, err);
+	return r < 0 ? r : qb_task_check(unit, err);
 }
 
+/* Into the housekeeping CPUs' group goes who is in the root. */
 static int write_group(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
 	struct qb_error *err)
 {
+	const char *from = strcmp(text, QB_GROUP_HOUSEKEEPING) == 0 ? "/" : NULL;
+	_cleanup_(qb_held_close) struct qb_held held = QB_HELD_NONE;
 	struct qb_cgroups cgroups;
-	int r = qb_task_check(unit, err);
+	int r = qb_held_open((pid_t)unit->number, unit->key, &held, err);
 
 	if (r == 0)
 		r = qb_cgroups_load(&cgroups, err);
-	return r < 0 ? r : qb_cgroups_move_thread(&cgroups, text, (pid_t)unit->number, err);
+	return r < 0 ? r : qb_move(&cgroups, QB_HIERARCHY_CPUSET, &held, from, text, true, err);
 }
 
 static int judge_group(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
