@@ -139,7 +139,7 @@ static int walk_begin(const struct qb_cgroups *cgroups, enum qb_hierarchy hierar
 
 /*
  * The next folder, before those in it (FTS_D) and after them (FTS_DP): 1. 0 at the end, or what could
- * not be listed: the others had their turn. A group that is removed meanwhile is nothing to tell of.
+ * not be listed: all that could had their turn. A group that is removed meanwhile is nothing to tell of.
  */
 static int walk_next(struct walk *walk, const FTSENT **ret, struct qb_error *err)
 {

@@ -38,17 +38,19 @@ static int gone(pid_t tid, struct qb_error *err)
 }
 
 /* What /proc/TID itself shows sums up the whole process each time. */
-static void path_of(const struct qb_held *held, const char *file, char buf[64])
+static void path_of(pid_t tid, const char *file, char buf[64])
 {
-	qb_text_format(buf, 64, "task/%d/%s", held->tid, file);
+	qb_text_format(buf, 64, "task/%d/%s", tid, file);
 }
 
-static int read_file(const struct qb_held *held, const char *file, char **ret, struct qb_error *err)
+/* A file of the thread, or another (`tid`) of its process. */
+static int read_file(
+	const struct qb_held *held, pid_t tid, const char *file, char **ret, struct qb_error *err)
 {
 	char path[64];
 	ssize_t n;
 
-	path_of(held, file, path);
+	path_of(tid, file, path);
 	n = qb_file_read_all_at(held->fd, path, ret, err);
 	if (n == -ENOENT || n == -ESRCH)
 		return gone(held->tid, err);
@@ -58,7 +60,7 @@ static int read_file(const struct qb_held *held, const char *file, char **ret, s
 static int read_stat(const struct qb_held *held, struct qb_task *task, struct qb_error *err)
 {
 	_cleanup_free_ char *text = NULL;
-	int r = read_file(held, "stat", &text, err);
+	int r = read_file(held, held->tid, "stat", &text, err);
 
 	if (r == 0 && qb_task_parse_stat(text, task) < 0)
 		r = qb_error_set(
@@ -100,24 +102,28 @@ bool qb_held_stands(const struct qb_held *held)
 {
 	char path[64];
 
-	path_of(held, "stat", path);
+	path_of(held->tid, "stat", path);
 	return faccessat(held->fd, path, F_OK, 0) == 0 || (errno != ENOENT && errno != ESRCH);
 }
 
 int qb_held_task(const struct qb_held *held, struct qb_task *ret, struct qb_error *err)
 {
-	_cleanup_free_ char *status = NULL;
+	_cleanup_free_ char *status = NULL, *name = NULL;
 	struct qb_task task = {.tid = held->tid};
 	int r = read_stat(held, &task, err);
 
 	if (r == 0)
-		r = read_file(held, "status", &status, err);
+		r = read_file(held, held->tid, "status", &status, err);
 	if (r == 0 && qb_task_parse_status(status, &task) < 0)
 		r = qb_error_set(err, EBADMSG, "read /proc/%d/status: not as the kernel writes it",
 			held->tid);
 	if (r == 0)
-		*ret = task;
-	return r;
+		r = read_file(held, task.tgid, "comm", &name, err);
+	if (r < 0)
+		return r;
+	qb_text_format(task.process, sizeof(task.process), "%.*s", (int)strcspn(name, "\n"), name);
+	*ret = task;
+	return 0;
 }
 
 int qb_held_group(const struct qb_held *held, enum qb_hierarchy hierarchy, char *buf, size_t size,
@@ -125,7 +131,7 @@ int qb_held_group(const struct qb_held *held, enum qb_hierarchy hierarchy, char 
 {
 	_cleanup_free_ char *text = NULL;
 	const char *group;
-	int r = read_file(held, "cgroup", &text, err);
+	int r = read_file(held, held->tid, "cgroup", &text, err);
 
 	if (r < 0)
 		return r;

@@ -54,6 +54,7 @@ static void a_task_is_held_until_its_number_is_free(void **state)
 	assert_int_equal(task.ppid, getpid());
 	assert_int_equal(task.uids[1], geteuid());
 	assert_string_equal(task.allowed, read.allowed);
+	assert_string_equal(task.process, read.process);
 	if (qb_held_group(&held, QB_HIERARCHY_V2, group, sizeof(group), NULL) == 0) {
 		assert_int_equal(
 			qb_cgroups_of(pid, QB_HIERARCHY_V2, again, sizeof(again), NULL), 0);
@@ -152,6 +153,7 @@ static void put_task(pid_t pid, pid_t parent, uint64_t start, const char *group,
 	put_file(text, "/proc/%d/status", pid);
 	snprintf(text, sizeof(text), "7:cpuset:%s\n0::%s\n", group, group);
 	put_file(text, "/proc/%d/task/%d/cgroup", pid, pid);
+	put_file("x\n", "/proc/%d/task/%d/comm", pid, pid);
 }
 
 /* It has ended and been waited for: its folder shows nothing more, and another one has its number. */
