@@ -256,10 +256,9 @@ static int open_proc(struct qb_tasks *walk, struct qb_error *err)
 	return 0;
 }
 
-/* Notes what could not be read. What has ended meanwhile is nothing to tell of. */
-static void skip(struct qb_tasks *walk, const struct qb_error *why)
+void qb_tasks_skip(struct qb_tasks *walk, const struct qb_error *why)
 {
-	if (walk->unreadable++ == 0)
+	if (why->code != ESRCH && why->code != ENOENT && walk->unreadable++ == 0)
 		walk->why = *why;
 }
 
@@ -334,8 +333,8 @@ static int next_process(struct qb_tasks *walk, struct qb_task *ret, struct qb_er
 	listed = list_threads(walk, r < 0 ? &again : why);
 	if (r < 0)
 		return r;
-	if (listed < 0 && listed != -ESRCH)
-		skip(walk, why);
+	if (listed < 0)
+		qb_tasks_skip(walk, why);
 	return 1;
 }
 
@@ -373,8 +372,8 @@ int qb_tasks_next(struct qb_tasks *walk, struct qb_task *ret, struct qb_error *e
 			return walk->tgid;
 		if (r > 0)
 			return 1;
-		if (r != -ESRCH && r != -ENOENT)
-			skip(walk, &why);
+		why.code = -r;
+		qb_tasks_skip(walk, &why);
 	}
 }
 

@@ -83,6 +83,8 @@ struct qb_tasks {
 
 /* The next thread: 1, or 0 at the end, or a negative errno. */
 int qb_tasks_next(struct qb_tasks *walk, struct qb_task *ret, struct qb_error *err);
+/* Counts one that its caller could not look at, as the walk counts its own. -ESRCH is nothing to tell of. */
+void qb_tasks_skip(struct qb_tasks *walk, const struct qb_error *why);
 void qb_tasks_close(struct qb_tasks *walk);
 
 #endif

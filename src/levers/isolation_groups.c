@@ -122,10 +122,13 @@ static int refuse_users(const char *root, struct qb_error *err)
 	while ((r = qb_dir_next(dir, root, &entry, err)) > 0) {
 		char path[QB_GROUP_PATH], cpus[QB_CPUS_TEXT];
 
-		if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
-			qb_text_format(
-				path, sizeof(path), "%s/%s/cpuset.cpus", root, entry->d_name) &&
-			qb_file_read(path, cpus, sizeof(cpus), NULL) > 0)
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.' ||
+			!qb_text_format(
+				path, sizeof(path), "%s/%s/cpuset.cpus", root, entry->d_name))
+			continue;
+		if (qb_file_read_or(path, "", cpus, sizeof(cpus), NULL) < 0)
+			qb_text_copy(cpus, sizeof(cpus), "unknown");
+		if (*cpus)
 			return qb_error_set(err, EBUSY,
 				"turn off the cpuset controller of %s: %s/%s uses it now (cpus "
 				"%.64s)",

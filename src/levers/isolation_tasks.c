@@ -243,6 +243,15 @@ static int add_task(const struct view *view, const struct qb_task *task, const c
 	return add(steps, QB_LEVER_TASK_AFFINITY, task, before, wanted);
 }
 
+int qb_isolation_tell_unread(const struct qb_tasks *walk, struct qb_steps *steps, const char *what)
+{
+	return walk->unreadable
+		       ? qb_steps_refuse(steps, QB_LEVER_TASK_AFFINITY, QB_STATUS_UNSUPPORTED,
+				 "%u tasks cannot be read and %s (%s)", walk->unreadable, what,
+				 walk->why.text)
+		       : 0;
+}
+
 /*
  * Threads whose mask nobody can set (per-CPU and worker threads of the kernel) get no step: where
  * a partition moves a worker, only the kernel could move it back, and its pool does in time.
@@ -258,17 +267,15 @@ int qb_isolation_snapshot(const struct qb_selection *selection, const struct qb_
 	if (selection->isolation == QB_ISOLATION_NONE && qb_cpus_empty(&selection->offline))
 		return 0;
 	while ((r = qb_tasks_next(&walk, &task, err)) > 0) {
-		r = task.fixed ? 0 : add_task(&view, &task, task.allowed, steps, err);
+		struct qb_error why = {0};
+
+		r = task.fixed ? 0 : add_task(&view, &task, task.allowed, steps, &why);
 		if (r == -ENOMEM)
 			return qb_error_errno(err, ENOMEM, "remember the host's threads");
 		if (r < 0)
-			return r;
+			qb_tasks_skip(&walk, &why);
 	}
-	if (r == 0 && walk.unreadable)
-		r = qb_steps_refuse(steps, QB_LEVER_TASK_AFFINITY, QB_STATUS_UNSUPPORTED,
-			"%u tasks cannot be read and stay where they are (%s)", walk.unreadable,
-			walk.why.text);
-	return r;
+	return r < 0 ? r : qb_isolation_tell_unread(&walk, steps, "stay where they are");
 }
 
 /* Does a thread still have to be kept off? Not when we tried already: what failed fails again. */
@@ -306,6 +313,7 @@ int qb_isolation_sweep(const struct qb_selection *selection, const struct qb_pro
 	_cleanup_(qb_task_index_free) struct qb_task_index masks = {0}, groups = {0};
 	_cleanup_(qb_tasks_close) struct qb_tasks walk = {0};
 	struct qb_task task;
+	size_t told;
 	int r, n = 0;
 
 	if (!sweeps(selection, steps))
@@ -319,16 +327,20 @@ int qb_isolation_sweep(const struct qb_selection *selection, const struct qb_pro
 	while ((r = qb_tasks_next(&walk, &task, err)) > 0) {
 		const struct qb_step *step = qb_task_index_find(&masks, task.tid, task.start);
 		const char *before = step ? step->before : task.allowed;
+		struct qb_error why = {0};
 
 		if (!escaped(&view, &task, step) ||
 			qb_task_index_find(&groups, task.tid, task.start))
 			continue;
-		r = add_task(&view, &task, before, steps, err);
+		r = add_task(&view, &task, before, steps, &why);
 		if (r == -ENOMEM)
 			return qb_error_errno(err, ENOMEM, "remember the host's threads");
 		if (r < 0)
-			return r;
-		n++;
+			qb_tasks_skip(&walk, &why);
+		n += r == 0;
 	}
-	return r < 0 ? r : n;
+	told = steps->n;
+	if (r == 0)
+		r = qb_isolation_tell_unread(&walk, steps, "stay where they are");
+	return r < 0 ? r : n + (int)(steps->n - told);
 }

@@ -8,17 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 /* cmocka wants these first */
-#include "../sandbox.h"
-#include <base/file.h>
 #include <base/macros.h>
 #include <cmocka.h>
 #include <host/move.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/wait.h>
 
-#define ROOT "/run"
+#include "../plain_proc.h"
 
 static const struct qb_cgroups cgroups = {
 	.mount = {[QB_HIERARCHY_V2] = ROOT, [QB_HIERARCHY_CPUSET] = ROOT "/v1"}};
@@ -121,41 +118,6 @@ static void all_uids_count(void **state)
 #define NUMBER 5000001
 #define PARENT 5000002
 
-static void put_file(const char *text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void put_file(const char *text, const char *fmt, ...)
-{
-	char path[256];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(path, sizeof(path), fmt, ap);
-	va_end(ap);
-	for (char *at = path + 1; (at = strchr(at, '/')); *at++ = '/') {
-		*at = '\0';
-		assert_true(mkdir(path, 0755) == 0 || errno == EEXIST);
-	}
-	assert_true(sandbox_put(path, text));
-}
-
-/* A process of the plain files. */
-static void put_task(pid_t pid, pid_t parent, uint64_t start, const char *group, const char *mask)
-{
-	char text[512];
-
-	snprintf(text, sizeof(text),
-		"%d (x) S %d 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 %llu 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0",
-		pid, parent, (unsigned long long)start);
-	put_file(text, "/proc/%d/task/%d/stat", pid, pid);
-	put_file(text, "/proc/%d/stat", pid);
-	snprintf(text, sizeof(text), "Name:\tx\nTgid:\t%d\nUid:\t0\t0\t0\t0\nCpus_allowed:\t%s\n",
-		pid, mask);
-	put_file(text, "/proc/%d/task/%d/status", pid, pid);
-	put_file(text, "/proc/%d/status", pid);
-	snprintf(text, sizeof(text), "7:cpuset:%s\n0::%s\n", group, group);
-	put_file(text, "/proc/%d/task/%d/cgroup", pid, pid);
-	put_file("x\n", "/proc/%d/task/%d/comm", pid, pid);
-}
-
 /* It has ended and been waited for: its folder shows nothing more, and another one has its number. */
 static void replace(pid_t pid, pid_t parent, const char *group, const char *mask)
 {
@@ -167,46 +129,6 @@ static void replace(pid_t pid, pid_t parent, const char *group, const char *mask
 	snprintf(old, sizeof(old), "/proc/%d.old/task/%d/stat", pid, pid);
 	assert_int_equal(unlink(old), 0);
 	put_task(pid, parent, 200, group, mask);
-}
-
-/* In a child, so that the other tests keep their /proc. */
-static void in_plain_files(void (*test)(void))
-{
-	int status;
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		if (!sandbox_enter() || !sandbox_empty(ROOT) || !sandbox_empty("/proc"))
-			_exit(77);
-		test();
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-		skip();
-	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
-/* cmocka's assertions are the parent's; a child says what is wrong and ends. */
-#define CHECK(what)                                                                                \
-	do {                                                                                       \
-		if (!(what)) {                                                                     \
-			print_error("line %d: %s\n", __LINE__, #what);                             \
-			_exit(1);                                                                  \
-		}                                                                                  \
-	} while (0)
-
-static bool holds(const char *path, const char *wanted)
-{
-	char text[256] = "(not there)";
-
-	(void)qb_file_read(path, text, sizeof(text), NULL);
-	if (strcmp(text, wanted) != 0)
-		print_error("%s: '%s', not '%s'\n", path, text, wanted);
-	return strcmp(text, wanted) == 0;
 }
 
 static struct qb_held hold(pid_t pid)
@@ -370,12 +292,17 @@ static void bound_in_its_place(void)
 /* 3, of masks. */
 static void who_is_bound_in_its_place_gets_its_parents_mask(void **state)
 {
-	cpu_set_t set;
+	cpu_set_t set, two;
 
+	CPU_ZERO(&two);
+	CPU_SET(0, &two);
+	CPU_SET(1, &two);
 	assert_int_equal(sched_getaffinity(0, sizeof(set), &set), 0);
-	if (!CPU_ISSET(0, &set) || !CPU_ISSET(1, &set))
+	if (sched_setaffinity(0, sizeof(two), &two) < 0 ||
+		sched_getaffinity(0, sizeof(two), &two) < 0 || CPU_COUNT(&two) < 2)
 		skip();
 	in_plain_files(bound_in_its_place);
+	assert_int_equal(sched_setaffinity(0, sizeof(set), &set), 0);
 }
 
 /* ---- emptying a group ---- */
