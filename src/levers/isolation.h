@@ -39,13 +39,11 @@
 /* Rows of the table. A group that is absent reads as a fresh one would: "" or "member" or "0". */
 extern const struct qb_lever_ops qb_isolation_slice_ops;      /* "absent" | the CPUs as a list */
 extern const struct qb_lever_ops qb_isolation_controller_ops; /* "off" | "on" */
-extern const struct qb_lever_ops qb_isolation_group_ops;      /* "absent" | "present" */
+/* v2's; v1's: unit.name is "quietbench" (the benchmark's) or "quietbench.house" (everybody's) */
+extern const struct qb_lever_ops qb_isolation_group_ops; /* "absent" | "present" */
 extern const struct qb_lever_ops qb_isolation_group_cpus_ops;
-extern const struct qb_lever_ops qb_isolation_partition_ops; /* "member" | "root" | "isolated" */
-/* v1; unit.name is "quietbench" (the benchmark's) or "quietbench.house" (everybody's) */
-extern const struct qb_lever_ops qb_isolation_shield_ops;	/* "absent" | "present" */
-extern const struct qb_lever_ops qb_isolation_shield_file_ops;	/* cpus, mems, cpu_exclusive: the
-								  row's `part` is the file */
+extern const struct qb_lever_ops qb_isolation_partition_ops;	/* "member" | "root" | "isolated" */
+extern const struct qb_lever_ops qb_isolation_shield_file_ops;	/* cpus, mems, cpu_exclusive */
 extern const struct qb_lever_ops qb_isolation_load_balance_ops; /* root's; "1" | "0" */
 /* per thread */
 extern const struct qb_lever_ops qb_isolation_task_group_ops;
