@@ -29,9 +29,9 @@ ok "it left its group: said" says 'were used outside of its control group: a pro
 judge -s cpus.isolation=affinity -- sh -c "$spin; $spin"
 ok "it stays in its group: nothing said" sh -c '! grep "control group" /tmp/run.err'
 
-judge -- dd if=/dev/zero of=/dev/null bs=1200M count=1
+judge -- dd if=/dev/zero of=/dev/null bs=1400M count=1
 is "no memory on its node" "$status $(verdict)" "137 unknown"
 ok "no memory on its node: what to set" says 'killed a process for lack of memory; .*-s process.numa=preferred' /tmp/run.err
-judge -s process.numa=preferred -- dd if=/dev/zero of=/dev/null bs=1200M count=1
+judge -s process.numa=preferred -- dd if=/dev/zero of=/dev/null bs=1400M count=1
 is "with memory of both" "$status" 0
 done_testing
