@@ -65,4 +65,33 @@ for way in partition shield affinity none; do
 	ok "$way, command ended: they are gone" within 10 gone "$own"
 	quiet_again "$way, command ended"
 done
+
+# ---- a chain: each process forks the next one and ends, so that the list of members is never right ----
+cat >/tmp/chain <<'X'
+: >/tmp/linked
+[ -e /tmp/stop ] || { sh /tmp/chain & }
+X
+printf 'sh /tmp/chain; touch /tmp/begun; until [ -e /tmp/go ]; do sleep 0.1; done\n' >/tmp/command
+unlinked() { rm -f /tmp/linked && sleep 0.5 && [ ! -e /tmp/linked ]; }
+rm -f /tmp/begun /tmp/go
+sh /tmp/enter >/tmp/run.out 2>&1 &
+client=$!
+ok "chain: it began" within 60 [ -e /tmp/begun ]
+kill -KILL "$client"
+wait "$client"
+ok "chain, client killed: it ends" within 20 unlinked
+quiet_again "chain, client killed"
+
+rm -f /tmp/begun
+sh /tmp/enter >/tmp/run.out 2>&1 &
+client=$!
+ok "chain: it began again" within 60 [ -e /tmp/begun ]
+touch /tmp/go
+wait "$client"
+is "chain, command ended: status" "$?" 0
+rm -f /tmp/linked
+ok "chain, command ended: it goes on" within 10 [ -e /tmp/linked ]
+touch /tmp/stop
+ok "chain, command ended: until it is told to stop" within 20 unlinked
+quiet_again "chain, command ended"
 done_testing
