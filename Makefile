@@ -59,7 +59,7 @@ CFLAGS_ALL    = -std=c17 $(HARDEN) $(WARNINGS) $(CPPFLAGS_ALL) $(call pkg_cflags
 CFLAGS_ALL   := $(CFLAGS_ALL)
 
 # ---- sources: the folder list is the architecture ----
-LIB_SRC     := $(wildcard $(foreach room,base model host levers core noise,src/$(room)/*.c))
+LIB_SRC     := $(wildcard $(foreach room,base stats model host levers core noise,src/$(room)/*.c))
 HELPER_SRC  := $(wildcard src/helper/*.c)
 PLANNER_SRC := $(wildcard src/planner/*.c)
 WATCHER_SRC := $(wildcard src/watcher/*.c)

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* detect.h */
 #include "detect.h"
-#include "distributions.h"
 #include "measure.h"
 #include <base/macros.h>
 #include <errno.h>
 #include <math.h>
+#include <stats/describe.h>
 
-#define CONFIDENCE 0.975 /* two-sided 5 % */
-#define POWER	   0.80
-#define RUNS_MAX   1000
+#define RUNS_MAX 1000
 
 _Static_assert(QB_DETECT_RUN_NS >= QB_LOOP_WINDOW_NS, "a piece has a window at least");
 
@@ -18,19 +16,10 @@ int64_t qb_detect_duration(int64_t run_ns)
 	return QB_DETECT_PIECES * run_ns;
 }
 
-double qb_detect_change(double cv, unsigned runs)
-{
-	const double freedom = 2.0 * runs - 2;
-
-	return cv *
-	       (qb_student_quantile(CONFIDENCE, freedom) + qb_student_quantile(POWER, freedom)) *
-	       sqrt(2.0 / runs);
-}
-
 unsigned qb_detect_runs(double cv, double change)
 {
 	for (unsigned runs = 2; runs <= RUNS_MAX; runs++)
-		if (qb_detect_change(cv, runs) <= change)
+		if (qb_stats_detectable(cv, runs) <= change)
 			return runs;
 	return 0;
 }
@@ -101,7 +90,7 @@ int qb_detect_judge(struct qb_measure *measure, struct qb_error *err)
 		detect->gaps = deviation(&gaps);
 		detect->pieces = gaps.n;
 	}
-	detect->change = qb_detect_change(detect->cv, detect->runs);
+	detect->change = qb_stats_detectable(detect->cv, detect->runs);
 	if (detect->wanted > 0 && detect->change > detect->wanted)
 		measure->verdict = QB_VERDICT_OF_FAIL;
 	return 0;

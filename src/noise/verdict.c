@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* verdict.h */
 #include "verdict.h"
-#include "distributions.h"
+#include <stats/distributions.h>
 #include <base/macros.h>
 
 static double value_of(const struct qb_noise_window *window, enum qb_noise_metric metric)

@@ -39,9 +39,9 @@ sub none
 # ---- who may use whom ----
 # Proved on the objects' symbols: an include line says what a file could use, and the headers of include/quietbench are
 # everybody's. The include lines only add what leaves no symbol: types, constants.
-my @rooms = qw(base model host levers core noise client helper planner watcher bus cli);
+my @rooms = qw(base stats model host levers core noise client helper planner watcher bus cli);
 my %rank = map { $rooms[$_] => $_ } 0 .. $#rooms;
-my @shared = qw(base model host levers core noise);
+my @shared = qw(base stats model host levers core noise);
 my %program = (
 	'quietbench' => [@shared, qw(client cli)],
 	'quietbench-helper' => [@shared, 'helper'],
@@ -135,10 +135,10 @@ for my $file (@sources) {
 		next if $listed{$name} || defined $folder && exists $rank{$folder};
 		push @unknown, "$file includes <$name>" unless
 			$name =~ m{^(?:quietbench|sys|linux|asm|arpa|netinet|net)/} ||
-			$name =~ m{^(?:assert|cpuid|ctype|dirent|errno|fcntl|fnmatch|fts|getopt|glob|grp|
-				inttypes|langinfo|limits|locale|math|mntent|poll|pthread|pty|pwd|sched|search|
+			$name =~ m{^(?:assert|cpuid|ctype|dirent|errno|fcntl|float|fnmatch|fts|getopt|glob|grp|
+				inttypes|langinfo|limits|locale|math|mntent|poll|pthread|pty|pwd|regex|sched|search|
 				signal|spawn|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|
-				stdnoreturn|string|strings|syslog|termios|threads|time|ucontext|unistd|
+				stdnoreturn|string|strings|syslog|termios|threads|time|ucontext|unistd|wordexp|
 				wchar|wctype)\.h$}x;
 	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The numbers of noise: binomial tails, verdicts and their error, what is taken out of /proc, what the causes are. */
+/* The numbers of noise: verdicts and their error, what is taken out of /proc, what the causes are. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,6 @@
 #include <math.h>
 #include <noise/causes.h>
 #include <noise/counters.h>
-#include <noise/distributions.h>
 #include <noise/measure_internal.h>
 #include <noise/verdict.h>
 
@@ -28,29 +27,6 @@ static double uniform(void)
 	state ^= state << 25;
 	state ^= state >> 27;
 	return (double)((state * UINT64_C(2685821657736338717)) >> 11) / 9007199254740992.0;
-}
-
-/* Against sums of the probabilities themselves. */
-static double sum_at_most(int k, int n, double p)
-{
-	double sum = 0;
-
-	for (int i = 0; i <= k; i++)
-		sum += exp(lgamma(n + 1) - lgamma(i + 1) - lgamma(n - i + 1) + i * log(p) +
-			   (n - i) * log1p(-p));
-	return sum;
-}
-
-static void binomial_tails(void **unused)
-{
-	for (int n = 1; n <= 120; n += 7)
-		for (int k = 0; k <= n; k++)
-			for (double p = 0.01; p < 1; p += 0.13) {
-				assert_true(fabs(qb_binomial_at_most(k, n, p) -
-						    sum_at_most(k, n, p)) < 1e-9);
-				assert_true(fabs(qb_binomial_at_least(k, n, p) -
-						    (k ? 1 - sum_at_most(k - 1, n, p) : 1)) < 1e-9);
-			}
 }
 
 static const struct qb_noise_limits limits = {{500, 5000, 5000, 0, 200000}};
@@ -356,7 +332,6 @@ static void steal_that_nobody_tells(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(binomial_tails),
 		cmocka_unit_test(clean_windows),
 		cmocka_unit_test(not_measured),
 		cmocka_unit_test(one_long_gap_may_happen),

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Whole experiments, simulated: what is claimed where there is nothing, whether the interval holds the
+ * truth at every look, what a true difference needs; with probes that tell nothing, half, or most.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <stats/difference.h>
+#include <stats/looks.h>
+
+#include "families.h"
+
+#define MOST 80
+#define RUNS (2 * MOST)
+
+struct outcome {
+	int experiments, claims, right, missed, same;
+	double pairs; /* in all of them */
+};
+
+/* A probe beside each run: what the host does, told with an error that leaves `r2` of it. */
+static void probe(const double *x, double *ret, double r2, struct qb_random *random)
+{
+	double mean = 0, squares = 0;
+
+	for (int i = 0; i < RUNS; i++)
+		mean += x[i] / RUNS;
+	for (int i = 0; i < RUNS; i++)
+		squares += pow(x[i] - mean, 2) / (RUNS - 1);
+	for (int i = 0; i < RUNS; i++)
+		ret[i] = r2 > 0 ? x[i] - mean + sqrt(squares * (1 - r2) / r2) * normal(random)
+				: 0.01 * normal(random);
+}
+
+static void experiment(enum family family, double effect, double r2, double precision,
+	struct qb_random *random, struct outcome *outcome)
+{
+	double x[RUNS], q[RUNS];
+	struct qb_pair pairs[MOST];
+	bool stopped = false, missed = false;
+
+	draw(family, x, RUNS, random);
+	probe(x, q, r2, random);
+	for (int i = 0; i < MOST; i++) {
+		const int swap = (int)(qb_random_next(random) >> 63);
+		const int a = 2 * i + swap, b = 2 * i + !swap;
+
+		pairs[i] = (struct qb_pair){exp(x[a]), exp(x[b] + effect), exp(q[a]), exp(q[b])};
+	}
+	for (unsigned n = qb_looks[0]; n && n <= MOST; n = qb_look_after(n)) {
+		struct qb_difference d;
+		enum qb_claim claim;
+
+		assert_int_equal(qb_difference_of(pairs, n, qb_look_critical(n, MOST), &d), 0);
+		missed |= d.interval.low > effect || d.interval.high < effect;
+		claim = qb_difference_claim(&d.interval, 0, precision);
+		if (!stopped && (claim != QB_CLAIM_UNDECIDED || n == MOST)) {
+			stopped = true;
+			outcome->pairs += n;
+			outcome->claims += claim == QB_CLAIM_LESS || claim == QB_CLAIM_MORE;
+			outcome->right += claim == (effect > 0 ? QB_CLAIM_MORE : QB_CLAIM_SAME);
+			outcome->same += claim == QB_CLAIM_SAME;
+		}
+	}
+	outcome->missed += missed;
+	outcome->experiments++;
+}
+
+static struct outcome many(enum family family, double effect, double r2, int times)
+{
+	struct qb_random random = {1000 * (uint64_t)family + (uint64_t)(r2 * 100) + 77};
+	struct outcome outcome = {0};
+
+	for (int i = 0; i < times; i++)
+		experiment(family, effect, r2, 0, &random, &outcome);
+	return outcome;
+}
+
+/* Level and coverage, over all looks: 5 %, and what 400 experiments leave open (4 errors). */
+static void nothing_there(void **unused)
+{
+	struct outcome all = {0};
+
+	for (int family = 0; family < FAMILIES; family++)
+		for (double r2 = 0; r2 < 1; r2 += 0.35) {
+			const struct outcome o = many((enum family)family, 0, r2, 400);
+
+			assert_true(o.claims <= 400 * (0.05 + 4 * sqrt(0.05 * 0.95 / 400)));
+			all.claims += o.claims;
+			all.missed += o.missed;
+			all.experiments += o.experiments;
+		}
+	print_message("# false claims %.4f of %d experiments, intervals that miss %.4f\n",
+		(double)all.claims / all.experiments, all.experiments,
+		(double)all.missed / all.experiments);
+	assert_true(all.claims <= 0.055 * all.experiments);
+	assert_true(all.missed <= 0.06 * all.experiments);
+	assert_true(all.claims >= 0.03 * all.experiments); /* neither is it blind */
+}
+
+/* A change of 2 % is found, and the interval holds it. */
+static void two_percent(void **unused)
+{
+	for (int family = 0; family < FAMILIES; family++) {
+		const double effect = log(1.02);
+		const struct outcome raw = many((enum family)family, effect, 0, 200);
+		const struct outcome probed = many((enum family)family, effect, 0.7, 200);
+
+		print_message(
+			"# family %d: 2 %% found in %d and %d of 200, after %.0f and %.0f pairs\n",
+			family, raw.right, probed.right, raw.pairs / 200, probed.pairs / 200);
+		assert_true(raw.right >= 200 * (family == STEPS || family == HEAVY ? 0.6 : 0.85));
+		assert_true(probed.right >= raw.right - 10);
+		assert_true(raw.missed <= 200 * (0.05 + 4 * sqrt(0.05 * 0.95 / 200)));
+		assert_true(probed.missed <= 200 * (0.06 + 4 * sqrt(0.06 * 0.94 / 200)));
+	}
+}
+
+/* Probes that tell most of it save runs; probes that tell nothing cost few. */
+static void what_probes_are_worth(void **unused)
+{
+	double useless = 0, useful = 0;
+
+	for (int family = 0; family < FAMILIES; family++) {
+		useless += many((enum family)family, log(1.01), 0, 150).pairs;
+		useful += many((enum family)family, log(1.01), 0.7, 150).pairs;
+	}
+	print_message("# pairs with useful probes: %.2f of those without\n", useful / useless);
+	assert_true(useful < 0.75 * useless);
+}
+
+static void no_difference(void **unused)
+{
+	struct outcome outcome = {0};
+	struct qb_random random = {5};
+
+	for (int i = 0; i < 200; i++)
+		experiment(NORMAL, 0, 0, 0.01, &random, &outcome);
+	assert_true(outcome.same >= 180);
+	outcome = (struct outcome){0};
+	for (int i = 0; i < 200; i++)
+		experiment(NORMAL, 0.012, 0, 0.01, &random, &outcome);
+	assert_true(outcome.same <= 10);
+}
+
+/* A program that heats the CPU slows its own probe: adjusting by that would hide a difference. */
+static void moved_probe(void **unused)
+{
+	struct qb_random random = {6};
+	struct qb_pair pairs[MOST];
+	struct qb_difference d;
+
+	for (int i = 0; i < MOST; i++) {
+		const double host_a = 0.02 * normal(&random), host_b = 0.02 * normal(&random);
+
+		pairs[i] = (struct qb_pair){
+			exp(host_a), exp(host_b + 0.03), exp(host_a), exp(host_b + 0.03)};
+	}
+	assert_int_equal(qb_difference_of(pairs, MOST, qb_look_critical(MOST, MOST), &d), 0);
+	assert_true(d.moves && d.adjusts);
+	assert_within(d.adjusted.middle, 0, 0.002);
+	assert_within(d.raw.middle, 0.03, 0.01);
+	assert_true(d.interval.low <= d.adjusted.low && d.interval.high >= d.raw.high);
+	assert_int_equal(qb_difference_claim(&d.interval, 0, 0), QB_CLAIM_UNDECIDED);
+}
+
+static void odd_pairs(void **unused)
+{
+	struct qb_pair pairs[MOST];
+	struct qb_difference d;
+
+	for (int i = 0; i < MOST; i++)
+		pairs[i] = (struct qb_pair){2, 2, 1, 1};
+	assert_int_equal(qb_difference_of(pairs, MOST, 0, &d), 0);
+	assert_true(d.interval.low == 0 && d.interval.high == 0 && !d.adjusts && !d.moves);
+	assert_int_equal(qb_difference_claim(&d.interval, 0, 0), QB_CLAIM_UNDECIDED);
+	assert_int_equal(qb_difference_claim(&d.interval, 0, 0.001), QB_CLAIM_SAME);
+	for (int i = 0; i < MOST; i++)
+		pairs[i].probe_a = i == 3 ? 0 : 1 + i; /* one is not known: none is used */
+	assert_int_equal(qb_difference_of(pairs, MOST, 0, &d), 0);
+	assert_true(!d.adjusts && !d.moves);
+	pairs[0].a = 1e-300;
+	pairs[1].b = 1e300;
+	assert_int_equal(qb_difference_of(pairs, MOST, 1157, &d), 0);
+	assert_true(d.interval.middle == 0);
+	assert_int_equal(qb_difference_of(pairs, 1, 0, &d), 0);
+	assert_true(d.n == 1 && d.interval.low == d.interval.high);
+}
+
+static void claims(void **unused)
+{
+	static const struct {
+		struct qb_interval interval;
+		double effect, precision;
+		enum qb_claim claim;
+	} known[] = {
+		{{-0.03, -0.02, -0.01}, 0, 0, QB_CLAIM_LESS},
+		{{-0.03, -0.02, -0.01}, 0.01, 0, QB_CLAIM_UNDECIDED},
+		{{-0.03, -0.02, -0.01}, 0.01, 0.04, QB_CLAIM_SAME},
+		{{0.01, 0.02, 0.03}, 0.005, 0, QB_CLAIM_MORE},
+		{{0, 0.01, 0.02}, 0, 0, QB_CLAIM_UNDECIDED},
+		{{-0.004, 0, 0.004}, 0, 0.005, QB_CLAIM_SAME},
+		{{-0.005, 0, 0.004}, 0, 0.005, QB_CLAIM_UNDECIDED},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		assert_int_equal(qb_difference_claim(
+					 &known[i].interval, known[i].effect, known[i].precision),
+			known[i].claim);
+}
+
+/* p.adjust(p, "BH") <= 0.05 in R. */
+static void discoveries(void **unused)
+{
+	static const double p[] = {
+		0.001, 0.008, 0.039, 0.041, 0.042, 0.06, 0.074, 0.205, 0.212, 0.216};
+	bool differs[10];
+
+	qb_difference_discover(p, 10, differs);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(differs[i], i < 2);
+	qb_difference_discover(p + 5, 5, differs);
+	for (int i = 0; i < 5; i++)
+		assert_false(differs[i]);
+	qb_difference_discover(p + 2, 3, differs); /* each helps the other: 0.042 <= 0.05 */
+	assert_true(differs[0] && differs[1] && differs[2]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_there),
+		cmocka_unit_test(two_percent),
+		cmocka_unit_test(what_probes_are_worth),
+		cmocka_unit_test(no_difference),
+		cmocka_unit_test(moved_probe),
+		cmocka_unit_test(odd_pairs),
+		cmocka_unit_test(claims),
+		cmocka_unit_test(discoveries),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
