@@ -44,5 +44,7 @@ int qb_cmd_topology(struct qb_cli *cli);
 int qb_cmd_status(struct qb_cli *cli);
 int qb_cmd_restore(struct qb_cli *cli);
 int qb_cmd_profile(struct qb_cli *cli);
+int qb_cmd_compare(struct qb_cli *cli);
+int qb_cmd_prove(struct qb_cli *cli);
 
 #endif

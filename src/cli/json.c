@@ -290,3 +290,111 @@ int qb_json_quote(FILE *out, const char *text)
 	json_decref(value);
 	return failed ? -ENOMEM : 0;
 }
+
+/* ---- reading ---- */
+
+static json_t *document(const struct qb_json_value *value)
+{
+	return (json_t *)(uintptr_t)value;
+}
+
+static int keep_document(json_t *json, const json_error_t *error, const char *what,
+	struct qb_json_value **ret, struct qb_error *err)
+{
+	if (!json)
+		return qb_error_set(
+			err, EBADMSG, "%s: no JSON: line %d: %s", what, error->line, error->text);
+	*ret = (struct qb_json_value *)json;
+	return 0;
+}
+
+int qb_json_parse(const char *text, size_t size, struct qb_json_value **ret, struct qb_error *err)
+{
+	json_error_t error = {0};
+
+	return keep_document(
+		json_loadb(text, size, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error), &error,
+		"what was printed", ret, err);
+}
+
+int qb_json_read(const char *file, struct qb_json_value **ret, struct qb_error *err)
+{
+	json_error_t error = {0};
+	FILE *in = fopen(file, "re");
+	json_t *json;
+
+	if (!in)
+		return qb_error_errno(err, errno, "read %s", file);
+	json = json_loadf(in, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
+	fclose(in);
+	return keep_document(json, &error, file, ret, err);
+}
+
+void qb_json_value_freep(struct qb_json_value **value)
+{
+	json_decref(document(*value));
+	*value = NULL;
+}
+
+/* One name of a pointer, unescaped: ~1 is /, ~0 is ~. False: too long, or no escape. */
+static bool next_name(const char **pointer, char *buf, size_t size)
+{
+	size_t n = 0;
+
+	for (++*pointer; **pointer && **pointer != '/'; ++*pointer) {
+		char c = **pointer;
+
+		if (c == '~') {
+			++*pointer;
+			if (**pointer != '0' && **pointer != '1')
+				return false;
+			c = **pointer == '0' ? '~' : '/';
+		}
+		if (n + 1 == size)
+			return false;
+		buf[n++] = c;
+	}
+	buf[n] = '\0';
+	return true;
+}
+
+const struct qb_json_value *qb_json_at(const struct qb_json_value *value, const char *pointer)
+{
+	const json_t *json = document(value);
+	char name[256];
+	int64_t index;
+
+	while (json && *pointer) {
+		if (*pointer != '/' || !next_name(&pointer, name, sizeof(name)))
+			return NULL;
+		if (!json_is_array(json))
+			json = json_object_get(json, name);
+		else if (qb_number_parse(name, &index) == 0 && index >= 0)
+			json = json_array_get(json, (size_t)index);
+		else
+			json = NULL;
+	}
+	return (const struct qb_json_value *)json;
+}
+
+size_t qb_json_size(const struct qb_json_value *array)
+{
+	return json_array_size(document(array));
+}
+
+bool qb_json_to_number(const struct qb_json_value *value, double *ret)
+{
+	if (!json_is_number(document(value)))
+		return false;
+	*ret = json_number_value(document(value));
+	return true;
+}
+
+bool qb_json_to_text(const struct qb_json_value *value, const char **ret)
+{
+	const char *text = json_string_value(document(value));
+
+	if (text)
+		*ret = text;
+	return text != NULL;
+}

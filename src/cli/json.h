@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * JSON documents, written front to back.
+ * JSON documents, written front to back; and read, by pointers.
  *
  *	_cleanup_(qb_json_freep) struct qb_json *json = qb_json_new();
  *	qb_json_text(json, "schema", "quietbench/plan/1");
@@ -58,6 +58,23 @@ void qb_json_profile(struct qb_json *json, const char *key, const struct qb_prof
 
 /* Writes the document and a newline. */
 int qb_json_print(const struct qb_json *json, FILE *out, struct qb_error *err);
+
+/* ---- reading ---- */
+
+/* A value somewhere in a document; lives as long as that. */
+struct qb_json_value;
+
+/* malloc'd, to be freed with qb_json_value_freep; -EBADMSG: no JSON, with the line. */
+int qb_json_parse(const char *text, size_t size, struct qb_json_value **ret, struct qb_error *err);
+int qb_json_read(const char *file, struct qb_json_value **ret, struct qb_error *err);
+void qb_json_value_freep(struct qb_json_value **value);
+/* By a pointer (RFC 6901: "/results/0/median"; "" is the value itself). NULL: there is none. */
+const struct qb_json_value *qb_json_at(const struct qb_json_value *value, const char *pointer);
+/* Of an array; 0 of anything else. */
+size_t qb_json_size(const struct qb_json_value *array);
+/* False, and *ret untouched: it is no number, or no text. A text lives as long as the document. */
+bool qb_json_to_number(const struct qb_json_value *value, double *ret);
+bool qb_json_to_text(const struct qb_json_value *value, const char **ret);
 
 /* One text in quotes, as JSON has it and YAML, too. 0 or -ENOMEM. */
 int qb_json_quote(FILE *out, const char *text);

@@ -17,10 +17,15 @@
 	(BITS(RECORD) | BITS(NO_CHECK) | BITS(SHARED) | BITS(TIMELINE) | BITS(FAIL_NOISY) |        \
 		BITS(NOISY_STATUS))
 
+#define REPEATING (BITS(RUNS) | BITS(WARMUP) | BITS(PREPARE) | BITS(CLEANUP))
+#define EXPERIMENT                                                                                 \
+	(BITS(RECORD) | BITS(NO_CHECK) | BITS(SEED) | BITS(SHELL) | BITS(SHOW_OUTPUT) | REPEATING)
+
 /* clang-format off */
 static const struct qb_command commands[] = {
 	{"run", "[--] COMMAND [ARG...]", "condition the host, run COMMAND, restore",
-		ALL | CHOOSING | BITS(REQUIRE) | MEASURING | WAITING | LOUDNESS,
+		ALL | CHOOSING | BITS(REQUIRE) | MEASURING | REPEATING | BITS(TIME) |
+			BITS(PRECISION) | WAITING | LOUDNESS,
 		QB_EXIT_REFUSED, qb_cmd_run},
 	{"plan", "", "what would change: lever, unit, from and to; and what cannot, and why",
 		ASKING | CHOOSING | BITS(REQUIRE) | LOUDNESS, QB_EXIT_USAGE, qb_cmd_plan},
@@ -42,8 +47,16 @@ static const struct qb_command commands[] = {
 		ASKING | CHOOSING, QB_EXIT_USAGE, qb_cmd_topology},
 	{"profile", "list|show|validate [NAME|FILE]", "the profiles: which, what they say, are they valid",
 		ASKING | BITS(SET), QB_EXIT_USAGE, qb_cmd_profile},
-	{"prove", "", "as-is against conditioned: what does conditioning improve", 0, QB_EXIT_USAGE, NULL},
-	{"compare", "", "two programs, conditioned: which is faster", 0, QB_EXIT_USAGE, NULL},
+	{"prove", "[--] COMMAND [ARG...]", "the host as it is against conditioned, in turn: what does conditioning buy",
+		ALL | CHOOSING | BITS(REQUIRE) | BITS(RECORD) | REPEATING | BITS(TIME) | BITS(SEED) | BITS(AGAINST) |
+			BITS(EACH_LEVER) | BITS(SHOW_OUTPUT) | BITS(JSON) | WAITING | LOUDNESS,
+		QB_EXIT_USAGE, qb_cmd_prove},
+	{"compare", "'CMD A' 'CMD B' [...]", "two or more commands, conditioned and interleaved: which is faster, and is it real",
+		ALL | CHOOSING | BITS(REQUIRE) | EXPERIMENT | BITS(TIME) | BITS(PRECISION) | BITS(MAX_RUNS) |
+			BITS(MIN_EFFECT) | BITS(FAIL_SLOWER) | BITS(SELF) | BITS(MEASURE) | BITS(HIGHER) |
+			BITS(PARAMETER) | BITS(RERUN) | BITS(MARKDOWN) | BITS(EXPORT_JSON) |
+			BITS(EXPORT_CSV) | BITS(JSON) | WAITING | LOUDNESS,
+		QB_EXIT_USAGE, qb_cmd_compare},
 	{"report", "", "records as a page to look at", 0, QB_EXIT_USAGE, NULL},
 	{"provision", "", "persistent settings of a benchmark host", 0, QB_EXIT_USAGE, NULL},
 };

@@ -1,83 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The option table and its parser (options.h). */
+/* options.h: the parser. The table is in options_table.c. */
 #include <base/macros.h>
 #include <base/nearest.h>
 #include <base/text.h>
 #include <cli/options.h>
 #include <errno.h>
-#include <noise/detect.h>
-
-/* clang-format off */
-const struct qb_option qb_options[QB_OPTIONS] = {
-	[QB_OPTION_PROFILE] = {'p', "profile", "NAME|FILE", QB_OPTION_IS_TEXT, 0, 0,
-		"the profile; without it vm in a guest, else default"},
-	[QB_OPTION_CPUS] = {'c', "cpus", "LIST", QB_OPTION_IS_CPULIST, 0, 0,
-		"exactly these CPUs for the benchmark, e.g. 2-3"},
-	[QB_OPTION_COUNT] = {'n', "count", "N|max|all", QB_OPTION_IS_COUNT, 1, QB_CPUS_MAX,
-		"how many; max: all cores but one; all: every CPU, no isolation"},
-	[QB_OPTION_NODE] = {0, "node", "N", QB_OPTION_IS_NUMBER, 0, 1023,
-		"choose from this NUMA node"},
-	[QB_OPTION_SET] = {'s', "set", "KEY=VALUE", QB_OPTION_IS_SETTING, 0, 0,
-		"set a key of the profile; repeatable"},
-	[QB_OPTION_REQUIRE] = {0, "require", "all|KEY,...", QB_OPTION_IS_KEYS, 0, 0,
-		"these must apply, else nothing runs; repeatable"},
-	[QB_OPTION_ROOT] = {0, "root", "DIR", QB_OPTION_IS_TEXT, 0, 0,
-		"a captured host in the place of this one"},
-	[QB_OPTION_RECORD] = {'o', "record", "FILE", QB_OPTION_IS_TEXT, 0, 0,
-		"write a record of what was done and found (JSON)"},
-	[QB_OPTION_NO_CHECK] = {0, "no-check", NULL, QB_OPTION_IS_FLAG, 0, 0,
-		"no preflight before the command"},
-	[QB_OPTION_LOCK_WAIT] = {0, "lock-wait", "DURATION", QB_OPTION_IS_DURATION, 0, 0,
-		"wait at most so long for another session, e.g. 10m (without it: for ever)"},
-	[QB_OPTION_NO_LOCK_WAIT] = {0, "no-lock-wait", NULL, QB_OPTION_IS_FLAG, 0, 0,
-		"fail at once when another session has the host"},
-	[QB_OPTION_SHARED] = {0, "shared", NULL, QB_OPTION_IS_FLAG, 0, 0,
-		"beside other shared runs, each on CPUs of its own; same settings of the host"},
-	[QB_OPTION_TIMELINE] = {0, "timeline", NULL, QB_OPTION_IS_FLAG, 0, 0,
-		"sample the run every 100 ms for the record (without it: every second)"},
-	[QB_OPTION_FAIL_NOISY] = {0, "fail-noisy", NULL, QB_OPTION_IS_FLAG, 0, 0,
-		"exit with 123 when the command succeeded and the run was noisy"},
-	[QB_OPTION_NOISY_STATUS] = {0, "noisy-status", "N", QB_OPTION_IS_NUMBER, 1, 255,
-		"the same, with this status"},
-	[QB_OPTION_FORCE] = {0, "force", NULL, QB_OPTION_IS_FLAG, 0, 0,
-		"also put back what other programs changed meanwhile"},
-	[QB_OPTION_FOR] = {0, "for", "DURATION", QB_OPTION_IS_DURATION, 0, 0,
-		"how long it stays so (default 1h); repeating apply renews"},
-	[QB_OPTION_WHILE] = {0, "while", "PID", QB_OPTION_IS_NUMBER, 2, INT32_MAX,
-		"it stays so as long as this process of yours lives"},
-	[QB_OPTION_LIMITS] = {0, "limits", "ci|bare|lab", QB_OPTION_IS_TEXT, 0, 0,
-		"how quiet is quiet enough (without it: check.* of the profile)"},
-	[QB_OPTION_DURATION] = {0, "duration", "DURATION", QB_OPTION_IS_DURATION, INT64_C(100000000),
-		INT64_C(3600000000000),
-		"one look of this length (without it: at 3, 6 and 12 s, until it is decided)"},
-	[QB_OPTION_QUICK] = {0, "quick", NULL, QB_OPTION_IS_FLAG, 0, 0,
-		"one look, after 3 s"},
-	[QB_OPTION_TRACE] = {0, "trace", NULL, QB_OPTION_IS_FLAG, 0, 0,
-		"also time each interrupt and softirq, by the kernel's trace of them (root)"},
-	[QB_OPTION_SOAK] = {0, "soak", "DURATION", QB_OPTION_IS_DURATION, INT64_C(10000000000),
-		INT64_C(2592000000000000), "measure for hours: when it was noisy, and the causes"},
-	[QB_OPTION_MDE] = {0, "mde", "PERCENT", QB_OPTION_IS_PERCENT, 0, 0,
-		"the change that must be detectable here, or it counts as noisy"},
-	[QB_OPTION_RUNS] = {0, "runs", "N", QB_OPTION_IS_NUMBER, 2, 100000,
-		"with so many runs of the benchmark (default 20)"},
-	[QB_OPTION_RUN_TIME] = {0, "run-time", "DURATION", QB_OPTION_IS_DURATION, QB_DETECT_RUN_NS,
-		INT64_C(3600000000000), "each of which takes so long (default 1s)"},
-	[QB_OPTION_CONDITIONED] = {0, "conditioned", NULL, QB_OPTION_IS_FLAG, 0, 0,
-		"condition the host, measure, restore"},
-	[QB_OPTION_GITHUB] = {0, "github", NULL, QB_OPTION_IS_FLAG, 0, 0,
-		"also annotations for GitHub Actions, on standard output"},
-	[QB_OPTION_PROMETHEUS] = {0, "prometheus", "FILE", QB_OPTION_IS_TEXT, 0, 0,
-		"also metrics for node_exporter's textfile collector (*.prom)"},
-	[QB_OPTION_JSON] = {0, "json", NULL, QB_OPTION_IS_FLAG, 0, 0,
-		"answer in JSON"},
-	[QB_OPTION_QUIET] = {'q', "quiet", NULL, QB_OPTION_IS_FLAG, 0, 0,
-		"say nothing but errors"},
-	[QB_OPTION_VERBOSE] = {'v', "verbose", NULL, QB_OPTION_IS_FLAG, 0, 0,
-		"a line for every lever"},
-	[QB_OPTION_HELP] = {'h', "help", NULL, QB_OPTION_IS_FLAG, 0, 0,
-		"this text"},
-};
-/* clang-format on */
 
 /* How an option is called in a message. */
 static const char *shown(const struct qb_option *option, char buf[32])

@@ -9,6 +9,7 @@
 #include <cli/json.h>
 #include <cli/noise.h>
 #include <cli/record.h>
+#include <cli/record_experiment.h>
 #include <client/draft.h>
 #include <quietbench/journal.h>
 #include <quietbench/lever.h>
@@ -22,16 +23,6 @@ static const char *conditioned_name(enum qb_conditioned conditioned)
 	case QB_CONDITIONED_PARTIAL: return "partial";
 	case QB_CONDITIONED_FULL: return "full";
 	case QB_CONDITIONED_JOINED: return "joined";
-	}
-	return NULL;
-}
-
-static const char *noise_name(enum qb_noise noise)
-{
-	switch (noise) {
-	case QB_NOISE_UNKNOWN: return "unknown";
-	case QB_NOISE_QUIET: return "quiet";
-	case QB_NOISE_NOISY: return "noisy";
 	}
 	return NULL;
 }
@@ -266,19 +257,6 @@ static void put_probes(struct qb_json *json, const struct qb_result *run)
 	qb_json_end(json);
 }
 
-static void put_exit(struct qb_json *json, const struct qb_result *run)
-{
-	qb_json_object(json, "exit");
-	if (run->signal) {
-		qb_json_null(json, "code");
-		qb_json_number(json, "signal", run->signal);
-	} else {
-		qb_json_number(json, "code", run->code);
-		qb_json_null(json, "signal");
-	}
-	qb_json_end(json);
-}
-
 static void put_run(struct qb_json *json, const struct qb_result *run)
 {
 	qb_json_object(json, NULL);
@@ -286,7 +264,7 @@ static void put_run(struct qb_json *json, const struct qb_result *run)
 	for (char *const *arg = run->argv; *arg; arg++)
 		qb_json_text(json, NULL, *arg);
 	qb_json_end(json);
-	put_exit(json, run);
+	qb_record_put_exit(json, run->code, run->signal);
 	qb_json_number(json, "wall_ns", run->wall_ns);
 	qb_json_number(json, "user_ns", run->user_ns);
 	qb_json_number(json, "sys_ns", run->sys_ns);
@@ -297,7 +275,7 @@ static void put_run(struct qb_json *json, const struct qb_result *run)
 		put_sources(json, run);
 		put_timeline(json, run);
 	}
-	qb_json_text(json, "verdict", noise_name(run->noise));
+	qb_json_text(json, "verdict", qb_record_noise_name(run->noise));
 	qb_json_array(json, "reasons");
 	if (run->spoilt)
 		qb_json_text(json, NULL, run->spoilt);
@@ -354,9 +332,13 @@ static int print_record(const struct qb_record *record, FILE *out, struct qb_err
 	put_cpus(json, record->selection);
 	put_levers(json, record->steps);
 	put_check(json, record->check);
+	if (record->experiment)
+		qb_record_put_experiment(json, record->experiment);
 	qb_json_array(json, "runs");
 	for (size_t i = 0; i < record->n_runs; i++)
 		put_run(json, &record->runs[i]);
+	if (record->experiment)
+		qb_record_put_samples(json, record->experiment);
 	qb_json_end(json);
 	put_restore(json, record);
 	return qb_json_print(json, out, err);

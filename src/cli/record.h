@@ -20,6 +20,7 @@
 #include <client/execute.h>
 
 struct qb_measure;
+struct qb_experiment_record; /* record_experiment.h */
 
 struct qb_record {
 	int64_t started_at; /* CLOCK_REALTIME */
@@ -32,8 +33,10 @@ struct qb_record {
 	const struct qb_measure *check; /* noise/measure.h, with causes; NULL: not measured */
 	const struct qb_result *runs;
 	size_t n_runs;
-	bool is_restored; /* the host was changed and put back; else `restore` is null */
-	bool complete;	  /* completely; which levers are in conflict or failed is in the steps */
+	const struct qb_experiment_record
+		*experiment; /* NULL: none; else its runs are the record's */
+	bool is_restored;    /* the host was changed and put back; else `restore` is null */
+	bool complete; /* completely; which levers are in conflict or failed is in the steps */
 };
 
 /* What a condition says, after its restore; started_at, check and runs are the caller's to add. */

@@ -3,14 +3,14 @@
 #include <base/macros.h>
 #include <cli/command.h>
 #include <cli/condition.h>
-#include <cli/preflight.h>
+#include <cli/ground.h>
 #include <cli/record.h>
+#include <cli/repeat.h>
 #include <cli/run_text.h>
 #include <client/child.h>
 #include <client/execute.h>
 #include <client/say.h>
 #include <errno.h>
-#include <host/caller.h>
 #include <limits.h>
 
 #define HELPER_ENDED "the helper ended before the command did"
@@ -18,12 +18,8 @@
 
 struct run {
 	const struct qb_cli *cli;
-	char path[PATH_MAX];	 /* of the command */
-	struct qb_cpus affinity; /* the caller's, as qb_caller_affinity has it */
-	struct qb_condition condition;
-	struct qb_measure preflight;
-	struct qb_probe usual;	/* by the preflight */
-	char noisy_before[160]; /* "": nothing that a run would not show as well */
+	char path[PATH_MAX]; /* of the command */
+	struct qb_ground ground;
 	struct qb_result result;
 };
 
@@ -55,73 +51,23 @@ static int prepare(struct run *run)
 	if (!record && qb_option_given(options, TIMELINE))
 		r = qb_error_set(&err, EINVAL, "run: --timeline is for the record: -o FILE");
 	if (r == 0)
-		r = qb_caller_affinity(&run->affinity, &err);
-	if (r == 0)
-		r = qb_condition_prepare(options, &run->condition, &err);
+		r = qb_ground_prepare(&run->ground, options, &err);
 	return r < 0 ? refuse(&err) : 0;
-}
-
-/* Without privilege the command's own process does what it can for itself. */
-static int condition(struct run *run, struct qb_error *err)
-{
-	struct qb_condition *condition = &run->condition;
-	const struct qb_session_hello hello = {.purpose = QB_PURPOSE_RUN,
-		.lock_wait_ns = qb_condition_wait(&run->cli->options),
-		.shared = qb_option_given(&run->cli->options, SHARED),
-		.command = run->cli->argv};
-	struct qb_error why = {0};
-	int r = qb_condition_open(condition, &hello, &why);
-
-	if (r == 0) {
-		qb_run_text_conditioned(condition);
-	} else if (qb_condition_lacks_privilege(condition, r)) {
-		r = qb_condition_bare(condition, &why, err);
-		if (r == 0)
-			qb_run_text_not_conditioned(&condition->answer, why.text, geteuid() != 0);
-	} else {
-		*err = why;
-	}
-	if (r == 0)
-		qb_run_text_others(condition);
-	if (r == 0)
-		qb_run_text_affinity(condition, &run->affinity);
-	return r;
-}
-
-static int preflight(struct run *run, struct qb_error *err)
-{
-	int r;
-
-	if (qb_option_given(&run->cli->options, NO_CHECK))
-		return 0;
-	r = qb_preflight_measure(&run->preflight, &run->condition, err);
-	if (r < 0 || !run->preflight.n)
-		return r;
-	qb_preflight_unseen(&run->preflight, run->noisy_before, sizeof(run->noisy_before));
-	return qb_probe_of(&run->preflight, &run->usual, err);
-}
-
-static void say_prepared(const struct qb_condition *condition)
-{
-	qb_run_text_process(&condition->answer);
-	if (geteuid() == 0 && getenv("SUDO_UID"))
-		qb_say(QB_SAY_NOTE, "under sudo the benchmark runs as root");
 }
 
 static int execute(struct run *run, struct qb_error *err)
 {
 	const struct qb_options *options = &run->cli->options;
-	const int64_t probe_ns = run->condition.answer.profile.set[QB_KEY_CHECK_PROBE].number;
 	const struct qb_execute_order order = {.path = run->path,
 		.argv = run->cli->argv,
 		.recorded = qb_option_given(options, RECORD),
 		.interval_ns = qb_option_given(options, TIMELINE) ? QB_WATCH_INTERVAL / 10 : 0,
-		.probe_ns = qb_option_given(options, NO_CHECK) ? 0 : probe_ns,
-		.usual = &run->usual,
-		.noisy_before = run->noisy_before[0] ? run->noisy_before : NULL,
-		.prepared = say_prepared};
+		.probe_ns = qb_ground_probe(&run->ground, options),
+		.usual = &run->ground.usual,
+		.noisy_before = run->ground.noisy_before[0] ? run->ground.noisy_before : NULL,
+		.prepared = qb_ground_say_prepared};
 
-	return qb_execute(&run->condition, &order, &run->result, err);
+	return qb_execute(&run->ground.condition, &order, &run->result, err);
 }
 
 /* What the end of the session says of the result. */
@@ -137,12 +83,12 @@ static void spoil(const struct qb_condition *condition, struct qb_result *result
 
 static int write_record(const struct run *run, const char *file, struct qb_error *err)
 {
-	struct qb_record record = qb_record_of(&run->condition);
+	struct qb_record record = qb_record_of(&run->ground.condition);
 
 	record.started_at = run->result.started_at;
 	record.runs = &run->result;
 	record.n_runs = 1;
-	record.check = run->preflight.n ? &run->preflight : NULL;
+	record.check = run->ground.preflight.n ? &run->ground.preflight : NULL;
 	return qb_record_write(file, &record, err);
 }
 
@@ -163,8 +109,8 @@ static int conclude(struct run *run)
 	int status = result->signal ? 128 + result->signal : result->code;
 
 	qb_run_text_result(result);
-	qb_condition_end(&run->condition);
-	spoil(&run->condition, result);
+	qb_condition_end(&run->ground.condition);
+	spoil(&run->ground.condition, result);
 	if (status == 0 && result->noise == QB_NOISE_NOISY)
 		status = noisy_status(&run->cli->options);
 	if (file && write_record(run, file, &err) < 0) {
@@ -180,7 +126,7 @@ static int give_up(struct run *run, int r, const struct qb_error *err)
 {
 	if (r != -EINTR)
 		qb_say(QB_SAY_ERROR, "%s", err->text);
-	qb_condition_end(&run->condition);
+	qb_condition_end(&run->ground.condition);
 	if (!run->result.started_at)
 		return QB_EXIT_REFUSED;
 	return r == -ENOENT ? QB_EXIT_NOT_FOUND : QB_EXIT_NOT_EXECUTABLE;
@@ -190,28 +136,29 @@ static int give_up(struct run *run, int r, const struct qb_error *err)
 static int conduct(struct run *run)
 {
 	struct qb_error err = {0};
-	int status, r = condition(run, &err);
+	int status, r = qb_ground_enter(&run->ground, &run->cli->options, run->cli->argv, &err);
 
-	if (r == 0)
-		r = preflight(run, &err);
+	if (r == 0 && qb_repeat_asked(&run->cli->options)) {
+		status = qb_repeat_run(&run->cli->options, &run->ground, run->path, run->cli->argv);
+		return run->ground.condition.complete ? status : QB_EXIT_INCOMPLETE;
+	}
 	if (r == 0)
 		r = execute(run, &err);
 	status = r == 0 ? conclude(run) : give_up(run, r, &err);
-	return run->condition.complete ? status : QB_EXIT_INCOMPLETE;
+	return run->ground.condition.complete ? status : QB_EXIT_INCOMPLETE;
 }
 
 int qb_cmd_run(struct qb_cli *cli)
 {
-	struct run run = {.cli = cli, .condition = QB_CONDITION_NONE};
+	struct run run = {.cli = cli, .ground = QB_GROUND_NONE};
 	int status = prepare(&run);
 
 	if (status == 0)
 		status = conduct(&run);
-	qb_condition_close(&run.condition);
+	qb_ground_free(&run.ground);
 	qb_result_free(&run.result);
-	qb_probe_free(&run.usual);
-	qb_measure_free(&run.preflight);
-	if (run.condition.job.signal && !run.result.started_at && status != QB_EXIT_INCOMPLETE)
-		qb_job_die(run.condition.job.signal);
+	if (run.ground.condition.job.signal && !run.result.started_at &&
+		status != QB_EXIT_INCOMPLETE)
+		qb_job_die(run.ground.condition.job.signal);
 	return status;
 }

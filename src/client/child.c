@@ -129,6 +129,10 @@ static _Noreturn void be_held(
 		close(control); /* the word that it has begun */
 		_exit(order->run(order->data));
 	}
+	if (order->out)
+		dup2(order->out, STDOUT_FILENO);
+	if (order->errors)
+		dup2(order->errors, STDERR_FILENO);
 	execvp(order->path, order->argv); /* with a slash: no search, but scripts without #! */
 	report = (struct report){0};
 	qb_error_errno(&report.err, errno, "execute %s", order->path);

@@ -41,6 +41,7 @@ struct qb_child_order {
 	 * Such a child is killed with its parent. */
 	int (*run)(void *data);
 	void *data;
+	int out, errors; /* its standard output and error; 0: the caller's */
 	const struct qb_job *job;
 	const struct qb_answer *answer; /* steps and selection for the levers */
 };

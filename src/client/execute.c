@@ -57,6 +57,8 @@ static int place(struct execution *e, struct qb_error *err)
 {
 	struct qb_child_order order = {.path = e->order->path,
 		.argv = e->order->argv,
+		.out = e->order->out,
+		.errors = e->order->errors,
 		.job = &e->condition->job,
 		.answer = &e->condition->answer};
 
@@ -214,7 +216,11 @@ int qb_execute(struct qb_condition *condition, const struct qb_execute_order *or
 	int r;
 
 	*ret = (struct qb_result){.argv = order->argv};
-	r = order->probe_ns ? probe(&e, &ret->before, err) : 0;
+	if (order->before && order->before->n) {
+		ret->before = *order->before;
+		*order->before = (struct qb_probe){0};
+	}
+	r = order->probe_ns && !ret->before.n ? probe(&e, &ret->before, err) : 0;
 	if (r == 0)
 		r = place(&e, err);
 	if (r == 0)

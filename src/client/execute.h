@@ -23,9 +23,13 @@
 struct qb_execute_order {
 	const char *path; /* as qb_child_find has it */
 	char *const *argv;
-	bool recorded;		      /* keep the details: samples, and counts by source */
-	int64_t interval_ns;	      /* of samples; 0: QB_WATCH_INTERVAL */
-	int64_t probe_ns;	      /* of a probe at either end of it; 0: none */
+	int out, errors;     /* its standard output and error; 0: the caller's */
+	bool recorded;	     /* keep the details: samples, and counts by source */
+	int64_t interval_ns; /* of samples; 0: QB_WATCH_INTERVAL */
+	int64_t probe_ns;    /* of a probe at either end of it; 0: none */
+	struct qb_probe
+		*before; /* the probe that ended what ran right before: it becomes this one's
+					 first; NULL, or n is 0: there is none */
 	const struct qb_probe *usual; /* what the CPUs give usually; NULL: not known */
 	const char *noisy_before;     /* as qb_watch_terms has it */
 	/* Called when the command's process has set its own levers and waits to be let go; may be

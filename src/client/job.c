@@ -209,8 +209,13 @@ static bool is_for_us(struct qb_job *job, const struct signalfd_siginfo *info, p
 void qb_job_relay(struct qb_job *job, pid_t pid)
 {
 	struct signalfd_siginfo info;
+	sigset_t early;
 
-	while (read(job->fd, &info, sizeof(info)) == sizeof(info))
+	early_set(&job->mask, &early);
+	while (read(job->fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo != SIGTSTP && sigismember(&early, (int)info.ssi_signo))
+			job->heard = (int)info.ssi_signo;
 		if (is_for_us(job, &info, pid))
 			kill(pid, (int)info.ssi_signo);
+	}
 }

@@ -30,6 +30,7 @@ struct qb_job {
 	sigset_t mask;		  /* the caller's */
 	struct sigaction sigchld; /* the caller's: ignored, children could not be waited for */
 	int signal;		  /* what asked us to end; 0: nothing did */
+	int heard;		  /* the same while a command ran, which got it, too */
 	pid_t sentinel;		  /* 0: none */
 	uint64_t group;		  /* signals the group got that we have not read yet */
 };

@@ -21,9 +21,12 @@ void qb_say_begin(void)
 	colour = qb_say_on_terminal() && !(no_color && *no_color);
 }
 
-void qb_say_limit(enum qb_say kind)
+enum qb_say qb_say_limit(enum qb_say kind)
 {
+	const enum qb_say before = limit;
+
 	limit = kind;
+	return before;
 }
 
 bool qb_say_shows(enum qb_say kind)

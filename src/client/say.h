@@ -19,8 +19,8 @@ enum qb_say {
 
 /* Takes its copy of stderr. First thing main does. */
 void qb_say_begin(void);
-/* The loudest kind that is still shown: ERROR for -q, DETAIL for -v, else NOTE. */
-void qb_say_limit(enum qb_say limit);
+/* The loudest kind that is still shown: ERROR for -q, DETAIL for -v, else NOTE. Returns what it was. */
+enum qb_say qb_say_limit(enum qb_say limit);
 bool qb_say_shows(enum qb_say kind);
 /* Is stderr a terminal? Colour needs that, and NO_COLOR unset. */
 bool qb_say_on_terminal(void);

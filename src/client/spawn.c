@@ -132,8 +132,13 @@ int qb_spawn_wait(const struct qb_spawn *spawn, struct qb_error *err)
 
 	if (pid < 0)
 		return qb_error_errno(err, errno, "start %s", spawn->argv[0]);
-	if (pid == 0)
+	if (pid == 0) {
+		if (spawn->silent) {
+			silence(STDOUT_FILENO);
+			silence(STDERR_FILENO);
+		}
 		become(spawn);
+	}
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return qb_error_errno(err, errno, "wait for %s", spawn->argv[0]);

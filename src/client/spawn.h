@@ -32,7 +32,7 @@ int qb_spawn_start(const struct qb_spawn *spawn, int *ret_fd, pid_t *ret_pid, st
  * for this user; -EPERM: the listening process is not root's (err says who).
  */
 int qb_spawn_connect(const char *path, struct qb_error *err);
-/* Runs it in the caller's terminal to its end. Returns the wait status, or a negative errno. */
+/* Runs it in the caller's terminal to its end; `silent`: without its output. Returns the wait status, or a negative errno. */
 int qb_spawn_wait(const struct qb_spawn *spawn, struct qb_error *err);
 
 #endif

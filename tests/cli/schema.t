@@ -63,6 +63,17 @@ for my $name (qw(full bare)) {
 	ok(valid("$dir/$name.json", $closed), "the schema names all that is in the $name record");
 }
 
+# Those of experiments, as the commands write them.
+my %experiment = (
+	run => ['run', '--no-check', '-q', '-r', 3, '-w', 1, '-o', "$dir/run.json", 'true'],
+	compare => ['compare', '--no-check', '-q', '-r', 6, '-o', "$dir/compare.json", 'true', 'sleep 0.001'],
+	prove => ['prove', '-q', '-r', 24, '-w', 0, '-o', "$dir/prove.json", 'true'],
+);
+for my $name (sort keys %experiment) {
+	system("'$BUILD/quietbench' " . join(' ', map { "'$_'" } @{ $experiment{$name} }) . ' >/dev/null 2>&1');
+	ok(valid("$dir/$name.json", $closed), "the schema names all that is in the record of $name");
+}
+
 is(system("$BUILD/san/tests/unit/cli/outputs", $dir), 0, 'answers of check are written');
 for my $name (qw(loud quiet)) {
 	ok(valid("$dir/$name.json", $CHECK), "the $name answer is valid");

@@ -6,7 +6,7 @@
 static void test_shipped(void **state)
 {
 	static const char *const promised[] = {
-		"base", "default", "minimal", "vm", "dohost", "strict", "profiling"};
+		"base", "default", "minimal", "vm", "dohost", "strict", "profiling", "as-is"};
 	const char *dirs[] = {SHIPPED, NULL};
 	struct qb_profile_name *names;
 	size_t n;

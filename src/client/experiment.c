@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* experiment.h */
+#include <base/macros.h>
+#include <base/text.h>
+#include <client/experiment.h>
+#include <client/spawn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+/* More output of one run than that is no list of figures. */
+#define OUTPUT_MAX (64 << 20)
+
+static int open_output(bool kept, int *ret, struct qb_error *err)
+{
+	int fd = kept ? memfd_create("output", MFD_CLOEXEC)
+		      : open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return qb_error_errno(err, errno, "keep the output of commands");
+	*ret = fd;
+	return 0;
+}
+
+int qb_experiment_begin(struct qb_experiment *e, struct qb_error *err)
+{
+	int r = 0;
+
+	if (e->reads || !e->shows)
+		r = open_output(e->reads, &e->out, err);
+	if (r == 0 && (e->reads || !e->shows))
+		r = open_output(true, &e->errors, err);
+	return r;
+}
+
+/* --prepare, --cleanup: what there is of it, on the housekeeping CPUs, untimed. */
+static int run_shell(struct qb_experiment *e, struct qb_condition *condition, const char *what,
+	const char *command, struct qb_error *err)
+{
+	char *const argv[] = {(char *)"sh", (char *)"-c", (char *)command, NULL};
+	int status;
+
+	if (!command)
+		return 0;
+	qb_experiment_pause(e);
+	status = qb_spawn_wait(&(struct qb_spawn){.argv = argv, .silent = !e->shows}, err);
+	if (status < 0)
+		return status;
+	if (qb_condition_interrupted(condition, err) < 0)
+		return -EINTR;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return qb_error_set(err, ECANCELED, "%s failed with status %d: %s", what,
+			WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), command);
+	return 0;
+}
+
+static double mean_cost(const struct qb_probe *probe)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < probe->n; i++) {
+		if (probe->costs[i] <= 0)
+			return 0;
+		sum += probe->costs[i];
+	}
+	return probe->n ? sum / (double)probe->n : 0;
+}
+
+static int make_room(struct qb_experiment *e, struct qb_error *err)
+{
+	const size_t room = e->room ? 2 * e->room : 64;
+	struct qb_sample *samples;
+
+	if (e->n < e->room)
+		return 0;
+	samples = realloc(e->samples, room * sizeof(*samples));
+	if (!samples)
+		return qb_error_errno(err, ENOMEM, "keep run %zu", e->n + 1);
+	e->samples = samples;
+	e->room = room;
+	return 0;
+}
+
+static void keep(struct qb_experiment *e, const struct qb_result *result, struct qb_sample sample)
+{
+	const char *reason = result->spoilt;
+
+	if (!reason && result->watched.n_reasons)
+		reason = result->watched.reasons[0];
+	sample.started_at = result->started_at;
+	sample.code = result->code;
+	sample.signal = result->signal;
+	sample.wall_ns = result->wall_ns;
+	sample.user_ns = result->user_ns;
+	sample.sys_ns = result->sys_ns;
+	sample.max_rss_kib = result->max_rss_kib;
+	sample.voluntary_switches = result->voluntary_switches;
+	sample.involuntary_switches = result->involuntary_switches;
+	sample.minor_faults = result->minor_faults;
+	sample.major_faults = result->major_faults;
+	sample.others_ns = result->watched.others_ns;
+	sample.waited_ns = result->watched.waited_ns;
+	sample.steal_ns = result->watched.steal_ns;
+	sample.before = mean_cost(&result->before);
+	sample.after = mean_cost(&result->after);
+	sample.noise = result->noise;
+	sample.reason = reason ? strdup(reason) : NULL; /* without it the verdict stands */
+	e->samples[e->n++] = sample;
+}
+
+/* What the last run printed is forgotten. */
+static int empty(int fd, struct qb_error *err)
+{
+	struct stat st;
+
+	if (fd <= 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		return qb_error_errno(err, errno, "forget the output of the last run");
+	return 0;
+}
+
+int qb_experiment_execute(struct qb_experiment *e, struct qb_condition *condition, unsigned program,
+	unsigned round, bool warm_up, struct qb_error *err)
+{
+	const struct qb_program *p = &e->programs[program];
+	const struct qb_execute_order order = {.path = p->path,
+		.argv = p->argv,
+		.out = e->out,
+		.errors = e->errors,
+		.probe_ns = e->probe_ns,
+		.before = &e->last,
+		.usual = e->usual,
+		.noisy_before = e->noisy_before,
+		.prepared = e->n ? NULL : e->prepared};
+	struct qb_result result = {0};
+	int r = qb_condition_interrupted(condition, err);
+
+	if (r == 0)
+		r = make_room(e, err);
+	if (r == 0)
+		r = run_shell(e, condition, "--prepare", p->prepare, err);
+	if (r == 0)
+		r = empty(e->out, err);
+	if (r == 0)
+		r = empty(e->errors, err);
+	if (r == 0)
+		r = qb_execute(condition, &order, &result, err);
+	if (r == 0 && condition->job.heard)
+		r = qb_error_set(
+			err, EINTR, "signal %d", condition->job.signal = condition->job.heard);
+	if (r == 0) {
+		keep(e, &result,
+			(struct qb_sample){.program = program, .round = round, .warm_up = warm_up});
+		e->last = result.after;
+		result.after = (struct qb_probe){0};
+		r = run_shell(e, condition, "--cleanup", p->cleanup, err);
+	}
+	qb_result_free(&result);
+	return r;
+}
+
+int qb_experiment_output(const struct qb_experiment *e, bool errors, char **ret, size_t *ret_size,
+	struct qb_error *err)
+{
+	const int fd = errors ? e->errors : e->out;
+	struct stat st;
+	char *text;
+	size_t at = 0;
+
+	if (fstat(fd, &st) < 0)
+		return qb_error_errno(err, errno, "look at what the command printed");
+	if (st.st_size > OUTPUT_MAX)
+		return qb_error_set(
+			err, E2BIG, "the command printed more than %d MiB", OUTPUT_MAX >> 20);
+	text = malloc((size_t)st.st_size + 1);
+	if (!text)
+		return qb_error_errno(err, ENOMEM, "read what the command printed");
+	while (at < (size_t)st.st_size) {
+		const ssize_t n = pread(fd, text + at, (size_t)st.st_size - at, (off_t)at);
+
+		if (n <= 0)
+			break;
+		at += (size_t)n;
+	}
+	text[at] = '\0';
+	*ret = text;
+	*ret_size = at;
+	return 0;
+}
+
+void qb_experiment_complaint(const struct qb_experiment *e, char *buf, size_t size)
+{
+	char tail[512] = "";
+	struct stat st;
+	off_t from;
+	ssize_t n = 0;
+	char *line;
+
+	if (e->errors > 0 && fstat(e->errors, &st) == 0) {
+		from = st.st_size >= (off_t)sizeof(tail) ? st.st_size - (off_t)sizeof(tail) + 1 : 0;
+		n = pread(e->errors, tail, sizeof(tail) - 1, from);
+	}
+	while (n > 0 && (tail[n - 1] == '\n' || tail[n - 1] == '\0'))
+		tail[--n] = '\0';
+	line = strrchr(tail, '\n');
+	qb_text_copy(buf, size, line ? line + 1 : tail);
+}
+
+void qb_experiment_pause(struct qb_experiment *e)
+{
+	qb_probe_free(&e->last);
+}
+
+void qb_experiment_free(struct qb_experiment *e)
+{
+	for (size_t i = 0; i < e->n; i++)
+		free(e->samples[i].reason);
+	free(e->samples);
+	qb_probe_free(&e->last);
+	if (e->out > 0)
+		close(e->out);
+	if (e->errors > 0)
+		close(e->errors);
+	*e = (struct qb_experiment){0};
+}
+
+double qb_sample_probe(const struct qb_sample *sample)
+{
+	return sample->before > 0 && sample->after > 0 ? (sample->before + sample->after) / 2 : 0;
+}
