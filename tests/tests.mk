@@ -128,5 +128,11 @@ fuzz: deps-check
 	$(Q)$(MAKE) --no-print-directory $(FUZZ_BUILD) fuzzers
 	$(Q)tests/fuzz/long $(BUILD)/fuzz $(SECONDS) $(FUZZERS)
 
-.PHONY: arm64 check check-full bench bench-noise fuzz fuzzers unit tools
+# Random sessions, rivals and blows in guests, and the whole host compared after each: an hour; a minute in `check`.
+SOAK_SECONDS ?= 3600
+soak: deps-check
+	$(Q)$(MAKE) --no-print-directory all tools
+	$(Q)QB_BUILD=$(abspath $(BUILD)) SOAK_SECONDS=$(SOAK_SECONDS) tests/vm/soak.t
+
+.PHONY: arm64 check check-full soak bench bench-noise fuzz fuzzers unit tools
 .SECONDARY:
