@@ -10,6 +10,7 @@
 #include <pwd.h>
 #include <quietbench/journal.h>
 #include <quietbench/protocol.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -158,6 +159,14 @@ static void find_sudo(struct qb_privilege *ret, char *helper, int socket)
 		ret->why[0] = '\0';
 }
 
+int qb_privilege_attainable(struct qb_error *err)
+{
+	if (geteuid() == 0 || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+		return 0;
+	return qb_error_set(err, QB_NOT_FROM_HERE,
+		"no program can give privilege here, sudo neither (no_new_privs is set: a sandbox, a container, a unit with NoNewPrivileges=): run quietbench outside of it");
+}
+
 int qb_privilege_find(struct qb_privilege *ret, struct qb_error *err)
 {
 	char helper[PATH_MAX];
@@ -184,6 +193,9 @@ int qb_privilege_find(struct qb_privilege *ret, struct qb_error *err)
 		ret->say = QB_SOCKET_PATH;
 		return 0;
 	}
-	find_sudo(ret, helper, r);
+	if (qb_privilege_attainable(err) < 0)
+		qb_text_copy(ret->why, sizeof(ret->why), err->text);
+	else
+		find_sudo(ret, helper, r);
 	return 0;
 }

@@ -15,6 +15,8 @@ struct qb_privilege {
 	char command[PATH_MAX + 128]; /* what opens one, or a better one than sudo's password */
 };
 
+/* 0, or -QB_NOT_FROM_HERE: no program can give this process privilege, sudo neither, and why. */
+int qb_privilege_attainable(struct qb_error *err);
 /* Tries them: the helper is started, and told BYE at once. It takes no lock and touches nothing. */
 int qb_privilege_find(struct qb_privilege *ret, struct qb_error *err);
 

@@ -2,6 +2,7 @@
 /* A session with the helper (session.h). */
 #include <base/macros.h>
 #include <base/text.h>
+#include <client/privilege.h>
 #include <client/say.h>
 #include <client/session.h>
 #include <client/spawn.h>
@@ -356,7 +357,9 @@ int qb_session_open(struct qb_session *ret, const struct qb_session_hello *hello
 		return r == -ENOTCONN ? qb_error_set(err, EIO, "%s ended without a message", helper)
 				      : r;
 	}
-	r = try_sudo(helper, hello, job, ret, err);
+	r = qb_privilege_attainable(err);
+	if (r == 0)
+		r = try_sudo(helper, hello, job, ret, err);
 	if (r == -ENOTCONN)
 		return qb_error_set(err, EACCES, "no privilege");
 	return r;

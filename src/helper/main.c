@@ -25,13 +25,17 @@ static int prepare(struct qb_helper *helper, const char *sudo_uid, struct qb_err
 	/* A unit's own group does not end with the client, and it bounds what a session may use. */
 	if (r == 0 && !helper->peer.activated)
 		r = qb_caller_leave(err);
+	if (r == -EROFS)
+		r = qb_error_set(err, QB_NOT_FROM_HERE,
+			"control groups are read-only here, as in a container, so the host cannot be conditioned from inside; run quietbench on the host");
 	if (r < 0)
 		return r;
 	r = qb_lock_open(err);
 	if (r < 0)
 		return r;
 	helper->lock = r;
-	return qb_sandbox_limit(err);
+	r = helper->lost = qb_lock_watch(err);
+	return r < 0 ? r : qb_sandbox_limit(err);
 }
 
 /* The process that holds the lock is alive, and has restored or will restore: nothing is to be done here. */
@@ -60,7 +64,7 @@ static int recover(void)
 
 int main(int argc, char **argv)
 {
-	struct qb_helper helper = {.session = -1, .lock = -1, .lost = -1};
+	struct qb_helper helper = {.session = -1, .lock = -1};
 	struct qb_error err = {0};
 	char sudo_uid[16] = "";
 	const char *from_sudo = getenv("SUDO_UID");
