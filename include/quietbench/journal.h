@@ -8,7 +8,7 @@
  * instead of breaking a restore. The first record carries version and boot id: a journal of
  * another boot describes a host that no longer exists and is put aside.
  *
- * Only the holder of the host lock may open it. Sequence:
+ * Only the holder of the host lock may open it (whoever waits reads its owner's command). Sequence:
  *
  *	qb_journal_create        START
  *	qb_journal_step          STEP    for every step, its before filled in
@@ -126,7 +126,8 @@ int qb_journal_read(
 	struct qb_journal *ret, const char *path, struct qb_steps *ret_steps, struct qb_error *err);
 void qb_journal_close(struct qb_journal *journal);
 
-/* Writes the summary: the session's START and its steps as they stand, replaced atomically. */
+/* Writes the summary, for everybody to read: the session's START without its command, which is not
+ * everybody's to know, and its steps as they stand; replaced atomically. */
 int qb_journal_summarize(const char *path, const struct qb_journal_owner *owner,
 	const struct qb_steps *steps, struct qb_error *err);
 

@@ -170,10 +170,22 @@ static bool is_owner(const struct qb_journal_owner *owner, int pid)
 	return pid && (pid == owner->guardian || pid == owner->monitor);
 }
 
+/* What it runs is in the journal alone, which is root's. */
+static void look_at_command(struct qb_journal_owner *owner)
+{
+	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
+	struct qb_journal journal;
+
+	if (qb_journal_read(&journal, QB_JOURNAL_PATH, &steps, NULL) == 0)
+		memcpy(owner->command, journal.owner.command, sizeof(owner->command));
+}
+
 static int look(struct status *status, struct qb_error *err)
 {
 	int r = qb_journal_read(&status->summary, QB_SUMMARY_PATH, &status->steps, err);
 	status->session = r == 0;
+	if (status->session)
+		look_at_command(&status->summary.owner);
 	if (r < 0 && r != -ENOENT && r != -ESTALE)
 		return r;
 	int holder = lock_holder(err);
@@ -250,7 +262,8 @@ static void put_session(struct qb_json *json, const struct status *status)
 	qb_json_text(json, "profile", owner->profile);
 	qb_json_text(json, "cpus", owner->cpus);
 	qb_json_bool(json, "shared", owner->shared);
-	qb_json_text(json, "command", owner->lease && !owner->shared ? NULL : owner->command);
+	qb_json_text(json, "command", (owner->lease && !owner->shared) || !owner->command[0] ? NULL
+									: owner->command);
 	put_lease(json, owner);
 	qb_json_number(json, "applied", (int64_t)count_applied(&status->steps));
 	qb_json_end(json);
@@ -285,10 +298,11 @@ static void print_reason(const struct qb_journal_owner *owner)
 	char until[64], in[64];
 
 	if (owner->shared) {
-		printf("  shared   as long as one of the runs lasts; the first: %s\n",
-			owner->command);
+		printf("  shared   as long as one of the runs lasts%s%s\n",
+			owner->command[0] ? "; the first: " : "", owner->command);
 	} else if (!owner->lease) {
-		printf("  command  %s\n", owner->command);
+		if (owner->command[0])
+			printf("  command  %s\n", owner->command);
 	} else if (owner->until_pid) {
 		printf("  apply    as long as process %" PRId32 " lives\n", owner->until_pid);
 	} else {

@@ -339,10 +339,13 @@ static size_t summary_room(const struct qb_steps *steps)
 int qb_journal_summarize(const char *path, const struct qb_journal_owner *owner,
 	const struct qb_steps *steps, struct qb_error *err)
 {
+	struct qb_journal_owner shown = *owner;
 	struct qb_journal journal;
 	char fresh[256];
-	int r = create_fresh(&journal, path, owner, summary_room(steps), err);
+	int r;
 
+	memset(shown.command, 0, sizeof(shown.command));
+	r = create_fresh(&journal, path, &shown, summary_room(steps), err);
 	if (r < 0)
 		return r;
 	fresh_path(path, fresh, sizeof(fresh));

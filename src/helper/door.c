@@ -50,6 +50,8 @@ static void leave(struct qb_monitor *m, struct qb_guest *guest, bool asked)
 	const bool shared = guest->shared;
 
 	guest->shared = false;
+	if (shared)
+		qb_claims_ring();
 	if (m->state == QB_STATE_LEASE && shared && !any_shared(m))
 		restore_after(m, guest, asked);
 	else if (asked)
@@ -220,8 +222,13 @@ static void renew(struct qb_monitor *m, const struct qb_helper *guest)
 	struct qb_done done = {.of = QB_MSG_HELLO, .joined = 1};
 	struct qb_lease lease;
 	struct qb_error err = {0};
-	int r = qb_lease_make(&lease, &m->message.hello, &guest->peer, &m->limits, &err);
+	int r = m->limits.limited ? qb_queue_others(guest->peer.uid, &err) : 0;
 
+	if (r > 0)
+		r = qb_error_set(&err, EBUSY,
+			"another user waits for the host: this apply ends as it was to, and is not renewed");
+	if (r == 0)
+		r = qb_lease_make(&lease, &m->message.hello, &guest->peer, &m->limits, &err);
 	if (r == 0) {
 		qb_lease_close(&m->lease);
 		m->lease = lease;

@@ -56,7 +56,8 @@ int qb_peer_host_namespace(const struct qb_peer *peer, struct qb_error *err);
 struct qb_helper {
 	int session; /* the socket to the client */
 	int lock;    /* the host lock's description */
-	int lost;    /* qb_lock_watch */
+	int lost;    /* qb_lock_watch; -1: it does not hold the host */
+	int sign;    /* queue.c: this process holds the host; 0, which is never one: it does not */
 	struct qb_peer peer;
 	char kept[96]; /* of the caller's, which root cannot reset here (qb_sandbox_start) */
 	/* The request that is being served, 0 between two: shared memory, so that a recovery knows
@@ -210,31 +211,17 @@ void qb_lease_describe(const struct qb_journal_owner *owner, char *buf, size_t s
 /* ---- lock ---- */
 
 /*
- * The host lock: one exclusive session at a time, first come first served.
- *
- * The lock is flock on one open description, opened by the guardian and inherited by the monitor:
- * it is held as long as either lives, and may be taken by either. Waiters stand in a queue of
- * ticket files, each flocked by its waiter; whoever finds no living ticket before their own may take
- * the lock. A dead waiter's flock is gone, and so is its place; one that is stopped, or whose client
- * is (Ctrl-Z), keeps its place and is passed meanwhile.
+ * The host lock: flock on one open description, opened by the guardian and inherited by the monitor: it
+ * is held as long as either lives, and may be taken by either. Who takes it for a session waits in the
+ * queue; a recovery only tries.
  */
 /* Makes /run/quietbench (root's, 0755) and opens the lock file (root's, 0600) without taking it. */
 int qb_lock_open(struct qb_error *err);
-struct qb_lock_wait {
-	int64_t ns;		    /* 0: not to wait (-EWOULDBLOCK); -1: for ever */
-	const struct qb_peer *peer; /* whose death ends the wait (-ECANCELED) */
-	void (*told)(void *data, const char *holder); /* called once: whom we wait for */
-	bool names;				      /* what another user runs may be told */
-	/* Shared runs: may it go on beside this holder? NULL: it wants the lock itself. */
-	bool (*admitted)(void *data, const struct qb_journal_owner *holder);
-	void *data;
-};
-/* Waits for its turn. 0: the lock is ours; 1: it is not, but `admitted`. */
-int qb_lock_take(int lock, const struct qb_lock_wait *wait, struct qb_error *err);
-/* Leaves it, before this process ends. */
-void qb_lock_leave(int lock);
 /* Is it free, or ours? Never waits. */
 int qb_lock_try(int lock);
+/* Leaves it, before this process ends. */
+void qb_lock_leave(int lock);
+
 /*
  * The lock is where the state is. Whoever removes or replaces /run/quietbench under a session takes its
  * lock away from it: that session ends, and nobody else gets the host before. qb_lock_watch: a
@@ -246,18 +233,48 @@ bool qb_lock_lost(int lock);
 /* Does a helper hold one that had the name before this file (`ours`) got it? */
 bool qb_lock_is_elsewhere(const struct stat *ours);
 
+/* ---- queue ---- */
+
+/* Who has the host next; its MUSTs head queue.c. */
+#define QB_QUEUE_DIR QB_STATE_DIR "/queue"
+struct qb_queue_wait {
+	int64_t ns; /* 0: not to wait (-EWOULDBLOCK); -1: for ever */
+	/* So long the peer's user may have had the host, with no other user in between, before other
+	 * users who wait go first. */
+	int64_t limit_ns;
+	int signals; /* signalfd: SIGTERM ends the wait (-ECANCELED), as the client's end does */
+	void (*told)(void *data, const char *holder); /* called once: whom we wait for */
+	bool names;				      /* what another user runs may be told */
+	/* Shared runs: may it go on beside this holder? NULL: it wants the lock itself. */
+	bool (*admitted)(void *data, const struct qb_journal_owner *holder);
+	void *data;
+};
+/*
+ * Waits for its turn. 0: the lock is ours, and the peer's user has had the host since *ret_since
+ * (CLOCK_BOOTTIME); 1: it is not, but `admitted`.
+ */
+int qb_queue_take(struct qb_helper *helper, const struct qb_queue_wait *wait, int64_t *ret_since,
+	struct qb_error *err);
+/* Leaves the host to whoever is next. It may be ours no more. */
+void qb_queue_leave(struct qb_helper *helper);
+/* Does another user wait than this one? 1, 0 or an error. */
+int qb_queue_others(uint32_t uid, struct qb_error *err);
+
 /*
  * Claims: which CPUs a shared run has, or one that joined. Each CPU has seats in one file, each locked
  * by the run that has it (an open file description's lock: a dead run's claims are free by themselves;
  * what a run inside of it inherits is the same claim). A shared run takes seat 0, so that it is alone;
  * runs that join may have to sit side by side.
  */
+#define QB_CLAIMS_PATH QB_STATE_DIR "/claims"
 #define QB_CLAIM_SEATS 128
 int qb_claims_open(struct qb_error *err);
 /* False: another has this seat. What one has already can be taken again. */
 bool qb_claims_take(int claims, unsigned cpu, unsigned seat);
 /* Leaves all of our seats there. */
 void qb_claims_leave(int claims, unsigned cpu);
+/* A shared run has left: those who wait for CPUs beside other runs look again. */
+void qb_claims_ring(void);
 /* Has no other a seat there? */
 bool qb_claims_is_free(int claims, unsigned cpu);
 /* The first seat from *seat on that another has, into *seat. False: there is none. */

@@ -73,6 +73,14 @@ static void dismiss_guests(struct qb_monitor *m)
 	}
 }
 
+void qb_hold_leave(struct qb_monitor *m)
+{
+	/* The run's group may soon be another's: should the client die, only what is its own ends. */
+	m->session.journal.bench.joined = true;
+	qb_limits_stop(&m->limits);
+	qb_queue_leave(m->helper);
+}
+
 int qb_hold_restore(struct qb_monitor *m, bool end, struct qb_error *err)
 {
 	const struct qb_isolation_seen seen = {
@@ -92,6 +100,7 @@ int qb_hold_restore(struct qb_monitor *m, bool end, struct qb_error *err)
 		close(m->door);
 	m->door = -1;
 	m->restored = true;
+	qb_hold_leave(m);
 	if (m->begun)
 		qb_audit(&m->helper->peer,
 			"ended: %zu changes restored, %zu conflicts, %zu failures%s%s%s",

@@ -222,6 +222,8 @@ void qb_join_become(struct qb_monitor *m, const struct qb_helper *client, int co
 	joined.connection = connection;
 	joined.claims = claims;
 	joined.owner = m->session.journal.owner;
+	if (client->peer.uid != joined.owner.uid && client->peer.uid != 0)
+		joined.owner.command[0] = '\0'; /* another user's, from inside of the run */
 	joined.selection = m->planned.selection;
 	joined.selection.bench = *cpus;
 	joined.steps = m->session.steps;
@@ -229,8 +231,11 @@ void qb_join_become(struct qb_monitor *m, const struct qb_helper *client, int co
 	joined.journal = journal_now();
 	qb_join_keep_steps(&joined.steps, false);
 	qb_sandbox_survive(false);
-	helper = (struct qb_helper){
-		.session = client->session, .lock = -1, .peer = client->peer, .pending = &pending};
+	helper = (struct qb_helper){.session = client->session,
+		.lock = -1,
+		.lost = -1,
+		.peer = client->peer,
+		.pending = &pending};
 	*m = QB_MONITOR_NONE;
 	m->helper = &helper;
 	m->joined = &joined;

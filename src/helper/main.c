@@ -34,8 +34,7 @@ static int prepare(struct qb_helper *helper, const char *sudo_uid, struct qb_err
 	if (r < 0)
 		return r;
 	helper->lock = r;
-	r = helper->lost = qb_lock_watch(err);
-	return r < 0 ? r : qb_sandbox_limit(err);
+	return qb_sandbox_limit(err);
 }
 
 /* The process that holds the lock is alive, and has restored or will restore: nothing is to be done here. */
@@ -64,7 +63,7 @@ static int recover(void)
 
 int main(int argc, char **argv)
 {
-	struct qb_helper helper = {.session = -1, .lock = -1};
+	struct qb_helper helper = {.session = -1, .lock = -1, .lost = -1};
 	struct qb_error err = {0};
 	char sudo_uid[16] = "";
 	const char *from_sudo = getenv("SUDO_UID");

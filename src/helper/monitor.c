@@ -132,9 +132,6 @@ static void give_up(struct qb_monitor *m, const struct qb_error *why)
 	}
 	m->over = true;
 	m->state = QB_STATE_RESTORE;
-	/* The run's group may soon be another's: should the client die, only what is its own ends. */
-	m->session.journal.bench.joined = true;
-	qb_lock_leave(m->helper->lock);
 	qb_message_send_note(
 		m->helper->session, "%s: the host is restored, the command goes on", why->text);
 }
@@ -205,7 +202,7 @@ static void gather(const struct qb_monitor *m, struct pollfd fds[SOURCE_COUNT])
 		[SOURCE_LEASE_TIMER] = leased ? m->lease.timer : -1,
 		[SOURCE_LEASE_PROCESS] = leased ? m->lease.pidfd : -1,
 		[SOURCE_LIMIT] = m->limits.timer,
-		[SOURCE_LOST] = m->joined ? -1 : m->helper->lost,
+		[SOURCE_LOST] = m->helper->lost,
 		[SOURCE_DOOR] = m->door,
 	};
 
@@ -290,7 +287,6 @@ static void outlive_guests(const struct qb_monitor *m)
 
 	if (m->helper->session >= 0) /* who asked for the end, and waits for ours */
 		close(m->helper->session);
-	qb_lock_leave(m->helper->lock);
 	while (ended >= 0 && signal.ssi_signo != SIGTERM) {
 		do
 			ended = waitpid(-1, NULL, WNOHANG);

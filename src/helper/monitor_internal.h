@@ -127,6 +127,8 @@ int qb_hold_stay(struct qb_monitor *m, struct qb_error *err);
  * the end of its connection before the host changes.
  */
 int qb_hold_restore(struct qb_monitor *m, bool end, struct qb_error *err);
+/* Leaves the host, which is as it was, to whoever is next: a client that never says BYE holds nobody up. */
+void qb_hold_leave(struct qb_monitor *m);
 /* The session's end without BYE: restored first, told afterwards, if anybody is there. */
 void qb_hold_end(struct qb_monitor *m, const struct qb_error *why);
 /* The lease is over. `by` asked for it, if anybody did, and is told all in a session. */

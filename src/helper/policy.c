@@ -38,14 +38,21 @@ int qb_limits_find(struct qb_helper *helper, struct qb_limits *ret, struct qb_er
 	return 0;
 }
 
-int qb_limits_start(struct qb_limits *limits, struct qb_error *err)
+int64_t qb_limits_left(const struct qb_limits *limits, int64_t lease_ns)
 {
-	const struct itimerspec in = {.it_value = qb_ns_timespec(limits->rule.lock_ns)};
+	if (!limits->limited)
+		return INT64_MAX;
+	return lease_ns ? limits->rule.lease_ns - lease_ns : limits->rule.lock_ns;
+}
+
+int qb_limits_start(struct qb_limits *limits, int64_t since, struct qb_error *err)
+{
+	const struct itimerspec at = {.it_value = qb_ns_timespec(since + limits->rule.lock_ns)};
 
 	if (!limits->limited)
 		return 0;
 	limits->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC);
-	if (limits->timer < 0 || timerfd_settime(limits->timer, 0, &in, NULL) < 0)
+	if (limits->timer < 0 || timerfd_settime(limits->timer, TFD_TIMER_ABSTIME, &at, NULL) < 0)
 		return qb_error_errno(err, errno, "set the timer of the lock");
 	return 0;
 }

@@ -25,8 +25,10 @@ struct qb_limits {
  * Finds the peer's rule. -EPERM: none names them, or the file is no good; then root is only told.
  */
 int qb_limits_find(struct qb_helper *helper, struct qb_limits *ret, struct qb_error *err);
-/* From now on the peer holds the lock, and the time counts (CLOCK_BOOTTIME, like a lease's). */
-int qb_limits_start(struct qb_limits *limits, struct qb_error *err);
+/* So long the peer may have had the host before other users go first: what it asks for must still fit. */
+int64_t qb_limits_left(const struct qb_limits *limits, int64_t lease_ns);
+/* The peer holds the lock, and has had the host since then (CLOCK_BOOTTIME, like a lease's). */
+int qb_limits_start(struct qb_limits *limits, int64_t since, struct qb_error *err);
 /* It does not count any more: a lease has its own, or the lock has been left. */
 void qb_limits_stop(struct qb_limits *limits);
 /* Why the session ends now. */

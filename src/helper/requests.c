@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* monitor_internal.h: what each request of the client's does. */
 #include "monitor_internal.h"
+#include <base/clock.h>
 #include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
@@ -44,12 +45,13 @@ static int recover(struct qb_monitor *m, bool *ret_recovered, struct qb_error *e
 int qb_request_hello(struct qb_monitor *m, struct qb_error *err)
 {
 	struct qb_done done = {.of = QB_MSG_HELLO};
-	struct qb_lock_wait wait = {.ns = m->message.hello.lock_wait_ns,
-		.peer = &m->helper->peer,
+	struct qb_queue_wait wait = {.ns = m->message.hello.lock_wait_ns,
+		.signals = m->signals,
 		.told = tell_waiting,
 		.admitted = m->message.hello.shared ? join_beside : NULL,
 		.data = m};
 	bool recovered = false;
+	int64_t since;
 	int r;
 
 	m->hello = m->message.hello;
@@ -60,10 +62,12 @@ int qb_request_hello(struct qb_monitor *m, struct qb_error *err)
 	wait.names = !m->limits.limited || m->limits.rule.process_names;
 	if (r == 0 && m->hello.purpose == QB_PURPOSE_LEASE)
 		r = qb_lease_make(&m->lease, &m->hello, &m->helper->peer, &m->limits, err);
+	wait.limit_ns = qb_limits_left(&m->limits, m->lease.ns);
 	if (r == 0)
-		r = qb_lock_take(m->helper->lock, &wait, err);
+		r = qb_queue_take(m->helper, &wait, &since, err);
 	if (r == 0) {
-		r = qb_limits_start(&m->limits, err);
+		r = qb_limits_start(
+			&m->limits, m->lease.ns ? qb_ns_now(CLOCK_BOOTTIME) : since, err);
 		if (r == 0)
 			r = recover(m, &recovered, err);
 		if (r == 0 && m->hello.shared)
@@ -80,6 +84,7 @@ int qb_request_hello(struct qb_monitor *m, struct qb_error *err)
 			QB_CONFLICTS_PATH, m->hello.force, &m->session.steps, &m->summary, err);
 		if (r < 0)
 			return r;
+		qb_hold_leave(m);
 	} else {
 		m->state = QB_STATE_PLAN;
 	}

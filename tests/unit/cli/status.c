@@ -69,6 +69,17 @@ static void live(void)
 	assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
 }
 
+/* The journal, which is root's. */
+static void journal(void)
+{
+	struct qb_journal fresh;
+	struct qb_error err = {0};
+
+	if (qb_journal_create(&fresh, QB_JOURNAL_PATH, &owner, 4096, &err) < 0)
+		fail_msg("%s", err.text);
+	qb_journal_close(&fresh);
+}
+
 static void summarize(const char *path)
 {
 	struct qb_steps steps = {0};
@@ -140,6 +151,10 @@ static void test_conditioned(void **state)
 	assert_int_equal(status(false), 0);
 	expect("conditioned\n  by       root, since ");
 	expect(", 3 min ago\n");
+	expect("  profile  default, CPU 2, 1 change\n");
+	assert_null(strstr(said, "command")); /* the summary is everybody's */
+	journal();
+	assert_int_equal(status(false), 0);
 	expect("  profile  default, CPU 2, 1 change\n  command  make bench\n");
 }
 
@@ -251,6 +266,9 @@ static void test_json(void **state)
 	live();
 	assert_int_equal(status(true), 0);
 	expect("\"state\": \"conditioned\"");
+	expect("\"command\": null");
+	journal();
+	assert_int_equal(status(true), 0);
 	expect("\"command\": \"make bench\"");
 	expect("\"drift\": []");
 	assert_true(sandbox_put(GOVERNOR, "powersave\n"));

@@ -6,6 +6,7 @@
 #include <stdint.h>
 /* cmocka wants these first */
 #include "../sandbox.h"
+#include <base/clock.h>
 #include <base/macros.h>
 #include <cmocka.h>
 #include <errno.h>
@@ -74,7 +75,7 @@ static void test_the_time_of_the_lock(void **state)
 	struct qb_error err = {0};
 
 	limits.rule.lock_ns = 300 * INT64_C(1000000);
-	assert_int_equal(qb_limits_start(&limits, &err), 0);
+	assert_int_equal(qb_limits_start(&limits, qb_ns_now(CLOCK_BOOTTIME), &err), 0);
 	p.fd = limits.timer;
 	assert_int_equal(poll(&p, 1, 0), 0);
 	assert_int_equal(poll(&p, 1, 10000), 1);
@@ -85,7 +86,7 @@ static void test_the_time_of_the_lock(void **state)
 	qb_limits_stop(&limits);
 	assert_int_equal(limits.timer, -1);
 	qb_limits_stop(&limits);
-	assert_int_equal(qb_limits_start(&root, &err), 0);
+	assert_int_equal(qb_limits_start(&root, 0, &err), 0);
 	assert_int_equal(root.timer, -1);
 }
 
