@@ -76,6 +76,7 @@ struct qb_journal_bench {
 	int32_t pid;
 	bool joined;	/* of a run that joined: in a group of its own; never journaled */
 	bool confined;	/* of a shared run: that group has its own CPUs only */
+	uint32_t uid;	/* whose: with its client only processes of this user are ended */
 	uint64_t start; /* start time, as in unit.key of a task */
 	/* the cgroups it came from: v2, v1 cpuset, v1 freezer ("" when none) */
 	char origin[3][256];

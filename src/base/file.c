@@ -101,7 +101,12 @@ int qb_file_read_or(
 
 ssize_t qb_file_read_all(const char *path, char **ret, struct qb_error *err)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return qb_file_read_all_at(AT_FDCWD, path, ret, err);
+}
+
+ssize_t qb_file_read_all_at(int folder, const char *path, char **ret, struct qb_error *err)
+{
+	_cleanup_close_ int fd = openat(folder, path, O_RDONLY | O_CLOEXEC);
 	_cleanup_free_ char *buf = NULL;
 	size_t size = 16384, used = 0;
 

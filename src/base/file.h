@@ -26,6 +26,8 @@ int qb_file_read_or(
 	const char *path, const char *absent, char *buf, size_t size, struct qb_error *err);
 /* The whole file, growing: for files without a known bound (/proc/interrupts). *ret is malloc'd. */
 ssize_t qb_file_read_all(const char *path, char **ret, struct qb_error *err);
+/* The same of a file below an open folder. */
+ssize_t qb_file_read_all_at(int folder, const char *path, char **ret, struct qb_error *err);
 /* A file that holds one decimal number. */
 int qb_file_read_number(const char *path, long long *ret, struct qb_error *err);
 /* Exactly one write(2) of text and a newline (as echo does), into a file that is there. */

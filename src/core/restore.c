@@ -5,13 +5,10 @@
 #include <core/restore.h>
 #include <errno.h>
 #include <host/cgroups.h>
-#include <host/tasks.h>
-#include <poll.h>
-#include <signal.h>
+#include <host/move.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
-#define KILL_MS 5000
+#define END_MS 5000
 
 void qb_conditioning_free(struct qb_conditioning *session)
 {
@@ -20,23 +17,24 @@ void qb_conditioning_free(struct qb_conditioning *session)
 }
 
 /* Without a group (a host without cgroups) the benchmark's first process is all that is known. */
-static int kill_benchmark(const struct qb_journal_bench *bench, struct qb_error *err)
+static int end_benchmark(const struct qb_journal_bench *bench, struct qb_error *err)
 {
-	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, bench->pid, 0);
-	struct pollfd gone = {.fd = pidfd, .events = POLLIN};
-	struct qb_task task;
+	_cleanup_(qb_held_close) struct qb_held held = QB_HELD_NONE;
+	int r = qb_held_open(bench->pid, bench->start, &held, err);
 
-	if (pidfd < 0)
-		return errno == ESRCH ? 0 : qb_error_errno(err, errno, "watch the benchmark");
-	/* The pidfd first, then the look: now it is this process and no later one of its number. */
-	if (qb_task_read(bench->pid, &task, NULL) < 0 || task.start != bench->start)
-		return 0;
-	if (syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
-		return qb_error_errno(err, errno, "end the benchmark, process %d", bench->pid);
-	if (poll(&gone, 1, KILL_MS) != 1)
-		return qb_error_set(
-			err, ETIMEDOUT, "the benchmark, process %d, does not end", bench->pid);
-	return 0;
+	for (int left_ms = END_MS; r == 0 && qb_held_stands(&held);) {
+		struct qb_task task;
+
+		r = qb_held_task(&held, &task, err);
+		if (r == 0 && (task.ended || !qb_task_is_of(&task, bench->uid)))
+			return 0;
+		if (r == 0)
+			r = qb_end(&held, err);
+		if (r == 0 && !qb_apply_patience(&left_ms))
+			r = qb_error_set(err, ETIMEDOUT, "the benchmark, process %d, does not end",
+				bench->pid);
+	}
+	return r == -ESRCH ? 0 : r;
 }
 
 int qb_restore_bench(const struct qb_journal_bench *bench, bool end,
@@ -46,10 +44,8 @@ int qb_restore_bench(const struct qb_journal_bench *bench, bool end,
 
 	if (!bench->pid)
 		return 0;
-	if (!end)
-		return qb_isolation_evict(bench, seen, err);
-	r = qb_isolation_end(bench, err);
-	return r < 0 ? r : kill_benchmark(bench, err);
+	r = qb_isolation_empty(bench, end, seen, err);
+	return r < 0 || !end ? r : end_benchmark(bench, err);
 }
 
 /*

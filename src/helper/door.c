@@ -131,6 +131,8 @@ static void look_at(const struct qb_monitor *m, struct visitor *v)
 	v->cpus = v->around ? &v->around->cpus : &m->planned.selection.bench;
 	v->inside = m->pool ? v->around != NULL
 			    : qb_isolation_inside(&m->session.journal.bench, v->as.peer.pid);
+	if (qb_peer_dead(&v->as.peer)) /* and the number may have been another's meanwhile */
+		v->inside = false;
 	v->owns = m->state == QB_STATE_LEASE && !m->pool && v->as.peer.uid == owner->uid;
 }
 

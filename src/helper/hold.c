@@ -41,9 +41,15 @@ int qb_hold_condition(struct qb_monitor *m, struct qb_error *err)
 
 int qb_hold_stay(struct qb_monitor *m, struct qb_error *err)
 {
+	_cleanup_(qb_held_close) struct qb_held client = QB_HELD_NONE;
+	const struct qb_peer *peer = &m->helper->peer;
 	struct qb_journal_bench origin = {0};
-	int r = qb_isolation_origin(m->helper->peer.pid, &origin, err);
+	int r = qb_held_open(peer->pid, 0, &client, err);
 
+	if (r == 0 && qb_peer_dead(peer))
+		r = qb_error_set(err, EPIPE, "the client is gone");
+	if (r == 0)
+		r = qb_isolation_origin(&client, peer->uid, &origin, err);
 	if (r == 0)
 		r = qb_journal_placed(&m->session.journal, &origin, err);
 	if (r == 0)

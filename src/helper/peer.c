@@ -4,6 +4,7 @@
 #include <base/macros.h>
 #include <base/text.h>
 #include <errno.h>
+#include <host/move.h>
 #include <poll.h>
 #include <quietbench/protocol.h>
 #include <quietbench/value.h>
@@ -17,11 +18,47 @@
 /* The inode of the first PID namespace (include/linux/proc_ns.h, PROC_PID_INIT_INO). */
 #define FIRST_PID_NAMESPACE 0xEFFFFFFCu
 
-int qb_peer_look(int session, struct qb_peer *ret, struct qb_error *err)
+#ifndef SO_PEERPIDFD /* include/uapi/asm-generic/socket.h, Linux 6.5 */
+#define SO_PEERPIDFD 77
+#endif
+
+/*
+ * A pidfd of who connected. Before Linux 6.5 only their number is told, which may be another's by now:
+ * then it must be a process of the same user that began no later than `latest`, and lives.
+ */
+static int watch_peer(
+	int session, const struct ucred *cred, uint64_t latest, int *ret, struct qb_error *err)
+{
+	_cleanup_(qb_held_close) struct qb_held held = QB_HELD_NONE;
+	socklen_t size = sizeof(*ret);
+	struct qb_task task;
+	int r, pidfd;
+
+	if (getsockopt(session, SOL_SOCKET, SO_PEERPIDFD, ret, &size) == 0)
+		return 0;
+	if (errno != ENOPROTOOPT)
+		return qb_error_errno(err, errno, "watch the client, process %d", cred->pid);
+	pidfd = (int)syscall(SYS_pidfd_open, cred->pid, 0);
+	if (pidfd < 0)
+		return qb_error_errno(err, errno, "watch the client, process %d", cred->pid);
+	r = qb_held_open(cred->pid, 0, &held, err);
+	if (r == 0)
+		r = qb_held_task(&held, &task, err);
+	if (r == 0 && (task.uids[1] != cred->uid || task.start > latest ||
+			      qb_peer_dead(&(struct qb_peer){.pidfd = pidfd})))
+		r = qb_error_set(err, ESRCH, "the client, process %d, is gone", cred->pid);
+	if (r < 0)
+		close(pidfd);
+	else
+		*ret = pidfd;
+	return r;
+}
+
+static int look(int session, uint64_t latest, struct qb_peer *ret, struct qb_error *err)
 {
 	struct ucred cred;
 	socklen_t size = sizeof(cred);
-	int type, pidfd;
+	int type, r, pidfd = -1;
 	socklen_t type_size = sizeof(type);
 
 	if (getsockopt(session, SOL_SOCKET, SO_TYPE, &type, &type_size) < 0 ||
@@ -32,11 +69,15 @@ int qb_peer_look(int session, struct qb_peer *ret, struct qb_error *err)
 	if (cred.pid <= 0)
 		return qb_error_set(err, QB_NOT_FROM_HERE,
 			"the client is in another PID namespace (a container): run quietbench where its helper runs, on the host");
-	pidfd = (int)syscall(SYS_pidfd_open, cred.pid, 0);
-	if (pidfd < 0)
-		return qb_error_errno(err, errno, "watch the client, process %d", cred.pid);
-	*ret = (struct qb_peer){.pid = cred.pid, .uid = cred.uid, .pidfd = pidfd};
-	return 0;
+	r = watch_peer(session, &cred, latest, &pidfd, err);
+	if (r == 0)
+		*ret = (struct qb_peer){.pid = cred.pid, .uid = cred.uid, .pidfd = pidfd};
+	return r;
+}
+
+int qb_peer_look(int session, struct qb_peer *ret, struct qb_error *err)
+{
+	return look(session, UINT64_MAX, ret, err);
 }
 
 /* How the session came to be: by the kernel's names of its two ends. */
@@ -131,8 +172,11 @@ static int judge(int session, const char *sudo_uid, struct qb_peer *peer, struct
 int qb_peer_identify(int session, const char *sudo_uid, struct qb_peer *ret, struct qb_error *err)
 {
 	struct qb_peer peer;
-	int r = qb_peer_look(session, &peer, err);
+	struct qb_task self;
+	int r = qb_task_read(getpid(), &self, err);
 
+	if (r == 0) /* whoever started us was there before */
+		r = look(session, self.start, &peer, err);
 	if (r < 0)
 		return r;
 	r = judge(session, sudo_uid, &peer, err);

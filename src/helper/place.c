@@ -3,10 +3,9 @@
 #include "helper.h"
 #include <base/macros.h>
 #include <errno.h>
-#include <host/tasks.h>
+#include <host/move.h>
 #include <quietbench/lever.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
 int qb_place_take(struct qb_message *message, int *ret_socket, struct qb_error *err)
 {
@@ -21,14 +20,6 @@ int qb_place_take(struct qb_message *message, int *ret_socket, struct qb_error *
 	return 0;
 }
 
-/* The parent of a process, or -1. */
-static pid_t parent_of(pid_t pid)
-{
-	struct qb_task task;
-
-	return qb_task_read(pid, &task, NULL) < 0 ? -1 : task.ppid;
-}
-
 static bool wants_lock(const struct qb_steps *steps)
 {
 	const struct qb_step *step = qb_steps_find(steps, QB_LEVER_PROCESS_LOCK, qb_unit_none());
@@ -39,39 +30,51 @@ static bool wants_lock(const struct qb_steps *steps)
 /* One process at a time: the one before (a preflight) has ended, and what is left of it goes. */
 static int end_former(const struct qb_journal_bench *former, struct qb_error *err)
 {
-	struct qb_task task;
+	_cleanup_(qb_held_close) struct qb_held held = QB_HELD_NONE;
 
 	if (!former->pid)
 		return 0;
-	if (qb_task_read(former->pid, &task, NULL) == 0 && task.start == former->start)
+	if (qb_held_open(former->pid, former->start, &held, NULL) == 0)
 		return qb_error_set(err, EBUSY,
 			"place the benchmark: the process %d was placed "
 			"before it and still runs",
 			former->pid);
-	return qb_isolation_evict(former, NULL, err);
+	return qb_isolation_empty(former, false, NULL, err);
+}
+
+/* Is it a child of the client's, and the client's user's? The message's word is of when it was sent. */
+static int judge(const struct qb_message *message, const struct qb_held *held,
+	const struct qb_peer *peer, struct qb_error *err)
+{
+	struct qb_task task;
+	int r = qb_held_task(held, &task, err);
+
+	if (r < 0)
+		return r;
+	if (message->uid != peer->uid || task.ppid != peer->pid || task.tgid != task.tid ||
+		!qb_task_is_of(&task, peer->uid) || qb_peer_dead(peer))
+		return qb_error_set(err, EPERM,
+			"process %d is not a child of the client, process %d", task.tid, peer->pid);
+	return 0;
 }
 
 static int place(const struct qb_message *message, const struct qb_peer *peer,
 	struct qb_conditioning *session, const struct qb_selection *selection, bool joined,
 	bool confined, struct qb_error *err)
 {
-	_cleanup_close_ int pidfd = -1;
+	_cleanup_(qb_held_close) struct qb_held held = QB_HELD_NONE;
 	struct qb_journal_bench bench = {0};
-	pid_t pid = message->pid;
 	int r;
 
-	if (message->head.type != QB_MSG_PLACE || pid <= 0)
+	if (message->head.type != QB_MSG_PLACE || message->pid <= 0)
 		return qb_error_set(err, EPROTO, "the throw-away socket is for PLACE alone");
 	r = end_former(&session->journal.bench, err);
-	if (r < 0)
-		return r;
-	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (pidfd < 0)
-		return qb_error_errno(err, errno, "watch the benchmark, process %d", pid);
-	if (message->uid != peer->uid || parent_of(pid) != peer->pid)
-		return qb_error_set(err, EPERM,
-			"process %d is not a child of the client, process %d", pid, peer->pid);
-	r = qb_isolation_origin(pid, &bench, err);
+	if (r == 0)
+		r = qb_held_open(message->pid, 0, &held, err);
+	if (r == 0)
+		r = judge(message, &held, peer, err);
+	if (r == 0)
+		r = qb_isolation_origin(&held, peer->uid, &bench, err);
 	bench.joined = joined;
 	bench.confined = confined;
 	if (r == 0 && joined)
@@ -79,7 +82,7 @@ static int place(const struct qb_message *message, const struct qb_peer *peer,
 	else if (r == 0)
 		r = qb_journal_placed(&session->journal, &bench, err);
 	if (r == 0)
-		r = qb_isolation_place(selection, wants_lock(&session->steps), &bench, pidfd, err);
+		r = qb_isolation_place(selection, wants_lock(&session->steps), &bench, &held, err);
 	return r;
 }
 

@@ -121,49 +121,11 @@ bool qb_cgroups_exists(
 	       qb_file_exists(path);
 }
 
-int qb_cgroups_of(
-	pid_t pid, enum qb_hierarchy hierarchy, char *buf, size_t size, struct qb_error *err)
+bool qb_cgroups_below(const char *group, const char *top)
 {
-	_cleanup_free_ char *text = NULL;
-	const char *group;
-	char path[64];
-	ssize_t n;
+	size_t len = strlen(top);
 
-	qb_text_format(path, sizeof(path), "/proc/%d/cgroup", pid);
-	n = qb_file_read_all(path, &text, err);
-	if (n < 0)
-		return n == -ENOENT ? -ESRCH : (int)n;
-	group = qb_group_find(text, hierarchies[hierarchy].option);
-	if (!group)
-		return qb_error_set(
-			err, ENOENT, "read %s: process %d is in no such hierarchy", path, pid);
-	if (!qb_text_copy(buf, size, group))
-		return qb_error_set(err, ENAMETOOLONG, "read %s: '%s' is too long", path, group);
-	return 0;
-}
-
-static int move(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy, const char *group,
-	const char *file, pid_t pid, struct qb_error *err)
-{
-	char path[QB_GROUP_PATH], text[16];
-	int r = qb_cgroups_path(cgroups, hierarchy, group, file, path, sizeof(path), err);
-
-	if (r < 0)
-		return r;
-	qb_text_format(text, sizeof(text), "%d", pid);
-	return qb_file_write(path, text, err);
-}
-
-int qb_cgroups_move(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
-	const char *group, pid_t pid, struct qb_error *err)
-{
-	return move(cgroups, hierarchy, group, "cgroup.procs", pid, err);
-}
-
-int qb_cgroups_move_thread(
-	const struct qb_cgroups *cgroups, const char *group, pid_t tid, struct qb_error *err)
-{
-	return move(cgroups, QB_HIERARCHY_CPUSET, group, "tasks", tid, err);
+	return strncmp(group, top, len) == 0 && (!group[len] || group[len] == '/');
 }
 
 int qb_cgroups_create(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,

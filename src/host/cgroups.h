@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Control groups: where the hierarchies are mounted, who is in a group, moving and ending them.
+ * Control groups: where the hierarchies are mounted, who is in a group, emptying and removing it.
  *
  * A group is named by its path below a hierarchy's mount point ("/quietbench"), as
  * /proc/PID/cgroup has it; "/" is the root. Nothing here knows what the groups are for.
@@ -45,16 +45,8 @@ bool qb_cgroups_exists(
 /* The group of a process or thread; -ESRCH: it is gone. -ENOENT: no such hierarchy. */
 int qb_cgroups_of(
 	pid_t pid, enum qb_hierarchy hierarchy, char *buf, size_t size, struct qb_error *err);
-/* Moves a whole process, or (v1 only) a single thread. -ESRCH: it is gone. */
-int qb_cgroups_move(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
-	const char *group, pid_t pid, struct qb_error *err);
-int qb_cgroups_move_thread(
-	const struct qb_cgroups *cgroups, const char *group, pid_t tid, struct qb_error *err);
-
-/* The processes of a group and of all below it. *ret is malloc'd. An absent group has none. */
-int qb_cgroups_members(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
-	const char *group, pid_t **ret, size_t *ret_n, struct qb_error *err);
-
+/* Is it `top`, or below it? The root has nothing below it here: it is meant alone. */
+bool qb_cgroups_below(const char *group, const char *top);
 /*
  * Calls `visit` with the folder and the id (which is not reused while the host runs) of a group and
  * of all below it, parents first, until one returns what is not 0: that is returned. An absent
@@ -67,11 +59,20 @@ int qb_cgroups_walk(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarch
 /* -EEXIST is no error: the group is there. */
 int qb_cgroups_create(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
 	const char *group, struct qb_error *err);
+/*
+ * Calls `each` for every process (v1: every thread) in a group and below it, until there is none: it
+ * moves it out, or ends it. 1 means that it is not the run's user's, so that nobody here may be
+ * frozen; a negative errno is told when all had their turn, but -ESRCH: it has ended. Those that fork
+ * faster than that are frozen meanwhile, where all are the run's user's. -ETIMEDOUT names one that
+ * is still there.
+ */
+struct qb_held;
+int qb_cgroups_empty(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
+	const char *group,
+	int (*each)(void *data, const struct qb_held *held, struct qb_error *err), void *data,
+	struct qb_error *err);
 /* Removes a group and those below it, first moving whoever is left to the root. Absent: 0. */
 int qb_cgroups_remove(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
-	const char *group, struct qb_error *err);
-/* Kills everybody in a group and below, until it is empty. -ETIMEDOUT names a process that is left. */
-int qb_cgroups_kill(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
 	const char *group, struct qb_error *err);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* cgroups.h: who is in a group and below it; ending them; removing it. */
+/* cgroups.h: who is in a group and below it; emptying and removing it. */
 #include <base/clock.h>
 #include <base/file.h>
 #include <base/macros.h>
@@ -7,10 +7,8 @@
 #include <errno.h>
 #include <fts.h>
 #include <host/cgroups.h>
-#include <host/tasks.h>
-#include <signal.h>
+#include <host/move.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
 
 /* How long the dying may take to be gone: SIGKILL waits for disk and NFS. */
@@ -29,10 +27,16 @@ static bool is_patient(int64_t since_ms)
 	return now_ms() - since_ms < PATIENCE_MS;
 }
 
-static void fts_cleanup(FTS **fts)
+/* A walk over a group and those below it. */
+struct walk {
+	FTS *fts;   /* NULL: the group is absent */
+	int failed; /* what the first folder that could not be listed failed with */
+};
+
+static void walk_end(struct walk *walk)
 {
-	if (*fts)
-		fts_close(*fts);
+	if (walk->fts)
+		fts_close(walk->fts);
 }
 
 struct pids {
@@ -116,9 +120,8 @@ static int read_ids(const char *dir, const char *file, struct pids *pids, struct
 	return 0;
 }
 
-/* Opens a walk over the folders of a group, itself included. 0 and NULL when it is absent. */
-static int open_walk(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
-	const char *group, FTS **ret, struct qb_error *err)
+static int walk_begin(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
+	const char *group, struct walk *ret, struct qb_error *err)
 {
 	char path[QB_GROUP_PATH];
 	char *const paths[] = {path, NULL};
@@ -128,182 +131,191 @@ static int open_walk(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarc
 		return 0;
 	if (r < 0)
 		return r;
-	*ret = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
-	if (!*ret)
+	ret->fts = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+	if (!ret->fts)
 		return qb_error_errno(err, errno, "list the cgroup %s", path);
 	return 0;
 }
 
-/* 1; 0 at the end. What cannot be listed is an error, but for a group that is removed meanwhile. */
-static int walk_next(FTS *fts, const FTSENT **ret, struct qb_error *err)
+/*
+ * The next folder, before those in it (FTS_D) and after them (FTS_DP): 1. 0 at the end, or what could
+ * not be listed: all that could had their turn. A group that is removed meanwhile is nothing to tell of.
+ */
+static int walk_next(struct walk *walk, const FTSENT **ret, struct qb_error *err)
 {
-	const FTSENT *entry;
+	for (;;) {
+		const FTSENT *entry;
 
-	errno = 0;
-	entry = fts ? fts_read(fts) : NULL;
-	if (!entry)
-		return errno ? qb_error_errno(err, errno, "list the cgroups") : 0;
-	if ((entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR ||
-		    entry->fts_info == FTS_NS) &&
-		entry->fts_errno != ENOENT && entry->fts_errno != ENODEV)
-		return qb_error_errno(err, entry->fts_errno, "list the cgroup %s", entry->fts_path);
-	*ret = entry;
-	return 1;
+		errno = 0;
+		entry = walk->fts ? fts_read(walk->fts) : NULL;
+		if (!entry)
+			return errno && walk->failed == 0
+				       ? qb_error_errno(err, errno, "list the cgroups")
+				       : walk->failed;
+		*ret = entry;
+		if (entry->fts_info == FTS_D || entry->fts_info == FTS_DP)
+			return 1;
+		if ((entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR ||
+			    entry->fts_info == FTS_NS) &&
+			entry->fts_errno != ENOENT && entry->fts_errno != ENODEV &&
+			walk->failed == 0)
+			walk->failed = qb_error_errno(
+				err, entry->fts_errno, "list the cgroup %s", entry->fts_path);
+	}
 }
 
 int qb_cgroups_walk(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
 	const char *group, int (*visit)(void *data, const char *folder, uint64_t id), void *data,
 	struct qb_error *err)
 {
-	_cleanup_(fts_cleanup) FTS *fts = NULL;
+	_cleanup_(walk_end) struct walk walk = {0};
 	const FTSENT *entry;
-	int r = open_walk(cgroups, hierarchy, group, &fts, err);
+	int r = walk_begin(cgroups, hierarchy, group, &walk, err);
 
-	while (r == 0 && (r = walk_next(fts, &entry, err)) > 0)
+	while (r == 0 && (r = walk_next(&walk, &entry, err)) > 0)
 		r = entry->fts_info == FTS_D
 			    ? visit(data, entry->fts_path, entry->fts_statp->st_ino)
 			    : 0;
 	return r;
 }
 
-int qb_cgroups_members(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
-	const char *group, pid_t **ret, size_t *ret_n, struct qb_error *err)
+/* v1 groups hold threads, v2 groups processes. */
+static int list_members(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
+	const char *group, struct pids *pids, struct qb_error *err)
 {
-	_cleanup_(fts_cleanup) FTS *fts = NULL;
-	_cleanup_(pids_free) struct pids pids = {0};
+	const char *file = hierarchy == QB_HIERARCHY_CPUSET ? "tasks" : "cgroup.procs";
+	_cleanup_(walk_end) struct walk walk = {0};
 	const FTSENT *entry;
-	int r = open_walk(cgroups, hierarchy, group, &fts, err);
+	int r = walk_begin(cgroups, hierarchy, group, &walk, err);
 
-	while (r == 0 && (r = walk_next(fts, &entry, err)) > 0)
-		r = entry->fts_info == FTS_D ? read_ids(entry->fts_path, "cgroup.procs", &pids, err)
-					     : 0;
-	if (r < 0)
-		return r;
-	*ret = pids.v;
-	*ret_n = pids.n;
-	pids.v = NULL;
-	return 0;
-}
+	while (r >= 0 && (r = walk_next(&walk, &entry, err)) > 0) {
+		int failed = entry->fts_info == FTS_D ? read_ids(entry->fts_path, file, pids,
+								walk.failed < 0 ? NULL : err)
+						      : 0;
 
-/* Moves everybody in this one folder to the root. v1 groups hold threads, v2 groups processes. */
-static int empty_folder(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
-	const char *dir, struct qb_error *err)
-{
-	_cleanup_(pids_free) struct pids pids = {0};
-	bool threads = hierarchy == QB_HIERARCHY_CPUSET;
-	int r = read_ids(dir, threads ? "tasks" : "cgroup.procs", &pids, err);
-
-	for (size_t i = 0; r == 0 && i < pids.n; i++) {
-		r = threads ? qb_cgroups_move_thread(cgroups, "/", pids.v[i], err)
-			    : qb_cgroups_move(cgroups, hierarchy, "/", pids.v[i], err);
-		if (r == -ESRCH)
-			r = 0;
+		walk.failed = walk.failed < 0 ? walk.failed : failed;
 	}
 	return r;
 }
 
-/* One attempt. -EBUSY: somebody is still in it (or dying in it). */
-static int try_remove(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
-	const char *group, struct qb_error *err)
-{
-	_cleanup_(fts_cleanup) FTS *fts = NULL;
-	const FTSENT *entry;
-	int r = open_walk(cgroups, hierarchy, group, &fts, err);
+/* ---- emptying ---- */
 
-	while (r == 0 && (r = walk_next(fts, &entry, err)) > 0) {
-		r = 0;
-		if (entry->fts_info == FTS_D)
-			r = empty_folder(cgroups, hierarchy, entry->fts_path, err);
-		else if (entry->fts_info == FTS_DP && rmdir(entry->fts_path) < 0 && errno != ENOENT)
-			r = qb_error_errno(err, errno, "remove the cgroup %s", entry->fts_path);
+struct emptying {
+	const struct qb_cgroups *cgroups;
+	enum qb_hierarchy hierarchy;
+	const char *group;
+	int (*each)(void *data, const struct qb_held *held, struct qb_error *err);
+	void *data;
+};
+
+/* A number from the list may be another's by now: only what is in the group is given to `each`. */
+static int give(const struct emptying *e, pid_t tid, struct qb_error *err)
+{
+	_cleanup_(qb_held_close) struct qb_held held = QB_HELD_NONE;
+	char now[QB_GROUP_MAX];
+	int r = qb_held_open(tid, 0, &held, err);
+
+	if (r == 0)
+		r = qb_held_group(&held, e->hierarchy, now, sizeof(now), err);
+	if (r == 0 && qb_cgroups_below(now, e->group))
+		r = e->each(e->data, &held, err);
+	return r == -ESRCH ? 0 : r;
+}
+
+/* Returns one that was there, 0 for none. `*ret_foreign`: not all are the run's user's. */
+static pid_t empty_round(const struct emptying *e, bool *ret_foreign, struct qb_error *err)
+{
+	_cleanup_(pids_free) struct pids pids = {0};
+	int first = list_members(e->cgroups, e->hierarchy, e->group, &pids, err);
+
+	for (size_t i = 0; i < pids.n; i++) {
+		int r = give(e, pids.v[i], first < 0 ? NULL : err);
+
+		*ret_foreign |= r != 0;
+		first = first < 0 || r > 0 ? first : r;
 	}
+	return first < 0 ? first : pids.n ? pids.v[0] : 0;
+}
+
+/* Only v2 can. */
+static bool freeze(const struct emptying *e, const char *text)
+{
+	char path[QB_GROUP_PATH];
+
+	return e->hierarchy == QB_HIERARCHY_V2 &&
+	       qb_cgroups_path(e->cgroups, e->hierarchy, e->group, "cgroup.freeze", path,
+		       sizeof(path), NULL) == 0 &&
+	       qb_file_write(path, text, NULL) == 0;
+}
+
+int qb_cgroups_empty(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
+	const char *group,
+	int (*each)(void *data, const struct qb_held *held, struct qb_error *err), void *data,
+	struct qb_error *err)
+{
+	const struct emptying e = {cgroups, hierarchy, group, each, data};
+	const int64_t since = now_ms();
+	bool frozen = false, again = false;
+	pid_t left;
+
+	for (;;) {
+		bool foreign = false;
+
+		left = empty_round(&e, &foreign, err);
+		if (left <= 0)
+			break;
+		if (again && !is_patient(since)) {
+			left = qb_error_set(err, ETIMEDOUT,
+				"empty the cgroup %s: process %d is still there after %d s", group,
+				left, PATIENCE_MS / 1000);
+			break;
+		}
+		/* The frozen cannot fork. They can be moved, which thaws them, and killed. */
+		if (again && !frozen && !foreign)
+			frozen = freeze(&e, "1");
+		again = true;
+	}
+	if (frozen)
+		freeze(&e, "0");
+	return left;
+}
+
+/* ---- removing ---- */
+
+/* Whoever is left when all known members are out: nobody knows where they come from. */
+static int move_to_root(void *data, const struct qb_held *held, struct qb_error *err)
+{
+	const struct emptying *e = data;
+	int r = qb_move(e->cgroups, e->hierarchy, held, e->group, "/",
+		e->hierarchy == QB_HIERARCHY_CPUSET, err);
+
+	return r < 0 ? r : 1;
+}
+
+static int remove_folders(const struct emptying *e, struct qb_error *err)
+{
+	_cleanup_(walk_end) struct walk walk = {0};
+	const FTSENT *entry;
+	int r = walk_begin(e->cgroups, e->hierarchy, e->group, &walk, err);
+
+	while (r == 0 && (r = walk_next(&walk, &entry, err)) > 0)
+		r = entry->fts_info == FTS_DP && rmdir(entry->fts_path) < 0 && errno != ENOENT
+			    ? qb_error_errno(err, errno, "remove the cgroup %s", entry->fts_path)
+			    : 0;
 	return r;
 }
 
 int qb_cgroups_remove(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
 	const char *group, struct qb_error *err)
 {
+	struct emptying e = {.cgroups = cgroups, .hierarchy = hierarchy, .group = group};
 	const int64_t since = now_ms();
 	int r;
-
-	do
-		r = try_remove(cgroups, hierarchy, group, err);
-	while (r == -EBUSY && is_patient(since));
-	return r;
-}
-
-/*
- * A pid from a list may have become another process' since. The pidfd holds the process that has the pid now; it is
- * killed only if it is in the group after the pidfd was opened.
- */
-static int kill_member(
-	enum qb_hierarchy hierarchy, const char *group, pid_t pid, struct qb_error *err)
-{
-	_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	char now[QB_GROUP_MAX];
-	size_t len = strlen(group);
-	int r;
-
-	if (fd < 0)
-		return errno == ESRCH ? 0 : qb_error_errno(err, errno, "open process %d", pid);
-	r = qb_cgroups_of(pid, hierarchy, now, sizeof(now), err);
-	if (r < 0)
-		return r == -ESRCH ? 0 : r;
-	if (strncmp(now, group, len) != 0 || (now[len] && now[len] != '/'))
-		return 0;
-	if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
-		return qb_error_errno(err, errno, "kill process %d", pid);
-	return 0;
-}
-
-/* A switch that only v2 has, and not every kernel. Returns whether it was thrown. */
-static bool throw_switch(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
-	const char *group, const char *file, const char *text)
-{
-	char path[QB_GROUP_PATH];
-
-	return hierarchy == QB_HIERARCHY_V2 &&
-	       qb_cgroups_path(cgroups, hierarchy, group, file, path, sizeof(path), NULL) == 0 &&
-	       qb_file_write(path, text, NULL) == 0;
-}
-
-static int kill_round(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
-	const char *group, const pid_t *pids, size_t n, struct qb_error *err)
-{
-	bool frozen;
-	int r = 0;
-
-	/* cgroup.kill (5.14) ends the tree at once, forks under way included. Without it, the
-	 * frozen cannot fork, and die when they thaw. */
-	if (throw_switch(cgroups, hierarchy, group, "cgroup.kill", "1"))
-		return 0;
-	frozen = throw_switch(cgroups, hierarchy, group, "cgroup.freeze", "1");
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = kill_member(hierarchy, group, pids[i], err);
-	if (frozen)
-		throw_switch(cgroups, hierarchy, group, "cgroup.freeze", "0");
-	return r;
-}
-
-int qb_cgroups_kill(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
-	const char *group, struct qb_error *err)
-{
-	const int64_t since = now_ms();
-	pid_t left;
 
 	do {
-		_cleanup_free_ pid_t *pids = NULL;
-		size_t n = 0;
-		int r = qb_cgroups_members(cgroups, hierarchy, group, &pids, &n, err);
-
-		if (r < 0 || n == 0)
-			return r;
-		r = kill_round(cgroups, hierarchy, group, pids, n, err);
-		if (r < 0)
-			return r;
-		left = pids[0];
-	} while (is_patient(since));
-	return qb_error_set(err, ETIMEDOUT,
-		"end the processes of cgroup %s: process %d is still there after SIGKILL and %d s",
-		group, left, PATIENCE_MS / 1000);
+		r = qb_cgroups_empty(cgroups, hierarchy, group, move_to_root, &e, err);
+		if (r == 0)
+			r = remove_folders(&e, err);
+	} while (r == -EBUSY && is_patient(since)); /* somebody came, or is dying in it */
+	return r;
 }

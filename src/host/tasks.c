@@ -97,9 +97,14 @@ static char *status_line(char *status, const char *name)
 int qb_task_parse_status(char *text, struct qb_task *task)
 {
 	char *tgid = status_line(text, "Tgid"), *allowed = status_line(text, "Cpus_allowed");
+	const char *uids = status_line(text, "Uid");
+	uid_t its[QB_ARRAY_SIZE(task->uids)];
 	struct qb_cpus mask;
 	int64_t number;
 
+	memset(its, 0xff, sizeof(its));
+	if (uids && sscanf(uids, "%u %u %u %u", &its[0], &its[1], &its[2], &its[3]) != 4)
+		return -EBADMSG;
 	if (!tgid || !allowed)
 		return -EBADMSG;
 	tgid[strcspn(tgid, "\n")] = '\0';
@@ -108,6 +113,7 @@ int qb_task_parse_status(char *text, struct qb_task *task)
 		strlen(allowed) >= sizeof(task->allowed) || qb_cpus_parse_hex(allowed, &mask) < 0)
 		return -EBADMSG;
 	task->tgid = (pid_t)number;
+	memcpy(task->uids, its, sizeof(its));
 	qb_text_copy(task->allowed, sizeof(task->allowed), allowed);
 	return 0;
 }
@@ -182,6 +188,14 @@ bool qb_task_descends(pid_t pid, pid_t ancestor)
 	return pid == ancestor;
 }
 
+bool qb_task_is_of(const struct qb_task *task, uid_t uid)
+{
+	for (size_t i = 0; uid && i < QB_ARRAY_SIZE(task->uids); i++)
+		if (task->uids[i] != uid)
+			return false;
+	return true;
+}
+
 int qb_task_check(const struct qb_unit *unit, struct qb_error *err)
 {
 	struct qb_task task;
@@ -242,10 +256,9 @@ static int open_proc(struct qb_tasks *walk, struct qb_error *err)
 	return 0;
 }
 
-/* Notes what could not be read. What has ended meanwhile is nothing to tell of. */
-static void skip(struct qb_tasks *walk, const struct qb_error *why)
+void qb_tasks_skip(struct qb_tasks *walk, const struct qb_error *why)
 {
-	if (walk->unreadable++ == 0)
+	if (why->code != ESRCH && why->code != ENOENT && walk->unreadable++ == 0)
 		walk->why = *why;
 }
 
@@ -320,8 +333,8 @@ static int next_process(struct qb_tasks *walk, struct qb_task *ret, struct qb_er
 	listed = list_threads(walk, r < 0 ? &again : why);
 	if (r < 0)
 		return r;
-	if (listed < 0 && listed != -ESRCH)
-		skip(walk, why);
+	if (listed < 0)
+		qb_tasks_skip(walk, why);
 	return 1;
 }
 
@@ -359,8 +372,8 @@ int qb_tasks_next(struct qb_tasks *walk, struct qb_task *ret, struct qb_error *e
 			return walk->tgid;
 		if (r > 0)
 			return 1;
-		if (r != -ESRCH && r != -ENOENT)
-			skip(walk, &why);
+		why.code = -r;
+		qb_tasks_skip(walk, &why);
 	}
 }
 

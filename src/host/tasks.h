@@ -40,6 +40,7 @@ struct qb_task {
 	bool fixed;	  /* its mask cannot be changed (PF_NO_SETAFFINITY) */
 	bool ended;	  /* a zombie: runs nowhere any more, other threads of its process may */
 	bool stopped;	  /* by a signal or a tracer */
+	uid_t uids[4];	  /* real, effective, saved, of the file system; -1: not told */
 	char comm[32];	  /* the thread's name; longer for kernel workers than for programs */
 	char process[32]; /* its process' (thread group leader's) */
 	char allowed[QB_TASK_MASK]; /* Cpus_allowed, verbatim: offline CPUs included */
@@ -60,6 +61,8 @@ int64_t qb_task_waited(pid_t tid);
 bool qb_task_is_kernel(pid_t tid);
 /* Is `pid` the process `ancestor`, or one of its descendants? */
 bool qb_task_descends(pid_t pid, pid_t ancestor);
+/* May this user end it without our help? It is all theirs; root's is everything. */
+bool qb_task_is_of(const struct qb_task *task, uid_t uid);
 /* Does the thread of this unit (number, key) still run? 0 or -ESRCH. */
 int qb_task_check(const struct qb_unit *unit, struct qb_error *err);
 struct qb_unit qb_task_unit(const struct qb_task *task);
@@ -80,6 +83,8 @@ struct qb_tasks {
 
 /* The next thread: 1, or 0 at the end, or a negative errno. */
 int qb_tasks_next(struct qb_tasks *walk, struct qb_task *ret, struct qb_error *err);
+/* Counts one that its caller could not look at, as the walk counts its own. -ESRCH is nothing to tell of. */
+void qb_tasks_skip(struct qb_tasks *walk, const struct qb_error *why);
 void qb_tasks_close(struct qb_tasks *walk);
 
 #endif

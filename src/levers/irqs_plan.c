@@ -15,6 +15,8 @@ struct irqs {
 	struct qb_housekeeping housekeeping;
 	bool move;
 	bool hotplug; /* siblings go offline: drivers and the kernel change masks then */
+	unsigned unreadable;
+	int why; /* of the first of them */
 	struct qb_steps *steps;
 };
 
@@ -73,21 +75,32 @@ static int read_mask(const struct qb_unit *unit, char *buf, size_t size)
 	return r < 0 ? r : qb_cpus_format_hex(&mask, width, buf, size);
 }
 
-static int plan_irq(const struct irqs *irqs, unsigned number)
+/* It may vanish at any moment: a device went. Then there is nothing to move. */
+static int skip(struct irqs *irqs, int r)
+{
+	if (r != -ENOENT && r != -ESRCH && irqs->unreadable++ == 0)
+		irqs->why = -r;
+	return 0;
+}
+
+static int plan_irq(struct irqs *irqs, unsigned number)
 {
 	char before[QB_TEXT_MAX], wanted[QB_TEXT_MAX];
 	struct qb_unit unit = qb_unit_number(number);
 	struct qb_step *step;
 	struct qb_irq irq;
 	bool moves;
+	int r = read_mask(&unit, before, sizeof(before));
 
-	/* It may vanish at any moment: a device went. Then there is nothing to move. */
-	if (read_mask(&unit, before, sizeof(before)) < 0)
-		return 0;
+	if (r < 0)
+		return skip(irqs, r);
 	moves = irqs->move &&
 		qb_housekeeping_clear_mask(&irqs->housekeeping, before, wanted, sizeof(wanted));
-	if ((!moves && !irqs->hotplug) || qb_irq_look(number, &irq, NULL) < 0)
+	if (!moves && !irqs->hotplug)
 		return 0;
+	r = qb_irq_look(number, &irq, NULL);
+	if (r < 0)
+		return skip(irqs, r);
 	/* Unused ones follow the default mask once they get a handler. */
 	if (!irq.used || qb_irq_per_cpu(number))
 		return 0;
@@ -105,7 +118,7 @@ static int plan_irq(const struct irqs *irqs, unsigned number)
 	return 0;
 }
 
-static int plan_masks(const struct irqs *irqs, struct qb_error *err)
+static int plan_masks(struct irqs *irqs, struct qb_error *err)
 {
 	_cleanup_free_ unsigned *numbers = NULL;
 	const size_t n_before = irqs->steps->n;
@@ -123,6 +136,10 @@ static int plan_masks(const struct irqs *irqs, struct qb_error *err)
 	r = irqs->move ? plan_default(irqs) : 0;
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = plan_irq(irqs, numbers[i]);
+	if (r == 0 && irqs->unreadable)
+		r = qb_steps_refuse(irqs->steps, QB_LEVER_IRQ, QB_STATUS_UNSUPPORTED,
+			"%u interrupts cannot be read and stay where they are (%s)",
+			irqs->unreadable, strerror(irqs->why));
 	if (r == 0 && irqs->move && irqs->steps->n == n_before)
 		r = qb_steps_refuse(irqs->steps, QB_LEVER_IRQ, QB_STATUS_UNCHANGED,
 			"no interrupt may go to the benchmark's CPUs");

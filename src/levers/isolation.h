@@ -18,8 +18,7 @@
  *	qb_isolation_origin     where the benchmark comes from; journal it, then
  *	qb_isolation_place      move it in; one of a run that joined into a group of its own below
  * Restoring (monitor or recovery; needs nothing but the journal's steps and bench):
- *	qb_isolation_end        only if the client died: kill what is left of the benchmark
- *	qb_isolation_evict      move what is left back, naming each
+ *	qb_isolation_empty      move what is left back, naming each; only if the client died: end it
  *	qb_isolation_adopt      appends steps for threads born under our masks; judge them with all other steps
  *	  … survey all steps, undo in rank …
  *	qb_isolation_settle     threads born while we undid
@@ -27,6 +26,7 @@
 #ifndef QB_LEVERS_ISOLATION_H
 #define QB_LEVERS_ISOLATION_H
 
+#include <host/move.h>
 #include <quietbench/journal.h>
 #include <quietbench/lever.h>
 #include <quietbench/step.h>
@@ -39,13 +39,11 @@
 /* Rows of the table. A group that is absent reads as a fresh one would: "" or "member" or "0". */
 extern const struct qb_lever_ops qb_isolation_slice_ops;      /* "absent" | the CPUs as a list */
 extern const struct qb_lever_ops qb_isolation_controller_ops; /* "off" | "on" */
-extern const struct qb_lever_ops qb_isolation_group_ops;      /* "absent" | "present" */
+/* v2's; v1's: unit.name is "quietbench" (the benchmark's) or "quietbench.house" (everybody's) */
+extern const struct qb_lever_ops qb_isolation_group_ops; /* "absent" | "present" */
 extern const struct qb_lever_ops qb_isolation_group_cpus_ops;
-extern const struct qb_lever_ops qb_isolation_partition_ops; /* "member" | "root" | "isolated" */
-/* v1; unit.name is "quietbench" (the benchmark's) or "quietbench.house" (everybody's) */
-extern const struct qb_lever_ops qb_isolation_shield_ops;	/* "absent" | "present" */
-extern const struct qb_lever_ops qb_isolation_shield_file_ops;	/* cpus, mems, cpu_exclusive: the
-								  row's `part` is the file */
+extern const struct qb_lever_ops qb_isolation_partition_ops;	/* "member" | "root" | "isolated" */
+extern const struct qb_lever_ops qb_isolation_shield_file_ops;	/* cpus, mems, cpu_exclusive */
 extern const struct qb_lever_ops qb_isolation_load_balance_ops; /* root's; "1" | "0" */
 /* per thread */
 extern const struct qb_lever_ops qb_isolation_task_group_ops;
@@ -92,8 +90,9 @@ bool qb_isolation_is_group(const struct qb_step *step);
 bool qb_isolation_keeps_to(const struct qb_step *step, const struct qb_selection *selection,
 	const struct qb_cpus *taken);
 
-/* Where the benchmark comes from: fills pid, start and origin. Changes nothing. */
-int qb_isolation_origin(pid_t pid, struct qb_journal_bench *ret, struct qb_error *err);
+/* Where the benchmark of this user comes from: fills all but joined and confined. Changes nothing. */
+int qb_isolation_origin(
+	const struct qb_held *held, uid_t uid, struct qb_journal_bench *ret, struct qb_error *err);
 /*
  * Is this process the benchmark, or a descendant of its: in the run's group, or below it? Where the
  * host has no groups, its ancestors tell.
@@ -102,24 +101,23 @@ bool qb_isolation_inside(const struct qb_journal_bench *bench, pid_t pid);
 /*
  * Moves it into the run's group and, where masks are what isolates, gives it the benchmark's CPUs.
  * `lock`: the group gets no swap, if that is available; the benchmark's process looks (process.lock).
- * If pidfd turns out to be dead, whoever was moved in its place is moved back: -ESRCH. Refused
+ * If it ends meanwhile, nobody is left there in its place: -ESRCH. Refused
  * (-EPERM) when its old group limits memory, processes, CPU time or I/O and the new one cannot.
  */
 int qb_isolation_place(const struct qb_selection *selection, bool lock,
-	const struct qb_journal_bench *bench, int pidfd, struct qb_error *err);
+	const struct qb_journal_bench *bench, const struct qb_held *held, struct qb_error *err);
 
-/* Called for every process moved back. */
+/* Called for every process moved back, when all are. */
 struct qb_isolation_seen {
 	void (*seen)(void *data, pid_t pid, const char *comm);
 	void *data;
 };
 /*
  * Moves all members of the run's group, and of those below, back to where the benchmark came from.
+ * With `end` its user's are ended instead; anybody else's, set-uid programs', are still moved.
  * With a bench that joined: of its own group alone, which is removed.
  */
-int qb_isolation_evict(const struct qb_journal_bench *bench, const struct qb_isolation_seen *seen,
-	struct qb_error *err);
-/* Kills them, until there is none. */
-int qb_isolation_end(const struct qb_journal_bench *bench, struct qb_error *err);
+int qb_isolation_empty(const struct qb_journal_bench *bench, bool end,
+	const struct qb_isolation_seen *seen, struct qb_error *err);
 
 #endif

@@ -74,7 +74,7 @@ static int adopt_group(
 		return 0;
 	r = qb_cgroups_of(task->tid, QB_HIERARCHY_CPUSET, group, sizeof(group), err);
 	if (r < 0)
-		return r == -ESRCH ? 0 : r;
+		return r;
 	if (strcmp(group, QB_GROUP_HOUSEKEEPING) != 0)
 		return 0;
 	parent = qb_task_index_ancestor(&survey->groups, task);
@@ -172,11 +172,19 @@ static int look_at_all(struct survey *survey, struct qb_error *err)
 	int r, n = 0;
 
 	while ((r = qb_tasks_next(&walk, &task, err)) > 0) {
-		r = task.fixed ? 0 : look_at(survey, &task, err);
+		struct qb_error why = {0};
+
+		r = task.fixed ? 0 : look_at(survey, &task, &why);
+		if (r == -ENOMEM)
+			return qb_error_set(err, ENOMEM, "%s", why.text);
 		if (r < 0)
-			return r;
-		n += r;
+			qb_tasks_skip(&walk, &why);
+		else
+			n += r;
 	}
+	if (r == 0)
+		r = qb_isolation_tell_unread(
+			&walk, survey->steps, "keep what was imposed on their parents");
 	return r < 0 ? r : n;
 }
 

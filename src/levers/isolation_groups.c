@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * isolation.h: the benchmark's cgroup v2 group, its CPUs and its partition.
+ * isolation.h: the run's groups. In cgroup v2 one, its CPUs and its partition; in v1 the shield, two
+ * cpusets below the root: the benchmark's and everybody's. The unit's name says which of these; no
+ * other name is one of ours.
  *
  * A group that is absent reads as a fresh one would, and is satisfied by being told so: before the
  * session it is not there yet, and after its removal nothing in it needs to be put back.
@@ -16,31 +18,135 @@
 
 #define ALL_CPUS "all"
 
+/* Where the value of a lever stands, and what a group that was just made has there. */
+static const struct place {
+	enum qb_hierarchy hierarchy;
+	const char *file;  /* NULL: it is the group itself */
+	const char *fresh; /* NULL: it is there before us */
+} places[QB_LEVER_COUNT] = {
+	[QB_LEVER_CONTROLLER] = {QB_HIERARCHY_V2, "cgroup.subtree_control", NULL},
+	[QB_LEVER_GROUP] = {QB_HIERARCHY_V2, NULL, NULL},
+	[QB_LEVER_GROUP_CPUS] = {QB_HIERARCHY_V2, "cpuset.cpus", ""},
+	[QB_LEVER_PARTITION] = {QB_HIERARCHY_V2, "cpuset.cpus.partition", "member"},
+	[QB_LEVER_SHIELD] = {QB_HIERARCHY_CPUSET, NULL, NULL},
+	[QB_LEVER_SHIELD_CPUS] = {QB_HIERARCHY_CPUSET, "cpuset.cpus", ""},
+	[QB_LEVER_SHIELD_MEMS] = {QB_HIERARCHY_CPUSET, "cpuset.mems", ""},
+	[QB_LEVER_SHIELD_EXCLUSIVE] = {QB_HIERARCHY_CPUSET, "cpuset.cpu_exclusive", "0"},
+	[QB_LEVER_LOAD_BALANCE] = {QB_HIERARCHY_CPUSET, "cpuset.sched_load_balance", NULL},
+};
+
 const char *qb_isolation_cpus_group(void)
 {
 	return qb_systemd_booted() ? QB_GROUP_SLICE : QB_GROUP_RUN;
 }
 
-/* The path of a file of a v2 group. */
-static int path_of(
-	const char *group, const char *file, char *buf, size_t size, struct qb_error *err)
+/* The group of a lever's unit, or NULL for a name that is not ours. */
+static const char *group_of(const struct qb_lever *lever, const struct qb_unit *unit)
 {
-	struct qb_cgroups cgroups;
-	int r = qb_cgroups_load(&cgroups, err);
+	const enum qb_lever_id id = (enum qb_lever_id)(lever - qb_levers);
 
-	return r < 0 ? r : qb_cgroups_path(&cgroups, QB_HIERARCHY_V2, group, file, buf, size, err);
+	if (id == QB_LEVER_CONTROLLER || id == QB_LEVER_LOAD_BALANCE)
+		return "/";
+	if (id == QB_LEVER_GROUP)
+		return QB_GROUP_RUN;
+	if (places[id].hierarchy == QB_HIERARCHY_V2)
+		return qb_isolation_cpus_group();
+	if (strcmp(unit->name, QB_UNIT_RUN) == 0)
+		return QB_GROUP_RUN;
+	return strcmp(unit->name, QB_UNIT_HOUSEKEEPING) == 0 ? QB_GROUP_HOUSEKEEPING : NULL;
 }
 
-static int read_fresh(
-	const char *file, const char *fresh, char *buf, size_t size, struct qb_error *err)
+static int judge_name(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
+	struct qb_error *err)
+{
+	if (!group_of(lever, unit))
+		return qb_error_set(err, EPERM, "'%s' is not a cpuset of quietbench", unit->name);
+	return 0;
+}
+
+static int path_of(const struct qb_lever *lever, const struct qb_unit *unit, char *buf, size_t size,
+	struct qb_error *err)
+{
+	const struct place *place = &places[lever - qb_levers];
+	struct qb_cgroups cgroups;
+	int r = judge_name(lever, unit, NULL, err);
+
+	if (r == 0)
+		r = qb_cgroups_load(&cgroups, err);
+	return r < 0 ? r
+		     : qb_cgroups_path(&cgroups, place->hierarchy, group_of(lever, unit),
+			       place->file, buf, size, err);
+}
+
+static int read_file(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
+	size_t size, struct qb_error *err)
+{
+	const char *fresh = places[lever - qb_levers].fresh;
+	char path[QB_GROUP_PATH];
+	int r = path_of(lever, unit, path, sizeof(path), err);
+
+	if (r == 0)
+		r = fresh ? qb_file_read_or(path, fresh, buf, size, err)
+			  : (int)qb_file_read(path, buf, size, err);
+	return r < 0 ? r : 0;
+}
+
+static int write_file(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
+	struct qb_error *err)
+{
+	const char *fresh = places[lever - qb_levers].fresh;
+	char path[QB_GROUP_PATH];
+	int r = path_of(lever, unit, path, sizeof(path), err);
+
+	if (r < 0 || (fresh && strcmp(text, fresh) == 0 && !qb_file_exists(path)))
+		return r;
+	return qb_file_write(path, text, err);
+}
+
+const struct qb_lever_ops qb_isolation_load_balance_ops = {.read = read_file, .write = write_file};
+
+const struct qb_lever_ops qb_isolation_shield_file_ops = {
+	.read = read_file,
+	.write = write_file,
+	.judge = judge_name,
+	.same = qb_isolation_same_list,
+};
+
+static int read_group(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
+	size_t size, struct qb_error *err)
 {
 	char path[QB_GROUP_PATH];
-	int r = path_of(qb_isolation_cpus_group(), file, path, sizeof(path), err);
+	int r = path_of(lever, unit, path, sizeof(path), err);
 
+	if (r == 0)
+		r = qb_file_find(path, err);
 	if (r < 0)
 		return r;
-	return qb_file_read_or(path, fresh, buf, size, err);
+	qb_text_copy(buf, size, r ? "present" : "absent");
+	return 0;
 }
+
+static int write_group(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
+	struct qb_error *err)
+{
+	const enum qb_hierarchy hierarchy = places[lever - qb_levers].hierarchy;
+	struct qb_cgroups cgroups;
+	int r = judge_name(lever, unit, NULL, err);
+
+	if (r == 0)
+		r = qb_cgroups_load(&cgroups, err);
+	if (r < 0)
+		return r;
+	return strcmp(text, "present") == 0
+		       ? qb_cgroups_create(&cgroups, hierarchy, group_of(lever, unit), err)
+		       : qb_cgroups_remove(&cgroups, hierarchy, group_of(lever, unit), err);
+}
+
+const struct qb_lever_ops qb_isolation_group_ops = {
+	.read = read_group,
+	.write = write_group,
+	.judge = judge_name,
+};
 
 bool qb_isolation_same_list(const char *a, const char *b)
 {
@@ -99,7 +205,7 @@ static int read_controller(const struct qb_lever *lever, const struct qb_unit *u
 {
 	char path[QB_GROUP_PATH], controllers[512];
 	ssize_t n;
-	int r = path_of("/", "cgroup.subtree_control", path, sizeof(path), err);
+	int r = path_of(lever, unit, path, sizeof(path), err);
 
 	if (r < 0)
 		return r;
@@ -122,10 +228,13 @@ static int refuse_users(const char *root, struct qb_error *err)
 	while ((r = qb_dir_next(dir, root, &entry, err)) > 0) {
 		char path[QB_GROUP_PATH], cpus[QB_CPUS_TEXT];
 
-		if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
-			qb_text_format(
-				path, sizeof(path), "%s/%s/cpuset.cpus", root, entry->d_name) &&
-			qb_file_read(path, cpus, sizeof(cpus), NULL) > 0)
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.' ||
+			!qb_text_format(
+				path, sizeof(path), "%s/%s/cpuset.cpus", root, entry->d_name))
+			continue;
+		if (qb_file_read_or(path, "", cpus, sizeof(cpus), NULL) < 0)
+			qb_text_copy(cpus, sizeof(cpus), "unknown");
+		if (*cpus)
 			return qb_error_set(err, EBUSY,
 				"turn off the cpuset controller of %s: %s/%s uses it now (cpus "
 				"%.64s)",
@@ -137,14 +246,15 @@ static int refuse_users(const char *root, struct qb_error *err)
 static int write_controller(const struct qb_lever *lever, const struct qb_unit *unit,
 	const char *text, struct qb_error *err)
 {
-	char root[QB_GROUP_PATH], path[QB_GROUP_PATH];
+	char path[QB_GROUP_PATH];
+	struct qb_cgroups cgroups;
 	bool on = strcmp(text, "on") == 0;
-	int r = path_of("/", NULL, root, sizeof(root), err);
+	int r = path_of(lever, unit, path, sizeof(path), err);
 
 	if (r == 0)
-		r = path_of("/", "cgroup.subtree_control", path, sizeof(path), err);
+		r = qb_cgroups_load(&cgroups, err);
 	if (r == 0 && !on)
-		r = refuse_users(root, err);
+		r = refuse_users(cgroups.mount[QB_HIERARCHY_V2], err);
 	return r < 0 ? r : qb_file_write(path, on ? "+cpuset" : "-cpuset", err);
 }
 
@@ -153,64 +263,12 @@ const struct qb_lever_ops qb_isolation_controller_ops = {
 	.write = write_controller,
 };
 
-static int read_group(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
-	size_t size, struct qb_error *err)
-{
-	char path[QB_GROUP_PATH];
-	int r = path_of(QB_GROUP_RUN, NULL, path, sizeof(path), err);
-
-	if (r == 0)
-		r = qb_file_find(path, err);
-	if (r < 0)
-		return r;
-	qb_text_copy(buf, size, r ? "present" : "absent");
-	return 0;
-}
-
-static int write_group(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
-	struct qb_error *err)
-{
-	struct qb_cgroups cgroups;
-	int r = qb_cgroups_load(&cgroups, err);
-
-	if (r < 0)
-		return r;
-	if (strcmp(text, "present") == 0)
-		return qb_cgroups_create(&cgroups, QB_HIERARCHY_V2, QB_GROUP_RUN, err);
-	return qb_cgroups_remove(&cgroups, QB_HIERARCHY_V2, QB_GROUP_RUN, err);
-}
-
-const struct qb_lever_ops qb_isolation_group_ops = {.read = read_group, .write = write_group};
-
-static int read_cpus(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
-	size_t size, struct qb_error *err)
-{
-	return read_fresh("cpuset.cpus", "", buf, size, err);
-}
-
-static int write_cpus(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
-	struct qb_error *err)
-{
-	char path[QB_GROUP_PATH];
-	int r = path_of(qb_isolation_cpus_group(), "cpuset.cpus", path, sizeof(path), err);
-
-	if (r < 0 || (!*text && !qb_file_exists(path)))
-		return r;
-	return qb_file_write(path, text, err);
-}
-
 const struct qb_lever_ops qb_isolation_group_cpus_ops = {
-	.read = read_cpus,
-	.write = write_cpus,
+	.read = read_file,
+	.write = write_file,
 	.judge = judge_cpus,
 	.same = qb_isolation_same_list,
 };
-
-static int read_partition(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
-	size_t size, struct qb_error *err)
-{
-	return read_fresh("cpuset.cpus.partition", "member", buf, size, err);
-}
 
 /*
  * The kernel takes the write even when it cannot make the partition: only what is read back tells.
@@ -221,8 +279,7 @@ static int write_partition(const struct qb_lever *lever, const struct qb_unit *u
 {
 	char path[QB_GROUP_PATH], now[256];
 	bool unknown;
-	int r = path_of(
-		qb_isolation_cpus_group(), "cpuset.cpus.partition", path, sizeof(path), err);
+	int r = path_of(lever, unit, path, sizeof(path), err);
 
 	if (r < 0 || (strcmp(text, "member") == 0 && !qb_file_exists(path)))
 		return r;
@@ -252,7 +309,7 @@ static bool same_partition(const char *a, const char *b)
 }
 
 const struct qb_lever_ops qb_isolation_partition_ops = {
-	.read = read_partition,
+	.read = read_file,
 	.write = write_partition,
 	.same = same_partition,
 };
@@ -265,25 +322,21 @@ static int read_slice(const struct qb_lever *lever, const struct qb_unit *unit, 
 	size_t size, struct qb_error *err)
 {
 	char path[QB_GROUP_PATH];
+	struct qb_cgroups cgroups;
 	int r = qb_systemd_settle(QB_SLICE_NAME, err);
 
 	if (r == 0)
-		r = path_of(QB_GROUP_SLICE, NULL, path, sizeof(path), err);
+		r = qb_cgroups_load(&cgroups, err);
 	if (r == 0)
-		r = qb_file_find(path, err);
-	if (r < 0)
+		r = qb_cgroups_path(&cgroups, QB_HIERARCHY_V2, QB_GROUP_SLICE, "cpuset.cpus", path,
+			sizeof(path), err);
+	if (r == 0)
+		r = qb_file_read_or(path, "", buf, size, err);
+	if (r < 0 || *buf)
 		return r;
-	if (r == 0) {
-		qb_text_copy(buf, size, "absent");
-		return 0;
-	}
-	r = path_of(QB_GROUP_SLICE, "cpuset.cpus", path, sizeof(path), err);
-	if (r < 0)
-		return r;
-	r = qb_file_read_or(path, "", buf, size, err);
-	if (r == 0 && !*buf)
-		qb_text_copy(buf, size, ALL_CPUS);
-	return r;
+	qb_text_copy(buf, size,
+		qb_cgroups_exists(&cgroups, QB_HIERARCHY_V2, QB_GROUP_SLICE) ? ALL_CPUS : "absent");
+	return 0;
 }
 
 static int write_slice(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,

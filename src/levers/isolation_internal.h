@@ -4,8 +4,8 @@
 #define QB_LEVERS_ISOLATION_INTERNAL_H
 
 #include <host/cgroups.h>
+#include <host/move.h>
 #include <host/systemd.h>
-#include <host/tasks.h>
 #include <levers/isolation.h>
 #include <quietbench/step.h>
 #include <quietbench/value.h>
@@ -44,6 +44,9 @@ struct qb_step *qb_task_index_find(const struct qb_task_index *index, pid_t tid,
 /* The step of the nearest ancestor that has one: its process' leader, then parents. Or NULL. */
 struct qb_step *qb_task_index_ancestor(
 	const struct qb_task_index *index, const struct qb_task *task);
+
+/* A walk's tasks that could not be read get one step that says so, and what becomes of them: "stay …". */
+int qb_isolation_tell_unread(const struct qb_tasks *walk, struct qb_steps *steps, const char *what);
 
 /* The masks a session put on threads: every distinct one that a thread was seen with, and those
  * that its groups imply. The texts are the steps'. */

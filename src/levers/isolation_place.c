@@ -7,7 +7,6 @@
 #include <host/systemd.h>
 #include <levers/isolation.h>
 #include <levers/isolation_internal.h>
-#include <poll.h>
 
 /* In qb_journal_bench.origin, after the groups of both hierarchies: the mask it came with. */
 #define ORIGIN_MASK QB_HIERARCHY_COUNT
@@ -39,13 +38,6 @@ static bool group_of(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarc
 	return qb_cgroups_exists(cgroups, hierarchy, buf);
 }
 
-static bool below(const char *group, const char *top)
-{
-	size_t len = strlen(top);
-
-	return strncmp(group, top, len) == 0 && (!group[len] || group[len] == '/');
-}
-
 bool qb_isolation_inside(const struct qb_journal_bench *bench, pid_t pid)
 {
 	char top[QB_GROUP_MAX], group[QB_GROUP_MAX];
@@ -62,25 +54,26 @@ bool qb_isolation_inside(const struct qb_journal_bench *bench, pid_t pid)
 			continue;
 		any = true;
 		if (qb_cgroups_of(pid, hierarchy, group, sizeof(group), NULL) == 0 &&
-			below(group, top))
+			qb_cgroups_below(group, top))
 			return true;
 	}
 	return !any && qb_task_read(bench->pid, &task, NULL) == 0 && task.start == bench->start &&
 	       qb_task_descends(pid, bench->pid);
 }
 
-int qb_isolation_origin(pid_t pid, struct qb_journal_bench *ret, struct qb_error *err)
+int qb_isolation_origin(
+	const struct qb_held *held, uid_t uid, struct qb_journal_bench *ret, struct qb_error *err)
 {
-	struct qb_journal_bench bench = {.pid = pid};
+	struct qb_journal_bench bench = {.pid = held->tid, .uid = uid};
 	struct qb_error why = {0};
 	struct qb_task task;
-	int r = qb_task_read(pid, &task, err);
+	int r = qb_held_task(held, &task, err);
 
 	if (r < 0)
 		return r;
 	for (int i = 0; i < QB_HIERARCHY_COUNT; i++) {
-		r = qb_cgroups_of(
-			pid, (enum qb_hierarchy)i, bench.origin[i], sizeof(bench.origin[i]), &why);
+		r = qb_held_group(
+			held, (enum qb_hierarchy)i, bench.origin[i], sizeof(bench.origin[i]), &why);
 		if (r < 0 && r != -ENOENT) /* no such hierarchy here: nothing to go back to */
 			return qb_error_set(err, -r, "%s", why.text);
 	}
@@ -91,14 +84,6 @@ int qb_isolation_origin(pid_t pid, struct qb_journal_bench *ret, struct qb_error
 		bench.origin[ORIGIN_MASK][0] = '\0';
 	*ret = bench;
 	return 0;
-}
-
-/* A pidfd becomes readable when its process ends. */
-static bool is_dead(int pidfd)
-{
-	struct pollfd watched = {.fd = pidfd, .events = POLLIN};
-
-	return poll(&watched, 1, 0) != 0;
 }
 
 /* Is there a limit of swap to set? Only where the memory controller is on for the group. */
@@ -140,7 +125,8 @@ static int confine_v2(const struct qb_cgroups *cgroups, const char *group,
  * outside (a lease) brings its own, which a group below ours takes over where systemd makes it.
  */
 static int place_v2(const struct qb_cgroups *cgroups, const struct qb_selection *selection,
-	bool lock, const struct qb_journal_bench *bench, struct qb_error *err)
+	bool lock, const struct qb_journal_bench *bench, const struct qb_held *held,
+	struct qb_error *err)
 {
 	const char *origin = bench->origin[QB_HIERARCHY_V2];
 	bool systemd = qb_systemd_booted();
@@ -158,17 +144,20 @@ static int place_v2(const struct qb_cgroups *cgroups, const struct qb_selection 
 		limits.cpus = &selection->bench;
 	if (lock && systemd)
 		limits.swap_max = 0;
-	if (systemd)
-		return qb_systemd_start_scope(scope, QB_SLICE_NAME, bench->pid, &limits, err);
+	if (systemd) {
+		qb_text_format(group, sizeof(group), QB_GROUP_SLICE "/%s", scope);
+		r = qb_systemd_start_scope(scope, QB_SLICE_NAME, bench->pid, &limits, err);
+		return r < 0 ? r : qb_moved(cgroups, QB_HIERARCHY_V2, held, group, err);
+	}
 	if (!group_of(cgroups, QB_HIERARCHY_V2, bench, group, sizeof(group)))
 		r = qb_cgroups_create(cgroups, QB_HIERARCHY_V2, group, err);
 	if (lock && has_swap_limit(cgroups, group))
 		limits.swap_max = 0;
-	if (r == 0 && !below(origin, QB_GROUP_RUN))
+	if (r == 0 && !qb_cgroups_below(origin, QB_GROUP_RUN))
 		r = qb_isolation_limits_impose(cgroups, group, &limits, err);
 	if (r == 0 && bench->confined && selection->isolation == QB_ISOLATION_PARTITION)
 		r = confine_v2(cgroups, group, &selection->bench, err);
-	return r < 0 ? r : qb_cgroups_move(cgroups, QB_HIERARCHY_V2, group, bench->pid, err);
+	return r < 0 ? r : qb_move(cgroups, QB_HIERARCHY_V2, held, origin, group, false, err);
 }
 
 /* A cpuset takes no process before it has CPUs and memory nodes: those of the one above, or `cpus`. */
@@ -194,8 +183,9 @@ static int fill_cpuset(const struct qb_cgroups *cgroups, const char *group,
 }
 
 static int place_v1(const struct qb_cgroups *cgroups, const struct qb_selection *selection,
-	const struct qb_journal_bench *bench, struct qb_error *err)
+	const struct qb_journal_bench *bench, const struct qb_held *held, struct qb_error *err)
 {
+	const char *origin = bench->origin[QB_HIERARCHY_CPUSET];
 	char group[QB_GROUP_MAX];
 	int r = 0;
 
@@ -207,13 +197,13 @@ static int place_v1(const struct qb_cgroups *cgroups, const struct qb_selection 
 			r = fill_cpuset(
 				cgroups, group, bench->confined ? &selection->bench : NULL, err);
 	}
-	return r < 0 ? r : qb_cgroups_move(cgroups, QB_HIERARCHY_CPUSET, group, bench->pid, err);
+	return r < 0 ? r : qb_move(cgroups, QB_HIERARCHY_CPUSET, held, origin, group, false, err);
 }
 
-static int bind_bench(pid_t pid, const struct qb_cpus *cpus, struct qb_error *err)
+static int bind_bench(const struct qb_held *held, const struct qb_cpus *cpus, struct qb_error *err)
 {
 	char list[128];
-	int r = qb_task_set_affinity(pid, cpus, err);
+	int r = qb_bind(held, cpus, err);
 
 	if (r != -EINVAL)
 		return r;
@@ -225,51 +215,79 @@ static int bind_bench(pid_t pid, const struct qb_cpus *cpus, struct qb_error *er
 }
 
 int qb_isolation_place(const struct qb_selection *selection, bool lock,
-	const struct qb_journal_bench *bench, int pidfd, struct qb_error *err)
+	const struct qb_journal_bench *bench, const struct qb_held *held, struct qb_error *err)
 {
 	struct qb_cgroups cgroups;
 	int r = qb_cgroups_load(&cgroups, err);
 
 	if (r < 0)
 		return r;
-	if (is_dead(pidfd))
-		return qb_error_set(
-			err, ESRCH, "place the benchmark: process %d is gone", bench->pid);
-	r = place_v2(&cgroups, selection, lock, bench, err);
+	r = place_v2(&cgroups, selection, lock, bench, held, err);
 	if (r == 0)
-		r = place_v1(&cgroups, selection, bench, err);
+		r = place_v1(&cgroups, selection, bench, held, err);
 	if (r == 0 && selection->isolation == QB_ISOLATION_AFFINITY)
-		r = bind_bench(bench->pid, &selection->bench, err);
-	if (r == 0 && is_dead(pidfd))
-		r = qb_error_set(
-			err, ESRCH, "place the benchmark: process %d ended meanwhile", bench->pid);
-	/* Another process has its number now and was moved instead, or it died halfway: move it out again. */
-	if (r < 0)
-		qb_isolation_evict(bench, NULL, NULL);
+		r = bind_bench(held, &selection->bench, err);
+	if (r < 0) /* halfway */
+		qb_isolation_empty(bench, false, NULL, NULL);
 	return r;
 }
 
-/* Back to its group; where that is gone or takes no processes, to the nearest above that does. */
-static int move_back(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
-	const char *origin, pid_t pid, struct qb_error *err)
+/* ---- the way out ---- */
+
+struct leaving {
+	const struct qb_cgroups *cgroups;
+	enum qb_hierarchy hierarchy;
+	const struct qb_journal_bench *bench;
+	const char *group;
+	bool end;   /* the user's are ended */
+	bool named; /* of the other hierarchy, where they are, too */
+	struct left {
+		pid_t pid;
+		char comm[32];
+	} * left; /* who was moved: told when all are */
+	size_t n, cap;
+};
+
+/* No memory: it is moved all the same, without a word. */
+static void remember(struct leaving *l, const struct qb_task *task)
 {
+	if (l->named || (l->n && l->left[l->n - 1].pid == task->tgid))
+		return; /* another thread of it */
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? l->cap * 2 : 16;
+		struct left *left = realloc(l->left, cap * sizeof(*left));
+
+		if (!left)
+			return;
+		l->left = left;
+		l->cap = cap;
+	}
+	l->left[l->n].pid = task->tgid;
+	qb_text_copy(l->left[l->n++].comm, sizeof(l->left->comm), task->process);
+}
+
+/* Back to its group; where that is gone or takes no processes, to the nearest above that does. */
+static int move_back(const struct leaving *l, const struct qb_held *held, struct qb_error *err)
+{
+	const char *origin = l->bench->origin[l->hierarchy];
 	char group[QB_GROUP_MAX];
 
 	qb_text_copy(group, sizeof(group), *origin == '/' ? origin : "/");
 	for (;;) {
 		char *slash = strrchr(group, '/');
-		int r = qb_cgroups_move(cgroups, hierarchy, group, pid, err);
+		int r = qb_move(l->cgroups, l->hierarchy, held, l->group, group,
+			l->hierarchy == QB_HIERARCHY_CPUSET, err);
 
 		if (r == 0 || r == -ESRCH || !group[1])
-			return r == -ESRCH ? 0 : r;
+			return r;
 		slash[slash == group] = '\0';
 	}
 }
 
-/* It may have been bound, by us or itself, to CPUs that were its own for the run. */
-static void unbind(const struct qb_journal_bench *bench, pid_t pid)
+/* It may have been bound, by us or itself, to CPUs that were its own for the run. v1: this thread. */
+static void unbind(const struct leaving *l, const struct qb_held *held, const struct qb_task *task)
 {
-	const char *origin = bench->origin[ORIGIN_MASK];
+	const char *origin = l->bench->origin[ORIGIN_MASK];
 	_cleanup_free_ unsigned *tids = NULL;
 	struct qb_cpus mask;
 	char path[64];
@@ -277,44 +295,45 @@ static void unbind(const struct qb_journal_bench *bench, pid_t pid)
 
 	if (!*origin || qb_cpus_parse_hex(origin, &mask) < 0)
 		memset(&mask, 0xff, sizeof(mask));
-	qb_text_format(path, sizeof(path), "/proc/%d/task", pid);
+	if (l->hierarchy == QB_HIERARCHY_CPUSET) {
+		(void)qb_bind(held, &mask, NULL);
+		return;
+	}
+	qb_text_format(path, sizeof(path), "/proc/%d/task", task->tgid);
 	if (qb_dir_numbers(path, "", &tids, &n, NULL) < 0)
 		return; /* it ended */
-	for (size_t i = 0; i < n; i++)
-		qb_task_set_affinity((pid_t)tids[i], &mask, NULL);
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_(qb_held_close) struct qb_held thread = QB_HELD_NONE;
+		struct qb_task its;
+
+		if (qb_held_open((pid_t)tids[i], 0, &thread, NULL) == 0 &&
+			qb_held_task(&thread, &its, NULL) == 0 && its.tgid == task->tgid)
+			(void)qb_bind(&thread, &mask, NULL);
+	}
 }
 
-static void tell(const struct qb_isolation_seen *seen, pid_t pid)
+/* What cannot be looked at is nobody's to end. */
+static int let_go(void *data, const struct qb_held *held, struct qb_error *err)
 {
-	struct qb_task task;
-
-	if (seen && seen->seen && qb_task_read(pid, &task, NULL) == 0)
-		seen->seen(seen->data, pid, task.comm);
-}
-
-/* One look at one hierarchy. Returns how many were there. */
-static int evict_round(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
-	const struct qb_journal_bench *bench, const struct qb_isolation_seen *seen,
-	struct qb_error *err)
-{
-	_cleanup_free_ pid_t *pids = NULL;
-	char group[QB_GROUP_MAX];
-	size_t n = 0;
+	struct leaving *l = data;
+	struct qb_task task = {.tid = held->tid, .tgid = held->tid};
+	bool its = qb_held_task(held, &task, NULL) == 0 && qb_task_is_of(&task, l->bench->uid);
 	int r;
 
-	if (!group_of(cgroups, hierarchy, bench, group, sizeof(group)))
-		return 0;
-	r = qb_cgroups_members(cgroups, hierarchy, group, &pids, &n, err);
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		tell(seen, pids[i]);
-		r = move_back(cgroups, hierarchy, bench->origin[hierarchy], pids[i], err);
-		unbind(bench, pids[i]);
-	}
-	return r < 0 ? r : (int)n;
+	if (l->end && its)
+		return qb_end(held, err);
+	r = move_back(l, held, err);
+	if (r < 0)
+		return r;
+	remember(l, &task);
+	unbind(l, held, &task);
+	return !its;
 }
 
-/* A scope that a dead session asked for may still be on its way: only then is the group's list
- * of members the last word. */
+/*
+ * A scope that a dead session asked for may still be on its way: only then is the group's list
+ * of members the last word.
+ */
 static int wait_for_scope(const struct qb_cgroups *cgroups, const struct qb_journal_bench *bench,
 	struct qb_error *err)
 {
@@ -326,67 +345,41 @@ static int wait_for_scope(const struct qb_cgroups *cgroups, const struct qb_jour
 	return qb_systemd_settle(scope, err);
 }
 
-/* The groups of a run that joined are no steps: the process that emptied them removes them. A scope goes by
- * itself. */
-static int drop_groups(const struct qb_cgroups *cgroups, const struct qb_journal_bench *bench,
-	struct qb_error *err)
+/* The groups of a run that joined are no steps: who emptied them removes them. A scope goes by itself. */
+static int empty_group(struct leaving *l, struct qb_error *err)
 {
 	char group[QB_GROUP_MAX];
-	int r = 0;
+	int r;
 
-	for (int i = 0; bench->joined && r == 0 && i < QB_HIERARCHY_COUNT; i++)
-		if ((i != QB_HIERARCHY_V2 || !qb_systemd_booted()) &&
-			group_of(cgroups, (enum qb_hierarchy)i, bench, group, sizeof(group)))
-			r = qb_cgroups_remove(cgroups, (enum qb_hierarchy)i, group, err);
+	if (!group_of(l->cgroups, l->hierarchy, l->bench, group, sizeof(group)))
+		return 0;
+	l->group = group;
+	r = qb_cgroups_empty(l->cgroups, l->hierarchy, group, let_go, l, err);
+	l->named = true;
+	if (r == 0 && l->bench->joined && (l->hierarchy != QB_HIERARCHY_V2 || !qb_systemd_booted()))
+		r = qb_cgroups_remove(l->cgroups, l->hierarchy, group, err);
 	return r;
 }
 
-/* Members fork while they are being moved; children of the moved are outside. */
-#define EVICT_ROUNDS 100
-
-int qb_isolation_evict(const struct qb_journal_bench *bench, const struct qb_isolation_seen *seen,
-	struct qb_error *err)
+int qb_isolation_empty(const struct qb_journal_bench *bench, bool end,
+	const struct qb_isolation_seen *seen, struct qb_error *err)
 {
 	struct qb_cgroups cgroups;
-	char group[QB_GROUP_MAX];
-	int waited, r = qb_cgroups_load(&cgroups, err);
+	struct leaving l = {.cgroups = &cgroups, .bench = bench, .end = end};
+	int r = qb_cgroups_load(&cgroups, err);
 
 	if (r < 0)
 		return r;
-	waited = wait_for_scope(&cgroups, bench, err);
+	r = wait_for_scope(&cgroups, bench, err);
 	for (int i = 0; i < QB_HIERARCHY_COUNT; i++) {
-		int round = 0;
+		int failed;
 
-		do
-			r = evict_round(&cgroups, (enum qb_hierarchy)i, bench, seen, err);
-		while (r > 0 && ++round < EVICT_ROUNDS);
-		if (r > 0)
-			r = qb_error_set(err, EAGAIN,
-				"move back what is left of the benchmark: it forks faster than "
-				"that");
-		if (r < 0)
-			return r;
-		/* A process that was in both was named already. */
-		if (group_of(&cgroups, QB_HIERARCHY_V2, bench, group, sizeof(group)))
-			seen = NULL;
+		l.hierarchy = (enum qb_hierarchy)i;
+		failed = empty_group(&l, r < 0 ? NULL : err);
+		r = r < 0 ? r : failed;
 	}
-	r = drop_groups(&cgroups, bench, err);
-	return r < 0 ? r : waited;
-}
-
-int qb_isolation_end(const struct qb_journal_bench *bench, struct qb_error *err)
-{
-	struct qb_cgroups cgroups;
-	char group[QB_GROUP_MAX];
-	int waited, r = qb_cgroups_load(&cgroups, err);
-
-	if (r < 0)
-		return r;
-	waited = wait_for_scope(&cgroups, bench, err);
-	for (int i = 0; r == 0 && i < QB_HIERARCHY_COUNT; i++)
-		if (group_of(&cgroups, (enum qb_hierarchy)i, bench, group, sizeof(group)))
-			r = qb_cgroups_kill(&cgroups, (enum qb_hierarchy)i, group, err);
-	if (r == 0)
-		r = drop_groups(&cgroups, bench, err);
-	return r < 0 ? r : waited;
+	for (size_t i = 0; seen && seen->seen && i < l.n; i++)
+		seen->seen(seen->data, l.left[i].pid, l.left[i].comm);
+	free(l.left);
+	return r;
 }

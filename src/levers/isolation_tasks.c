@@ -35,10 +35,13 @@ static int read_affinity(const struct qb_lever *lever, const struct qb_unit *uni
 static int write_affinity(const struct qb_lever *lever, const struct qb_unit *unit,
 	const char *text, struct qb_error *err)
 {
+	_cleanup_(qb_held_close) struct qb_held held = QB_HELD_NONE;
 	struct qb_cpus mask, online, all;
 	char now[QB_TASK_MASK];
-	int r = read_affinity(lever, unit, now, sizeof(now), err);
+	int r = qb_held_open((pid_t)unit->number, unit->key, &held, err);
 
+	if (r == 0)
+		r = read_affinity(lever, unit, now, sizeof(now), err);
 	if (r < 0 || strcmp(now, text) == 0)
 		return r;
 	r = qb_host_online(&online, err);
@@ -48,13 +51,13 @@ static int write_affinity(const struct qb_lever *lever, const struct qb_unit *un
 		return qb_error_set(err, EINVAL, "'%.64s' is not a mask of CPUs", text);
 	if (qb_cpus_subset(&online, &mask)) {
 		memset(&all, 0xff, sizeof(all));
-		r = qb_task_set_affinity((pid_t)unit->number, &all, err);
+		r = qb_bind(&held, &all, err);
 		if (r == 0)
 			r = read_affinity(lever, unit, now, sizeof(now), err);
 		if (r < 0 || strcmp(now, text) == 0)
 			return r;
 	}
-	return qb_task_set_affinity((pid_t)unit->number, &mask, err);
+	return qb_bind(&held, &mask, err);
 }
 
 static int judge_affinity(const struct qb_lever *lever, const struct qb_unit *unit,
@@ -107,23 +110,30 @@ const struct qb_lever_ops qb_isolation_task_affinity_ops = {
 	.ours = ours_affinity,
 };
 
+/* Of one that has ended its group is told, too: not the one that it had. */
 static int read_group(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
 	size_t size, struct qb_error *err)
 {
-	int r = qb_task_check(unit, err);
+	_cleanup_(qb_held_close) struct qb_held held = QB_HELD_NONE;
+	int r = qb_held_open((pid_t)unit->number, unit->key, &held, err);
 
-	return r < 0 ? r : qb_cgroups_of((pid_t)unit->number, QB_HIERARCHY_CPUSET, buf, size, err);
+	if (r == 0)
+		r = qb_held_group(&held, QB_HIERARCHY_CPUSET, buf, size, err);
+	return r < 0 ? r : qb_task_check(unit, err);
 }
 
+/* Into the housekeeping CPUs' group goes who is in the root. */
 static int write_group(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
 	struct qb_error *err)
 {
+	const char *from = strcmp(text, QB_GROUP_HOUSEKEEPING) == 0 ? "/" : NULL;
+	_cleanup_(qb_held_close) struct qb_held held = QB_HELD_NONE;
 	struct qb_cgroups cgroups;
-	int r = qb_task_check(unit, err);
+	int r = qb_held_open((pid_t)unit->number, unit->key, &held, err);
 
 	if (r == 0)
 		r = qb_cgroups_load(&cgroups, err);
-	return r < 0 ? r : qb_cgroups_move_thread(&cgroups, text, (pid_t)unit->number, err);
+	return r < 0 ? r : qb_move(&cgroups, QB_HIERARCHY_CPUSET, &held, from, text, true, err);
 }
 
 static int judge_group(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
@@ -233,6 +243,15 @@ static int add_task(const struct view *view, const struct qb_task *task, const c
 	return add(steps, QB_LEVER_TASK_AFFINITY, task, before, wanted);
 }
 
+int qb_isolation_tell_unread(const struct qb_tasks *walk, struct qb_steps *steps, const char *what)
+{
+	return walk->unreadable
+		       ? qb_steps_refuse(steps, QB_LEVER_TASK_AFFINITY, QB_STATUS_UNSUPPORTED,
+				 "%u tasks cannot be read and %s (%s)", walk->unreadable, what,
+				 walk->why.text)
+		       : 0;
+}
+
 /*
  * Threads whose mask nobody can set (per-CPU and worker threads of the kernel) get no step: where
  * a partition moves a worker, only the kernel could move it back, and its pool does in time.
@@ -248,17 +267,15 @@ int qb_isolation_snapshot(const struct qb_selection *selection, const struct qb_
 	if (selection->isolation == QB_ISOLATION_NONE && qb_cpus_empty(&selection->offline))
 		return 0;
 	while ((r = qb_tasks_next(&walk, &task, err)) > 0) {
-		r = task.fixed ? 0 : add_task(&view, &task, task.allowed, steps, err);
+		struct qb_error why = {0};
+
+		r = task.fixed ? 0 : add_task(&view, &task, task.allowed, steps, &why);
 		if (r == -ENOMEM)
 			return qb_error_errno(err, ENOMEM, "remember the host's threads");
 		if (r < 0)
-			return r;
+			qb_tasks_skip(&walk, &why);
 	}
-	if (r == 0 && walk.unreadable)
-		r = qb_steps_refuse(steps, QB_LEVER_TASK_AFFINITY, QB_STATUS_UNSUPPORTED,
-			"%u tasks cannot be read and stay where they are (%s)", walk.unreadable,
-			walk.why.text);
-	return r;
+	return r < 0 ? r : qb_isolation_tell_unread(&walk, steps, "stay where they are");
 }
 
 /* Does a thread still have to be kept off? Not when we tried already: what failed fails again. */
@@ -296,6 +313,7 @@ int qb_isolation_sweep(const struct qb_selection *selection, const struct qb_pro
 	_cleanup_(qb_task_index_free) struct qb_task_index masks = {0}, groups = {0};
 	_cleanup_(qb_tasks_close) struct qb_tasks walk = {0};
 	struct qb_task task;
+	size_t told;
 	int r, n = 0;
 
 	if (!sweeps(selection, steps))
@@ -309,16 +327,20 @@ int qb_isolation_sweep(const struct qb_selection *selection, const struct qb_pro
 	while ((r = qb_tasks_next(&walk, &task, err)) > 0) {
 		const struct qb_step *step = qb_task_index_find(&masks, task.tid, task.start);
 		const char *before = step ? step->before : task.allowed;
+		struct qb_error why = {0};
 
 		if (!escaped(&view, &task, step) ||
 			qb_task_index_find(&groups, task.tid, task.start))
 			continue;
-		r = add_task(&view, &task, before, steps, err);
+		r = add_task(&view, &task, before, steps, &why);
 		if (r == -ENOMEM)
 			return qb_error_errno(err, ENOMEM, "remember the host's threads");
 		if (r < 0)
-			return r;
-		n++;
+			qb_tasks_skip(&walk, &why);
+		n += r == 0;
 	}
-	return r < 0 ? r : n;
+	told = steps->n;
+	if (r == 0)
+		r = qb_isolation_tell_unread(&walk, steps, "stay where they are");
+	return r < 0 ? r : n + (int)(steps->n - told);
 }

@@ -95,12 +95,18 @@ static int remember_cpuset(void *data, const char *folder, uint64_t id)
 /* v2's cpusets show what was asked of them; only v1's lose it. */
 static int look_at_cpusets(struct plan *plan)
 {
+	struct qb_error why = {0};
 	int r = qb_cgroups_walk(
 		&plan->cgroups, QB_HIERARCHY_CPUSET, "/", keep_populated, plan, NULL);
 
-	return r < 0 ? r
-		     : qb_cgroups_walk(&plan->cgroups, QB_HIERARCHY_CPUSET, "/", remember_cpuset,
-			       plan, NULL);
+	/* What one cannot list the other cannot, either. */
+	if (r != -ENOMEM)
+		r = qb_cgroups_walk(
+			&plan->cgroups, QB_HIERARCHY_CPUSET, "/", remember_cpuset, plan, &why);
+	return r < 0 && r != -ENOMEM
+		       ? qb_steps_refuse(plan->steps, QB_LEVER_SMT_CPUSET, QB_STATUS_UNSUPPORTED,
+				 "some cpusets cannot be read: %s", why.text)
+		       : r;
 }
 
 /* Siblings that the choice of CPUs left online and in use: the wish is not fulfilled, and that is said. */

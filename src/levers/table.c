@@ -147,7 +147,7 @@ const struct qb_lever qb_levers[QB_LEVER_COUNT] = {
 [QB_LEVER_SHIELD] = {KEY(CPUS_ISOLATION), .part = "shield", DISRUPTIVE,
 	.text = "two cpusets, the benchmark's and everybody else's (cgroup v1)",
 	.unit = QB_UNIT_HOST, .spec = WORD("absent present"), .apply = 70, .restore = 24,
-	.ops = &qb_isolation_shield_ops},
+	.ops = &qb_isolation_group_ops},
 [QB_LEVER_SHIELD_CPUS] = {KEY(CPUS_ISOLATION), .part = "cpuset.cpus", DISRUPTIVE,
 	.text = "the CPUs of a cpuset",
 	.unit = QB_UNIT_HOST, .spec = LIST, .apply = 71, .restore = 25,

@@ -23,27 +23,46 @@ static bool read_file(
 	       qb_file_read(path, buf, size, NULL) >= 0;
 }
 
+/* A line of cpu.stat: "throttled_usec 12". */
+static bool read_stat(
+	const struct qb_cgroup *of, const char *name, const char *what, uint64_t *ret_us)
+{
+	char text[1024];
+	const char *line = read_file(of, *name ? name : "/", "cpu.stat", text, sizeof(text))
+				   ? strstr(text, what)
+				   : NULL;
+
+	return line && sscanf(line + strlen(what), " %" SCNu64, ret_us) == 1;
+}
+
 bool qb_cgroup_quota(const struct qb_cgroup *group, uint64_t *ret_us)
 {
-	char name[sizeof(group->name)], text[1024];
+	char name[sizeof(group->name)];
 	uint64_t sum = 0, us;
 	bool any = false;
 
 	qb_text_copy(name, sizeof(name), strcmp(group->name, "/") == 0 ? "" : group->name);
 	for (char *end = name + strlen(name); end; end = strrchr(name, '/')) {
-		const char *line;
-
 		*end = '\0';
-		if (!read_file(group, *name ? name : "/", "cpu.stat", text, sizeof(text)))
-			continue;
-		line = strstr(text, "throttled_usec ");
-		if (!line || sscanf(line, "throttled_usec %" SCNu64, &us) != 1)
+		if (!read_stat(group, name, "throttled_usec", &us))
 			continue;
 		sum += us;
 		any = true;
 	}
 	*ret_us = sum;
 	return any;
+}
+
+bool qb_cgroup_used(const struct qb_cgroup *group, bool above, uint64_t *ret_us)
+{
+	char name[sizeof(group->name)];
+	char *slash;
+
+	qb_text_copy(name, sizeof(name), group->name);
+	slash = strrchr(name, '/');
+	if (slash && (above || !slash[1]))
+		*slash = '\0';
+	return *name && read_stat(group, name, "usage_usec", ret_us);
 }
 
 bool qb_cgroup_oom_kills(const struct qb_cgroup *group, uint64_t *ret)

@@ -24,6 +24,9 @@ bool qb_cgroup_find(pid_t pid, struct qb_cgroup *ret);
 /* Microseconds for which the group, or one above it, was kept from its CPUs by a quota; false:
  * nothing counts that. */
 bool qb_cgroup_quota(const struct qb_cgroup *group, uint64_t *ret_us);
+/* Microseconds of CPU time that was used in the group (`above`: in the one above it, for where it is gone) and
+ * below; false: it is the root, or gone. */
+bool qb_cgroup_used(const struct qb_cgroup *group, bool above, uint64_t *ret_us);
 /* Processes of the group and of those below it that the kernel ended for lack of memory; false: nothing
  * counts that there. */
 bool qb_cgroup_oom_kills(const struct qb_cgroup *group, uint64_t *ret);

@@ -27,6 +27,10 @@ static void look_at_clock(struct qb_watch *watch, int when)
 				stat, watch->of[i].cpu, &watch->of[i].waited[when]);
 		(void)qb_counters_throttled(watch->of[i].cpu, &watch->of[i].throttled[when]);
 	}
+	for (int above = 0; above < 2; above++)
+		watch->used_in[above].known =
+			(when == 0 || watch->used_in[above].known) && watch->tally.group.name[0] &&
+			qb_cgroup_used(&watch->tally.group, above, &watch->used_in[above].us[when]);
 	(void)qb_counters_swapped_in(&watch->swapped[when]);
 	if (when == 0)
 		watch->own_oom_kills =

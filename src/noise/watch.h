@@ -18,9 +18,10 @@
  *
  * Threads of the benchmark that wait for each other are not noise; how long they did is told apart.
  *
- * Work that was done elsewhere was not watched, so the run is `unknown`, not quiet. Two things tell of it:
+ * Work that was done elsewhere was not watched, so the run is `unknown`, not quiet. Three things tell of it:
  *  - The command and what it waited for used more CPU time than was seen on its CPUs, by a tenth and 50 ms: a
  *    process of it left its control group, or set another affinity.
+ *  - Less CPU time than that was used in its control group: a process of it left that, on whatever CPU.
  *  - In a run of more than 100 ms it used less than 5 % of one CPU, and its CPUs were not waiting for a
  *    device (iowait) for half of that time: a daemon, a container or another host may have worked for it, or
  *    it slept. Which of these cannot be told from here. A command that waits for its disk stays quiet.
@@ -72,6 +73,11 @@ struct qb_watch {
 	struct qb_accounts accounts; /* at the beginning, where the switches are not seen */
 	uint64_t swapped[2], oom_kills[2];
 	bool own_oom_kills;	     /* they are of its control group, not of the host */
+	/* CPU time in its control group, and in the one above, which outlives it; before and after */
+	struct {
+		bool known;
+		uint64_t us[2];
+	} used_in[2];
 	int64_t started_ns, wall_ns; /* of the benchmark, as the caller saw it */
 };
 

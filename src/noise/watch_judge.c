@@ -186,6 +186,17 @@ static int64_t seen_there(const struct qb_watch *watch)
 	return (int64_t)(busy * tick);
 }
 
+/* How much of it was used outside of its control group; 0 where that is not known. */
+static int64_t outside_group(const struct qb_watch *watch, int64_t used_ns)
+{
+	for (int above = 0; above < 2; above++)
+		if (watch->used_in[above].known)
+			return used_ns - INT64_C(1000) * (int64_t)qb_counters_risen(
+								 watch->used_in[above].us[0],
+								 watch->used_in[above].us[1]);
+	return 0;
+}
+
 /* Was its work done where it was not watched? See watch.h. */
 static bool worked_elsewhere(
 	const struct qb_watch *watch, const struct qb_watch_terms *terms, struct qb_watched *ret)
@@ -194,6 +205,9 @@ static bool worked_elsewhere(
 	const bool holes = watch->by_switches && watch->watcher.seen.lost;
 	const int64_t there = seen_there(watch), used = terms->used_ns;
 	const int64_t most = watch->by_switches && there > used ? there : used;
+	const int64_t own =
+		watch->by_switches ? qb_runners_sum(&watch->watcher.seen, QB_WHOSE_OWN) : 0;
+	const int64_t known = own > used ? own : used, outside = outside_group(watch, known);
 	double waited = 0;
 
 	if (!holes && used - there > used / 10 + OUTSIDE_NS) {
@@ -201,6 +215,13 @@ static bool worked_elsewhere(
 			"it spent %.2f s of its %.2f s of CPU time on other CPUs: a process of it "
 			"left its control group, or was moved",
 			(double)(used - there) / NS_PER_S, (double)used / NS_PER_S);
+		return true;
+	}
+	if (outside > known / 10 + OUTSIDE_NS) {
+		reason(ret,
+			"%.2f s of its %.2f s of CPU time were used outside of its control group: a "
+			"process of it left that",
+			(double)outside / NS_PER_S, (double)known / NS_PER_S);
 		return true;
 	}
 	for (size_t i = 0; i < watch->n; i++)

@@ -9,13 +9,18 @@
 #include <base/macros.h>
 #include <base/text.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <helper/helper.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <quietbench/protocol.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 
 static bool sandboxed;
 
@@ -180,6 +185,143 @@ static void test_groups(void **state)
 	close_pair(pair);
 }
 
+/* ---- whose number is another's by now ---- */
+
+/* The kernel is one of before Linux 6.5 from now on: it does not know SO_PEERPIDFD (77). */
+static bool forget_peerpidfd(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getsockopt, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 77, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOPROTOOPT),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = {.len = QB_ARRAY_SIZE(code), .filter = code};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+}
+
+/* The exit status of a child that does this; 77: it could not be tried. */
+static int in_child(int (*act)(void))
+{
+	const pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(act());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static int looked(int session)
+{
+	struct qb_peer peer;
+
+	return -qb_peer_look(session, &peer, NULL);
+}
+
+static int look_at_oneself(void)
+{
+	int pair[2];
+
+	return forget_peerpidfd() && socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0
+		       ? looked(pair[0])
+		       : 77;
+}
+
+static int look_at_another_user(void)
+{
+	int pair[2];
+
+	if (!forget_peerpidfd() || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) < 0 ||
+		seteuid(4242) < 0)
+		return 77;
+	return looked(pair[0]);
+}
+
+/* A socketpair that a child has made, which ends after some ticks, or has ended. */
+static int pair_of_child(bool dead)
+{
+	const struct timespec ticks = {.tv_nsec = 30000000};
+	int way[2], pair[2] = {-1, -1};
+	char byte[1] = "x", control[CMSG_SPACE(sizeof(int))] = "";
+	struct iovec iov = {byte, 1};
+	struct msghdr message = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control)};
+	struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+	pid_t pid;
+
+	nanosleep(&ticks, NULL); /* it is younger than we are */
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, way) < 0 || (pid = fork()) < 0)
+		return -1;
+	if (pid == 0) {
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) < 0)
+			_exit(1);
+		*head = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+		memcpy(CMSG_DATA(head), &pair[0], sizeof(int));
+		if (sendmsg(way[1], &message, 0) == 1 && !dead)
+			nanosleep(&(struct timespec){.tv_sec = 5}, NULL);
+		_exit(0);
+	}
+	if (recvmsg(way[0], &message, 0) != 1 || (dead && waitpid(pid, NULL, 0) != pid))
+		return -1;
+	memcpy(&pair[0], CMSG_DATA(head), sizeof(int));
+	return pair[0];
+}
+
+static int look_at_dead(void)
+{
+	const int session = pair_of_child(true);
+
+	return session >= 0 && forget_peerpidfd() ? looked(session) : 77;
+}
+
+/* Who began after the helper cannot have started it. */
+static int identify_younger(void)
+{
+	const int session = pair_of_child(false);
+	struct qb_peer peer;
+
+	if (session < 0 || !forget_peerpidfd())
+		return 77;
+	return looked(session) ? 78 : -qb_peer_identify(session, NULL, &peer, NULL);
+}
+
+/* Where the kernel tells but a number, it must be that of whom it told of. */
+static void test_without_peerpidfd(void **state)
+{
+	if (in_child(look_at_oneself) == 77)
+		skip();
+	assert_int_equal(in_child(look_at_oneself), 0);
+	assert_int_equal(in_child(look_at_dead), ESRCH);
+	assert_int_equal(in_child(identify_younger), ESRCH);
+	if (sandboxed && geteuid() == 0)
+		assert_int_equal(in_child(look_at_another_user), ESRCH);
+}
+
+/* Where it holds them for us, one that has ended is seen to have. */
+static void test_dead_by_peerpidfd(void **state)
+{
+	const int session = pair_of_child(true);
+	struct qb_peer peer;
+	int r;
+
+	assert_true(session >= 0);
+	r = qb_peer_look(session, &peer, NULL);
+	if (r == 0) {
+		assert_true(qb_peer_dead(&peer));
+		close(peer.pidfd);
+	}
+	close(session);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,6 +332,8 @@ int main(void)
 		cmocka_unit_test(test_sudo_is_for_whom_it_let_through),
 		cmocka_unit_test(test_a_name_must_be_the_socket_of_the_unit),
 		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_without_peerpidfd),
+		cmocka_unit_test(test_dead_by_peerpidfd),
 	};
 
 	return cmocka_run_group_tests(tests, enter, NULL);

@@ -115,20 +115,19 @@ static void a_hidden_mount_is_not_found(void **state)
 	qb_cgroups_forget();
 }
 
-static void members_are_those_below_too(void **state)
-{
-	_cleanup_free_ pid_t *pids = NULL;
-	size_t n = 99;
+/* Who is seen in a group and those below it; they stay. */
+struct members {
+	pid_t v[8];
+	size_t n;
+};
 
-	need_tree();
-	assert_int_equal(qb_cgroups_members(&cgroups, QB_HIERARCHY_V2, "/q", &pids, &n, NULL), 0);
-	assert_int_equal(n, 0);
-	put("/q", "cgroup.procs", "10\n11\n0\n");
-	put("/q/sub", "cgroup.procs", "12\n");
-	put("/other", "cgroup.procs", "13\n");
-	assert_int_equal(qb_cgroups_members(&cgroups, QB_HIERARCHY_V2, "/q", &pids, &n, NULL), 0);
-	assert_int_equal(n, 3);
-	assert_int_equal(pids[0] + pids[1] + pids[2], 33);
+static int remember(void *data, const struct qb_held *held, struct qb_error *err)
+{
+	struct members *members = data;
+
+	if (members->n < QB_ARRAY_SIZE(members->v))
+		members->v[members->n++] = held->tid;
+	return -ECANCELED; /* one round is enough */
 }
 
 static void *wait_in_thread(void *data)
@@ -175,12 +174,11 @@ static bool write_group(
 /* A benchmark may make threaded groups below the run's: its process is found, and the group goes. */
 static void a_threaded_group_is_emptied_and_removed(void **state)
 {
-	_cleanup_free_ pid_t *pids = NULL;
+	struct members members = {0};
 	struct qb_cgroups real;
 	char group[64], below[80];
 	pid_t tid, pid;
 	bool made;
-	size_t n = 0;
 
 	assert_int_equal(qb_cgroups_load(&real, NULL), 0);
 	snprintf(group, sizeof(group), "/quietbench-test-%d", getpid());
@@ -195,9 +193,10 @@ static void a_threaded_group_is_emptied_and_removed(void **state)
 	       write_group(&real, below, "cgroup.threads", tid);
 	if (made) {
 		assert_int_equal(
-			qb_cgroups_members(&real, QB_HIERARCHY_V2, group, &pids, &n, NULL), 0);
-		assert_int_equal(n, 1);
-		assert_int_equal(pids[0], pid);
+			qb_cgroups_empty(&real, QB_HIERARCHY_V2, group, remember, &members, NULL),
+			-ECANCELED);
+		assert_int_equal(members.n, 1);
+		assert_int_equal(members.v[0], pid);
 	}
 	assert_int_equal(qb_cgroups_remove(&real, QB_HIERARCHY_V2, group, NULL), 0);
 	assert_false(qb_cgroups_exists(&real, QB_HIERARCHY_V2, group));
@@ -220,23 +219,18 @@ static void groups_are_removed_with_those_below(void **state)
 	assert_false(qb_cgroups_exists(&cgroups, QB_HIERARCHY_V2, "/q"));
 }
 
-static void nobody_is_killed_in_an_absent_group(void **state)
+static void an_absent_group_is_empty(void **state)
 {
-	need_tree();
-	assert_int_equal(qb_cgroups_kill(&cgroups, QB_HIERARCHY_V2, "/q", NULL), 0);
-}
-
-/* A pid in a stale list that is not in the group (any more) lives. */
-static void who_left_the_group_lives(void **state)
-{
-	struct qb_error err = {0};
-	char self[16];
+	struct members members = {0};
 
 	need_tree();
-	snprintf(self, sizeof(self), "%d\n", getpid());
-	put("/q", "cgroup.procs", self);
-	assert_int_equal(qb_cgroups_kill(&cgroups, QB_HIERARCHY_V2, "/q", &err), -ETIMEDOUT);
-	assert_non_null(strstr(err.text, "/q"));
+	assert_int_equal(
+		qb_cgroups_empty(&cgroups, QB_HIERARCHY_V2, "/q", remember, &members, NULL), 0);
+	put("/q", "cgroup.procs", "0\n");
+	put("/q/sub", "cgroup.procs", "");
+	assert_int_equal(
+		qb_cgroups_empty(&cgroups, QB_HIERARCHY_V2, "/q", remember, &members, NULL), 0);
+	assert_int_equal(members.n, 0);
 }
 
 static void the_tightest_limit_counts(void **state)
@@ -391,11 +385,9 @@ int main(void)
 		cmocka_unit_test(mounts_are_read),
 		cmocka_unit_test(mounts_are_verified),
 		cmocka_unit_test(a_hidden_mount_is_not_found),
-		cmocka_unit_test(members_are_those_below_too),
 		cmocka_unit_test(a_threaded_group_is_emptied_and_removed),
 		cmocka_unit_test(groups_are_removed_with_those_below),
-		cmocka_unit_test(nobody_is_killed_in_an_absent_group),
-		cmocka_unit_test(who_left_the_group_lives),
+		cmocka_unit_test(an_absent_group_is_empty),
 		cmocka_unit_test(the_tightest_limit_counts),
 		cmocka_unit_test(odd_limits_are_refused),
 		cmocka_unit_test(limits_are_imposed_or_refused),

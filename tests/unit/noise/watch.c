@@ -238,6 +238,50 @@ static void test_elsewhere(void **state)
 	}
 }
 
+/* Who leaves the group and stays on its CPU is told by the group's account, or by that of the one above. */
+static void test_outside_the_group(void **state)
+{
+	static const char *const left =
+		"0.80 s of its 0.90 s of CPU time were used outside of its control group: a "
+		"process of it left that";
+	static const struct {
+		const char *what;
+		bool known, above_known;
+		uint64_t us, above_us;
+		int64_t used_ns;
+		const char *reason;
+	} rows[] = {
+		{"not told", false, false, 0, 0, 900000000, NULL},
+		{"all in it", true, true, 900000, 900000, 900000000, NULL},
+		{"it left", true, true, 100000, 900000, 900000000, left},
+		{"it left, and nobody waited for it", true, true, 100000, 900000, 0, left},
+		{"it left, and the group is gone", false, true, 0, 100000, 900000000, left},
+		{"the group is gone", false, true, 0, 900000, 900000000, NULL},
+		{"what came before exec", true, true, 770000, 0, 900000000, NULL},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct qb_watch watch = watch_of(0);
+		struct qb_watch_terms these = terms;
+		struct qb_watched watched;
+
+		watch.watcher.seen.v[0]->stays->ns = 900000000;
+		watch.wall_ns = 1000000000;
+		watch.used_in[0].known = rows[i].known;
+		watch.used_in[0].us[0] = watch.used_in[1].us[0] = 5000;
+		watch.used_in[0].us[1] = 5000 + rows[i].us;
+		watch.used_in[1].known = rows[i].above_known;
+		watch.used_in[1].us[1] = 5000 + rows[i].above_us;
+		these.used_ns = rows[i].used_ns;
+		qb_watch_judge(&watch, &these, &watched);
+		if (watched.noise != (rows[i].reason ? QB_NOISE_UNKNOWN : QB_NOISE_QUIET))
+			fail_msg("%s: %d", rows[i].what, watched.noise);
+		if (rows[i].reason)
+			assert_string_equal(watched.reasons[watched.n_reasons - 1], rows[i].reason);
+		qb_watch_free(&watch);
+	}
+}
+
 /* Of a table with holes nothing is concluded; the ticks tell of other CPUs as well. */
 static void test_elsewhere_by_ticks(void **state)
 {
@@ -307,6 +351,7 @@ int main(void)
 		cmocka_unit_test(test_unread),
 		cmocka_unit_test(test_nameless),
 		cmocka_unit_test(test_elsewhere),
+		cmocka_unit_test(test_outside_the_group),
 		cmocka_unit_test(test_elsewhere_by_ticks),
 		cmocka_unit_test(test_out_of_memory),
 	};

@@ -23,9 +23,15 @@ ok "one CPU: an isolated one" says 'benchmark on CPU [4-7]' /tmp/run.err
 ok "one CPU: more can be asked for" says 'programs will see 1 CPU (-n for more)$' /tmp/run.err
 ok "one CPU: its work was seen" sh -c '! grep "elsewhere\|on other CPUs" /tmp/run.err'
 
-judge -- dd if=/dev/zero of=/dev/null bs=1200M count=1
+judge -s cpus.isolation=affinity -- sh -c "echo \$\$ >/sys/fs/cgroup/cgroup.procs; $spin; $spin"
+is "it left its group and stayed on its CPU" "$status $(verdict)" "0 unknown"
+ok "it left its group: said" says 'were used outside of its control group: a process of it left that' /tmp/run.err
+judge -s cpus.isolation=affinity -- sh -c "$spin; $spin"
+ok "it stays in its group: nothing said" sh -c '! grep "control group" /tmp/run.err'
+
+judge -- dd if=/dev/zero of=/dev/null bs=1400M count=1
 is "no memory on its node" "$status $(verdict)" "137 unknown"
 ok "no memory on its node: what to set" says 'killed a process for lack of memory; .*-s process.numa=preferred' /tmp/run.err
-judge -s process.numa=preferred -- dd if=/dev/zero of=/dev/null bs=1200M count=1
+judge -s process.numa=preferred -- dd if=/dev/zero of=/dev/null bs=1400M count=1
 is "with memory of both" "$status" 0
 done_testing

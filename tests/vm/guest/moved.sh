@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A user's run executes a set-uid program that becomes root's altogether, beside a process of the user's own.
+. /qb/guest-lib.sh
+v2=/sys/fs/cgroup
+[ -e $v2/cgroup.procs ] || v2=
+chmod 1777 /tmp
+mkdir -p /etc/quietbench
+printf 'version: 1\nrules:\n  - {name: all, who: [user:tester], classes: [S, D], cpus: {max: 100%%}}\n' >/etc/quietbench/policy.yaml
+cat >/tmp/command <<'X'
+sudo -n -- /bin/sleep 3600 & echo $! >/tmp/suid
+setsid sleep 3601 & echo $! >/tmp/own
+until [ "$(sed -n 's/^Uid:.//p' /proc/$(cat /tmp/suid)/status)" = "$(printf '0\t0\t0\t0')" ]; do sleep 0.1; done
+mv /tmp/own /tmp/begun
+until [ -e /tmp/go ]; do sleep 0.1; done
+X
+if [ -n "$v2" ]; then
+	mkdir $v2/user1000 && chown 1000:1000 $v2/user1000 $v2/user1000/cgroup.procs
+	home=/user1000
+else
+	home=/
+fi
+before
+sudo_works
+
+# start WAY: the run, from the user's own group
+start() {
+	rm -f /tmp/suid /tmp/begun /tmp/go
+	cat >/tmp/enter <<-X
+		[ -z "$v2" ] || echo \$\$ >$v2/user1000/cgroup.procs
+		exec su tester -c "exec /qb/build/quietbench run --no-check -p default -s cpus.isolation=$1 -- sh /tmp/command"
+	X
+	sh /tmp/enter >/tmp/run.out 2>&1 &
+	client=$!
+	ok "$1: it began" within 60 [ -e /tmp/begun ]
+	suid=$(cat /tmp/suid) own=$(cat /tmp/begun)
+	ok "$1: root's process is in the run's group" [ "$(group "$suid")" != $home ]
+}
+# is_free NAME PID: it lives where the run came from, on all CPUs, and is not frozen
+is_free() {
+	ok "$1: it lives" within 10 kill -0 "$2"
+	ok "$1: where the run came from" within 10 [ "$(group "$2")" = $home ]
+	is "$1: on all CPUs" "$(list "$2")" 0-3
+	is "$1: it sleeps and is not frozen" "$(sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$2/status")" S
+}
+
+for way in partition shield affinity none; do
+	case $v2$way in partition | */shield) continue ;; esac
+	start $way
+	kill -KILL "$client"
+	wait "$client"
+	ok "$way, client killed: the user's own process ends" within 20 gone "$own"
+	quiet_again "$way, client killed"
+	is_free "$way, client killed: root's process" "$suid"
+	kill "$suid"
+	wait
+
+	start $way
+	touch /tmp/go
+	wait "$client"
+	is "$way, command ended: status" "$?" 0
+	ok "$way, command ended: both are named" sh -c 'grep -q "sleep.*$0" /tmp/run.out && grep -q "$1" /tmp/run.out' "$suid" "$own"
+	is_free "$way, command ended: root's process" "$suid"
+	is_free "$way, command ended: the user's process" "$own"
+	kill "$suid" "$own"
+	ok "$way, command ended: they are gone" within 10 gone "$own"
+	quiet_again "$way, command ended"
+done
+
+# ---- a chain: each process forks the next one and ends, so that the list of members is never right ----
+cat >/tmp/chain <<'X'
+: >/tmp/linked
+[ -e /tmp/stop ] || { sh /tmp/chain & }
+X
+printf 'sh /tmp/chain; touch /tmp/begun; until [ -e /tmp/go ]; do sleep 0.1; done\n' >/tmp/command
+unlinked() { rm -f /tmp/linked && sleep 0.5 && [ ! -e /tmp/linked ]; }
+rm -f /tmp/begun /tmp/go
+sh /tmp/enter >/tmp/run.out 2>&1 &
+client=$!
+ok "chain: it began" within 60 [ -e /tmp/begun ]
+kill -KILL "$client"
+wait "$client"
+ok "chain, client killed: it ends" within 20 unlinked
+quiet_again "chain, client killed"
+
+rm -f /tmp/begun
+sh /tmp/enter >/tmp/run.out 2>&1 &
+client=$!
+ok "chain: it began again" within 60 [ -e /tmp/begun ]
+touch /tmp/go
+wait "$client"
+is "chain, command ended: status" "$?" 0
+rm -f /tmp/linked
+ok "chain, command ended: it goes on" within 10 [ -e /tmp/linked ]
+touch /tmp/stop
+ok "chain, command ended: until it is told to stop" within 20 unlinked
+quiet_again "chain, command ended"
+done_testing
