@@ -380,8 +380,9 @@ struct qb_ask {
 	int32_t pid;	  /* START_SCOPE, UNIT_OF */
 	int64_t within_us;
 	char name[QB_SYSTEMD_NAME], slice[QB_SYSTEMD_NAME];
-	uint64_t memory_max, memory_high, swap_max, tasks_max, cpu_usec; /* of a scope */
-	struct qb_cpus cpus;
+	/* of a scope, as struct qb_systemd_limits has them */
+	uint64_t memory_max, memory_high, swap_max, tasks_max, cpu_usec, cpu_weight, io_weight;
+	struct qb_cpus cpus, nodes;
 };
 
 /* When a timer starts its unit next. */

@@ -209,8 +209,8 @@ static int finish_start(
 		     : qb_bus_wait_running(bus, name, err);
 }
 
-/* AllowedCPUs is a bit string, lowest CPU first. */
-static int append_cpus(sd_bus_message *message, const struct qb_cpus *cpus)
+/* AllowedCPUs and AllowedMemoryNodes are bit strings, the lowest first. */
+static int append_set(sd_bus_message *message, const char *name, const struct qb_cpus *cpus)
 {
 	unsigned char bits[QB_CPUS_MAX / 8] = {0};
 	size_t used = 0;
@@ -222,7 +222,7 @@ static int append_cpus(sd_bus_message *message, const struct qb_cpus *cpus)
 	}
 	r = sd_bus_message_open_container(message, 'r', "sv");
 	if (r >= 0)
-		r = sd_bus_message_append(message, "s", "AllowedCPUs");
+		r = sd_bus_message_append(message, "s", name);
 	if (r >= 0)
 		r = sd_bus_message_open_container(message, 'v', "ay");
 	if (r >= 0)
@@ -239,7 +239,7 @@ int qb_bus_start_slice(
 	int r = begin_start(bus, ask->name, &message);
 
 	if (r >= 0 && ask->confined)
-		r = append_cpus(message, &ask->cpus);
+		r = append_set(message, "AllowedCPUs", &ask->cpus);
 	return r < 0 ? qb_bus_fail(err, r, NULL, "prepare", ask->name)
 		     : finish_start(bus, message, ask->name, err);
 }
@@ -259,7 +259,13 @@ int qb_bus_start_scope(
 		r = sd_bus_message_append(
 			message, "(sv)", "CPUQuotaPerSecUSec", "t", ask->cpu_usec);
 	if (r >= 0 && ask->confined)
-		r = append_cpus(message, &ask->cpus);
+		r = append_set(message, "AllowedCPUs", &ask->cpus);
+	if (r >= 0 && ask->cpu_weight != 100)
+		r = sd_bus_message_append(message, "(sv)", "CPUWeight", "t", ask->cpu_weight);
+	if (r >= 0 && ask->io_weight != 100)
+		r = sd_bus_message_append(message, "(sv)", "IOWeight", "t", ask->io_weight);
+	if (r >= 0 && !qb_cpus_empty(&ask->nodes))
+		r = append_set(message, "AllowedMemoryNodes", &ask->nodes);
 	return r < 0 ? qb_bus_fail(err, r, NULL, "prepare", ask->name)
 		     : finish_start(bus, message, ask->name, err);
 }

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/bpf.h>
 #include <linux/ioprio.h>
 #include <linux/keyctl.h>
 #include <linux/mempolicy.h>
@@ -46,7 +47,7 @@ static const cap_value_t needed[] = {
 	CAP_DAC_OVERRIDE, /* other users' groups */
 	CAP_DAC_READ_SEARCH,
 	CAP_KILL,	  /* the benchmark of a client that died */
-	CAP_NET_ADMIN,	  /* rps_cpus, irqbalance's socket */
+	CAP_NET_ADMIN,	  /* rps_cpus, irqbalance's socket, BPF programs of groups */
 	CAP_SYS_RESOURCE, /* oom_score_adj */
 	CAP_SYS_PTRACE,	  /* /proc of other users' processes */
 	CAP_PERFMON,	  /* the watcher's */
@@ -93,6 +94,10 @@ static const struct qb_confine_rule allowed[] = {
 	QB_CALL("getsockopt"), QB_CALL("setsockopt"), QB_CALL("getpeername"), QB_CALL("shutdown"),
 	/* who runs on the benchmark's CPUs */
 	QB_CALL("perf_event_open"),
+	/* programs of the caller's groups, for the run's group: none is loaded or detached */
+	QB_CALL_IF("bpf", 0, ~(uint64_t)0, BPF_PROG_QUERY),
+	QB_CALL_IF("bpf", 0, ~(uint64_t)0, BPF_PROG_GET_FD_BY_ID),
+	QB_CALL_IF("bpf", 0, ~(uint64_t)0, BPF_PROG_ATTACH),
 	/* the planner, until it is one */
 	QB_CALL_IF("execveat", 4, AT_EMPTY_PATH, AT_EMPTY_PATH), QB_CALL("setgroups"),
 	QB_CALL("setresgid"), QB_CALL("setresuid"), QB_CALL("capset"), QB_CALL("capget"),

@@ -224,12 +224,6 @@ int qb_move(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
 	return r < 0 ? r : check_moved(cgroups, hierarchy, held, to, thread, err);
 }
 
-int qb_moved(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
-	const struct qb_held *held, const char *to, struct qb_error *err)
-{
-	return check_moved(cgroups, hierarchy, held, to, false, err);
-}
-
 /* The same for a mask. A newborn has its parent's. */
 static void bind_back(pid_t tid, const struct qb_cpus *cpus)
 {

@@ -41,9 +41,6 @@ int qb_held_group(const struct qb_held *held, enum qb_hierarchy hierarchy, char 
 int qb_move(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
 	const struct qb_held *held, const char *from, const char *to, bool thread,
 	struct qb_error *err);
-/* Somebody else (systemd) was asked to move that number to `to`. 0, or -ESRCH: it is not there (any more). */
-int qb_moved(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
-	const struct qb_held *held, const char *to, struct qb_error *err);
 /* Sets the affinity of this thread. The kernel cuts it down to what its cpuset allows. */
 int qb_bind(const struct qb_held *held, const struct qb_cpus *cpus, struct qb_error *err);
 /* Sends SIGKILL to its process. */

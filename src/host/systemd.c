@@ -156,7 +156,10 @@ int qb_systemd_start_scope(const char *name, const char *slice, pid_t pid,
 		.memory_high = limits->memory_high,
 		.swap_max = limits->swap_max,
 		.tasks_max = limits->tasks_max,
-		.cpu_usec = limits->cpu_usec};
+		.cpu_usec = limits->cpu_usec,
+		.cpu_weight = limits->cpu_weight,
+		.io_weight = limits->io_weight,
+		.nodes = limits->nodes};
 
 	qb_text_copy(ask.name, sizeof(ask.name), name);
 	qb_text_copy(ask.slice, sizeof(ask.slice), slice);

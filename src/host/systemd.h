@@ -37,8 +37,10 @@ int qb_systemd_settle(const char *unit, struct qb_error *err);
 /* Limits of a scope; UINT64_MAX: none. */
 struct qb_systemd_limits {
 	uint64_t memory_max, memory_high, swap_max, tasks_max; /* bytes, bytes, bytes, tasks */
-	uint64_t cpu_usec;	    /* CPU time per second, microseconds */
-	const struct qb_cpus *cpus; /* NULL: all of its slice's */
+	uint64_t cpu_usec;		/* CPU time per second, microseconds */
+	uint64_t cpu_weight, io_weight; /* 100: as everybody's */
+	struct qb_cpus nodes;		/* of memory; empty: all */
+	const struct qb_cpus *cpus;	/* NULL: all of its slice's */
 };
 
 /* A slice below the root whose AllowedCPUs are `cpus` (NULL: all). Done when it returns. */

@@ -102,7 +102,7 @@ bool qb_isolation_inside(const struct qb_journal_bench *bench, pid_t pid);
  * Moves it into the run's group and, where masks are what isolates, gives it the benchmark's CPUs.
  * `lock`: the group gets no swap, if that is available; the benchmark's process looks (process.lock).
  * If it ends meanwhile, nobody is left there in its place: -ESRCH. Refused
- * (-EPERM) when its old group limits memory, processes, CPU time or I/O and the new one cannot.
+ * (-EPERM) when its old group enforces what the new one cannot (isolation_limits.c).
  */
 int qb_isolation_place(const struct qb_selection *selection, bool lock,
 	const struct qb_journal_bench *bench, const struct qb_held *held, struct qb_error *err);

@@ -67,10 +67,19 @@ void qb_imposed_free(struct qb_imposed *imposed);
 bool qb_isolation_displaced(
 	const struct qb_steps *steps, const struct qb_step *step, const char *mask);
 
-/* The tightest limits of a v2 group and those above it. -EPERM: of a kind we cannot take over. */
-int qb_isolation_limits_of(const struct qb_cgroups *cgroups, const char *group,
+/* ---- isolation_limits.c: its MUSTs head it ---- */
+
+/*
+ * What a v2 group and those above it limit, but those that `group`, the run's, is in as well. -EPERM:
+ * something that the run's group cannot take over.
+ */
+int qb_isolation_limits_of(const struct qb_cgroups *cgroups, const char *origin, const char *group,
 	struct qb_systemd_limits *ret, struct qb_error *err);
+/* Limits the group, which is there, in the same way, where systemd has not been asked for that. */
 int qb_isolation_limits_impose(const struct qb_cgroups *cgroups, const char *group,
 	const struct qb_systemd_limits *limits, struct qb_error *err);
+/* Has every BPF program that is in effect for `origin` be in effect for `group`, too. */
+int qb_isolation_keep_programs(const struct qb_cgroups *cgroups, const char *origin,
+	const char *group, struct qb_error *err);
 
 #endif

@@ -7,6 +7,10 @@
 #include <host/systemd.h>
 #include <levers/isolation.h>
 #include <levers/isolation_internal.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
 /* In qb_journal_bench.origin, after the groups of both hierarchies: the mask it came with. */
 #define ORIGIN_MASK QB_HIERARCHY_COUNT
@@ -120,44 +124,80 @@ static int confine_v2(const struct qb_cgroups *cgroups, const char *group,
 	return r < 0 ? r : write_to(cgroups, QB_HIERARCHY_V2, group, "cpuset.cpus", list, err);
 }
 
+/* Holds the place in a scope until the benchmark is in it; it has nothing, and goes with us. */
+static pid_t start_placeholder(void)
+{
+	const pid_t parent = getpid(), pid = fork();
+
+	if (pid != 0)
+		return pid;
+	close_range(0, ~0u, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	while (getppid() == parent)
+		poll(NULL, 0, -1);
+	_exit(0);
+}
+
+/* The run's group, which no process of the caller's is in. `*ret_placeholder` is ended when one is. */
+static int make_group(const struct qb_cgroups *cgroups, const struct qb_journal_bench *bench,
+	const char *group, const struct qb_systemd_limits *limits, pid_t *ret_placeholder,
+	struct qb_error *err)
+{
+	if (!qb_systemd_booted())
+		return qb_cgroups_exists(cgroups, QB_HIERARCHY_V2, group)
+			       ? 0
+			       : qb_cgroups_create(cgroups, QB_HIERARCHY_V2, group, err);
+	/* systemd goes by numbers, and lets in whoever has the number: so it gets one of ours. */
+	*ret_placeholder = start_placeholder();
+	if (*ret_placeholder < 0)
+		return qb_error_errno(err, errno, "hold the place of the benchmark");
+	return qb_systemd_start_scope(
+		strrchr(group, '/') + 1, QB_SLICE_NAME, *ret_placeholder, limits, err);
+}
+
 /*
- * A run that joined from inside stays below the groups whose limits hold for it already. One from
- * outside (a lease) brings its own, which a group below ours takes over where systemd makes it.
+ * First everything that the caller's groups enforce, then the benchmark. Of a run that joined from
+ * inside most is enforced already; one from outside (a lease) brings its own.
  */
 static int place_v2(const struct qb_cgroups *cgroups, const struct qb_selection *selection,
 	bool lock, const struct qb_journal_bench *bench, const struct qb_held *held,
 	struct qb_error *err)
 {
 	const char *origin = bench->origin[QB_HIERARCHY_V2];
-	bool systemd = qb_systemd_booted();
+	const bool systemd = qb_systemd_booted();
 	struct qb_systemd_limits limits;
 	char group[QB_GROUP_MAX], scope[64];
+	pid_t placeholder = 0;
 	int r;
 
 	if (!qb_cgroups_exists(cgroups, QB_HIERARCHY_V2, qb_isolation_cpus_group()))
 		return 0;
-	r = qb_isolation_limits_of(cgroups, origin, &limits, err);
+	scope_of(bench, scope, sizeof(scope));
+	if (systemd)
+		qb_text_format(group, sizeof(group), QB_GROUP_SLICE "/%s", scope);
+	else
+		group_of(cgroups, QB_HIERARCHY_V2, bench, group, sizeof(group));
+	r = qb_isolation_limits_of(cgroups, origin, group, &limits, err);
 	if (r < 0)
 		return r;
-	scope_of(bench, scope, sizeof(scope));
 	if (bench->confined)
 		limits.cpus = &selection->bench;
 	if (lock && systemd)
 		limits.swap_max = 0;
-	if (systemd) {
-		qb_text_format(group, sizeof(group), QB_GROUP_SLICE "/%s", scope);
-		r = qb_systemd_start_scope(scope, QB_SLICE_NAME, bench->pid, &limits, err);
-		return r < 0 ? r : qb_moved(cgroups, QB_HIERARCHY_V2, held, group, err);
-	}
-	if (!group_of(cgroups, QB_HIERARCHY_V2, bench, group, sizeof(group)))
-		r = qb_cgroups_create(cgroups, QB_HIERARCHY_V2, group, err);
+	r = make_group(cgroups, bench, group, &limits, &placeholder, err);
 	if (lock && has_swap_limit(cgroups, group))
 		limits.swap_max = 0;
-	if (r == 0 && !qb_cgroups_below(origin, QB_GROUP_RUN))
+	if (r == 0 && !systemd)
 		r = qb_isolation_limits_impose(cgroups, group, &limits, err);
-	if (r == 0 && bench->confined && selection->isolation == QB_ISOLATION_PARTITION)
+	if (r == 0)
+		r = qb_isolation_keep_programs(cgroups, origin, group, err);
+	if (r == 0 && !systemd && bench->confined && selection->isolation == QB_ISOLATION_PARTITION)
 		r = confine_v2(cgroups, group, &selection->bench, err);
-	return r < 0 ? r : qb_move(cgroups, QB_HIERARCHY_V2, held, origin, group, false, err);
+	if (r == 0)
+		r = qb_move(cgroups, QB_HIERARCHY_V2, held, origin, group, false, err);
+	if (placeholder > 0 && kill(placeholder, SIGKILL) == 0)
+		waitpid(placeholder, NULL, 0);
+	return r;
 }
 
 /* A cpuset takes no process before it has CPUs and memory nodes: those of the one above, or `cpus`. */

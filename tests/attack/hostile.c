@@ -4,6 +4,7 @@
  * then executes PROGRAM. Installed as quietbench-helper it executes the one in the folder `real` beside it.
  */
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/ioprio.h>
 #include <linux/keyctl.h>
 #include <linux/mempolicy.h>
@@ -28,7 +29,7 @@ static void check(int r, const char *what)
 		perror(what);
 }
 
-/* The soft ones: where root may not raise hard ones, nobody could put those back. QB_HOSTILE_HARD: both. */
+/* The soft ones; and the hard ones, unless root here may not raise them, so that nobody could put those back. */
 static void lower_limits(void)
 {
 	static const struct {
@@ -45,7 +46,7 @@ static void lower_limits(void)
 
 		check(getrlimit(resource, &limit), "getrlimit");
 		limit.rlim_cur = limits[i].value;
-		if (getenv("QB_HOSTILE_HARD"))
+		if (prctl(PR_CAPBSET_READ, CAP_SYS_RESOURCE, 0, 0, 0) == 1)
 			limit.rlim_max = limits[i].value;
 		check(setrlimit(resource, &limit), "setrlimit");
 	}

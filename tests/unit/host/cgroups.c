@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Control groups: paths, members, limits, and the choice of an isolation. On a tree of plain files.
+/* Control groups: paths, members, and the choice of an isolation. On a tree of plain files.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -233,69 +233,6 @@ static void an_absent_group_is_empty(void **state)
 	assert_int_equal(members.n, 0);
 }
 
-static void the_tightest_limit_counts(void **state)
-{
-	struct qb_systemd_limits limits;
-
-	need_tree();
-	put("/a", "pids.max", "100\n");
-	put("/a", "memory.max", "max\n");
-	put("/a", "cpu.max", "50000 100000\n");
-	put("/a/b", "pids.max", "max\n");
-	put("/a/b", "memory.max", "4096\n");
-	put("/a/b/c", "pids.max", "200\n");
-	put("/a/b/c", "cpu.max", "max 100000\n");
-	put("/a/b/c", "io.max", "");
-	assert_int_equal(qb_isolation_limits_of(&cgroups, "/a/b/c", &limits, NULL), 0);
-	assert_int_equal(limits.tasks_max, 100);
-	assert_int_equal(limits.memory_max, 4096);
-	assert_int_equal(limits.cpu_usec, 500000);
-	assert_true(limits.swap_max == UINT64_MAX && limits.memory_high == UINT64_MAX);
-	assert_int_equal(qb_isolation_limits_of(&cgroups, "/", &limits, NULL), 0);
-	assert_true(limits.tasks_max == UINT64_MAX);
-}
-
-/* A limit that cannot be read is not taken for none. */
-static void odd_limits_are_refused(void **state)
-{
-	static const char *const odd[][2] = {{"memory.max", "lots\n"}, {"memory.high", "-1\n"},
-		{"pids.max", "99999999999999999999\n"}, {"memory.swap.max", "1 2\n"},
-		{"cpu.max", "1\n"}, {"cpu.max", "100000 0\n"}, {"cpu.max", "maximum\n"},
-		{"cpu.max", "99999999999999999 100000\n"}};
-	struct qb_systemd_limits limits;
-	struct qb_error err;
-
-	for (size_t i = 0; i < QB_ARRAY_SIZE(odd); i++) {
-		need_tree();
-		put("/a", odd[i][0], odd[i][1]);
-		assert_int_equal(qb_isolation_limits_of(&cgroups, "/a", &limits, &err), -EBADMSG);
-		assert_non_null(strstr(err.text, odd[i][0]));
-	}
-}
-
-static void limits_are_imposed_or_refused(void **state)
-{
-	struct qb_systemd_limits limits;
-	struct qb_error err = {0};
-	char path[64], text[64];
-
-	need_tree();
-	put("/a", "pids.max", "100\n");
-	put("/a", "cpu.max", "50000 100000\n");
-	put("/q", "cpu.max", "max 100000\n");
-	assert_int_equal(qb_isolation_limits_of(&cgroups, "/a", &limits, NULL), 0);
-	assert_int_equal(qb_isolation_limits_impose(&cgroups, "/q", &limits, &err), -ENOENT);
-	assert_non_null(strstr(err.text, "pids.max"));
-	put("/q", "pids.max", "max\n");
-	assert_int_equal(qb_isolation_limits_impose(&cgroups, "/q", &limits, NULL), 0);
-	snprintf(path, sizeof(path), ROOT "/q/cpu.max");
-	assert_true(qb_file_read(path, text, sizeof(text), NULL) > 0);
-	assert_string_equal(text, "500000 1000000");
-	put("/a", "io.max", "8:0 rbps=1048576 wbps=max riops=max wiops=max\n");
-	assert_int_equal(qb_isolation_limits_of(&cgroups, "/a", &limits, &err), -EPERM);
-	assert_non_null(strstr(err.text, "io.max"));
-}
-
 static void only_our_own_cpusets_have_names(void **state)
 {
 	struct qb_error err = {0};
@@ -388,9 +325,6 @@ int main(void)
 		cmocka_unit_test(a_threaded_group_is_emptied_and_removed),
 		cmocka_unit_test(groups_are_removed_with_those_below),
 		cmocka_unit_test(an_absent_group_is_empty),
-		cmocka_unit_test(the_tightest_limit_counts),
-		cmocka_unit_test(odd_limits_are_refused),
-		cmocka_unit_test(limits_are_imposed_or_refused),
 		cmocka_unit_test(only_our_own_cpusets_have_names),
 		cmocka_unit_test(an_invalid_partition_is_still_ours),
 		cmocka_unit_test(without_housekeeping_cpus_nobody_is_moved),

@@ -245,26 +245,6 @@ static void nobody_else_is_touched(void **state)
 	in_plain_files(it_lives);
 }
 
-static void moved_by_another(void)
-{
-	struct qb_held held;
-
-	put_task(NUMBER, 1, 100, "/q", "f");
-	put_task(PARENT, 1, 100, "/home", "f");
-	put_file("", ROOT "/home/cgroup.procs");
-	held = hold(NUMBER);
-	CHECK(qb_moved(&cgroups, QB_HIERARCHY_V2, &held, "/to", NULL) == 0);
-	replace(NUMBER, PARENT, "/to", "f");
-	CHECK(qb_moved(&cgroups, QB_HIERARCHY_V2, &held, "/to", NULL) == -ESRCH);
-	CHECK(holds(ROOT "/home/cgroup.procs", "5000001"));
-}
-
-/* 3, where systemd moves it. */
-static void whom_systemd_moved_in_its_place_is_put_back(void **state)
-{
-	in_plain_files(moved_by_another);
-}
-
 /* A real process of this number: its mask is real, what /proc says of it is not. */
 static void bound_in_its_place(void)
 {
@@ -425,7 +405,6 @@ int main(void)
 		cmocka_unit_test(who_is_in_another_group_stays_there),
 		cmocka_unit_test(who_is_moved_in_its_place_is_put_back),
 		cmocka_unit_test(nobody_else_is_touched),
-		cmocka_unit_test(whom_systemd_moved_in_its_place_is_put_back),
 		cmocka_unit_test(who_is_bound_in_its_place_gets_its_parents_mask),
 		cmocka_unit_test(one_that_cannot_be_read_keeps_no_other),
 		cmocka_unit_test(only_members_are_given),

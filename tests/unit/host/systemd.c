@@ -187,9 +187,10 @@ static void a_child_has_one_of_its_own(void **state)
 static void a_scope_comes_with_all_of_its_limits(void **state)
 {
 	struct qb_cpus cpus = {0};
-	const struct qb_systemd_limits limits = {1, 2, 3, 4, 5, &cpus};
+	struct qb_systemd_limits limits = {1, 2, 3, 4, 5, 6, 7, cpus, &cpus};
 
 	qb_cpus_add(&cpus, 77);
+	qb_cpus_add(&limits.nodes, 3);
 	script->of[0].how = TOLD;
 	assert_int_equal(qb_systemd_start_scope("a.scope", "a.slice", 812, &limits, &err), 0);
 	assert_string_equal(script->last.name, "a.scope");
@@ -200,6 +201,9 @@ static void a_scope_comes_with_all_of_its_limits(void **state)
 	assert_int_equal(script->last.swap_max, 3);
 	assert_int_equal(script->last.tasks_max, 4);
 	assert_int_equal(script->last.cpu_usec, 5);
+	assert_int_equal(script->last.cpu_weight, 6);
+	assert_int_equal(script->last.io_weight, 7);
+	assert_true(qb_cpus_equal(&script->last.nodes, &limits.nodes));
 	assert_true(script->last.confined && qb_cpus_equal(&script->last.cpus, &cpus));
 }
 
