@@ -91,9 +91,6 @@ void qb_sandbox_survive(bool survive);
 /* The monitor's and the guardian's: the capabilities and system calls that levers need, no new
  * privileges. Nobody is executed by a path after this. */
 int qb_sandbox_limit(struct qb_error *err);
-/* In the child that becomes the planner: nobody, without capabilities, with small limits. */
-int qb_sandbox_enter_planner(void);
-
 /* ---- planner ---- */
 
 /* Executing quietbench-planner as nobody, and believing as little of its answer as possible. */

@@ -4,122 +4,21 @@
 #include <base/clock.h>
 #include <base/file.h>
 #include <base/macros.h>
-#include <base/text.h>
 #include <core/policy.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <host/program.h>
 #include <poll.h>
 #include <quietbench/lever.h>
-#include <signal.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
 
 /* Of a planner that hangs, or is kept busy by its input; and of one that never ends to speak. */
 #define ANSWER_MS    20000
 #define MESSAGES_MAX 1024
 
+#define NAME	    "quietbench-planner"
 #define PROFILE_MAX (64 * 1024)
 #define SEALS	    (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
-
-/* The folder of this very program: its own files lie there, in the build as installed. */
-static int open_beside(const char *name, int flags, struct qb_error *err)
-{
-	char path[PATH_MAX], *slash;
-	struct stat self, st;
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	int fd;
-
-	if (n < 0 || stat("/proc/self/exe", &self) < 0)
-		return qb_error_errno(err, errno, "find this program's own folder");
-	path[n] = '\0';
-	slash = strrchr(path, '/');
-	if (!qb_text_copy(slash + 1, sizeof(path) - (size_t)(slash + 1 - path), name))
-		return qb_error_errno(err, ENAMETOOLONG, "find %s", name);
-	fd = open(path, flags | O_CLOEXEC);
-	if (fd < 0)
-		return qb_error_errno(err, errno, "open %s", path);
-	if (fstat(fd, &st) < 0 || (st.st_uid != 0 && st.st_uid != self.st_uid) ||
-		(st.st_mode & (S_IWGRP | S_IWOTH))) {
-		close(fd);
-		return qb_error_set(
-			err, EPERM, "%s can be written by users other than root: not used", path);
-	}
-	return fd;
-}
-
-/* Where the shipped profiles are: beside a build folder, else where they were installed. */
-static int open_profiles(struct qb_error *err)
-{
-	int fd = open_beside("../profiles", O_RDONLY | O_DIRECTORY, NULL);
-
-	if (fd < 0)
-		fd = open(QB_DATADIR "/profiles", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return qb_error_errno(
-			err, errno, "open the shipped profiles in %s", QB_DATADIR "/profiles");
-	return fd;
-}
-
-static _Noreturn void become_planner(int program, int socket, int said, int profiles)
-{
-	static char name[] = "quietbench-planner", profiles_fd[] = "3";
-	char *const argv[] = {name, profiles_fd, NULL};
-	char *const envp[] = {NULL};
-
-	/* fds: 0 the session, 1 nowhere, 2 why it could not be executed, 3 the folder of profiles; away
-	 * from there first. */
-	program = fcntl(program, F_DUPFD_CLOEXEC, 4);
-	profiles = fcntl(profiles, F_DUPFD_CLOEXEC, 4);
-	if (dup2(said, 2) >= 0 && program >= 0 && dup2(socket, 0) >= 0 && dup2(profiles, 3) >= 0 &&
-		qb_sandbox_enter_planner() >= 0)
-		fexecve(program, argv, envp);
-	dprintf(2, "%s: %s\n", name, strerror(errno));
-	_exit(QB_NOT_EXECUTED);
-}
-
-/* Two pairs: the session, and what it says on stderr. */
-static int make_sockets(int session[2], int said[2], struct qb_error *err)
-{
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, session) < 0)
-		return qb_error_errno(err, errno, "make a socket for the planner");
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, said) < 0) {
-		int code = errno;
-
-		close(session[0]);
-		close(session[1]);
-		return qb_error_errno(err, code, "make a socket for the planner's stderr");
-	}
-	return 0;
-}
-
-static pid_t start(int *ret_socket, int *ret_said, struct qb_error *err)
-{
-	_cleanup_close_ int program = open_beside("quietbench-planner", O_RDONLY, err);
-	_cleanup_close_ int profiles = program < 0 ? -1 : open_profiles(err);
-	int session[2], said[2];
-	pid_t pid;
-
-	if (program < 0 || profiles < 0)
-		return -err->code;
-	if (make_sockets(session, said, err) < 0)
-		return -err->code;
-	pid = fork();
-	if (pid == 0)
-		become_planner(program, session[1], said[1], profiles);
-	close(session[1]);
-	close(said[1]);
-	if (pid < 0) {
-		close(session[0]);
-		close(said[0]);
-		return qb_error_errno(err, errno, "start the planner");
-	}
-	*ret_socket = session[0];
-	*ret_said = said[0];
-	return pid;
-}
 
 /* One step of the plan: the levers' own specification decides whether it stays. */
 static void judge_step(struct qb_steps *steps, struct qb_step *step)
@@ -272,15 +171,17 @@ static int judge_selection(
 }
 
 /* It gave no plan: the way it ended may tell why. */
-static int explain_end(int status, int said, struct qb_error *err)
+static int explain_end(const struct qb_program *planner, struct qb_error *err)
 {
-	char why[QB_TEXT_MAX];
+	char said[QB_TEXT_MAX];
+	int how = qb_program_ended(planner, said, sizeof(said));
+	const bool named = strncmp(said, NAME ":", sizeof(NAME)) == 0; /* by the dynamic linker */
 
-	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
-		return qb_error_wrap(err, "the planner died of signal %d", WTERMSIG(status));
-	qb_file_read_said(said, why, sizeof(why));
-	if (WIFEXITED(status) && WEXITSTATUS(status) == QB_NOT_EXECUTED && *why)
-		return qb_error_set(err, ENOEXEC, "the planner could not be executed: %s", why);
+	if (how > 0 && how < QB_PROGRAM_EXITED)
+		return qb_error_wrap(err, "the planner died of signal %d", how);
+	if (how == QB_PROGRAM_EXITED + QB_NOT_EXECUTED && *said)
+		return qb_error_set(err, ENOEXEC, "the planner could not be executed: %s%s",
+			named ? "" : NAME ": ", said);
 	return -err->code;
 }
 
@@ -288,17 +189,24 @@ static int explain_end(int status, int said, struct qb_error *err)
 static int ask(struct qb_helper *helper, struct qb_message *request, struct qb_planned *planned,
 	struct qb_error *err)
 {
-	_cleanup_close_ int said = -1;
-	int socket = -1, status, r = judge_files(request, err);
-	pid_t pid = r < 0 ? r : start(&socket, &said, err);
+	struct qb_program_order order = {.name = NAME, .nobody = true};
+	struct qb_program planner;
+	int r = judge_files(request, err);
 
-	if (pid < 0)
-		return pid;
-	r = converse(helper, socket, request, planned, err);
-	close(socket);
-	kill(pid, SIGKILL); /* it has said what it had to say, or too little */
-	waitpid(pid, &status, 0);
-	return r == -EPROTO || r == -EPIPE ? explain_end(status, said, err) : r;
+	if (r == 0)
+		r = order.file = qb_program_open(
+			"../profiles", QB_DATADIR "/profiles", O_RDONLY | O_DIRECTORY, err);
+	if (r < 0)
+		return r;
+	r = qb_program_start(&order, &planner, err);
+	close(order.file);
+	if (r < 0)
+		return r;
+	r = converse(helper, planner.socket, request, planned, err);
+	if (r == -EPROTO || r == -EPIPE)
+		r = explain_end(&planner, err);
+	qb_program_end(&planner); /* it has said what it had to say, or too little */
+	return r;
 }
 
 int qb_planner_ask(struct qb_helper *helper, struct qb_message *request, struct qb_planned *ret,

@@ -212,6 +212,10 @@ static bool begin_watch(struct qb_monitor *m)
 {
 	/* perf, and /proc where that hides other users' processes */
 	static const int caps[] = {CAP_PERFMON, CAP_SYS_PTRACE};
+	const struct qb_program_order watcher = {.name = "quietbench-watcher",
+		.nobody = true,
+		.caps = caps,
+		.n = QB_ARRAY_SIZE(caps)};
 	struct qb_follow order = {.pid = m->session.journal.bench.pid,
 		.uid = m->helper->peer.uid,
 		.names = !m->limits.limited || m->limits.rule.process_names,
@@ -220,8 +224,7 @@ static bool begin_watch(struct qb_monitor *m)
 	if (m->state != QB_STATE_RUN)
 		return false;
 	qb_task_keep_off(&m->planned.selection);
-	return qb_program_start(
-		       "quietbench-watcher", caps, QB_ARRAY_SIZE(caps), &m->watcher, NULL) == 0 &&
+	return qb_program_start(&watcher, &m->watcher, NULL) == 0 &&
 	       qb_program_send(&m->watcher, QB_MSG_FOLLOW, &order, sizeof(order)) == 0 &&
 	       qb_program_await(&m->watcher, QB_SENDER_WATCHER, WATCHER_MS, &m->message, NULL) ==
 		       0 &&

@@ -4,11 +4,10 @@
  *
  *  1. Nothing that fork(2) and execve(2) pass on is the caller's: each row of `inherited` is as for a
  *     daemon that was started at boot. Guardian, monitor, recovery, guests and waiters have it from
- *     there, and the planner. Control groups and affinity: host/caller.h.
+ *     there, and the programs that they start (host/program.h). Control groups and affinity: host/caller.h.
  *  2. What root cannot reset on this machine, and what matters, is in the log's line of the session.
  *  3. A shortage of memory spares only who has conditioned a host, not who waits or parses.
- *  4. The planner has no privilege, small limits of its own, nothing of the helper's but its fds.
- *  5. Nobody is executed by a path, and no system call is made that is not in `allowed`.
+ *  4. Nobody is executed by a path, and no system call is made that is not in `allowed`.
  */
 #include "helper.h"
 #include <base/file.h>
@@ -37,9 +36,6 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 
-/* The kernel's overflow user: owns nothing anywhere. */
-#define NOBODY 65534
-
 /* What the levers and the care for the benchmark need; levers.md names the knobs. */
 static const cap_value_t needed[] = {
 	CAP_SYS_NICE,	  /* affinity of any thread */
@@ -51,7 +47,7 @@ static const cap_value_t needed[] = {
 	CAP_SYS_RESOURCE, /* oom_score_adj */
 	CAP_SYS_PTRACE,	  /* /proc of other users' processes */
 	CAP_PERFMON,	  /* the watcher's */
-	CAP_SETUID,	  /* the planner becomes nobody */
+	CAP_SETUID,	  /* the programs that become nobody */
 	CAP_SETGID,
 	CAP_SETPCAP,
 };
@@ -61,7 +57,7 @@ static const cap_value_t needed[] = {
 		CLONE_NEWUSER | CLONE_NEWUTS)
 
 /*
- * What guardian, monitor and recovery do, and what the planner does before it confines itself. There
+ * What guardian, monitor and recovery do, and what a program does before it confines itself. There
  * is no execve here: the one program that is executed is an open file (fexecve).
  *
  * What else they try is refused, not the end of them: a forgotten call costs one lever, and its line
@@ -98,7 +94,7 @@ static const struct qb_confine_rule allowed[] = {
 	QB_CALL_IF("bpf", 0, ~(uint64_t)0, BPF_PROG_QUERY),
 	QB_CALL_IF("bpf", 0, ~(uint64_t)0, BPF_PROG_GET_FD_BY_ID),
 	QB_CALL_IF("bpf", 0, ~(uint64_t)0, BPF_PROG_ATTACH),
-	/* the planner, until it is one */
+	/* a program, until it is one */
 	QB_CALL_IF("execveat", 4, AT_EMPTY_PATH, AT_EMPTY_PATH), QB_CALL("setgroups"),
 	QB_CALL("setresgid"), QB_CALL("setresuid"), QB_CALL("capset"), QB_CALL("capget"),
 	QB_CALL("prctl"), QB_CALL("seccomp"), QB_CALL_IF("prlimit64", 0, ~(uint64_t)0, 0),
@@ -114,24 +110,24 @@ static const struct qb_confine_rule allowed[] = {
  */
 static const struct {
 	int resource;
-	rlim_t ours, least, planners; /* least: with less than that the log tells */
+	rlim_t value, least; /* with less than that the log tells */
 } limits[] = {
-	{RLIMIT_CPU, RLIM_INFINITY, RLIM_INFINITY, 20},
-	{RLIMIT_AS, RLIM_INFINITY, 1 << 30, 1 << 30},
-	{RLIMIT_DATA, RLIM_INFINITY, 1 << 30, 1 << 30},
-	{RLIMIT_STACK, 8 << 20, 1 << 20, 8 << 20},
-	{RLIMIT_CORE, 0, 0, 0},
-	{RLIMIT_NOFILE, 65536, 4096, 64}, /* one for each attribute that is conditioned */
-	{RLIMIT_FSIZE, 1 << 30, 64 << 20, 0},
-	{RLIMIT_NPROC, RLIM_INFINITY, 0, RLIM_INFINITY},
-	{RLIMIT_MEMLOCK, 128 << 20, 0, 0}, /* the rings of perf */
-	{RLIMIT_LOCKS, RLIM_INFINITY, 0, 0},
-	{RLIMIT_SIGPENDING, 1024, 0, 0},
-	{RLIMIT_MSGQUEUE, 0, 0, 0},
-	{RLIMIT_NICE, 0, 0, 0},
-	{RLIMIT_RTPRIO, 0, 0, 0},
-	{RLIMIT_RTTIME, RLIM_INFINITY, 0, 0},
-	{RLIMIT_RSS, RLIM_INFINITY, 0, RLIM_INFINITY},
+	{RLIMIT_CPU, RLIM_INFINITY, RLIM_INFINITY},
+	{RLIMIT_AS, RLIM_INFINITY, 1 << 30},
+	{RLIMIT_DATA, RLIM_INFINITY, 1 << 30},
+	{RLIMIT_STACK, 8 << 20, 1 << 20},
+	{RLIMIT_CORE, 0, 0},
+	{RLIMIT_NOFILE, 65536, 4096}, /* one for each attribute that is conditioned */
+	{RLIMIT_FSIZE, 1 << 30, 64 << 20},
+	{RLIMIT_NPROC, RLIM_INFINITY, 0},
+	{RLIMIT_MEMLOCK, 128 << 20, 0}, /* the rings of perf */
+	{RLIMIT_LOCKS, RLIM_INFINITY, 0},
+	{RLIMIT_SIGPENDING, 1024, 0},
+	{RLIMIT_MSGQUEUE, 0, 0},
+	{RLIMIT_NICE, 0, 0},
+	{RLIMIT_RTPRIO, 0, 0},
+	{RLIMIT_RTTIME, RLIM_INFINITY, 0},
+	{RLIMIT_RSS, RLIM_INFINITY, 0},
 };
 
 /* A root without CAP_SYS_RESOURCE gets as much as the machine allows. Is it at least `least`? */
@@ -152,7 +148,7 @@ static bool reset_limits(void)
 	bool all = true;
 
 	for (size_t i = 0; i < QB_ARRAY_SIZE(limits); i++)
-		all &= set_limit(limits[i].resource, limits[i].ours, limits[i].least);
+		all &= set_limit(limits[i].resource, limits[i].value, limits[i].least);
 	return all;
 }
 
@@ -377,27 +373,4 @@ int qb_sandbox_limit(struct qb_error *err)
 	if (r < 0)
 		return qb_error_errno(err, -r, "drop capabilities");
 	return qb_confine(QB_CONFINE_REFUSE, allowed, QB_ARRAY_SIZE(allowed), err);
-}
-
-int qb_sandbox_enter_planner(void)
-{
-	cap_t none = cap_init();
-
-	if (!none || !reset_oom())
-		return -1;
-	for (size_t i = 0; i < QB_ARRAY_SIZE(limits); i++) {
-#ifdef __SANITIZE_ADDRESS__ /* whose shadow memory is larger than any sensible limit */
-		if (limits[i].resource == RLIMIT_AS || limits[i].resource == RLIMIT_DATA)
-			continue;
-#endif
-		if (!set_limit(limits[i].resource, limits[i].planners, 0))
-			return -1;
-	}
-	if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-		setresuid(NOBODY, NOBODY, NOBODY) < 0)
-		return -1;
-	if (cap_set_proc(none) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -1;
-	cap_free(none);
-	return 0;
 }

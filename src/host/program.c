@@ -20,14 +20,7 @@
 /* The kernel's overflow user: owns nothing anywhere. */
 #define NOBODY 65534
 
-struct order {
-	const char *name;
-	const int *caps;
-	size_t n;
-	pid_t parent; /* which it does not outlive */
-};
-
-static int open_program(const char *name, struct qb_error *err)
+int qb_program_open(const char *beside, const char *installed, int flags, struct qb_error *err)
 {
 	static const char own[] = "/proc/self/exe";
 	char path[PATH_MAX], *slash;
@@ -39,13 +32,13 @@ static int open_program(const char *name, struct qb_error *err)
 		return qb_error_errno(err, errno, "find this program's own folder");
 	path[n] = '\0';
 	slash = strrchr(path, '/');
-	if (slash && qb_text_format(slash, sizeof(path) - (size_t)(slash - path), "/%s", name))
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 && qb_text_format(path, sizeof(path), QB_LIBEXECDIR "/%s", name))
-		fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (slash && qb_text_format(slash, sizeof(path) - (size_t)(slash - path), "/%s", beside))
+		fd = open(path, flags | O_CLOEXEC);
+	if (fd < 0 && qb_text_copy(path, sizeof(path), installed))
+		fd = open(path, flags | O_CLOEXEC);
 	if (fd < 0)
 		return qb_error_errno(
-			err, errno, "open %s beside this program or in %s", name, QB_LIBEXECDIR);
+			err, errno, "open %s beside this program or in %s", beside, installed);
 	if (fstat(fd, &st) < 0 || (st.st_uid != 0 && st.st_uid != self.st_uid) ||
 		(st.st_mode & (S_IWGRP | S_IWOTH))) {
 		close(fd);
@@ -55,10 +48,16 @@ static int open_program(const char *name, struct qb_error *err)
 	return fd;
 }
 
+/* At most that: a root without CAP_SYS_RESOURCE may have less. */
 static bool limit(int resource, rlim_t most)
 {
-	const struct rlimit rlimit = {.rlim_cur = most, .rlim_max = most};
+	struct rlimit rlimit;
 
+	if (getrlimit((__rlimit_resource_t)resource, &rlimit) < 0)
+		return false;
+	if (rlimit.rlim_max > most)
+		rlimit.rlim_max = most;
+	rlimit.rlim_cur = rlimit.rlim_max;
 	return setrlimit((__rlimit_resource_t)resource, &rlimit) == 0;
 }
 
@@ -82,7 +81,7 @@ static bool keep(const int *caps, size_t n)
 	return true;
 }
 
-static bool give_up(const int *caps, size_t n)
+static bool give_up(const struct qb_program_order *order)
 {
 	/* Without SECBIT_NOROOT what uid 0 executes has every capability again. */
 	const unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED;
@@ -98,20 +97,26 @@ static bool give_up(const int *caps, size_t n)
 	       limit(RLIMIT_AS, (rlim_t)1 << 30) &&
 #endif
 	       (geteuid() != 0 || prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) == 0) &&
-	       (n == 0 || keep(caps, n)) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+	       (!order->nobody || keep(order->caps, order->n)) &&
+	       prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
-/* Descriptors: 0 the socket, 1 and 2 what it says, 3 the program itself, until it is executed. */
-static _Noreturn void become(int program, const struct order *order, int socket, int said)
+/* Descriptors: 0 the socket, 1 and 2 what it says, 3 the file, and the program itself until it is executed. */
+static _Noreturn void become(
+	int program, const struct qb_program_order *order, pid_t parent, int socket, int said)
 {
-	char *const argv[] = {(char *)order->name, NULL}, *const envp[] = {NULL};
+	char *const argv[] = {(char *)order->name, order->file ? (char[]){"3"} : NULL, NULL};
+	char *const envp[] = {NULL};
+	const int last = order->file ? 4 : 3;
+	const int file = order->file ? fcntl(order->file, F_DUPFD_CLOEXEC, 5) : 0;
 
-	program = fcntl(program, F_DUPFD_CLOEXEC, 4);
+	program = fcntl(program, F_DUPFD_CLOEXEC, 5);
+	/* Its end with ours comes last: whoever becomes another user loses that. */
 	if (program >= 0 && dup2(said, 1) >= 0 && dup2(said, 2) >= 0 && dup2(socket, 0) >= 0 &&
-		dup3(program, 3, O_CLOEXEC) >= 0 && syscall(SYS_close_range, 4u, ~0u, 0) == 0 &&
-		give_up(order->caps, order->n) && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
-		getppid() == order->parent)
-		fexecve(3, argv, envp);
+		(!order->file || dup2(file, 3) >= 0) && dup3(program, last, O_CLOEXEC) >= 0 &&
+		syscall(SYS_close_range, (unsigned)last + 1, ~0u, 0) == 0 && give_up(order) &&
+		prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent)
+		fexecve(last, argv, envp);
 	dprintf(2, "%s\n", strerror(errno));
 	_exit(QB_NOT_EXECUTED);
 }
@@ -136,8 +141,9 @@ static void close_both(const int pair[2])
 	close(pair[1]);
 }
 
-static int start(int program, const struct order *order, struct qb_program *ret)
+static int start(int program, const struct qb_program_order *order, struct qb_program *ret)
 {
+	const pid_t parent = getpid();
 	int session[2], said[2], r = make_sockets(session, said);
 	pid_t pid;
 
@@ -145,7 +151,7 @@ static int start(int program, const struct order *order, struct qb_program *ret)
 		return r;
 	pid = fork();
 	if (pid == 0)
-		become(program, order, session[1], said[1]);
+		become(program, order, parent, session[1], said[1]);
 	/* Nobody else has waited for it yet: the number is its own. */
 	r = pid < 0 ? -errno : (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pid >= 0 && r < 0)
@@ -162,15 +168,17 @@ static int start(int program, const struct order *order, struct qb_program *ret)
 }
 
 int qb_program_start(
-	const char *name, const int *caps, size_t n, struct qb_program *ret, struct qb_error *err)
+	const struct qb_program_order *order, struct qb_program *ret, struct qb_error *err)
 {
-	const struct order order = {.name = name, .caps = caps, .n = n, .parent = getpid()};
+	_cleanup_close_ int program = -1;
+	char installed[PATH_MAX];
 	struct qb_error why = {0};
-	_cleanup_close_ int program = open_program(name, &why);
 	int r;
 
+	qb_text_format(installed, sizeof(installed), QB_LIBEXECDIR "/%s", order->name);
+	program = qb_program_open(order->name, installed, O_RDONLY, &why);
 	if (program < 0)
 		return qb_error_set(err, ENOTSUP, "%s", why.text);
-	r = start(program, &order, ret);
-	return r < 0 ? qb_error_set(err, ENOTSUP, "start %s: %s", name, strerror(-r)) : 0;
+	r = start(program, order, ret);
+	return r < 0 ? qb_error_set(err, ENOTSUP, "start %s: %s", order->name, strerror(-r)) : 0;
 }

@@ -11,6 +11,8 @@
 #define QB_HOST_PROGRAM_H
 
 #include <quietbench/protocol.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 struct qb_program {
 	int socket; /* SOCK_SEQPACKET, the program's fd 0 */
@@ -21,15 +23,21 @@ struct qb_program {
 #define QB_PROGRAM_NONE ((struct qb_program){.socket = -1})
 
 /*
- * The program lies beside this one, else in QB_LIBEXECDIR, and belongs to root or to whom this one
- * belongs to. -ENOTSUP, with the reason, where it cannot be started; the descriptors are CLOEXEC and the
- * caller's.
- *
- * `caps` (CAP_…, `n` of them): it is nobody, the overflow user, with these; without any it stays the user
- * that this process is.
+ * A file beside this program, in the build as installed; else the one at `installed`. It belongs to root,
+ * or to whom this program belongs to, and nobody else may write to it. Returns its fd (CLOEXEC).
  */
+int qb_program_open(const char *beside, const char *installed, int flags, struct qb_error *err);
+
+struct qb_program_order {
+	const char *name; /* the file (qb_program_open), else in QB_LIBEXECDIR */
+	bool nobody; /* the overflow user, with the capabilities `caps`; else this user, without any */
+	const int *caps;
+	size_t n;
+	int file; /* becomes its fd 3, and "3" its argument; 0: none */
+};
+/* -ENOTSUP, with the reason, where it cannot be started; the descriptors are CLOEXEC and the caller's. */
 int qb_program_start(
-	const char *name, const int *caps, size_t n, struct qb_program *ret, struct qb_error *err);
+	const struct qb_program_order *order, struct qb_program *ret, struct qb_error *err);
 /* 0, or a negative errno: -EPIPE when it has ended. Never waits. */
 int qb_program_send(
 	const struct qb_program *program, enum qb_message_type type, void *message, size_t size);
@@ -39,6 +47,12 @@ int qb_program_send(
  */
 int qb_program_await(const struct qb_program *program, enum qb_sender sender, int patience_ms,
 	struct qb_message *ret, struct qb_error *err);
+/*
+ * How one ended whose socket has ended: its signal, or QB_PROGRAM_EXITED and its status; 0: it has not. `said`
+ * is the first line that it said.
+ */
+int qb_program_ended(const struct qb_program *program, char *said, size_t size);
+#define QB_PROGRAM_EXITED 256
 /* Ends it, whatever it does, and closes what is left of it. */
 void qb_program_end(struct qb_program *program);
 

@@ -10,10 +10,24 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+/* From the end of its socket to its own. */
+#define ENDING_MS 1000
+
 int qb_program_send(
 	const struct qb_program *program, enum qb_message_type type, void *message, size_t size)
 {
 	return qb_message_send(program->socket, type, message, size, NULL, 0);
+}
+
+int qb_program_ended(const struct qb_program *program, char *said, size_t size)
+{
+	struct pollfd p = {.fd = program->pidfd, .events = POLLIN};
+	siginfo_t how = {0};
+
+	(void)poll(&p, 1, ENDING_MS);
+	(void)waitid(P_PIDFD, (id_t)program->pidfd, &how, WEXITED | WNOHANG | WNOWAIT);
+	qb_file_read_said(program->said, said, size);
+	return how.si_code == CLD_EXITED ? QB_PROGRAM_EXITED + how.si_status : how.si_status;
 }
 
 /* What it said when it could not be executed, or a library not be loaded. */
@@ -21,7 +35,7 @@ static int explain_end(const struct qb_program *program, struct qb_error *err)
 {
 	char why[QB_TEXT_MAX];
 
-	qb_file_read_said(program->said, why, sizeof(why));
+	(void)qb_program_ended(program, why, sizeof(why));
 	return *why ? qb_error_set(err, ENOTSUP, "%s", why) : qb_error_set(err, EPIPE, "it died");
 }
 

@@ -65,11 +65,12 @@ int qb_logind_available(struct qb_error *err)
 
 static int start(struct qb_error *err)
 {
+	const struct qb_program_order order = {.name = "quietbench-bus"};
 	int r = check_built(err);
 
 	if (r < 0 || bus.of == getpid())
 		return r;
-	r = qb_program_start("quietbench-bus", NULL, 0, &bus.program, err);
+	r = qb_program_start(&order, &bus.program, err);
 	if (r < 0)
 		return qb_error_wrap(err, "systemd cannot be asked");
 	bus.of = getpid();

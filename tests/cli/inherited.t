@@ -80,7 +80,7 @@ for process in guardian monitor waiters-guardian waiter planner; do
 done
 # of KEY: what all of them have
 of() { sed -n "s/^$1 //p" "$tmp/hostile.seen" | sort -u | tr '\n' ';'; }
-is "CPU time is limited for the planner alone" "$(of 'limit Max cpu time')" "20 20 seconds ;unlimited unlimited seconds ;"
+is "CPU time is limited for the planner alone" "$(of 'limit Max cpu time')" "60 60 seconds ;unlimited unlimited seconds ;"
 is "no core" "$(of 'limit Max core file size')" "0 0 bytes ;"
 is "where root may not set the OOM score, it is 0" "$(of oom_score_adj)" "0;"
 is "nobody looks into the planner" "$(cat "$tmp/hostile.mem" "$tmp/friendly.mem" | tr '\n' ' ')" "0 0 "

@@ -27,7 +27,7 @@ chmod 755 "$tmp"/*/quietbench-planner
 
 # NAME|status|what quietbench says (extended, in some line)
 cat >"$tmp/table" <<'EOF'
-report|125|Umask: 0077 Uid: 65534 65534 65534 65534 Gid: 65534 65534 65534 65534 Groups: +CapInh: 0{16} CapPrm: 0{16} CapEff: 0{16} CapBnd: [0-9a-f]+ CapAmb: 0{16} NoNewPrivs: 1 Seccomp: 2 environment 0 limits 0 0 1024 20 cwd / fds( 0| 1| 2| 3){4}$
+report|125|Umask: 0077 Uid: 65534 65534 65534 65534 Gid: 65534 65534 65534 65534 Groups: +CapInh: 0{16} CapPrm: 0{16} CapEff: 0{16} CapBnd: [0-9a-f]+ CapAmb: 0{16} NoNewPrivs: 1 Seccomp: 2 environment 0 limits 0 0 1024 60 cwd / fds( 0| 1| 2| 3){4}$
 forbidden|125|came back:$
 flood|125|the planner sent more than 1024 messages
 contradict|125|the planner's choice of CPUs contradicts itself

@@ -18,7 +18,7 @@ static int (*run_program)(int socket);
 static int programs_started;
 
 int qb_program_start(
-	const char *name, const int *caps, size_t n, struct qb_program *ret, struct qb_error *err)
+	const struct qb_program_order *order, struct qb_program *ret, struct qb_error *err)
 {
 	const pid_t parent = getpid();
 	int session[2], said[2];
@@ -26,7 +26,7 @@ int qb_program_start(
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, session) < 0 ||
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, said) < 0)
-		return qb_error_errno(err, errno, "make sockets for %s", name);
+		return qb_error_errno(err, errno, "make sockets for %s", order->name);
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
