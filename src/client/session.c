@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A session with the helper (session.h). */
+#include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
 #include <client/privilege.h>
@@ -334,12 +335,33 @@ static int try_sudo(char *helper, const struct qb_session_hello *hello, struct q
 	return r == 0 ? try(&spawn, NULL, hello, job, ret, err) : -ENOTCONN;
 }
 
+/* What it says on stderr before it is heard is why it cannot be executed. */
+static int try_directly(char *helper, const struct qb_session_hello *hello, struct qb_job *job,
+	struct qb_session *ret, struct qb_error *err)
+{
+	char *const argv[] = {helper, NULL};
+	struct qb_spawn spawn = {.argv = argv, .clean = true, .silent = true};
+	char why[QB_TEXT_MAX];
+	int said[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, said) < 0)
+		return qb_error_errno(err, errno, "make a socket for the helper's stderr");
+	spawn.said = said[1];
+	r = try(&spawn, NULL, hello, job, ret, err);
+	close(said[1]);
+	if (r == -ENOTCONN) {
+		qb_file_read_said(said[0], why, sizeof(why));
+		r = *why ? qb_error_set(err, ENOEXEC, "the helper could not be executed: %s", why)
+			 : qb_error_set(err, EIO, "%s ended without a message", helper);
+	}
+	close(said[0]);
+	return r;
+}
+
 int qb_session_open(struct qb_session *ret, const struct qb_session_hello *hello,
 	struct qb_job *job, struct qb_error *err)
 {
 	char helper[PATH_MAX];
-	char *const argv[] = {helper, NULL};
-	const struct qb_spawn direct = {.argv = argv, .clean = true, .silent = true};
 	int r = try(NULL, QB_DOOR_PATH, hello, job, ret, err);
 
 	if (r == -ENOTCONN && hello->join_only)
@@ -352,11 +374,8 @@ int qb_session_open(struct qb_session *ret, const struct qb_session_hello *hello
 	r = qb_spawn_find("quietbench-helper", helper, sizeof(helper), err);
 	if (r < 0)
 		return r;
-	if (geteuid() == 0) {
-		r = try(&direct, NULL, hello, job, ret, err);
-		return r == -ENOTCONN ? qb_error_set(err, EIO, "%s ended without a message", helper)
-				      : r;
-	}
+	if (geteuid() == 0)
+		return try_directly(helper, hello, job, ret, err);
 	r = qb_privilege_attainable(err);
 	if (r == 0)
 		r = try_sudo(helper, hello, job, ret, err);

@@ -23,6 +23,14 @@ for fake in library nothing; do
 done
 sed 's/libyaml-0/libnone-0/' "$build/quietbench-planner" >"$tmp/library/quietbench-planner"
 echo nothing >"$tmp/nothing/quietbench-planner"
+# The same of the helper.
+for fake in library nothing; do
+	mkdir "$tmp/helper-$fake"
+	cp "$build/quietbench" "$build/quietbench-planner" "$tmp/helper-$fake"
+done
+sed 's/libseccomp/libnoccomp/' "$build/quietbench-helper" >"$tmp/helper-library/quietbench-helper"
+echo nothing >"$tmp/helper-nothing/quietbench-helper"
+chmod 755 "$tmp"/helper-*/quietbench-helper
 chmod 755 "$tmp"/*/quietbench-planner
 
 # NAME|status|what quietbench says (extended, in some line)
@@ -62,6 +70,8 @@ for fake in library nothing; do
 	echo \$? >$tmp/got.plan-\$fake.status
 	timeout 100 $tmp/\$fake/quietbench run --no-check -- true >$tmp/got.run-\$fake 2>&1
 	echo \$? >$tmp/got.run-\$fake.status
+	timeout 100 $tmp/helper-\$fake/quietbench run --no-check -- true >$tmp/got.helper-\$fake 2>&1
+	echo \$? >$tmp/got.helper-\$fake.status
 done
 echo honest >$tmp/fake/planner-does
 $tmp/fake/quietbench apply -q
@@ -80,6 +90,8 @@ trespass|125|the planner chose CPUs that the caller may not use
 plan-library|2|the planner could not be executed: .*libnone-0\.so.*No such file
 run-library|125|the planner could not be executed: .*libnone-0\.so.*No such file
 plan-nothing|2|the planner could not be executed: .*quietbench-planner: Exec format error
+helper-library|125|the helper could not be executed: .*libnoccomp\.so.*No such file
+helper-nothing|125|the helper could not be executed: .*quietbench-helper: Exec format error
 run-nothing|125|the planner could not be executed: .*quietbench-planner: Exec format error
 EOF
 while IFS='|' read -r act wanted says; do
