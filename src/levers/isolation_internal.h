@@ -78,6 +78,9 @@ int qb_isolation_limits_of(const struct qb_cgroups *cgroups, const char *origin,
 /* Limits the group, which is there, in the same way, where systemd has not been asked for that. */
 int qb_isolation_limits_impose(const struct qb_cgroups *cgroups, const char *group,
 	const struct qb_systemd_limits *limits, struct qb_error *err);
+/* Of v1's cpusets: -EPERM where the run's has memory nodes that the caller's has not. */
+int qb_isolation_check_nodes(const struct qb_cgroups *cgroups, const char *origin,
+	const char *group, struct qb_error *err);
 /* Has every BPF program that is in effect for `origin` be in effect for `group`, too. */
 int qb_isolation_keep_programs(const struct qb_cgroups *cgroups, const char *origin,
 	const char *group, struct qb_error *err);

@@ -4,7 +4,7 @@
  *
  *  1. What the caller's own group and those above it limit (but those that the run's group is in as
  *     well) limits the run's group: the tightest number and cpu.max, the product of the weights, the
- *     memory nodes.
+ *     memory nodes (of a v1 cpuset: or the run is refused).
  *  2. Any other file of theirs that limits refuses the run: every *.max, of whatever controller, and
  *     what `defaults` names.
  *  3. Every BPF program that is in effect for the caller's group (device and socket filters, sysctls,
@@ -166,6 +166,33 @@ static int take_nodes(const struct qb_cgroups *cgroups, const char *group,
 		qb_cpus_and(&nodes, &limits->nodes);
 	limits->nodes = nodes;
 	return 0;
+}
+
+static int read_nodes(const struct qb_cgroups *cgroups, const char *group, const char *file,
+	struct qb_cpus *ret, struct qb_error *err)
+{
+	char path[QB_GROUP_PATH], text[QB_CPUS_TEXT];
+	int r = qb_cgroups_path(cgroups, QB_HIERARCHY_CPUSET, group, file, path, sizeof(path), err);
+
+	if (r == 0)
+		r = (int)qb_file_read(path, text, sizeof(text), err);
+	return r >= 0 && qb_cpus_parse_list(text, ret) < 0 ? refuse(EBADMSG, group, file, text, err)
+							   : r;
+}
+
+int qb_isolation_check_nodes(const struct qb_cgroups *cgroups, const char *origin,
+	const char *group, struct qb_error *err)
+{
+	char text[QB_CPUS_TEXT];
+	struct qb_cpus theirs, ours;
+	int r = read_nodes(cgroups, origin, "cpuset.effective_mems", &theirs, err);
+
+	if (r >= 0)
+		r = read_nodes(cgroups, group, "cpuset.mems", &ours, err);
+	if (r < 0 || qb_cpus_subset(&ours, &theirs))
+		return r < 0 ? r : 0;
+	r = qb_cpus_format_list(&theirs, text, sizeof(text));
+	return r < 0 ? r : refuse(EPERM, origin, "cpuset.effective_mems", text, err);
 }
 
 /* Does a file like io.max ("8:0 rbps=1000 wbps=max", "hca_handle=max", "max") say a number? */

@@ -237,6 +237,8 @@ static int place_v1(const struct qb_cgroups *cgroups, const struct qb_selection 
 			r = fill_cpuset(
 				cgroups, group, bench->confined ? &selection->bench : NULL, err);
 	}
+	if (r >= 0)
+		r = qb_isolation_check_nodes(cgroups, origin, group, err);
 	return r < 0 ? r : qb_move(cgroups, QB_HIERARCHY_CPUSET, held, origin, group, false, err);
 }
 

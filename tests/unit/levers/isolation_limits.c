@@ -150,6 +150,22 @@ static void memory_nodes_are_those_of_all(void **state)
 	assert_string_equal(text, "1");
 }
 
+/* The nodes of v1's group are a step of the session's: they cannot be narrowed for one run. */
+static void nodes_of_v1_are_kept_or_refused(void **state)
+{
+	struct qb_error err = {0};
+
+	need_tree();
+	put("/job", "cpuset.effective_mems", "0-1\n");
+	put("/q", "cpuset.mems", "1\n");
+	assert_int_equal(qb_isolation_check_nodes(&cgroups, "/job", "/q", NULL), 0);
+	put("/q", "cpuset.mems", "0-2\n");
+	assert_int_equal(qb_isolation_check_nodes(&cgroups, "/job", "/q", &err), -EPERM);
+	assert_non_null(strstr(err.text, "cgroup /job has"));
+	put("/job", "cpuset.effective_mems", "many\n");
+	assert_int_equal(qb_isolation_check_nodes(&cgroups, "/job", "/q", NULL), -EBADMSG);
+}
+
 /* Whatever controllers come. */
 static void what_is_not_known_is_refused(void **state)
 {
@@ -217,6 +233,7 @@ int main(void)
 		cmocka_unit_test(limits_are_imposed_or_refused),
 		cmocka_unit_test(weights_multiply),
 		cmocka_unit_test(memory_nodes_are_those_of_all),
+		cmocka_unit_test(nodes_of_v1_are_kept_or_refused),
 		cmocka_unit_test(what_is_not_known_is_refused),
 		cmocka_unit_test(what_both_are_in_is_not_asked),
 	};
