@@ -52,9 +52,10 @@ struct qb_comb {
 
 /* The fastest comb among the free gaps. 1: found; 0: there is none. */
 int qb_comb_search(const struct qb_train *train, struct qb_comb *ret, struct qb_error *err);
-/* Counts teeth, merged, hidden and missing, and claims nothing. The period of one that follows
- * becomes the mean between its teeth. */
+/* Counts teeth, merged, hidden and missing, and claims nothing. */
 void qb_comb_count(const struct qb_train *train, struct qb_comb *comb);
+/* Period and phase of the straight line through the teeth that are found: their numbers against their times. */
+void qb_comb_fit(const struct qb_train *train, struct qb_comb *comb);
 /* Gives the teeth to an owner, `max` at most. */
 int qb_comb_claim(
 	struct qb_train *train, struct qb_comb *comb, int owner, size_t max, struct qb_error *err);

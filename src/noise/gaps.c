@@ -23,27 +23,15 @@ static double length_of(const struct qb_gaps_work *w, size_t window)
 	return (double)(w->gaps->window_ns + (window == 0 ? w->gaps->late_ns : 0));
 }
 
-/* Gaps of this owner are explained by the source: it has as many interrupts fewer. */
-static void spend(struct qb_gaps_work *w, int owner, size_t source)
+/* A timer interrupts as often as it does, seen apart or not: what else is counted there is not its own. */
+static void spend(struct qb_gaps_work *w, size_t source, double period_ns)
 {
-	for (size_t i = 0; i < w->train.n; i++)
-		if (w->train.owner[i] == owner) {
-			uint32_t *left = qb_gaps_left(w, qb_gaps_window(w, i), source);
+	for (size_t i = 0; i < w->gaps->n_windows && source != QB_GAPS_UNCOUNTED; i++) {
+		const double times = length_of(w, i) / period_ns;
+		uint32_t *left = qb_gaps_left(w, i, source);
 
-			*left -= *left > 0;
-		}
-}
-
-/* The tick comes as often as it does, seen or not: what else is counted there are other timers. */
-static void spend_ticks(struct qb_gaps_work *w, double period_ns)
-{
-	for (size_t i = 0; i < w->gaps->n_windows && w->gaps->tick_source != QB_GAPS_UNCOUNTED;
-		i++) {
-		const double ticks = length_of(w, i) / period_ns;
-		uint32_t *left = qb_gaps_left(w, i, w->gaps->tick_source);
-
-		*left = (double)*left > ticks * (1 + COUNT_SAME) + COUNT_STRAY
-				? (uint32_t)((double)*left - ticks)
+		*left = (double)*left > times * (1 + COUNT_SAME) + COUNT_STRAY
+				? (uint32_t)((double)*left - times)
 				: 0;
 	}
 }
@@ -132,10 +120,7 @@ static void name_combs(struct qb_gaps_work *w, bool tick_known)
 			continue;
 		part->source = source;
 		part->of = counts_ticks && !tick_known ? QB_GAPS_OF_TICK : QB_GAPS_OF_SOURCE;
-		if (part->of == QB_GAPS_OF_TICK)
-			spend_ticks(w, part->period_ns);
-		else
-			spend(w, (int)i, source);
+		spend(w, source, part->period_ns);
 		tick_known = tick_known || counts_ticks;
 	}
 }
@@ -146,7 +131,7 @@ static int claim_combs(struct qb_gaps_work *w, struct qb_error *err)
 	int r = 0;
 
 	if (tick_known)
-		spend_ticks(w, w->gaps->tick_ns);
+		spend(w, w->gaps->tick_source, w->gaps->tick_ns);
 	for (size_t i = 0; i < QB_GAPS_COMBS && r == 0; i++) {
 		struct qb_comb comb;
 
@@ -195,6 +180,11 @@ static int sum_up(struct qb_gaps_work *w, struct qb_error *err)
 			w->gaps->parts[w->train.owner[i]].ns += w->train.ns[i];
 	for (size_t i = 0; i < w->gaps->n && r == 0; i++)
 		r = qb_train_typical(&w->train, (int)i, &w->gaps->parts[i].typical_ns, err);
+	/* All of its teeth lie in gaps of other owners: on average, then. */
+	for (int i = 0; i < w->n_combs && r == 0; i++)
+		if (!w->combs[i].teeth && w->combs[i].merged)
+			w->gaps->parts[i].typical_ns =
+				w->combs[i].merged_ns / (double)w->combs[i].merged;
 	return r;
 }
 

@@ -12,7 +12,10 @@
  *
  *	the own tick   has a period and a phase that are known, or at least a period and a count
  *	combs          come at another period (comb.h), and are a source's if it counts as many;
- *		       else something made them that this kernel does not see
+ *		       else something made them that this kernel does not see. Teeth that fall together with
+ *		       other gaps are told apart by lengths. A comb of which more than half lies in other gaps
+ *		       may be seen at a multiple of its period, or not at all: what it has there counts as of
+ *		       these, and what is apart as unexplained
  *	sources        of what is left, gaps of a length that comes more often when the source's
  *		       count is higher: in each window at most as many as it counts there
  *	unexplained    comes at no regular times, and nothing counted goes with it; apart from it

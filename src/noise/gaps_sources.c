@@ -12,6 +12,7 @@
 #define SLOPE_MIN  0.05
 #define SLOPE_ALL  0.6
 #define SURELY_MIN 3.5
+#define BESIDE_MIN 2.0 /* beside a length that goes with it */
 /* Of fewer windows nothing is told. */
 #define WINDOWS_MIN 5
 /* Interrupts of one source can be of so many lengths. */
@@ -88,6 +89,16 @@ static void correlate(const struct qb_gaps_work *w, struct length *length)
 	length->surely = xx > 0 ? length->slope / sqrt(rest / xx) : 0;
 }
 
+/* How many free gaps of this length there were in each window. */
+static void see(struct qb_gaps_work *w, const struct length *length)
+{
+	for (size_t i = 0; i < w->gaps->n_windows; i++) {
+		w->seen[i] = 0;
+		for (int k = length->from; k < length->from + length->n; k++)
+			w->seen[i] += w->boxes[i * QB_GAPS_LENGTHS + (size_t)k];
+	}
+}
+
 /* The length that goes with the source's count most surely; false: none does. */
 static bool find_length(struct qb_gaps_work *w, size_t source, struct length *ret)
 {
@@ -100,19 +111,15 @@ static bool find_length(struct qb_gaps_work *w, size_t source, struct length *re
 				 (size_t)box_of(w->train.ns[i])]++;
 	for (size_t i = 0; i < w->gaps->n_windows; i++)
 		w->counts[i] = *qb_gaps_left(w, i, source);
-	for (int from = box_of(QB_GAPS_SHORT_NS); from < QB_GAPS_LENGTHS; from++) {
-		memset(w->seen, 0, w->gaps->n_windows * sizeof(*w->seen));
+	for (int from = box_of(QB_GAPS_SHORT_NS); from < QB_GAPS_LENGTHS; from++)
 		for (int n = 1; n <= BOXES_MAX && from + n <= QB_GAPS_LENGTHS; n++) {
 			struct length length = {.from = from, .n = n};
 
-			for (size_t i = 0; i < w->gaps->n_windows; i++)
-				w->seen[i] +=
-					w->boxes[i * QB_GAPS_LENGTHS + (size_t)(from + n - 1)];
+			see(w, &length);
 			correlate(w, &length);
 			if (length.surely > best.surely && length.slope > SLOPE_MIN)
 				best = length;
 		}
-	}
 	*ret = best;
 	return best.n > 0;
 }
@@ -145,9 +152,44 @@ static void claim_length(
 	}
 }
 
+/*
+ * Some gaps that are a little shorter or longer are the source's, too, if they come with its count as well.
+ * Its interrupts that fell together with other gaps leave room for them: without that, for anybody's.
+ */
+static struct length widen(struct qb_gaps_work *w, const struct length *length)
+{
+	const int shortest = box_of(QB_GAPS_SHORT_NS), end = length->from + length->n;
+	struct length wide = *length;
+	const struct length sides[] = {
+		{.from = length->from - BOXES_BESIDE, .n = BOXES_BESIDE},
+		{.from = end, .n = BOXES_BESIDE},
+	};
+
+	for (size_t k = 0; k < 2; k++) {
+		struct length side = sides[k];
+
+		if (side.from < shortest) {
+			side.n -= shortest - side.from;
+			side.from = shortest;
+		}
+		if (side.from + side.n > QB_GAPS_LENGTHS)
+			side.n = QB_GAPS_LENGTHS - side.from;
+		if (side.n <= 0)
+			continue;
+		see(w, &side);
+		correlate(w, &side);
+		if (side.surely < BESIDE_MIN)
+			continue;
+		wide.n += side.n;
+		if (side.from < wide.from)
+			wide.from = side.from;
+	}
+	return wide;
+}
+
 static void claim_source(struct qb_gaps_work *w, size_t source)
 {
-	struct length length;
+	struct length length, wide;
 	int owner = -1;
 
 	for (int i = 0; i < LENGTHS_OF_SOURCE && qb_gaps_left_total(w, source) > 0; i++) {
@@ -157,16 +199,10 @@ static void claim_source(struct qb_gaps_work *w, size_t source)
 			owner = (int)w->gaps->n;
 			qb_gaps_add(w, QB_GAPS_OF_SOURCE, source);
 		}
+		wide = length.slope > SLOPE_ALL ? widen(w, &length) : length;
 		claim_length(w, &length, source, owner);
-		if (length.slope > SLOPE_ALL) { /* then some of those beside it are its own, too */
-			const int shortest = box_of(QB_GAPS_SHORT_NS), end = length.from + length.n;
-
-			length.from = length.from - BOXES_BESIDE > shortest
-					      ? length.from - BOXES_BESIDE
-					      : shortest;
-			length.n = end + BOXES_BESIDE - length.from;
-			claim_length(w, &length, source, owner);
-		}
+		if (wide.n > length.n)
+			claim_length(w, &wide, source, owner);
 	}
 }
 
