@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #define JOURNAL_MAX (64 << 20)
-#define PAGE	    4096
+#define PAGE	    4096 /* the smallest there is: larger ones end where one of these does */
 
 static int foreign(struct qb_error *err, const char *path, const char *why)
 {

@@ -14,10 +14,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-/* Powers of two. Switches: 4 MiB, some 100,000 of them, where that is allowed, and less where there
- * are many CPUs; and what perf_event_mlock_kb lets everybody have. Families alone: some 800 processes. */
-static const unsigned switch_pages[] = {1024, 256, 128, 32, 8}, family_pages[] = {32, 8};
-#define PAGES_MOST 16384 /* of all rings with switches */
+/* Powers of two, in bytes. Switches: 4 MiB, some 100,000 of them, where that is allowed, and less where
+ * there are many CPUs; and what perf_event_mlock_kb lets everybody have. Families alone: some 800 processes. */
+#define KIB ((size_t)1024)
+static const size_t switch_sizes[] = {4096 * KIB, 1024 * KIB, 512 * KIB, 128 * KIB, 32 * KIB};
+static const size_t family_sizes[] = {128 * KIB, 32 * KIB};
+#define ALL_MOST (65536 * KIB) /* of all rings with switches */
 
 #define INTERVAL_FIRST INT64_C(20000000)
 #define INTERVAL_LEAST INT64_C(5000000)
@@ -282,6 +284,22 @@ static enum qb_whose ask_proc(pid_t pid, pid_t tid, void *data)
 
 /* ---- opening ---- */
 
+size_t qb_watcher_ring_size(bool switches, unsigned n_cpus, size_t page, unsigned attempt)
+{
+	const size_t *sizes = switches ? switch_sizes : family_sizes;
+	const size_t n = switches ? QB_ARRAY_SIZE(switch_sizes) : QB_ARRAY_SIZE(family_sizes);
+
+	for (size_t i = 0; i < n; i++) {
+		const bool last = i + 1 == n || sizes[i] <= page;
+
+		if ((last || sizes[i] * n_cpus <= ALL_MOST) && attempt-- == 0)
+			return page + (sizes[i] > page ? sizes[i] : page);
+		if (last)
+			break;
+	}
+	return 0;
+}
+
 /* Opens the ring of a CPU: who is switched there, or families alone. */
 static int open_ring(struct qb_watcher *watcher, unsigned cpu, bool switches)
 {
@@ -298,8 +316,7 @@ static int open_ring(struct qb_watcher *watcher, unsigned cpu, bool switches)
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
 	};
-	const unsigned *pages = switches ? switch_pages : family_pages;
-	const size_t n = switches ? QB_ARRAY_SIZE(switch_pages) : QB_ARRAY_SIZE(family_pages);
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	struct qb_watcher_ring ring = {.cpu = cpu};
 	const int fd =
 		(int)syscall(SYS_perf_event_open, &attr, -1, (int)cpu, -1, PERF_FLAG_FD_CLOEXEC);
@@ -307,14 +324,13 @@ static int open_ring(struct qb_watcher *watcher, unsigned cpu, bool switches)
 
 	if (fd < 0)
 		return -errno;
-	for (size_t i = 0; i < n; i++) {
-		if (i + 1 < n && pages[i] * watcher->n_watched > PAGES_MOST)
-			continue;
-		ring.size = (size_t)(1 + pages[i]) * (size_t)sysconf(_SC_PAGESIZE);
-		ring.page = mmap(NULL, ring.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-		if (ring.page != MAP_FAILED)
+	ring.page = MAP_FAILED;
+	for (unsigned i = 0; ring.page == MAP_FAILED; i++) {
+		ring.size = qb_watcher_ring_size(switches, (unsigned)watcher->n_watched, page, i);
+		if (!ring.size)
 			break;
-		r = -errno;
+		ring.page = mmap(NULL, ring.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		r = ring.page == MAP_FAILED ? -errno : 0;
 	}
 	close(fd); /* the map keeps the event */
 	if (ring.page == MAP_FAILED)

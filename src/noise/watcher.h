@@ -53,6 +53,9 @@ static inline bool qb_watcher_is_open(const struct qb_watcher *watcher)
 {
 	return watcher->rings != NULL;
 }
+/* How many bytes a ring is mapped with at the first attempt (0), the next, ...; 0: there is no other. The
+ * page of the kernel's, and behind it a power of two of pages (perf_event_open(2)), whatever their size. */
+size_t qb_watcher_ring_size(bool switches, unsigned n_cpus, size_t page, unsigned attempt);
 /* Is it known which tasks ran there? */
 static inline bool qb_watcher_knows(const struct qb_watcher *watcher)
 {

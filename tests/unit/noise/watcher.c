@@ -298,9 +298,45 @@ static void test_told(void **state)
 	assert_int_equal(qb_watcher_tell(&watcher, NULL, NULL, break_off, NULL), -EPIPE);
 }
 
+/* Rings of the same size for every page there is: never larger than for small ones but by what a page needs. */
+static void test_page_sizes(void **state)
+{
+	static const size_t pages[] = {4096, 16384, 65536};
+
+	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
+		for (unsigned n_cpus = 1; n_cpus <= 8192; n_cpus *= 2)
+			for (int switches = 0; switches < 2; switches++) {
+				const size_t page = pages[i];
+				size_t before = SIZE_MAX, size;
+				bool everybodys = false;
+
+				for (unsigned at = 0;
+					(size = qb_watcher_ring_size(switches, n_cpus, page, at));
+					at++) {
+					const size_t data = size - page, n = data / page;
+
+					assert_true(size > page && size < before);
+					assert_int_equal(data % page, 0);
+					assert_int_equal(n & (n - 1), 0);
+					assert_true(data <= 4 << 20);
+					/* perf_event_mlock_kb is 512 and a page. */
+					everybodys |= size <= (512 << 10) + page;
+					before = size;
+				}
+				assert_true(before != SIZE_MAX && everybodys);
+			}
+	assert_int_equal(qb_watcher_ring_size(true, 1, 4096, 0), 4096 + (4 << 20));
+	assert_int_equal(qb_watcher_ring_size(true, 1, 65536, 0), 65536 + (4 << 20));
+	assert_int_equal(qb_watcher_ring_size(true, 64, 65536, 0), 65536 + (1 << 20));
+	assert_int_equal(qb_watcher_ring_size(true, 8192, 65536, 0), 2 * 65536);
+	assert_int_equal(qb_watcher_ring_size(false, 1, 65536, 1), 2 * 65536);
+	assert_int_equal(qb_watcher_ring_size(false, 1, 65536, 2), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_page_sizes),
 		cmocka_unit_test_setup_teardown(test_merge, begin, end),
 		cmocka_unit_test_setup_teardown(test_end, begin, end),
 		cmocka_unit_test_setup_teardown(test_round, begin, end),
