@@ -135,7 +135,7 @@ include tests/tests.mk
 BUILD_PACKAGES := gcc make pkg-config libhwloc-dev libcpupower-dev libyaml-dev libjansson-dev \
 	libsystemd-dev libseccomp-dev libcap-dev libmd-dev
 TEST_PACKAGES  := libcmocka-dev perl clang libclang-rt-14-dev strace jq python3-jsonschema python3-prometheus-client mandoc \
-	util-linux procps hwloc-nox sudo \
+	util-linux procps hwloc-nox sudo bash cpulimit gdb \
 	qemu-system-x86 busybox-static acpica-tools cpio kmod xz-utils libelf1 gcc-12 irqbalance \
 	gcc-aarch64-linux-gnu qemu-user-static qemu-system-arm device-tree-compiler
 FULL_PACKAGES  := debootstrap e2fsprogs qemu-efi-aarch64

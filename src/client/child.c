@@ -239,25 +239,57 @@ int qb_child_release(struct qb_child *child, struct qb_error *err)
 	return qb_error_set(err, report.err.code, "%s", report.err.text);
 }
 
+/*
+ * A stopped child: what the terminal stopped is a job that has stopped, and so do we, at once. SIGSTOP may
+ * be somebody's who continues it as soon (cpulimit does so ten times a second): that is seen a while.
+ */
+#define STOPPED_MS 500
+struct stop {
+	int signal; /* 0: the child is not stopped, or we have been since */
+	int64_t since_ns;
+};
+
+static int patience_of(const struct stop *stop, int patience)
+{
+	const int64_t left =
+		stop->since_ns + STOPPED_MS * INT64_C(1000000) - qb_ns_now(CLOCK_MONOTONIC);
+	int ms;
+
+	if (!stop->signal)
+		return patience;
+	ms = stop->signal == SIGSTOP && left > 0 ? (int)(left / 1000000) + 1 : 0;
+	return patience >= 0 && patience < ms ? patience : ms;
+}
+
 int qb_child_wait(struct qb_child *child, struct qb_job *job, struct qb_session *session,
 	struct qb_watch *watch, struct qb_child_end *ret, struct qb_error *err)
 {
+	struct stop stop = {0};
+
 	while (true) {
 		struct pollfd fds[] = {{.fd = job->fd, .events = POLLIN},
 			{.fd = session ? session->fd : -1, .events = POLLIN}};
 		struct qb_child_end end;
-		pid_t pid = wait4(child->pid, &end.status, WNOHANG | WUNTRACED, &end.usage);
+		pid_t pid = wait4(
+			child->pid, &end.status, WNOHANG | WUNTRACED | WCONTINUED, &end.usage);
 
 		if (pid < 0 && errno != EINTR)
 			return qb_error_errno(err, errno, "wait for the command");
 		if (pid > 0 && WIFSTOPPED(end.status)) {
-			qb_job_stop(WSTOPSIG(end.status));
+			stop = (struct stop){WSTOPSIG(end.status), qb_ns_now(CLOCK_MONOTONIC)};
+		} else if (pid > 0 && WIFCONTINUED(end.status)) {
+			stop.signal = 0;
 		} else if (pid > 0) {
 			end.wall_ns = qb_ns_now(CLOCK_MONOTONIC) - child->started_ns;
 			*ret = end;
 			return 0;
 		}
-		if (poll(fds, QB_ARRAY_SIZE(fds), watch ? qb_watch_patience(watch) : -1) < 0 &&
+		if (pid == 0 && patience_of(&stop, -1) == 0) {
+			qb_job_stop(job, stop.signal, child->pid);
+			stop.signal = 0;
+		}
+		if (poll(fds, QB_ARRAY_SIZE(fds),
+			    patience_of(&stop, watch ? qb_watch_patience(watch) : -1)) < 0 &&
 			errno != EINTR)
 			return qb_error_errno(err, errno, "wait for the command");
 		if (watch)

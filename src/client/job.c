@@ -7,6 +7,7 @@
 #include <host/cgroups.h>
 #include <host/tasks.h>
 #include <limits.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -18,6 +19,9 @@ static const int enders[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGTSTP}
 /* What a terminal sends to its foreground group. */
 static const int terminals[] = {
 	SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH, SIGTTIN, SIGTTOU};
+
+/* So often a waker looks. */
+#define WAKER_MS 50
 
 static bool among(int signal, const int *list, size_t n)
 {
@@ -82,19 +86,6 @@ void qb_job_inherit(const struct qb_job *job)
 	sigprocmask(SIG_SETMASK, &job->mask, NULL);
 }
 
-bool qb_job_interrupted(struct qb_job *job)
-{
-	struct signalfd_siginfo info;
-
-	while (!job->signal && read(job->early, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGTSTP)
-			qb_job_stop(SIGTSTP);
-		else
-			job->signal = (int)info.ssi_signo;
-	}
-	return job->signal != 0;
-}
-
 /* Lets `signal` do to us what it does by default. */
 static void suffer(int signal)
 {
@@ -111,16 +102,23 @@ static void suffer(int signal)
 	sigaction(signal, &old, NULL);
 }
 
+bool qb_job_interrupted(struct qb_job *job)
+{
+	struct signalfd_siginfo info;
+
+	while (!job->signal && read(job->early, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGTSTP)
+			suffer(SIGTSTP);
+		else
+			job->signal = (int)info.ssi_signo;
+	}
+	return job->signal != 0;
+}
+
 void qb_job_die(int signal)
 {
 	suffer(signal);
 	_exit(128 + signal);
-}
-
-void qb_job_stop(int signal)
-{
-	/* SIGSTOP would also stop us where no shell is there to continue us (an orphaned group). */
-	suffer(signal == SIGSTOP ? SIGTSTP : signal);
 }
 
 void qb_job_watch(struct qb_job *job)
@@ -140,6 +138,43 @@ void qb_job_watch(struct qb_job *job)
 	while (getppid() == parent)
 		pause();
 	_exit(0);
+}
+
+static bool is_stopped(pid_t pid)
+{
+	struct qb_task task;
+
+	return qb_task_read(pid, &task, NULL) == 0 && task.stopped;
+}
+
+/* What stops our group does not stop it. */
+static pid_t start_waker(pid_t child)
+{
+	const pid_t parent = getpid(), pid = fork();
+
+	if (pid != 0)
+		return pid > 0 ? pid : 0;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "quietbench-cont");
+	setpgid(0, 0);
+	close_range(0, UINT_MAX, 0);
+	for (; getppid() == parent; poll(NULL, 0, WAKER_MS))
+		if (is_stopped(parent) && !is_stopped(child))
+			kill(parent, SIGCONT);
+	_exit(0);
+}
+
+void qb_job_stop(struct qb_job *job, int signal, pid_t pid)
+{
+	const pid_t waker = start_waker(pid);
+
+	/* SIGSTOP would also stop us where no shell is there to continue us (an orphaned group). */
+	suffer(signal == SIGSTOP ? SIGTSTP : signal);
+	if (waker) {
+		kill(waker, SIGKILL);
+		waitpid(waker, NULL, 0);
+		job->waker = waker;
+	}
 }
 
 /* The signals pending at the sentinel, signal N as bit N - 1. */
@@ -191,7 +226,8 @@ static bool is_for_us(struct qb_job *job, const struct signalfd_siginfo *info, p
 {
 	int signal = (int)info->ssi_signo;
 
-	if (signal == SIGCHLD || info->ssi_pid == (uint32_t)getpid())
+	if (signal == SIGCHLD || info->ssi_pid == (uint32_t)getpid() ||
+		(job->waker && info->ssi_pid == (uint32_t)job->waker))
 		return false; /* our children's; or our own SIGPIPE */
 	/* An alarm(2) that our caller set before exec is ours alone. */
 	if (info->ssi_code > 0 && signal != SIGALRM &&

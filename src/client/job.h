@@ -9,6 +9,10 @@
  * runs, what was sent to quietbench alone is relayed; what the whole process group got, from the
  * terminal or from kill(-pgid), reached the benchmark already.
  *
+ * When the benchmark stops, so do we, and a shell with job control sees that its job has. Whoever stopped
+ * it need not know of us, and continues it alone (cpulimit, a debugger, kill -CONT), or kills it. So a
+ * waker, a process in a group of its own, sees to it that we are not stopped when the benchmark is not.
+ *
  * A sentinel tells the two kinds of kill apart: a process in our group that blocks everything and
  * sleeps. What was sent to the group is pending there; the kernel signals a group's newest members
  * first, so it is pending there before we read it. systemd ends a service or session by signalling
@@ -32,6 +36,7 @@ struct qb_job {
 	int signal;		  /* what asked us to end; 0: nothing did */
 	int heard;		  /* the same while a command ran, which got it, too */
 	pid_t sentinel;		  /* 0: none */
+	pid_t waker;		  /* the last one: its SIGCONT is for us alone; 0: none */
 	uint64_t group;		  /* signals the group got that we have not read yet */
 };
 
@@ -50,7 +55,8 @@ _Noreturn void qb_job_die(int signal);
 void qb_job_watch(struct qb_job *job);
 /* Reads the signals that have come; relays to `pid` (our child). */
 void qb_job_relay(struct qb_job *job, pid_t pid);
-/* The child stopped by `signal`: stop likewise, return when continued. */
-void qb_job_stop(int signal);
+/* `pid` (our child) stopped by `signal`: stop likewise, return when continued, or when it is not stopped
+ * any more. */
+void qb_job_stop(struct qb_job *job, int signal, pid_t pid);
 
 #endif

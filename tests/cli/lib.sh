@@ -71,6 +71,20 @@ tells() {
 	is "$1: status" "$(cat "$tmp/$1.status")" "$2"
 	like "$1: says" "$(cat "$tmp/$1")" "$3"
 }
+# person NAME [SHELL...]: drives a shell (sh -i) on a terminal by the script on standard input (tests/lib/pty.c); what
+# was to be seen there is in the file transcript
+person() {
+	name=$1
+	shift
+	{
+		printf '%s\n' "send PS1='ready> '\n" 'expect ready> ' \
+			"send PATH=$PATH qb=$qb\n" 'expect ready> '
+		cat
+	} | $user "$build/tests/pty" ${@:-sh -i} >"$tmp/transcript" 2>&1
+	met=$?
+	ok "$name" [ "$met" = 0 ]
+	[ "$met" = 0 ] || sed 's/^/# /' "$tmp/transcript"
+}
 finish() {
 	echo "1..$tests"
 	[ "$failures" = 0 ]

@@ -2,19 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # On a terminal, under a shell with job control: Ctrl-C, Ctrl-Z, fg, bg and what is typed.
 . "$(dirname "$0")/lib.sh"
-pty=$build/tests/pty
-
-# person NAME: drives a shell on a terminal by the script on standard input
-person() {
-	{
-		printf '%s\n' "send PS1='ready> '\n" 'expect ready> ' \
-			"send PATH=$PATH qb=$qb\n" 'expect ready> '
-		cat
-	} | $user "$pty" sh -i >"$tmp/transcript" 2>&1
-	met=$?
-	ok "$1" [ "$met" = 0 ]
-	[ "$met" = 0 ] || sed 's/^/# /' "$tmp/transcript"
-}
 
 person "Ctrl-C ends the command, and the shell sees it" <<'END'
 send $qb run --no-check -- sh -c 'echo begin''ning; exec sleep 100'\n
