@@ -119,6 +119,32 @@ run run --no-check -s process.nice=-5 -- nice
 is "a negative nice is the kernel's to refuse: the command runs" "$out" 0
 like "a negative nice is the kernel's to refuse: says" "$err" '^quietbench: process.nice: cannot be set to -5: '
 
+# ---- programs that count the CPUs they may run on ----
+cat >omp.c <<'END'
+#include <omp.h>
+#include <stdio.h>
+
+int main(void)
+{
+	int n = 0;
+
+#pragma omp parallel
+#pragma omp master
+	n = omp_get_num_threads();
+	printf("%d\n", n);
+	return 0;
+}
+END
+gcc -O1 -fopenmp -o omp omp.c && chmod 755 omp
+run run --no-check -q -n 1 -- ./omp
+is "OpenMP: one CPU, one thread" "$out" 1
+run run --no-check -q -n all -- sh -c '[ "$(./omp)" = "$(nproc)" ]'
+is "OpenMP: as many threads as CPUs" "$status" 0
+run run --no-check -q -n 1 -- env OMP_NUM_THREADS=3 ./omp
+is "OpenMP: as many threads as it is told" "$out" 3
+run run --no-check -n 1 -- ./omp
+like "how many CPUs programs will see" "$err" "$([ "$(nproc)" = 1 ] && echo . || echo 'programs will see 1 CPU')"
+
 # ---- the record ----
 run run --no-check -q -o record.json -- sh -c 'exit 4'
 is "-o: the command's status" "$status" 4

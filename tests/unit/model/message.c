@@ -46,6 +46,27 @@ static void a_step_travels_whole(void **state)
 	assert_true(got.v[0].unit.key == UINT64_MAX);
 }
 
+/* A peer that ends with something unread resets the socket, once: what it said before is to be heard all the same. */
+static void last_words_are_heard(void **state)
+{
+	struct qb_message_head head;
+	struct qb_error err = {0};
+
+	assert_int_equal(qb_message_send(pair[0], QB_MSG_BYE, &head, sizeof(head), NULL, 0), 0);
+	assert_int_equal(qb_message_send_done(pair[1], QB_MSG_RESTORE), 0);
+	close(pair[1]);
+	assert_int_equal(qb_message_receive(pair[0], QB_SENDER_HELPER, &message, &err), 1);
+	assert_int_equal(message.head.type, QB_MSG_DONE);
+	assert_int_equal(qb_message_receive(pair[0], QB_SENDER_HELPER, &message, &err), 0);
+
+	/* And where it said nothing there is nothing to wait for. */
+	close(pair[0]);
+	assert_int_equal(open_pair(state), 0);
+	assert_int_equal(qb_message_send(pair[0], QB_MSG_BYE, &head, sizeof(head), NULL, 0), 0);
+	close(pair[1]);
+	assert_int_equal(qb_message_receive(pair[0], QB_SENDER_HELPER, &message, &err), 0);
+}
+
 static void many_steps_share_packets(void **state)
 {
 	_cleanup_(qb_steps_free) struct qb_steps steps = {0}, got = {0};
@@ -257,6 +278,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
 	const struct CMUnitTest tests[] = {
 		TEST(a_step_travels_whole),
+		TEST(last_words_are_heard),
 		TEST(many_steps_share_packets),
 		TEST(malformed_steps_are_refused),
 		TEST(fds_and_credentials_arrive),

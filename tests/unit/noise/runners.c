@@ -295,6 +295,52 @@ static void test_exec_to_exit(void **state)
 	assert_string_equal(runner(A)->comm, "bench2");
 }
 
+/* Of what was before exec nothing counts: not how long whoever waits then has waited, nor how many could run, nor who
+ * was there. */
+static void test_before_exec(void **state)
+{
+	qb_runners_follow(&table, A);
+	table.complete = true;
+	in(100, A);
+	forks(110, A, CHILD);
+	forks(110, A, CHILD + 1);
+	forks(110, A, CHILD + 2);
+	preempted(120, A);
+	in(120, CHILD + 1); /* two more threads than later on, for longer */
+	preempted(180, CHILD + 1);
+	in(180, CHILD + 2);
+	on(0, QB_EVENT_EXIT, 200, CHILD + 2);
+	out(200, CHILD + 2);
+	in(200, CHILD + 1);
+	on(0, QB_EVENT_EXIT, 240, CHILD + 1);
+	out(240, CHILD + 1);
+	in(240, CHILD);
+	preempted(270, CHILD);
+	in(270, OTHER);
+	out(290, OTHER);
+	in(290, A);
+	named(QB_EVENT_EXEC, 300, A, "bench");
+	preempted(320, A);
+	in(320, CHILD);
+	out(340, CHILD);
+	in(340, A);
+	on(0, QB_EVENT_EXIT, 400, A);
+	out(400, A);
+	qb_runners_end(&table, 500);
+	assert_int_equal(table.exec_ns, 300);
+	assert_int_equal(ns(A), 20 + 60);
+	assert_int_equal(times(A), 1); /* it was there already */
+	assert_int_equal(ns(CHILD), 20);
+	assert_int_equal(ns(CHILD + 1), 0);
+	assert_int_equal(ns(OTHER), 0);
+	assert_int_equal(times(OTHER), 0);
+	assert_int_equal(runner(CHILD)->waited, 20); /* 300 to 320 */
+	assert_int_equal(runner(A)->waited, 20);
+	assert_int_equal(qb_runners_waited(&table), 40);
+	assert_int_equal(qb_runners_at_once(&table), 2);
+	assert_int_equal(qb_runners_sum(&table, QB_WHOSE_OTHER), 0);
+}
+
 /* The process ends with its last thread; one that executes takes the first one's number. */
 static void test_threads(void **state)
 {
@@ -686,6 +732,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_move, begin, end),
 		cmocka_unit_test_setup_teardown(test_death, begin, end),
 		cmocka_unit_test_setup_teardown(test_lost, begin, end),
+		cmocka_unit_test_setup_teardown(test_before_exec, begin, end),
 		cmocka_unit_test_setup_teardown(test_family, begin, end),
 		cmocka_unit_test_setup_teardown(test_unknown, begin, end),
 		cmocka_unit_test_setup_teardown(test_recycled, begin, end),

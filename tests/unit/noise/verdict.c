@@ -81,6 +81,42 @@ static void one_long_gap_may_happen(void **unused)
 	assert_true(v[QB_NOISE_LONGEST_METRIC].worst > 299999);
 }
 
+/* The longest gap's limit is a time, the rest are millionths; 0 is a limit, and less than that is none. */
+static void limits_have_units(void **unused)
+{
+	struct qb_noise_limits own;
+	struct qb_metric_verdict v[METRICS];
+	struct qb_noise_window windows[60];
+
+	for (int i = 0; i < METRICS; i++)
+		own.of[i] = 200000;
+	for (int i = 0; i < 60; i++)
+		windows[i] = (struct qb_noise_window){.preempted = 0.19,
+			.gaps = 0.21,
+			.speed = 1e-9,
+			.steal = 0,
+			.longest_ns = 199999};
+	own.of[QB_NOISE_SPEED_METRIC] = own.of[QB_NOISE_STEAL_METRIC] = 0;
+	qb_verdict_judge(windows, 60, &own, 1, v);
+	assert_int_equal(v[QB_NOISE_PREEMPTED_METRIC].exceeding, 0);
+	assert_int_equal(v[QB_NOISE_GAPS_METRIC].exceeding, 60);
+	assert_int_equal(v[QB_NOISE_SPEED_METRIC].exceeding, 60);
+	assert_int_equal(v[QB_NOISE_STEAL_METRIC].exceeding, 0);
+	assert_int_equal(v[QB_NOISE_LONGEST_METRIC].exceeding, 0);
+	for (int i = 0; i < 60; i++)
+		windows[i].longest_ns = 200001;
+	qb_verdict_judge(windows, 60, &own, 1, v);
+	assert_int_equal(v[QB_NOISE_LONGEST_METRIC].exceeding, 60);
+	for (int i = 0; i < METRICS; i++)
+		own.of[i] = -1;
+	qb_verdict_judge(windows, 60, &own, 1, v);
+	for (int i = 0; i < METRICS; i++) {
+		assert_true(v[i].measured);
+		assert_int_equal(v[i].exceeding, 0);
+		assert_int_equal(v[i].verdict, QB_VERDICT_OF_PASS);
+	}
+}
+
 static void bursts_count_less(void **unused)
 {
 	struct qb_noise_window windows[120] = {0};
@@ -335,6 +371,7 @@ int main(void)
 		cmocka_unit_test(clean_windows),
 		cmocka_unit_test(not_measured),
 		cmocka_unit_test(one_long_gap_may_happen),
+		cmocka_unit_test(limits_have_units),
 		cmocka_unit_test(bursts_count_less),
 		cmocka_unit_test(the_stated_error),
 		cmocka_unit_test(the_stated_error_in_bursts),
