@@ -241,7 +241,8 @@ struct qb_selection_message {
 /* A shared run, as the monitor of all shared runs knows it. */
 struct qb_join {
 	struct qb_message_head head;
-	int32_t pid; /* of its benchmark; 0: it is not placed yet */
+	int32_t pid;   /* of its benchmark; 0: it is not placed yet */
+	uint32_t seat; /* that it has on each of its CPUs (helper.h, claims) */
 	uint64_t start;
 	struct qb_cpus cpus;
 };

@@ -56,6 +56,8 @@ int qb_cpus_parse_hex(const char *text, struct qb_cpus *ret);
  * suffices). `width` is the number of CPUs the mask must span, as the kernel pads it.
  */
 int qb_cpus_format_list(const struct qb_cpus *set, char *buf, size_t size);
+/* For messages, whatever the size: what does not fit is counted, "0-3,8,… (128 CPUs)". Returns buf. */
+const char *qb_cpus_text(const struct qb_cpus *set, char *buf, size_t size);
 int qb_cpus_format_hex(const struct qb_cpus *set, unsigned width, char *buf, size_t size);
 
 /* Whole-text parsers: no sign tricks, no trailing rubbish. -EINVAL, -ERANGE; *ret untouched. */

@@ -238,6 +238,23 @@ int qb_cpus_format_list(const struct qb_cpus *set, char *buf, size_t size)
 	return 0;
 }
 
+const char *qb_cpus_text(const struct qb_cpus *set, char *buf, size_t size)
+{
+	char rest[32];
+	char *end;
+
+	if (qb_cpus_format_list(set, buf, size) == 0)
+		return buf;
+	snprintf(rest, sizeof(rest), ",… (%u CPUs)", qb_cpus_count(set));
+	buf[size > strlen(rest) ? size - strlen(rest) : 0] = '\0';
+	end = strrchr(buf, ','); /* behind it there may be half a number */
+	if (end)
+		snprintf(end, size - (size_t)(end - buf), "%s", rest);
+	else
+		snprintf(buf, size, "%u CPUs", qb_cpus_count(set));
+	return buf;
+}
+
 int qb_cpus_format_hex(const struct qb_cpus *set, unsigned width, char *buf, size_t size)
 {
 	unsigned digits, top = 0;

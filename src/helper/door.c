@@ -12,7 +12,7 @@ struct qb_guest *qb_door_sit(struct qb_monitor *m, int connection)
 {
 	for (int i = 0; i < QB_GUESTS_MAX; i++)
 		if (!m->guests[i].connection) {
-			m->guests[i] = (struct qb_guest){.connection = connection, .claims = -1};
+			m->guests[i] = (struct qb_guest){.connection = connection};
 			return &m->guests[i];
 		}
 	return NULL;
@@ -60,11 +60,8 @@ static void leave(struct qb_monitor *m, struct qb_guest *guest, bool asked)
 
 static void forget(struct qb_guest *guest)
 {
-	if (guest->connection) {
+	if (guest->connection)
 		close(guest->connection);
-		if (guest->claims >= 0)
-			close(guest->claims);
-	}
 	if (guest->client) { /* without the run's own process it would not be ended */
 		shutdown(guest->client, SHUT_RDWR);
 		close(guest->client);
@@ -78,6 +75,7 @@ static void take_join(struct qb_guest *guest, const struct qb_join *join)
 	guest->pid = join->pid;
 	guest->start = join->start;
 	guest->cpus = join->cpus;
+	guest->seat = join->seat;
 	if (!join->pid &&
 		guest->shared) /* later, when its benchmark is placed, it does not wait for an answer */
 		qb_message_send_done(guest->connection, QB_MSG_JOIN);
@@ -106,49 +104,40 @@ void qb_door_hear(struct qb_monitor *m, struct qb_guest *guest)
 struct visitor {
 	struct qb_helper as; /* their connection, were it to become a session */
 	bool inside, owns;
-	const struct qb_guest *around; /* the run that they are inside of, if that has joined */
-	const struct qb_cpus *cpus;    /* its CPUs, or the session's */
+	struct qb_cpus cpus; /* of the innermost run that they are inside of, or the session's */
+	/* The seats of all runs that they are inside of and that have joined; are there any? */
+	bool around[QB_CLAIM_SEATS], in_guest;
 };
 
-static const struct qb_guest *guest_around(const struct qb_monitor *m, pid_t pid)
+/* A run inside of another has CPUs of that one's. */
+static void find_around(const struct qb_monitor *m, struct visitor *v)
 {
+	v->cpus = m->planned.selection.bench;
 	for (int i = 0; i < QB_GUESTS_MAX; i++) {
 		const struct qb_guest *guest = &m->guests[i];
 		const struct qb_journal_bench bench = {
 			.pid = guest->pid, .start = guest->start, .joined = true};
 
-		if (guest->pid && qb_isolation_inside(&bench, pid))
-			return guest;
+		if (!guest->pid || !qb_isolation_inside(&bench, v->as.peer.pid))
+			continue;
+		v->in_guest = true;
+		if (guest->seat < QB_CLAIM_SEATS)
+			v->around[guest->seat] = true;
+		if (qb_cpus_subset(&guest->cpus, &v->cpus))
+			v->cpus = guest->cpus;
 	}
-	return NULL;
 }
 
 static void look_at(const struct qb_monitor *m, struct visitor *v)
 {
 	const struct qb_journal_owner *owner = &m->session.journal.owner;
 
-	v->around = guest_around(m, v->as.peer.pid);
-	v->cpus = v->around ? &v->around->cpus : &m->planned.selection.bench;
-	v->inside = m->pool ? v->around != NULL
+	find_around(m, v);
+	v->inside = m->pool ? v->in_guest
 			    : qb_isolation_inside(&m->session.journal.bench, v->as.peer.pid);
 	if (qb_peer_dead(&v->as.peer)) /* and the number may have been another's meanwhile */
 		v->inside = false;
 	v->owns = m->state == QB_STATE_LEASE && !m->pool && v->as.peer.uid == owner->uid;
-}
-
-/* What a run claims its CPUs with: inside of one that has joined it is that one's claim. */
-static int give_claims(const struct visitor *v, int *ret, struct qb_error *err)
-{
-	int fd;
-
-	*ret = -1;
-	if (v->around && v->around->claims < 0)
-		return 0; /* a shared run's CPUs are its own */
-	fd = v->around ? fcntl(v->around->claims, F_DUPFD_CLOEXEC, 3) : qb_claims_open(err);
-	if (fd < 0)
-		return v->around ? qb_error_errno(err, errno, "share the claims of a run") : fd;
-	*ret = fd;
-	return 0;
 }
 
 /*
@@ -159,19 +148,19 @@ static void admit(struct qb_monitor *m, struct visitor *v)
 {
 	struct qb_error err = {.code = EUSERS, .text = "too many runs have joined already"};
 	struct qb_done done = {.of = QB_MSG_HELLO, .joined = 1};
-	const struct qb_cpus cpus = *v->cpus;
-	const bool inside = v->around != NULL;
 	int pair[2] = {-1, -1}, claims = -1;
 	struct qb_guest *guest = NULL;
 	pid_t pid = -1;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0)
 		guest = qb_door_sit(m, pair[0]);
-	if (guest && give_claims(v, &claims, &err) == 0)
+	if (guest)
+		claims = qb_claims_open(&err); /* this session's, which may soon be over */
+	if (claims >= 0)
 		pid = fork();
 	if (pid == 0) {
-		qb_join_become(m, &v->as, pair[1], claims, &cpus);
-		m->joined->inside = inside;
+		qb_join_become(m, &v->as, pair[1], claims, &v->cpus);
+		memcpy(m->joined->around, v->around, sizeof(v->around));
 		if (qb_join_tell(m) < 0 || qb_message_send(m->helper->session, QB_MSG_DONE, &done,
 						   sizeof(done), NULL, 0) < 0)
 			m->state = QB_STATE_END;
@@ -183,12 +172,11 @@ static void admit(struct qb_monitor *m, struct visitor *v)
 			guest->connection = 0;
 		if (pair[0] >= 0)
 			close(pair[0]);
-		if (claims >= 0)
-			close(claims);
 	} else {
 		guest->admitted = true;
-		guest->claims = claims;
 	}
+	if (claims >= 0)
+		close(claims);
 	if (pair[1] >= 0)
 		close(pair[1]);
 	close(v->as.session);

@@ -259,23 +259,25 @@ int qb_queue_others(uint32_t uid, struct qb_error *err);
 
 /*
  * Claims: which CPUs a shared run has, or one that joined. Each CPU has seats in one file, each locked
- * by the run that has it (an open file description's lock: a dead run's claims are free by themselves;
- * what a run inside of it inherits is the same claim). A shared run takes seat 0, so that it is alone;
- * runs that join may have to sit side by side.
+ * by the run that has it (an open file description's lock: a dead run's claims are free by themselves).
+ * A shared run takes seat 0, so that it is alone; runs that join may have to sit side by side. The file
+ * is one session's: who gets the lock forgets it, so that no claim outlives the session it was made in,
+ * whatever became of that and of the run.
  */
 #define QB_CLAIMS_PATH QB_STATE_DIR "/claims"
 #define QB_CLAIM_SEATS 128
 int qb_claims_open(struct qb_error *err);
+/* By the lock's holder, before anybody can join. */
+void qb_claims_forget(void);
 /* False: another has this seat. What one has already can be taken again. */
 bool qb_claims_take(int claims, unsigned cpu, unsigned seat);
 /* Leaves all of our seats there. */
 void qb_claims_leave(int claims, unsigned cpu);
 /* A shared run has left: those who wait for CPUs beside other runs look again. */
 void qb_claims_ring(void);
-/* Has no other a seat there? */
-bool qb_claims_is_free(int claims, unsigned cpu);
-/* The first seat from *seat on that another has, into *seat. False: there is none. */
-bool qb_claims_find(int claims, unsigned cpu, unsigned *seat);
+/* The first seat from *seat on that another has, into *seat; but for those that are true in `around`
+ * (NULL: none), of the runs that this one is inside of. False: there is none. */
+bool qb_claims_find(int claims, unsigned cpu, const bool around[QB_CLAIM_SEATS], unsigned *seat);
 /* Who has a seat, by their own word; pid is 0 where they gave none. */
 struct qb_claimant {
 	int32_t pid;

@@ -22,8 +22,7 @@ static int owner_of(const struct qb_monitor *m, struct qb_journal_owner *ret, st
 	ret->shared = m->pool;
 	qb_text_copy(ret->profile, sizeof(ret->profile), m->planned.profile.name);
 	qb_text_copy(ret->command, sizeof(ret->command), m->hello.command);
-	if (qb_cpus_format_list(&m->planned.selection.bench, ret->cpus, sizeof(ret->cpus)) < 0)
-		qb_text_copy(ret->cpus, sizeof(ret->cpus), "many");
+	qb_cpus_text(&m->planned.selection.bench, ret->cpus, sizeof(ret->cpus));
 	return 0;
 }
 
@@ -68,14 +67,7 @@ static void dismiss_guests(struct qb_monitor *m)
 		if (!guest->connection)
 			continue;
 		close(guest->connection);
-		/* They go on somewhere else: these CPUs may soon be another session's. */
-		qb_cpus_foreach (cpu, &m->planned.selection.bench)
-			if (guest->claims >= 0)
-				qb_claims_leave(guest->claims, cpu);
-		if (guest->claims >= 0)
-			close(guest->claims);
 		guest->connection = 0;
-		guest->claims = -1;
 	}
 }
 

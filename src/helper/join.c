@@ -133,8 +133,10 @@ static struct qb_join say_join(const struct qb_monitor *m)
 {
 	const struct qb_journal_bench *bench = &m->session.journal.bench;
 
-	return (struct qb_join){
-		.pid = bench->pid, .start = bench->start, .cpus = m->planned.selection.bench};
+	return (struct qb_join){.pid = bench->pid,
+		.seat = m->joined->seat,
+		.start = bench->start,
+		.cpus = m->planned.selection.bench};
 }
 
 /* ---- HELLO ---- */
@@ -308,7 +310,8 @@ int qb_join_apply(struct qb_monitor *m, struct qb_error *err)
 /* Who else is on a CPU. */
 static void look_at(const struct qb_joined *joined, unsigned cpu, struct qb_joined_message *ret)
 {
-	for (unsigned seat = 0; qb_claims_find(joined->claims, cpu, &seat); seat++) {
+	for (unsigned seat = 0; qb_claims_find(joined->claims, cpu, joined->around, &seat);
+		seat++) {
 		struct qb_claimant who = qb_claims_signed(joined->claims, cpu, seat);
 
 		qb_cpus_add(&ret->taken, cpu);
@@ -323,9 +326,8 @@ int qb_join_tell(const struct qb_monitor *m)
 	const struct qb_joined *joined = m->joined;
 	struct qb_joined_message message = {0};
 
-	if (joined->claims >= 0)
-		qb_cpus_foreach (cpu, &joined->selection.bench)
-			look_at(joined, cpu, &message);
+	qb_cpus_foreach (cpu, &joined->selection.bench)
+		look_at(joined, cpu, &message);
 	qb_lease_describe(&m->joined->owner, message.holder, sizeof(message.holder));
 	return qb_message_send(
 		m->helper->session, QB_MSG_JOINED, &message, sizeof(message), NULL, 0);

@@ -90,6 +90,11 @@ int qb_claims_open(struct qb_error *err)
 	return open_own(QB_CLAIMS_PATH, err);
 }
 
+void qb_claims_forget(void)
+{
+	(void)unlink(QB_CLAIMS_PATH); /* there need not be one */
+}
+
 /* Some seats of a CPU: what is written where a seat is tells whose it is. */
 static struct flock seats_of(short type, unsigned cpu, unsigned from, unsigned to)
 {
@@ -120,29 +125,31 @@ void qb_claims_ring(void)
 	(void)chmod(QB_CLAIMS_PATH, 0600); /* its mode is that already: IN_ATTRIB */
 }
 
-bool qb_claims_is_free(int claims, unsigned cpu)
-{
-	struct flock all = seats_of(F_WRLCK, cpu, 0, QB_CLAIM_SEATS);
-
-	return fcntl(claims, F_OFD_GETLK, &all) == 0 && all.l_type == F_UNLCK;
-}
-
-bool qb_claims_find(int claims, unsigned cpu, unsigned *seat)
+/* The lowest seat from `from` on that another has: the kernel tells any. */
+static unsigned lowest(int claims, unsigned cpu, unsigned from)
 {
 	const off_t first = seats_of(F_WRLCK, cpu, 0, 1).l_start;
 	unsigned end = QB_CLAIM_SEATS;
 
-	/* The kernel tells any of those that are taken, and we want the lowest. */
-	while (*seat < end) {
-		struct flock seats = seats_of(F_WRLCK, cpu, *seat, end);
+	while (from < end) {
+		struct flock seats = seats_of(F_WRLCK, cpu, from, end);
 
 		if (fcntl(claims, F_OFD_GETLK, &seats) < 0 || seats.l_type == F_UNLCK)
 			break;
 		end = (unsigned)((size_t)(seats.l_start - first) / sizeof(struct qb_claimant));
 	}
-	if (end == QB_CLAIM_SEATS)
+	return end;
+}
+
+bool qb_claims_find(int claims, unsigned cpu, const bool around[QB_CLAIM_SEATS], unsigned *seat)
+{
+	unsigned found = lowest(claims, cpu, *seat);
+
+	while (found < QB_CLAIM_SEATS && around && around[found])
+		found = lowest(claims, cpu, found + 1);
+	if (found == QB_CLAIM_SEATS)
 		return false;
-	*seat = end;
+	*seat = found;
 	return true;
 }
 

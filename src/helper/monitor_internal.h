@@ -61,10 +61,10 @@ struct qb_joined {
 	struct qb_steps steps;	       /* the host's */
 	struct qb_wanted wanted;       /* what a run without a profile of its own has */
 	uint64_t journal;	       /* which file is the journal: it vanishes with the restore */
-	int claims;  /* qb_claims_open, or -1: those of the run around it, if any */
-	bool inside; /* of a run that has joined: it sits on that one's seats */
+	int claims;		       /* qb_claims_open, or -1 */
 	struct qb_cpus claimed;
-	unsigned seat; /* on each of them */
+	unsigned seat;		     /* on each of them */
+	bool around[QB_CLAIM_SEATS]; /* seats of runs that have joined and that it is inside of */
 };
 #define QB_JOINED_NONE ((struct qb_joined){.connection = -1, .claims = -1})
 
@@ -72,12 +72,12 @@ struct qb_joined {
 struct qb_guest {
 	int connection; /* to that process; 0, which is never one: the seat is free */
 	bool admitted;	/* that process is a child of ours */
-	int claims;	/* which it has, too, with the runs inside of it; -1: none that are ours */
 	bool shared;	/* it keeps the session of shared runs up */
 	int client;	/* of the founder: its client's session, which the guardian has open, too */
 	int32_t pid;	/* its benchmark, once it is placed, ... */
 	uint64_t start;
 	struct qb_cpus cpus; /* ... and that one's CPUs */
+	uint32_t seat;	     /* on each of them */
 };
 /* So many at a time: each is a process of root's. */
 #define QB_GUESTS_MAX 128

@@ -193,7 +193,7 @@ static struct qb_cpus free_cpus(const struct qb_joined *joined)
 	struct qb_cpus cpus = joined->selection.bench;
 
 	qb_cpus_foreach (cpu, &joined->selection.bench)
-		if (!qb_claims_is_free(joined->claims, cpu))
+		if (qb_claims_find(joined->claims, cpu, joined->around, &(unsigned){0}))
 			qb_cpus_remove(&cpus, cpu);
 	return cpus;
 }
@@ -240,7 +240,8 @@ static bool is_late(const struct qb_joined *joined)
 	qb_cpus_foreach (cpu, &joined->claimed) {
 		unsigned seat = 0;
 
-		if (qb_claims_find(joined->claims, cpu, &seat) && seat < joined->seat)
+		if (qb_claims_find(joined->claims, cpu, joined->around, &seat) &&
+			seat < joined->seat)
 			return true;
 	}
 	return false;
@@ -248,7 +249,7 @@ static bool is_late(const struct qb_joined *joined)
 
 /*
  * On CPUs where no other run is, or, where these are not enough for what is asked for, on any: the
- * client tells who is there. A run inside of one that has joined has that one's CPUs and its claim.
+ * client tells who is there. The run that this one is inside of is nobody else.
  */
 static int plan_apart(struct qb_monitor *m, struct qb_error *err)
 {
@@ -258,8 +259,6 @@ static int plan_apart(struct qb_monitor *m, struct qb_error *err)
 	bool alone;
 	int r;
 
-	if (joined->inside)
-		return plan_on(m, all, err);
 	do {
 		const struct qb_cpus cpus = free_cpus(joined);
 
@@ -273,7 +272,7 @@ static int plan_apart(struct qb_monitor *m, struct qb_error *err)
 
 static int plan_within(struct qb_monitor *m, struct qb_error *err)
 {
-	char cpus[QB_CPUS_TEXT];
+	char cpus[128];
 	int r = qb_limits_find(m->helper, &m->limits, err);
 
 	if (r == 0 && m->limits.limited)
@@ -284,9 +283,8 @@ static int plan_within(struct qb_monitor *m, struct qb_error *err)
 		r = plan_apart(m, err);
 	if (r == 0)
 		return 0;
-	if (qb_cpus_format_list(&m->joined->selection.bench, cpus, sizeof(cpus)) < 0)
-		qb_text_copy(cpus, sizeof(cpus), "many");
-	return qb_error_wrap(err, "join on CPU %s", cpus);
+	return qb_error_wrap(err, "join on CPU %s",
+		qb_cpus_text(&m->joined->selection.bench, cpus, sizeof(cpus)));
 }
 
 static int agree(const struct qb_profile *all, const struct qb_profile *own, struct qb_error *err)

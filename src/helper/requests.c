@@ -66,6 +66,7 @@ int qb_request_hello(struct qb_monitor *m, struct qb_error *err)
 	if (r == 0)
 		r = qb_queue_take(m->helper, &wait, &since, err);
 	if (r == 0) {
+		qb_claims_forget();
 		r = qb_limits_start(
 			&m->limits, m->lease.ns ? qb_ns_now(CLOCK_BOOTTIME) : since, err);
 		if (r == 0)
@@ -115,17 +116,16 @@ int qb_request_plan(struct qb_monitor *m, struct qb_error *err)
 
 static void audit_begin(struct qb_monitor *m)
 {
-	char cpus[QB_CPUS_TEXT] = "";
+	char cpus[128];
 	const char *what = m->pool ? "shared runs" : "run";
 
 	if (m->hello.purpose == QB_PURPOSE_LEASE && !m->pool)
 		what = "apply";
 
-	/* The list of CPUs always fits; an odd one would be of no use to a reader. */
-	(void)qb_cpus_format_list(&m->planned.selection.bench, cpus, sizeof(cpus));
 	m->begun = true;
-	qb_audit(&m->helper->peer, "%s%s of profile %s on CPU %.128s%s%s: %s",
-		m->joined ? "joined " : "", what, m->planned.profile.name, cpus,
+	qb_audit(&m->helper->peer, "%s%s of profile %s on CPU %s%s%s: %s",
+		m->joined ? "joined " : "", what, m->planned.profile.name,
+		qb_cpus_text(&m->planned.selection.bench, cpus, sizeof(cpus)),
 		*m->helper->kept ? "; root cannot reset the caller's " : "", m->helper->kept,
 		m->hello.command);
 }

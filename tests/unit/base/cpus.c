@@ -10,6 +10,7 @@
 #include <base/macros.h>
 #include <base/text.h>
 #include <cmocka.h>
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <quietbench/value.h>
@@ -88,6 +89,33 @@ static void the_longest_list_fits(void **state)
 		qb_cpus_add(&set, cpu);
 	assert_int_equal(qb_cpus_format_list(&set, text, sizeof(text)), 0);
 	assert_int_equal(qb_cpus_count(&set), QB_CPUS_MAX / 2);
+}
+
+/* What is too long for a message is counted, and no number in it is cut. */
+static void a_long_list_is_told_short(void **state)
+{
+	struct qb_cpus set = {0};
+	char text[32];
+
+	for (unsigned cpu = 1; cpu < 257; cpu += 2)
+		qb_cpus_add(&set, cpu);
+	assert_string_equal(qb_cpus_text(&set, text, sizeof(text)), "1,3,5,7,9,11,13,… (128 CPUs)");
+	for (size_t size = 12; size < sizeof(text); size++) {
+		const char *at = qb_cpus_text(&set, text, size);
+
+		assert_true(strlen(at) < size && strstr(at, "128 CPUs"));
+		for (unsigned cpu = 1; isdigit((unsigned char)*at) && strchr(at, ','); cpu += 2) {
+			char *end;
+
+			assert_int_equal(strtoul(at, &end, 10), cpu);
+			assert_int_equal(*end, ',');
+			at = end + 1;
+		}
+		assert_true(strncmp(at, "… (", strlen("… (")) == 0 || strcmp(at, "128 CPUs") == 0);
+	}
+	qb_cpus_zero(&set);
+	qb_cpus_add(&set, 3);
+	assert_string_equal(qb_cpus_text(&set, text, sizeof(text)), "3");
 }
 
 static void quantities_are_exact(void **state)
@@ -382,6 +410,7 @@ int main(void)
 		cmocka_unit_test(bad_lists_are_refused),
 		cmocka_unit_test(masks_are_the_kernels),
 		cmocka_unit_test(the_longest_list_fits),
+		cmocka_unit_test(a_long_list_is_told_short),
 		cmocka_unit_test(quantities_are_exact),
 		cmocka_unit_test(quantities_want_units),
 		cmocka_unit_test(values_are_judged),

@@ -181,16 +181,22 @@ static void test_only_a_new_lock_is_doubted(void **state)
 
 /* ---- claims ---- */
 
-static void test_claims_are_one_sessions(void **state)
+/* Has no other a seat there? */
+static bool is_free(int claims, unsigned cpu)
+{
+	return !qb_claims_find(claims, cpu, NULL, &(unsigned){0});
+}
+
+static void test_claims_are_one_runs(void **state)
 {
 	int lock = opened(), first = qb_claims_open(NULL), second = qb_claims_open(NULL);
 
 	assert_true(first >= 0 && second >= 0);
-	assert_true(qb_claims_is_free(first, 5));
+	assert_true(is_free(first, 5));
 	assert_true(qb_claims_take(first, 5, 0));
 	assert_true(qb_claims_take(first, 5, 0));
-	assert_true(qb_claims_is_free(first, 5)); /* to its own session */
-	assert_false(qb_claims_is_free(second, 5));
+	assert_true(is_free(first, 5)); /* to its own session */
+	assert_false(is_free(second, 5));
 	assert_false(qb_claims_take(second, 5, 0));
 	assert_true(qb_claims_take(second, 4, 0)); /* its neighbours are others' */
 	assert_true(qb_claims_take(second, QB_CPUS_MAX - 1, 0));
@@ -198,7 +204,7 @@ static void test_claims_are_one_sessions(void **state)
 	qb_claims_leave(first, 5);
 	assert_true(qb_claims_take(second, 5, 0));
 	close(second);
-	assert_true(qb_claims_is_free(first, 4));
+	assert_true(is_free(first, 4));
 	close(first);
 	close(lock);
 }
@@ -210,7 +216,7 @@ static void test_claims_side_by_side(void **state)
 	int third = qb_claims_open(NULL);
 	unsigned seat = 0;
 
-	assert_false(qb_claims_find(second, 5, &seat));
+	assert_false(qb_claims_find(second, 5, NULL, &seat));
 	assert_true(qb_claims_take(first, 5, 0));
 	qb_claims_sign(first, 5, 0, &one);
 	assert_false(qb_claims_take(second, 5, 0));
@@ -218,42 +224,74 @@ static void test_claims_side_by_side(void **state)
 	assert_true(qb_claims_take(third, 5, QB_CLAIM_SEATS - 1));
 	assert_true(qb_claims_take(third, 6, 0)); /* its neighbour, by no seat nearer */
 
-	assert_true(qb_claims_find(second, 5, &seat));
+	assert_true(qb_claims_find(second, 5, NULL, &seat));
 	assert_int_equal(seat, 0);
 	assert_int_equal(qb_claims_signed(second, 5, seat).pid, 812);
 	assert_int_equal(qb_claims_signed(second, 5, seat).uid, 1000);
 	seat = 1; /* its own is passed */
-	assert_true(qb_claims_find(second, 5, &seat));
+	assert_true(qb_claims_find(second, 5, NULL, &seat));
 	assert_int_equal(seat, QB_CLAIM_SEATS - 1);
 	assert_int_equal(qb_claims_signed(second, 5, seat).pid, 0);
 	seat++;
-	assert_false(qb_claims_find(second, 5, &seat));
+	assert_false(qb_claims_find(second, 5, NULL, &seat));
 
 	qb_claims_leave(first, 5);
 	seat = 0;
-	assert_true(qb_claims_find(third, 5, &seat));
+	assert_true(qb_claims_find(third, 5, NULL, &seat));
 	assert_int_equal(seat, 1);
-	assert_false(qb_claims_is_free(first, 5));
+	assert_false(is_free(first, 5));
 	qb_claims_leave(second, 5);
-	assert_true(qb_claims_is_free(third, 5)); /* but for its own */
+	assert_true(is_free(third, 5)); /* but for its own */
 	close(third);
 	close(second);
 	close(first);
 	close(lock);
 }
 
-static void test_claims_are_inherited(void **state)
+/* Whom a run is inside of is nobody else, however deep; who is beside it there is. */
+static void test_claims_of_a_run_inside(void **state)
 {
-	int lock = opened(), outer = qb_claims_open(NULL), inner = fcntl(outer, F_DUPFD_CLOEXEC, 3);
-	int other = qb_claims_open(NULL);
+	bool around[QB_CLAIM_SEATS] = {[0] = true, [2] = true};
+	int lock = opened(), outer = qb_claims_open(NULL), between = qb_claims_open(NULL);
+	int inner = qb_claims_open(NULL), beside = qb_claims_open(NULL);
+	unsigned seat = 0;
 
 	assert_true(qb_claims_take(outer, 2, 0));
-	assert_true(qb_claims_is_free(inner, 2));
-	close(outer); /* what is inside of it goes on */
-	assert_false(qb_claims_is_free(other, 2));
+	assert_true(qb_claims_take(between, 2, 2));
+	assert_false(qb_claims_find(inner, 2, around, &seat));
+	assert_false(is_free(inner, 2));
+	assert_true(qb_claims_take(beside, 2, 3));
+	assert_true(qb_claims_find(inner, 2, around, &seat));
+	assert_int_equal(seat, 3);
+	close(beside);
+	seat = 0;
+	assert_false(qb_claims_find(inner, 2, around, &seat));
+	around[2] = false;
+	assert_true(qb_claims_find(inner, 2, around, &seat));
+	assert_int_equal(seat, 2);
+	close(outer);
+	close(between);
 	close(inner);
-	assert_true(qb_claims_is_free(other, 2));
-	close(other);
+	close(lock);
+}
+
+/* A run that goes on when its session is dead keeps nothing of what the next one has. */
+static void test_claims_end_with_their_session(void **state)
+{
+	int lock = opened(), left, next;
+
+	qb_claims_forget(); /* there are none */
+	left = qb_claims_open(NULL);
+	assert_true(qb_claims_take(left, 2, 0));
+	next = qb_claims_open(NULL);
+	assert_false(is_free(next, 2));
+	close(next);
+	qb_claims_forget();
+	next = qb_claims_open(NULL);
+	assert_true(is_free(next, 2));
+	assert_true(qb_claims_take(next, 2, 0));
+	close(next);
+	close(left);
 	close(lock);
 }
 
@@ -290,9 +328,10 @@ int main(void)
 		cmocka_unit_test_setup(test_lost_lock_holds_still, fresh),
 		cmocka_unit_test_setup(test_covered_lock_holds_still, fresh),
 		cmocka_unit_test_setup(test_only_a_new_lock_is_doubted, fresh),
-		cmocka_unit_test_setup(test_claims_are_one_sessions, fresh),
+		cmocka_unit_test_setup(test_claims_are_one_runs, fresh),
 		cmocka_unit_test_setup(test_claims_side_by_side, fresh),
-		cmocka_unit_test_setup(test_claims_are_inherited, fresh),
+		cmocka_unit_test_setup(test_claims_of_a_run_inside, fresh),
+		cmocka_unit_test_setup(test_claims_end_with_their_session, fresh),
 		cmocka_unit_test_setup(test_claims_of_the_dead_are_free, fresh),
 	};
 
