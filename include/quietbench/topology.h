@@ -53,13 +53,16 @@ const char *qb_isolation_name(enum qb_isolation isolation);
  * So `qb_cpus_intersect(&bench, &housekeeping)` means: isolation is impossible.
  */
 struct qb_selection {
-	struct qb_cpus bench;	     /* the benchmark runs here */
-	struct qb_cpus reserved;     /* its siblings, kept idle (cpus.smt: idle) */
-	struct qb_cpus offline;	     /* or those taken offline for the run; src/levers/smt_plan.c */
-	struct qb_cpus housekeeping; /* everything else runs here: the other online CPUs */
-	uint32_t nodes[8];	     /* one bit per NUMA node (kernel number) of bench; < 256 */
-	uint8_t isolation;	     /* enum qb_isolation; decided by src/levers/isolation.c */
-	bool balanced; /* several unpinned threads: partition type root, not isolated */
+	struct qb_cpus bench;	 /* the benchmark runs here */
+	struct qb_cpus reserved; /* its siblings, kept idle (cpus.smt: idle) */
+	struct qb_cpus offline;	 /* or those taken offline for the run; src/levers/smt_plan.c */
+	struct qb_cpus
+		housekeeping; /* everything else runs here: the other online CPUs but these */
+	struct qb_cpus
+		isolated;  /* at boot, and not chosen: nothing runs there that was not put there */
+	uint32_t nodes[8]; /* one bit per NUMA node (kernel number) of bench; < 256 */
+	uint8_t isolation; /* enum qb_isolation; decided by src/levers/isolation.c */
+	bool balanced;	   /* several unpinned threads: partition type root, not isolated */
 	bool unspread; /* some of several were isolated at boot: the scheduler moves no thread there */
 	bool named;    /* the caller said which or how many, beside the profile */
 	uint32_t most;	/* so many benchmark CPUs would cpus.count: max give */

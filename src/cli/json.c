@@ -183,6 +183,7 @@ void qb_json_selection(struct qb_json *json, const char *key, const struct qb_se
 	qb_json_cpus(json, "reserved", &chosen->reserved);
 	qb_json_cpus(json, "offline", &chosen->offline);
 	qb_json_cpus(json, "housekeeping", &chosen->housekeeping);
+	qb_json_cpus(json, "isolated", &chosen->isolated);
 	nodes(json, "nodes", chosen);
 	qb_json_text(json, "isolation", qb_isolation_name(chosen->isolation));
 	qb_json_text(json, "why", chosen->why);

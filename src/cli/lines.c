@@ -7,11 +7,6 @@
 #include <inttypes.h>
 #include <quietbench/lever.h>
 
-static const char *listed(const struct qb_cpus *set, char *buf, size_t size)
-{
-	return qb_cpus_format_list(set, buf, size) < 0 ? "many" : buf;
-}
-
 static const char *plural(const struct qb_cpus *set)
 {
 	return qb_cpus_count(set) == 1 ? "" : "s";
@@ -35,7 +30,7 @@ void qb_lines_head(const struct qb_profile *profile, const struct qb_host *host,
 	const struct qb_selection *chosen, char *buf, size_t size)
 {
 	char bench[128], list[128], housekeeping[128], guest[64] = "", idle[160] = "";
-	char offline[160] = "";
+	char offline[160] = "", isolated[160] = "";
 	bool apart = !qb_cpus_intersect(&chosen->bench, &chosen->housekeeping);
 
 	if (host->guest)
@@ -43,15 +38,20 @@ void qb_lines_head(const struct qb_profile *profile, const struct qb_host *host,
 			host->hypervisor[0] ? " " : "");
 	if (!qb_cpus_empty(&chosen->reserved))
 		qb_text_format(idle, sizeof(idle), " (sibling%s %s idle)",
-			plural(&chosen->reserved), listed(&chosen->reserved, list, sizeof(list)));
+			plural(&chosen->reserved),
+			qb_cpus_text(&chosen->reserved, list, sizeof(list)));
 	if (!qb_cpus_empty(&chosen->offline))
 		qb_text_format(offline, sizeof(offline), " (sibling%s %s offline)",
-			plural(&chosen->offline), listed(&chosen->offline, list, sizeof(list)));
-	qb_text_format(buf, size, "%s%s: benchmark on CPU%s %s%s%s%s, housekeeping on %s",
+			plural(&chosen->offline),
+			qb_cpus_text(&chosen->offline, list, sizeof(list)));
+	if (!qb_cpus_empty(&chosen->isolated))
+		qb_text_format(isolated, sizeof(isolated), ", isolated at boot and not used: %s",
+			qb_cpus_text(&chosen->isolated, list, sizeof(list)));
+	qb_text_format(buf, size, "%s%s: benchmark on CPU%s %s%s%s%s, housekeeping on %s%s",
 		profile->name, guest, plural(&chosen->bench),
-		listed(&chosen->bench, bench, sizeof(bench)),
+		qb_cpus_text(&chosen->bench, bench, sizeof(bench)),
 		apart ? "" : " (shared with other tasks)", idle, offline,
-		listed(&chosen->housekeeping, housekeeping, sizeof(housekeeping)));
+		qb_cpus_text(&chosen->housekeeping, housekeeping, sizeof(housekeeping)), isolated);
 }
 
 /* Does this step of the policy's, or of all policies', end turbo? */

@@ -114,11 +114,10 @@ void qb_noise_verdict_text(const struct qb_measure *m, char *buf, size_t size)
 {
 	char cpus[128], reasons[768];
 
-	if (qb_cpus_format_list(&m->cpus, cpus, sizeof(cpus)) < 0)
-		qb_text_copy(cpus, sizeof(cpus), "many");
 	name_reasons(m, reasons, sizeof(reasons));
 	qb_text_format(buf, size, "%s: CPU%s %s, %.1f s%s%s", qb_noise_verdict_name(m->verdict),
-		m->n == 1 ? "" : "s", cpus, (double)m->ns / 1e9, *reasons ? ": " : "", reasons);
+		m->n == 1 ? "" : "s", qb_cpus_text(&m->cpus, cpus, sizeof(cpus)),
+		(double)m->ns / 1e9, *reasons ? ": " : "", reasons);
 }
 
 void qb_noise_longest_text(const struct qb_measure *m, char *buf, size_t size)

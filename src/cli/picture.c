@@ -97,6 +97,7 @@ static void put_cpu(const struct qb_canvas *c, struct qb_line *line, unsigned cp
 		[QB_ROLE_HOUSEKEEPING] = {' ', ' ', NULL},
 		[QB_ROLE_BENCH] = {'[', ']', BOLD_GREEN},
 		[QB_ROLE_RESERVED] = {'(', ')', YELLOW},
+		[QB_ROLE_ISOLATED] = {'<', '>', NULL},
 	};
 	enum qb_role role = qb_picture_role(c->picture, cpu);
 	char text[16];
@@ -153,6 +154,7 @@ static int draw_folded(struct qb_canvas *c, const struct qb_picture_row *row)
 		[QB_ROLE_HOUSEKEEPING] = "housekeeping",
 		[QB_ROLE_BENCH] = "[benchmark] ",
 		[QB_ROLE_RESERVED] = "(kept idle) ",
+		[QB_ROLE_ISOLATED] = "<isolated>  ",
 	};
 
 	for (unsigned role = 0; role < QB_ARRAY_SIZE(labels); role++) {
@@ -283,9 +285,11 @@ static int draw_facts(const struct qb_canvas *c)
 		{"kept idle", YELLOW, &s->reserved},
 		{"offline", YELLOW, &s->offline},
 		{"housekeeping", NULL, &s->housekeeping},
+		{"isolated", NULL, &s->isolated},
 	};
 
-	fputs("[n] runs the benchmark   (n) sibling, kept idle   n housekeeping\n\n", c->out);
+	fprintf(c->out, "[n] runs the benchmark   (n) sibling, kept idle   n housekeeping%s\n\n",
+		qb_cpus_empty(&s->isolated) ? "" : "   <n> isolated at boot, not used");
 	for (size_t i = 0; i < QB_ARRAY_SIZE(sets); i++) {
 		_cleanup_free_ char *buf = NULL;
 		const char *text;

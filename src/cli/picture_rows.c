@@ -11,6 +11,8 @@ enum qb_role qb_picture_role(const struct qb_picture *picture, unsigned cpu)
 	if (qb_cpus_has(&picture->selection->reserved, cpu) ||
 		qb_cpus_has(&picture->selection->offline, cpu))
 		return QB_ROLE_RESERVED;
+	if (qb_cpus_has(&picture->selection->isolated, cpu))
+		return QB_ROLE_ISOLATED;
 	return QB_ROLE_HOUSEKEEPING;
 }
 

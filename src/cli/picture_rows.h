@@ -9,6 +9,7 @@ enum qb_role {
 	QB_ROLE_HOUSEKEEPING,
 	QB_ROLE_BENCH,
 	QB_ROLE_RESERVED,
+	QB_ROLE_ISOLATED,
 };
 
 enum qb_role qb_picture_role(const struct qb_picture *picture, unsigned cpu);

@@ -74,6 +74,7 @@ static void put_cpus(struct qb_json *json, const struct qb_selection *chosen)
 	qb_json_cpus(json, "reserved", &chosen->reserved);
 	qb_json_cpus(json, "offline", &chosen->offline);
 	qb_json_cpus(json, "housekeeping", &chosen->housekeeping);
+	qb_json_cpus(json, "isolated", &chosen->isolated);
 	qb_json_end(json);
 }
 

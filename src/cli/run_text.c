@@ -45,8 +45,6 @@ static void say_cpus(const struct qb_answer *answer, const char *holder)
 	if (is_isolated(&answer->steps)) {
 		qb_lines_head(&answer->profile, host, chosen, line, sizeof(line));
 	} else {
-		if (qb_cpus_format_list(&chosen->bench, cpus, sizeof(cpus)) < 0)
-			qb_text_copy(cpus, sizeof(cpus), "many");
 		qb_text_format(line, sizeof(line),
 			"%s%s%s%s: benchmark on CPU%s %s, other tasks are not kept off",
 			answer->profile.name, host->guest ? " (" : "",
@@ -54,7 +52,8 @@ static void say_cpus(const struct qb_answer *answer, const char *holder)
 			!host->guest	    ? ""
 			: *host->hypervisor ? " guest)"
 					    : "guest)",
-			qb_cpus_count(&chosen->bench) == 1 ? "" : "s", cpus);
+			qb_cpus_count(&chosen->bench) == 1 ? "" : "s",
+			qb_cpus_text(&chosen->bench, cpus, sizeof(cpus)));
 	}
 	qb_say(QB_SAY_NOTE, "%s%s%s%s%s%s", joined, holder, colon, line, fewer ? "; " : "", seen);
 	if (chosen->note[0])
@@ -245,12 +244,10 @@ void qb_run_text_affinity(const struct qb_condition *condition, const struct qb_
 	/* Whoever conditioned the host has put its tasks on the housekeeping CPUs: no wish. */
 	if (answer->joined && qb_cpus_subset(&chosen->housekeeping, mask))
 		return;
-	if (qb_cpus_format_list(mask, wish, sizeof(wish)) < 0)
-		qb_text_copy(wish, sizeof(wish), "many CPUs");
-	if (qb_cpus_format_list(&chosen->bench, cpus, sizeof(cpus)) < 0)
-		qb_text_copy(cpus, sizeof(cpus), "many");
 	qb_say(QB_SAY_NOTE, "the caller's affinity (%s) gives way to the benchmark's CPU%s %s",
-		wish, qb_cpus_count(&chosen->bench) == 1 ? "" : "s", cpus);
+		qb_cpus_text(mask, wish, sizeof(wish)),
+		qb_cpus_count(&chosen->bench) == 1 ? "" : "s",
+		qb_cpus_text(&chosen->bench, cpus, sizeof(cpus)));
 }
 
 void qb_run_text_process(const struct qb_answer *answer)

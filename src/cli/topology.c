@@ -16,6 +16,8 @@ static const char *role(const struct qb_selection *chosen, unsigned cpu)
 		return "reserved";
 	if (qb_cpus_has(&chosen->offline, cpu))
 		return "offline";
+	if (qb_cpus_has(&chosen->isolated, cpu))
+		return "isolated";
 	return qb_cpus_has(&chosen->housekeeping, cpu) ? "housekeeping" : NULL;
 }
 

@@ -95,10 +95,8 @@ bool qb_session_others(
 
 		if (is_mentioned(with, i) || qb_cpus_empty(&theirs))
 			continue;
-		if (qb_cpus_format_list(&theirs, list, sizeof(list)) < 0)
-			qb_text_copy(list, sizeof(list), "many");
 		qb_text_join(buf, size, ", ", "CPU %s has another run's command (pid %d, user %u)",
-			list, with->tenants[i].pid, with->tenants[i].uid);
+			qb_cpus_text(&theirs, list, sizeof(list)), with->tenants[i].pid, with->tenants[i].uid);
 	}
 	if (!buf[0] && qb_cpus_intersect(&with->taken, cpus)) /* beyond QB_TENANTS */
 		qb_text_copy(buf, size, "another run's command is on one of the CPUs");

@@ -112,8 +112,8 @@ static int write_one(
 		return r;
 	step->intent = true;
 	written = qb_lever_write(step->lever, &step->unit, step->wanted, &why);
-	if (qb_lever_read(
-		    step->lever, &step->unit, text, sizeof(text), written < 0 ? NULL : &why) == 0) {
+	r = qb_lever_read(step->lever, &step->unit, text, sizeof(text), written < 0 ? NULL : &why);
+	if (r == 0) {
 		step->became = qb_steps_text(steps, text);
 		if (!step->became)
 			return qb_error_errno(
@@ -121,6 +121,8 @@ static int write_one(
 		r = qb_journal_mark(journal, i, QB_MARK_BECAME, 0, text, err);
 		if (r < 0)
 			return r;
+	} else if (r == -ESRCH && qb_levers[step->lever].unit == QB_UNIT_TASK) {
+		written = -ESRCH; /* it has ended meanwhile */
 	} else if (written >= 0) {
 		written = -EIO; /* written and unreadable: not known to be applied */
 	}

@@ -90,9 +90,9 @@ void qb_policy_describe(const struct qb_policy_rule *rule, unsigned online, char
 	append_keys(rule->allow, ", ", buf, size);
 	append_keys(rule->deny, ", not ", buf, size);
 	qb_text_append(buf, size, "; up to %u of %u CPUs", qb_policy_max(rule, online), online);
-	if (!qb_cpus_empty(&rule->cpus.list) &&
-		qb_cpus_format_list(&rule->cpus.list, list, sizeof(list)) == 0)
-		qb_text_append(buf, size, ", of %s", list);
+	if (!qb_cpus_empty(&rule->cpus.list))
+		qb_text_append(
+			buf, size, ", of %s", qb_cpus_text(&rule->cpus.list, list, sizeof(list)));
 	qb_text_append(buf, size, "%s", rule->own_profiles ? "" : "; no profiles of your own");
 }
 
@@ -219,11 +219,10 @@ int qb_policy_wish(const struct qb_policy_rule *rule, const struct qb_cpus *onli
 	qb_cpus_and(&allowed, &rule->cpus.list);
 	if (qb_cpus_empty(&allowed)) {
 		qb_policy_name(rule, name, sizeof(name));
-		qb_cpus_format_list(&rule->cpus.list, list, sizeof(list));
 		return qb_error_set(err, EPERM,
 			"policy: %s allows only the CPUs %s, and none of them is online and available to "
 			"you",
-			name, list);
+			name, qb_cpus_text(&rule->cpus.list, list, sizeof(list)));
 	}
 	request->allowed = allowed;
 	return 0;
@@ -250,6 +249,7 @@ static struct qb_cpus taken_by(const struct qb_selection *selection, const struc
 	if (selection->isolation == QB_ISOLATION_NONE)
 		return selection->offline;
 	qb_cpus_andnot(&taken, &selection->housekeeping);
+	qb_cpus_andnot(&taken, &selection->isolated);
 	qb_cpus_or(&taken, &selection->offline);
 	return taken;
 }
@@ -258,11 +258,11 @@ int qb_policy_judge_cpus(const struct qb_policy_rule *rule, const struct qb_cpus
 	const struct qb_cpus *bench, const struct qb_cpus *taken, struct qb_error *err)
 {
 	unsigned n = qb_cpus_count(online), max = qb_policy_max(rule, n);
-	char name[QB_POLICY_NAME_TEXT], list[128] = "many", allowed[128] = "many";
+	char name[QB_POLICY_NAME_TEXT], list[128], allowed[128];
 
 	qb_policy_name(rule, name, sizeof(name));
-	qb_cpus_format_list(taken, list, sizeof(list));
-	qb_cpus_format_list(&rule->cpus.list, allowed, sizeof(allowed));
+	qb_cpus_text(taken, list, sizeof(list));
+	qb_cpus_text(&rule->cpus.list, allowed, sizeof(allowed));
 	if (qb_cpus_count(taken) > max)
 		return qb_error_set(err, EPERM,
 			"policy: %s allows at most %u of %u CPUs, not %u (%s): "

@@ -56,14 +56,14 @@ static int filter(const struct qb_cpus_wish *w, struct qb_cores *cores,
 			"choose CPUs: %s the usable ones (%s)%s; name some with cpus.list",
 			qb_cpus_empty(&w->from) ? "for several threads there are none among"
 						: "the host tells no core of",
-			qb_cpus_wish_text(&w->usable, text, sizeof(text)),
+			qb_cpus_text(&w->usable, text, sizeof(text)),
 			qb_cpus_empty(&w->from) ? ": all are isolated at boot" : "");
 	if (w->node >= 0)
 		qb_cores_keep(cores, is_on_node, w->node);
 	if (!cores->n_picks)
 		return qb_error_set(err, EINVAL,
 			"cpus.node %ld: none of the usable CPUs (%s) is on that node", w->node,
-			qb_cpus_wish_text(&w->usable, text, sizeof(text)));
+			qb_cpus_text(&w->usable, text, sizeof(text)));
 	filter_kind(w, cores, selection);
 	if (w->count == QB_COUNT_ALL && w->kind >= 0)
 		qb_select_note(selection,
@@ -106,14 +106,14 @@ static int resolve_count(const struct qb_cpus_wish *w, const struct qb_cores *co
 			w->kind < 0 ? "" : qb_select_kind_text(t, w->kind),
 			w->node < 0 ? "" : " on that node",
 			w->avoid_boot ? " beside the boot CPU's" : "",
-			qb_cpus_wish_text(&w->usable, text, sizeof(text)),
+			qb_cpus_text(&w->usable, text, sizeof(text)),
 			w->kind < 0 ? "" : ", or set cpus.kind=any",
 			w->share || covered == total ? "" : ", or set cpus.smt=share",
 			w->listed || qb_cpus_empty(&left) ? ""
 							  : ", or name with cpus.list CPUs of ",
 			w->listed || qb_cpus_empty(&left)
 				? ""
-				: qb_cpus_wish_text(&left, apart, sizeof(apart)),
+				: qb_cpus_text(&left, apart, sizeof(apart)),
 			w->listed || qb_cpus_empty(&left)
 				? ""
 				: ", which are isolated at boot: threads stay there where they start");
@@ -254,7 +254,7 @@ static void reserve(
 		return;
 	qb_select_note(s, "%s %s beside the benchmark cannot be kept idle",
 		qb_cpus_count(&busy) == 1 ? "sibling" : "siblings",
-		qb_cpus_wish_text(&busy, list, sizeof(list)));
+		qb_cpus_text(&busy, list, sizeof(list)));
 }
 
 /* Does `all` mean every core? Of one kind, one node, or what the caller may use it need not. */
@@ -272,6 +272,24 @@ static bool covers_host(
 	return w->count == QB_COUNT_ALL && !w->listed;
 }
 
+/* The scheduler puts nothing on CPUs that were isolated at boot: they are for housekeeping only if there are no other CPUs. */
+static void leave_isolated(const struct qb_topology *t, struct qb_selection *s)
+{
+	struct qb_cpus isolated = s->housekeeping;
+	char list[64];
+
+	qb_cpus_and(&isolated, &t->isolated);
+	if (qb_cpus_empty(&isolated))
+		return;
+	if (qb_cpus_subset(&s->housekeeping, &isolated)) {
+		qb_select_note(s, "no CPU but %s, isolated at boot, is left for housekeeping",
+			qb_cpus_text(&isolated, list, sizeof(list)));
+		return;
+	}
+	qb_cpus_andnot(&s->housekeeping, &isolated);
+	s->isolated = isolated;
+}
+
 /* There must be a housekeeping CPU: a reserved sibling if need be, every CPU if none is left. */
 static int leave_housekeeping(
 	const struct qb_cpus_wish *w, bool everything, struct qb_selection *s, struct qb_error *err)
@@ -284,8 +302,10 @@ static int leave_housekeeping(
 		return 0;
 	qb_cpus_andnot(&s->housekeeping, &s->bench);
 	qb_cpus_andnot(&s->housekeeping, &s->reserved);
-	if (!qb_cpus_empty(&s->housekeeping))
+	if (!qb_cpus_empty(&s->housekeeping)) {
+		leave_isolated(t, s);
 		return 0;
+	}
 	keeper = qb_cpus_has(&s->reserved, t->boot_cpu) ? t->boot_cpu
 							: qb_cpus_next(&s->reserved, 0);
 	if (keeper < QB_CPUS_MAX) {
@@ -340,6 +360,7 @@ static int select_as_wished(const struct qb_topology *topology, const struct qb_
 		r = choose(&w, &cores, &w.from, &s, err);
 		if (r < 0)
 			return r;
+		qb_select_note_denied(&w, &s);
 	}
 	qb_select_note_isolated(&w, &s);
 	everything = covers_host(&w, &cores, &s);

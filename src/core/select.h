@@ -9,7 +9,7 @@
  * The rules, in their order of weight:
  *  1. Only CPUs that are online and allowed; of one NUMA node with cpus.node.
  *  2. cpus.list is obeyed as it stands (avoid and kind do not apply); with an explicit cpus.count,
- *     N of it.
+ *     N of those in it that are allowed.
  *  3. Never the core of the boot CPU while the asked-for kind and node have another: the kernel
  *     keeps there what it cannot move.
  *  4. One kind of core. `performance` is the fastest, `efficiency` the slowest; `any` takes the
@@ -26,6 +26,9 @@
  * smt idle (and offline: which of the reserved go offline is planned later): count counts cores, one CPU of each runs the
  * benchmark, its siblings are reserved. smt share: count counts CPUs, whole cores first (the
  * neighbour on a core is then the benchmark itself), nothing is reserved.
+ *
+ * Of the other CPUs those that are isolated at boot are left as they are, and are no housekeeping CPUs
+ * unless there are none else.
  *
  * There is always a housekeeping CPU, except where that is impossible or was not wished (one CPU,
  * count all where it takes every core, a list of everything); then housekeeping is every online CPU and overlaps bench.

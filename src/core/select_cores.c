@@ -237,14 +237,6 @@ enum qb_within qb_cores_place(struct qb_cores *cores, enum qb_within within, uns
 
 /* ---- the wish ---- */
 
-const char *qb_cpus_wish_text(const struct qb_cpus *set, char *buf, size_t size)
-{
-	if (qb_cpus_format_list(set, buf, size) < 0)
-		qb_text_format(
-			buf, size, "%u CPUs from %u on", qb_cpus_count(set), qb_cpus_next(set, 0));
-	return buf;
-}
-
 static enum qb_within read_within(const struct qb_setting *setting)
 {
 	static const char *const names[] = {
@@ -277,9 +269,9 @@ static int refuse(const struct qb_cpus_wish *w, struct qb_cpus bad, const char *
 	if (qb_cpus_empty(&bad))
 		return 0;
 	return qb_error_set(err, EINVAL, "cpus.list %s: CPU %s: %s; choose from %s",
-		qb_cpus_wish_text(&w->list, list, sizeof(list)),
-		qb_cpus_wish_text(&bad, named, sizeof(named)), why,
-		qb_cpus_wish_text(instead, good, sizeof(good)));
+		qb_cpus_text(&w->list, list, sizeof(list)),
+		qb_cpus_text(&bad, named, sizeof(named)), why,
+		qb_cpus_text(instead, good, sizeof(good)));
 }
 
 static int judge_list(const struct qb_cpus_wish *w, struct qb_error *err)
@@ -297,7 +289,7 @@ static int judge_list(const struct qb_cpus_wish *w, struct qb_error *err)
 	r = refuse(w, unknown, "not on this host", &t->online, err);
 	if (r == 0)
 		r = refuse(w, offline, "offline", &t->online, err);
-	if (r == 0)
+	if (r == 0 && !(w->counted && qb_cpus_intersect(&w->list, &w->usable)))
 		r = refuse(w, denied, "forbidden to this process (its cpuset or taskset)",
 			&w->usable, err);
 	if (r < 0 || w->node < 0)
@@ -334,7 +326,9 @@ static void find_candidates(struct qb_cpus_wish *w)
 	const struct qb_topology *t = w->topology;
 	struct qb_cpus isolated = w->usable;
 
-	w->from = w->listed ? w->list : w->usable;
+	w->from = w->usable;
+	if (w->listed)
+		qb_cpus_and(&w->from, &w->list);
 	if (w->listed || w->count == QB_COUNT_ALL ||
 		(w->count == QB_COUNT_NUMBER && w->number == 1))
 		return;
@@ -377,11 +371,11 @@ int qb_cpus_wish_read(const struct qb_topology *t, const struct qb_profile *p,
 		if (r < 0)
 			return qb_error_set(
 				err, -r, "cpus.list %s: not a list of CPUs", list->text);
+		w.listed = true;
+		w.counted = count->explicit_ && w.count != QB_COUNT_ALL;
 		r = judge_list(&w, err);
 		if (r < 0)
 			return r;
-		w.listed = true;
-		w.counted = count->explicit_ && w.count != QB_COUNT_ALL;
 		w.kind = -1;
 		w.avoid_boot = false;
 	}

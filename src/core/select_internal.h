@@ -85,9 +85,6 @@ struct qb_cpus_wish {
 int qb_cpus_wish_read(const struct qb_topology *topology, const struct qb_profile *profile,
 	const struct qb_cpus *allowed, struct qb_cpus_wish *ret, struct qb_error *err);
 
-/* A set as a short text, whatever its size: messages are one line. Returns buf. */
-const char *qb_cpus_wish_text(const struct qb_cpus *set, char *buf, size_t size);
-
 /* ---- what is said of the choice ---- */
 
 /* One more thing that had to give. */
@@ -107,6 +104,8 @@ void qb_select_explain(const struct qb_cpus_wish *w, const struct qb_cores *core
 /* Not as close together as was asked for. */
 void qb_select_note_level(const struct qb_cpus_wish *w, const struct qb_cores *cores,
 	enum qb_within got, unsigned want, struct qb_selection *s);
+/* Of a list not all could be chosen from. */
+void qb_select_note_denied(const struct qb_cpus_wish *w, struct qb_selection *s);
 /* Threads will not be spread over CPUs that were isolated at boot. */
 void qb_select_note_isolated(const struct qb_cpus_wish *w, struct qb_selection *s);
 

@@ -73,7 +73,7 @@ void qb_select_explain_list(
 	char list[128];
 
 	qb_text_format(s->why, sizeof(s->why), "as asked: cpus.list %s",
-		qb_cpus_wish_text(&w->list, list, sizeof(list)));
+		qb_cpus_text(&w->list, list, sizeof(list)));
 	if (gather_facts(w->topology, cores, &s->bench).kind < 0)
 		qb_select_note(s, "fast and slow cores mixed, as the list says");
 }
@@ -96,7 +96,7 @@ void qb_select_explain(const struct qb_cpus_wish *w, const struct qb_cores *core
 		kind = qb_select_kind_text(t, facts.kind);
 	if (w->listed)
 		qb_text_format(of, sizeof(of), " of cpus.list %s",
-			qb_cpus_wish_text(&w->list, list, sizeof(list)));
+			qb_cpus_text(&w->list, list, sizeof(list)));
 	if (w->node >= 0)
 		qb_text_format(node, sizeof(node), " on node %ld", w->node);
 	if (facts.away)
@@ -119,6 +119,18 @@ void qb_select_note_level(const struct qb_cpus_wish *w, const struct qb_cores *c
 		w->share ? "CPUs" : "cores", level_text(w->within, cores), level_text(got, cores));
 }
 
+void qb_select_note_denied(const struct qb_cpus_wish *w, struct qb_selection *s)
+{
+	struct qb_cpus denied = w->list;
+	char list[96];
+
+	qb_cpus_andnot(&denied, &w->usable);
+	if (!qb_cpus_empty(&denied))
+		qb_select_note(s,
+			"CPU %s of cpus.list is forbidden to this process (its cpuset or taskset)",
+			qb_cpus_text(&denied, list, sizeof(list)));
+}
+
 void qb_select_note_isolated(const struct qb_cpus_wish *w, struct qb_selection *s)
 {
 	struct qb_cpus isolated = s->bench;
@@ -132,7 +144,7 @@ void qb_select_note_isolated(const struct qb_cpus_wish *w, struct qb_selection *
 	if (qb_cpus_count(&s->bench) < 2 || qb_cpus_empty(&isolated))
 		return;
 	s->unspread = true;
-	qb_cpus_wish_text(&isolated, list, sizeof(list));
+	qb_cpus_text(&isolated, list, sizeof(list));
 	if (qb_cpus_count(&isolated) == 1)
 		qb_select_note(
 			s, "CPU %s is isolated at boot: no thread is moved to it or off it", list);

@@ -163,6 +163,8 @@ static int judge_selection(
 	if (qb_cpus_empty(&s->bench) || s->isolation > QB_ISOLATION_PARTITION ||
 		qb_cpus_intersect(&quiet, &s->offline) ||
 		qb_cpus_intersect(&s->housekeeping, &s->offline) ||
+		qb_cpus_intersect(&s->isolated, &s->offline) ||
+		qb_cpus_intersect(&s->isolated, &quiet) ||
 		(s->isolation != QB_ISOLATION_NONE &&
 			(qb_cpus_empty(&s->housekeeping) ||
 				qb_cpus_intersect(&quiet, &s->housekeeping))))

@@ -233,10 +233,20 @@ static int choose(const struct qb_wish *wish, struct plan *plan)
 	return plan_group(plan, online);
 }
 
+/* Where other tasks may be: what was put on a CPU that is isolated at boot stays there. */
+static struct qb_cpus others_of(const struct qb_selection *selection)
+{
+	struct qb_cpus others = selection->housekeeping;
+
+	qb_cpus_or(&others, &selection->isolated);
+	return others;
+}
+
 int qb_isolation_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err)
 {
 	struct plan plan = {
 		.selection = wish->selection, .steps = steps, .quiet = wish->selection->bench};
+	struct qb_cpus others;
 	int r;
 
 	wish->selection->isolation = QB_ISOLATION_NONE;
@@ -246,9 +256,9 @@ int qb_isolation_plan(const struct qb_wish *wish, struct qb_steps *steps, struct
 	/* A captured host has no mounts of its own to show: then nothing is offered. */
 	if (qb_cgroups_load(&plan.cgroups, NULL) < 0)
 		plan.cgroups = (struct qb_cgroups){0};
+	others = others_of(wish->selection);
 	if (qb_cpus_format_list(&plan.quiet, plan.cpus, sizeof(plan.cpus)) < 0 ||
-		qb_cpus_format_list(&wish->selection->housekeeping, plan.housekeeping,
-			sizeof(plan.housekeeping)) < 0)
+		qb_cpus_format_list(&others, plan.housekeeping, sizeof(plan.housekeeping)) < 0)
 		return qb_error_set(err, EOVERFLOW, "the lists of CPUs are too long");
 	r = choose(wish, &plan);
 	return r < 0 ? qb_error_errno(
@@ -277,6 +287,7 @@ bool qb_isolation_is_group(const struct qb_step *step)
 static bool keeps_list(const struct qb_step *step, const struct qb_selection *selection,
 	const struct qb_cpus *taken)
 {
+	const struct qb_cpus others = others_of(selection);
 	struct qb_cpus cpus;
 
 	if (step->lever != QB_LEVER_SLICE && step->lever != QB_LEVER_GROUP_CPUS &&
@@ -285,7 +296,7 @@ static bool keeps_list(const struct qb_step *step, const struct qb_selection *se
 	if (qb_cpus_parse_list(step->wanted, &cpus) < 0)
 		return qb_isolation_is_group(step);
 	return step->lever == QB_LEVER_SHIELD_CPUS && is_of(step, QB_UNIT_HOUSEKEEPING)
-		       ? qb_cpus_equal(&cpus, &selection->housekeeping)
+		       ? qb_cpus_equal(&cpus, &others)
 		       : qb_cpus_subset(&cpus, taken);
 }
 

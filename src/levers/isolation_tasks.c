@@ -194,7 +194,8 @@ static bool restrict_mask(const struct view *view, const char *allowed, char *bu
 	if (qb_cpus_parse_hex(allowed, &mask) < 0 || !qb_cpus_intersect(&mask, &view->quiet))
 		return false;
 	qb_cpus_andnot(&mask, &view->quiet);
-	if (!qb_cpus_intersect(&mask, &view->selection->housekeeping))
+	if (!qb_cpus_intersect(&mask, &view->selection->housekeeping) &&
+		!qb_cpus_intersect(&mask, &view->selection->isolated))
 		mask = view->selection->housekeeping;
 	return qb_cpus_format_hex(&mask, 0, buf, size) == 0;
 }

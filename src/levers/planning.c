@@ -83,14 +83,18 @@ void qb_housekeeping_find(const struct qb_wish *wish, struct qb_housekeeping *re
 	ret->cpus = wish->selection->housekeeping;
 	qb_cpus_and(&ret->cpus, &wish->topology->online);
 	qb_cpus_andnot(&ret->cpus, &ret->away);
+	ret->isolated = wish->selection->isolated;
 }
 
 bool qb_housekeeping_clear(const struct qb_housekeeping *housekeeping, struct qb_cpus *set)
 {
 	if (!qb_cpus_intersect(set, &housekeeping->away))
 		return false;
-	qb_cpus_and(set, &housekeeping->cpus);
-	if (qb_cpus_empty(set))
+	if (qb_cpus_intersect(set, &housekeeping->cpus))
+		qb_cpus_and(set, &housekeeping->cpus);
+	else if (qb_cpus_intersect(set, &housekeeping->isolated))
+		qb_cpus_and(set, &housekeeping->isolated);
+	else
 		*set = housekeeping->cpus;
 	return true;
 }

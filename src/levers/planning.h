@@ -30,14 +30,15 @@ unsigned qb_plan_mask_width(const char *mask);
 
 /* Whose CPUs are whose, for what is to leave the benchmark's. */
 struct qb_housekeeping {
-	struct qb_cpus away; /* the benchmark's CPUs and their siblings */
+	struct qb_cpus away;	 /* the benchmark's CPUs and their siblings */
+	struct qb_cpus isolated; /* at boot: for what was put there, and for nothing else */
 	struct qb_cpus
 		cpus; /* those for housekeeping that are online; empty: the benchmark has them all */
 };
 
 void qb_housekeeping_find(const struct qb_wish *wish, struct qb_housekeeping *ret);
-/* What is left of a set that names CPUs of the benchmark's: its housekeeping CPUs, or all of these
- * if it has none. False: it names none, and stays as it is. */
+/* What is left of a set that names CPUs of the benchmark's: its housekeeping CPUs; if it has none, what
+ * it has of those that are isolated at boot; or all housekeeping CPUs. False: it names none, and stays as it is. */
 bool qb_housekeeping_clear(const struct qb_housekeeping *housekeeping, struct qb_cpus *set);
 /* The same for a mask as the kernel writes it, and as wide. */
 bool qb_housekeeping_clear_mask(

@@ -14,11 +14,6 @@ struct plan {
 	struct qb_cpus going; /* will be offline */
 };
 
-static const char *list_of(const struct qb_cpus *cpus, char *buf, size_t size)
-{
-	return qb_cpus_format_list(cpus, buf, size) < 0 ? "many" : buf;
-}
-
 /* May this CPU go? 0, or the reason why it stays. */
 static int may_go(const struct plan *plan, unsigned cpu, struct qb_error *why)
 {
@@ -73,7 +68,7 @@ static int keep_populated(void *data, const char *folder, uint64_t id)
 	qb_cpus_andnot(&plan->going, &cpus);
 	return qb_steps_refuse(plan->steps, QB_LEVER_SMT_OFFLINE, QB_STATUS_UNSUPPORTED,
 		"the cpuset %s has no CPUs but %s: kept idle instead", folder,
-		list_of(&cpus, list, sizeof(list)));
+		qb_cpus_text(&cpus, list, sizeof(list)));
 }
 
 static int remember_cpuset(void *data, const char *folder, uint64_t id)
@@ -131,7 +126,7 @@ static int tell_rest(const struct plan *plan)
 		return 0;
 	return qb_steps_refuse(plan->steps, QB_LEVER_SMT_OFFLINE, QB_STATUS_UNSUPPORTED,
 		"CPU %s beside the benchmark is needed for housekeeping: choose fewer or other cores (-n, -c)",
-		list_of(&rest, list, sizeof(list)));
+		qb_cpus_text(&rest, list, sizeof(list)));
 }
 
 int qb_smt_plan(const struct qb_wish *wish, struct qb_steps *steps, struct qb_error *err)

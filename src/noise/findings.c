@@ -45,10 +45,8 @@ static void name_cpus(const struct qb_cpus *cpus, char *buf, size_t size)
 {
 	char list[128];
 
-	if (qb_cpus_format_list(cpus, list, sizeof(list)) < 0)
-		qb_text_format(buf, size, "%u CPUs", qb_cpus_count(cpus));
-	else
-		qb_text_format(buf, size, "CPU%s %s", qb_cpus_count(cpus) == 1 ? "" : "s", list);
+	qb_text_format(buf, size, "CPU%s %s", qb_cpus_count(cpus) == 1 ? "" : "s",
+		qb_cpus_text(cpus, list, sizeof(list)));
 }
 
 /* ---- the clock ---- */

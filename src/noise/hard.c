@@ -153,9 +153,7 @@ static void gone_text(
 	char list[128];
 
 	find_gone(m, gone, &cpus);
-	if (qb_cpus_format_list(&cpus, list, sizeof(list)) < 0)
-		qb_text_copy(list, sizeof(list), "many");
-	qb_text_format(buf, size, "CPU %s %s", list, what);
+	qb_text_format(buf, size, "CPU %s %s", qb_cpus_text(&cpus, list, sizeof(list)), what);
 }
 
 void qb_hard_text(const struct qb_measure *m, enum qb_hard hard, char *buf, size_t size)

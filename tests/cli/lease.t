@@ -16,12 +16,12 @@ runs=50
 # Without isolation: the machine's own processes, which come and go, are none of this host's.
 alone='-c 1 -s cpus.isolation=none'
 
-# inside a run: two runs at once
+# inside a run: two runs at once, SISTER and BROTHER
 cat >"$tmp/sisters.sh" <<EOF
-$qb run --no-check -q -n 1 -o $tmp/sister.json -- sh -c "touch $tmp/sister.up; until [ -e $tmp/sister.go ]; do sleep 0.05; done" &
-until [ -e $tmp/sister.up ]; do sleep 0.05; done
-$qb run --no-check -q -n 1 -o $tmp/brother.json -- true
-touch $tmp/sister.go
+$qb run --no-check -q -n 1 -o $tmp/\$1.json -- sh -c "touch $tmp/\$1.up; until [ -e $tmp/\$1.go ]; do sleep 0.05; done" &
+until [ -e $tmp/\$1.up ]; do sleep 0.05; done
+$qb run --no-check -n 1 -o $tmp/\$2.json -- true
+touch $tmp/\$1.go
 wait
 EOF
 cat >"$tmp/story" <<EOF
@@ -88,6 +88,7 @@ holder() {
 say pair $qb apply -c 0-1 -s cpus.isolation=none
 holder first -n 1
 say second $qb run -n 1 -o $tmp/second.json -- true
+say listed $qb run -c 0-1 -n 1 -o $tmp/listed.json -- true
 say rest $qb run -o $tmp/rest.json -- true
 say insisting $qb run -s check.duration=100ms -n 2 -o $tmp/insisting.json -- true
 say beside $qb check --quick --duration 300ms -o $tmp/beside.json
@@ -102,6 +103,7 @@ holder lonely -n 2
 say family $qb run --no-check -q -n 1 -- $qb run -n 1 -o $tmp/family.json -- true
 touch $tmp/lonely.go
 wait
+say cousins $qb run --no-check -q -- sh $tmp/sisters.sh aunt uncle
 say parent $qb run -n 1 -o $tmp/parent.json -- $qb run -n 1 -o $tmp/child.json -- true
 # one comes after the first probe and is still there at the second
 say early $qb run -n 1 -o $tmp/early.json -- sh -c "touch $tmp/early.up; until [ -e $tmp/early.go ]; do sleep 0.05; done" &
@@ -112,7 +114,16 @@ while [ ! -e $tmp/early.status ]; do sleep 0.05; done
 touch $tmp/late.go
 wait
 say unpaired $qb restore
-say sisters $qb run -q --no-check -c 0-1 -s cpus.isolation=none -- sh $tmp/sisters.sh
+say sisters $qb run -q --no-check -c 0-1 -s cpus.isolation=none -- sh $tmp/sisters.sh sister brother
+# a lease whose processes are killed while a run has joined it: the next one's CPUs are all free
+say doomed $qb apply -c 0-1 -s cpus.isolation=none
+holder orphan -n 1
+kill -9 \$(find -L /proc/[0-9]*/fd -maxdepth 1 -samefile /run/quietbench/lock 2>/dev/null | cut -d/ -f3 | sort -u)
+say next $qb apply -c 0-1 -s cpus.isolation=none
+say heir $qb run -n 1 -o $tmp/heir.json -- true
+touch $tmp/orphan.go
+wait
+say last $qb restore
 say clean $qb status
 say expired $qb apply $alone --for 1s
 say outlived $qb run --no-check -- sleep 2
@@ -175,7 +186,7 @@ is "a command that is not pinned runs where its caller says" "$(grep -c affinity
 is "joined: the housekeeping CPUs are no wish" "$(cat "$tmp/housed.status" && grep -c affinity "$tmp/housed")" "0
 0"
 is "joined: the record" "$(jq -c '[.conditioned, .restore, .cpus]' "$tmp/record.json")" \
-	'["joined",null,{"benchmark":"1","reserved":"","offline":"","housekeeping":"0"}]'
+	'["joined",null,{"benchmark":"1","reserved":"","offline":"","housekeeping":"0","isolated":""}]'
 is "joined: the record has the lease's levers" \
 	"$(jq '[.levers[] | select(.lever == "frequency.governor" and .status == "applied")] | length > 0' "$tmp/record.json")" true
 tells nested 0 '^in$'
@@ -203,6 +214,8 @@ tells second 0 '^quietbench: joined the apply of user 0, .*: benchmark on CPU [0
 is "two joined runs: a CPU each" "$(printf '%s\n' "$(cpu first)" "$(cpu second)" | sort | tr '\n' ' ')" "0 1 "
 is "two joined runs: nothing to say" "$(grep -c "another run" "$tmp/second")" 0
 is "two joined runs: its own CPU is probed" "$(probed second)" true
+is "of a list: the CPU that is free" "$(cpu listed)" "$(cpu second)"
+is "of a list: nothing to say" "$(grep -c "another run\|forbidden" "$tmp/listed")" 0
 is "without -n: the CPUs that are free" "$(cpu rest)" "$(cpu second)"
 tells rest 0 "^quietbench: $(there "$(cpu first)" first), and keeps it\$"
 is "-n 2: both CPUs" "$(cpu insisting)" 0-1
@@ -217,6 +230,9 @@ tells nowhere 3 "^quietbench: check: CPU [01] has another run's command .*, CPU 
 tells other 0 '^quietbench: joined'
 tells family 0 ''
 is "a run in a run that has all CPUs: nobody else is there" "$(grep -c "another run" "$tmp/family")" 1
+tells cousins 0 ''
+is "two runs in a joined run: a CPU each" "$(printf '%s\n' "$(cpu aunt)" "$(cpu uncle)" | sort | tr '\n' ' ')" "0 1 "
+is "two runs in a joined run: nothing to say" "$(grep -c "another run" "$tmp/cousins")" 0
 tells parent 0 '^quietbench: joined'
 is "a run in a joined run: the CPU of its parent" "$(cpu child)" "$(cpu parent)"
 is "a run in a joined run: its parent is nobody else" "$(grep -c "another run" "$tmp/parent")" 0
@@ -226,6 +242,10 @@ is "one that came later: no second probe beside it" "$(probed early)" false
 tells unpaired 0 '^quietbench: restored$'
 tells sisters 0 ''
 is "two runs in a run: a CPU each" "$(printf '%s\n' "$(cpu sister)" "$(cpu brother)" | sort | tr '\n' ' ')" "0 1 "
+tells next 0 '^quietbench: restored what a killed run of .* left'
+is "a claim ends with its session" "$(cpu heir)" "$(cpu orphan)"
+is "a claim ends with its session: nobody else is there" "$(grep -c "another run" "$tmp/heir")" 0
+tells last 0 '^quietbench: restored$'
 tells again 0 '^quietbench: nothing is left to restore$'
 tells clean 3 '^not conditioned$'
 tells expired 0 'it stays so until'

@@ -288,6 +288,13 @@ sub check_roles
 		return "CPU $cpu does the housekeeping, and is not online" unless $f->{online}{$cpu};
 		$role{$cpu} = 'housekeeping';
 	}
+	for my $cpu (of($chosen->{isolated})) {
+		return "CPU $cpu is left as it is isolated, and is $role{$cpu}" if $role{$cpu};
+		return "CPU $cpu is left as it is isolated, and is not" unless $f->{online}{$cpu} && $f->{isolated}{$cpu};
+		$role{$cpu} = 'isolated';
+	}
+	return 'CPUs that are isolated at boot do the housekeeping' if grep({ $f->{isolated}{$_} } @house)
+		&& grep { !$role{$_} || $role{$_} eq 'housekeeping' } grep { !$f->{isolated}{$_} } keys %{ $f->{online} };
 	my ($idle) = grep { !$role{$_} } keys %{ $f->{online} };
 	return defined $idle ? "CPU $idle does nothing" : '';
 }
@@ -373,6 +380,8 @@ sub check_steps
 		my $bits = reverse join '', map { sprintf '%04b', hex } split //, $step->{to} =~ tr/,//dr;
 		my @to = grep { substr($bits, $_, 1) eq '1' } 0 .. length($bits) - 1;
 		return "IRQ $irq->{number} is moved to CPU $_" for grep { $quiet{$_} } @to;
+		return "IRQ $irq->{number} is moved to CPU $_, which is isolated at boot"
+			for grep { $f->{isolated}{$_} && !$house{$_} } $irq->{managed} ? () : @to;
 	}
 	for my $step (grep { $_->{lever} eq 'frequency.range' && defined $_->{to} } @{ $plan->{steps} }) {
 		my ($policy) = $step->{unit} =~ /policy(\d+)/ or next;

@@ -154,6 +154,8 @@ static inline void check(const struct choice *want)
 	struct qb_selection got;
 	struct qb_error err = {0};
 	char bench[256], reserved[256], housekeeping[256];
+	const struct qb_cpus online = t.online, isolated = t.isolated;
+	struct qb_cpus rest;
 	int r;
 
 	read_wish(want->wish, &profile, &allowed);
@@ -168,6 +170,13 @@ static inline void check(const struct choice *want)
 		strcmp(housekeeping, want->housekeeping) != 0)
 		fail_msg("%s: expected %s | %s | %s, got %s | %s | %s", want->wish, want->bench,
 			want->reserved, want->housekeeping, bench, reserved, housekeeping);
+	/* All others are isolated at boot, and nothing else is. */
+	rest = online;
+	qb_cpus_andnot(&rest, &got.bench);
+	qb_cpus_andnot(&rest, &got.reserved);
+	qb_cpus_andnot(&rest, &got.housekeeping);
+	assert_true(qb_cpus_equal(&rest, &got.isolated));
+	assert_true(qb_cpus_subset(&rest, &isolated));
 	if (want->note[0] ? !strstr(got.note, want->note) : got.note[0] != '\0')
 		fail_msg("%s: expected the note '%s', got '%s'", want->wish, want->note, got.note);
 	assert_true(got.why[0]);

@@ -42,6 +42,9 @@ static void only_what_the_caller_may_use(void **state)
 		/* a core that can be had whole goes before a higher number */
 		{LAPTOP, "allowed=1,3,5", "1", "5", "0,2-4,6-7", ""},
 		{LAPTOP, "allowed=0", "0", "", "1-7", "the boot CPU's core (CPU 0)"},
+		/* of a list with a count, what is allowed */
+		{LAPTOP, "cpus.list=2-3 cpus.count=1 allowed=0-2", "2", "", "0-1,3-7",
+			"CPU 3 of cpus.list is forbidden to this process (its cpuset or taskset)"},
 		{LAPTOP, "allowed=0-99", "3", "7", "0-2,4-6", ""},
 	};
 
@@ -59,6 +62,10 @@ static void what_cannot_be_had_is_named(void **state)
 		{LAPTOP, "cpus.list=2,8-9", -EINVAL, "CPU 8-9: not on this host"},
 		{HOLES, "cpus.list=3-5", -EINVAL, "CPU 5: offline"},
 		{LAPTOP, "cpus.list=2-3 allowed=3", -EINVAL, "CPU 2: forbidden to this process"},
+		{LAPTOP, "cpus.list=2-3 cpus.count=1 allowed=4", -EINVAL,
+			"CPU 2-3: forbidden to this"},
+		{LAPTOP, "cpus.list=1-3 cpus.count=2 allowed=3", -ERANGE,
+			"only 1 core to choose from"},
 		{SERVER, "cpus.list=2,7 cpus.node=1", -EINVAL, "CPU 2: not on the node"},
 		{LAPTOP, "cpus.list=1-2 cpus.count=3", -ERANGE, "only 2 cores to choose from"},
 		{LAPTOP, "cpus.count=4", -ERANGE,
@@ -69,6 +76,9 @@ static void what_cannot_be_had_is_named(void **state)
 		{HYBRID, "cpus.count=3", -ERANGE, "2 cores of the fastest kind"},
 		{HYBRID, "cpus.count=5 cpus.kind=efficiency", -ERANGE, "set cpus.kind=any"},
 		{SERVER, "cpus.node=0 cpus.count=6", -ERANGE, "only 5 cores on that node"},
+		{ISOLATED, "cpus.count=2 allowed=1-2", -ENODATA,
+			"choose CPUs: for several threads there are none among the usable ones (1-2): all are "
+			"isolated at boot; name some with cpus.list"},
 		{LAPTOP, "cpus.node=1", -EINVAL, "cpus.node 1: none of the usable CPUs (0-7)"},
 		{LAPTOP, "allowed=90", -EINVAL, "none of those this process may use is online"},
 	};
@@ -88,6 +98,23 @@ static void what_cannot_be_had_is_named(void **state)
 		assert_string_equal(got.why, "untouched");
 		free(t.pus);
 	}
+}
+
+/* CPUs that are online, and of which the host tells nothing else. */
+static void cpus_without_cores(void **state)
+{
+	struct qb_topology t = build(LAPTOP);
+	struct qb_selection got;
+	struct qb_profile profile;
+	struct qb_cpus allowed;
+	struct qb_error err = {0};
+
+	read_wish("allowed=5-6", &profile, &allowed);
+	t.n = 4;
+	assert_int_equal(qb_select(&t, &profile, &allowed, &got, &err), -ENODATA);
+	assert_string_equal(err.text,
+		"choose CPUs: the host tells no core of the usable ones (5-6); name some with cpus.list");
+	free(t.pus);
 }
 
 /* The line a person reads. */
@@ -136,6 +163,7 @@ int main(void)
 		cmocka_unit_test(a_list_is_obeyed),
 		cmocka_unit_test(only_what_the_caller_may_use),
 		cmocka_unit_test(what_cannot_be_had_is_named),
+		cmocka_unit_test(cpus_without_cores),
 		cmocka_unit_test(why_is_said),
 	};
 
