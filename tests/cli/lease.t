@@ -115,6 +115,7 @@ touch $tmp/late.go
 wait
 say unpaired $qb restore
 say sisters $qb run -q --no-check -c 0-1 -s cpus.isolation=none -- sh $tmp/sisters.sh sister brother
+say clean $qb status
 # a lease whose processes are killed while a run has joined it: the next one's CPUs are all free
 say doomed $qb apply -c 0-1 -s cpus.isolation=none
 holder orphan -n 1
@@ -124,7 +125,6 @@ say heir $qb run -n 1 -o $tmp/heir.json -- true
 touch $tmp/orphan.go
 wait
 say last $qb restore
-say clean $qb status
 say expired $qb apply $alone --for 1s
 say outlived $qb run --no-check -- sleep 2
 say afterwards $qb status
