@@ -17,6 +17,7 @@
 #ifndef QUIETBENCH_ERROR_H
 #define QUIETBENCH_ERROR_H
 
+#include <errno.h>
 #include <stddef.h>
 
 #define QB_ERROR_MAX 512
@@ -25,6 +26,12 @@ struct qb_error {
 	int code;		 /* errno, positive; 0 when nothing failed */
 	char text[QB_ERROR_MAX]; /* one line, no full stop, NUL-terminated, cut when too long */
 };
+
+/*
+ * The code of: a signal told quietbench itself to end. Whoever sent it needs no words. No system call fails
+ * with it, and no other program's error has it (an EINTR may be anybody's).
+ */
+#define QB_TOLD_TO_END EBADE
 
 /* Fills *err (if any) with `code` and the formatted text. Returns -code. */
 int qb_error_set(struct qb_error *err, int code, const char *fmt, ...)

@@ -16,7 +16,7 @@
 
 static int fail(int r, const struct qb_error *err)
 {
-	if (r != -EINTR)
+	if (r != -QB_TOLD_TO_END)
 		qb_say(QB_SAY_ERROR, "apply: %s", err->text);
 	return QB_EXIT_FAILURE;
 }

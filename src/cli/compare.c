@@ -161,10 +161,10 @@ static int conclude(struct qb_comparison *c, int r, const struct qb_error *why)
 	int status = r < 0 ? EXIT_NOTHING : verdict(c);
 
 	qb_condition_end(&c->ground.condition);
-	if (r < 0 && r != -EINTR)
+	if (r < 0 && r != -QB_TOLD_TO_END)
 		qb_say(QB_SAY_ERROR, "%s", why->text);
 	if (!c->trial.experiment.n)
-		status = r < 0 && r != -EINTR && r != -ECHILD ? QB_EXIT_REFUSED : status;
+		status = r < 0 && r != -QB_TOLD_TO_END && r != -ECHILD ? QB_EXIT_REFUSED : status;
 	if (qb_exports_write(c, &err) < 0) {
 		qb_say(QB_SAY_ERROR, "%s", err.text);
 		status = status == EXIT_SUCCESS ? EXIT_NOTHING : status;

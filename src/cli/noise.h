@@ -17,7 +17,7 @@ int qb_noise_limits_named(const char *name, struct qb_noise_limits *ret);
 /*
  * Measures the CPUs of the condition's selection with a child in the benchmark's own class, placed as
  * the benchmark is. `m` has its limits and looks; the other fields are filled in. Progress is shown on a
- * terminal. -EINTR: the caller was told to end (job.signal).
+ * terminal. -QB_TOLD_TO_END: the caller was told to end (job.signal).
  */
 int qb_noise_measure(struct qb_measure *m, struct qb_condition *condition, struct qb_error *err);
 

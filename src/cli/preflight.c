@@ -142,7 +142,7 @@ int qb_preflight_measure(
 	if (r == 0)
 		return conclude(ret, &wait, fail, err);
 	qb_measure_free(ret);
-	if (r == -EINTR || fail)
+	if (r == -QB_TOLD_TO_END || fail)
 		return qb_error_set(err, why.code, "before the command: %s", why.text);
 	qb_say(QB_SAY_WARN, "the CPUs were not measured before the command: %s", why.text);
 	return 0;

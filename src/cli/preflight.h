@@ -16,7 +16,7 @@
 
 /*
  * `ret` is the last measurement (qb_measure_free); its n is 0 when there was none. 0: go on; what there
- * was to say has been said. -EAGAIN: noisy, and the profile says fail. -EINTR: told to end.
+ * was to say has been said. -EAGAIN: noisy, and the profile says fail. -QB_TOLD_TO_END: told to end.
  */
 int qb_preflight_measure(
 	struct qb_measure *ret, struct qb_condition *condition, struct qb_error *err);

@@ -74,7 +74,7 @@ static int run_block(
 	if (!side->told)
 		qb_say_limit(loudness);
 	if (!restore_signals(mask))
-		r = qb_error_set(err, EINTR, "told to end");
+		r = qb_error_set(err, QB_TOLD_TO_END, "told to end");
 	if (r == 0)
 		r = enter(proof, side, &ground, err);
 	side->told = true;
@@ -163,7 +163,7 @@ int qb_proof_run(struct qb_proof *proof, struct qb_error *err)
 	while (r == 0 && proof->pairs < proof->wanted)
 		r = run_pair(proof, &random, &mask, err);
 	if (!restore_signals(&mask) && r == 0)
-		r = qb_error_set(err, EINTR, "told to end");
+		r = qb_error_set(err, QB_TOLD_TO_END, "told to end");
 	judged = judge(proof, &random, r < 0 ? &(struct qb_error){0} : err);
 	return r < 0 ? r : judged;
 }

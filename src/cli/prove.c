@@ -211,7 +211,7 @@ static int conclude(
 	int status = proof->judged && proof->spread.less ? EXIT_SUCCESS : EXIT_NO_CLAIM;
 
 	qb_prove_end_progress();
-	if (r < 0 && r != -EINTR)
+	if (r < 0 && r != -QB_TOLD_TO_END)
 		qb_say(QB_SAY_ERROR, "%s", why->text);
 	if (r < 0)
 		status = proof->experiment.n ? EXIT_NOTHING : QB_EXIT_REFUSED;
@@ -246,7 +246,7 @@ int qb_cmd_prove(struct qb_cli *cli)
 		status = EXIT_NOTHING;
 	}
 	qb_proof_free(&proof);
-	if ((r == -EINTR || levers == -EINTR) && status != QB_EXIT_INCOMPLETE) {
+	if ((r == -QB_TOLD_TO_END || levers == -QB_TOLD_TO_END) && status != QB_EXIT_INCOMPLETE) {
 		fflush(stdout);
 		qb_job_die(SIGINT);
 	}

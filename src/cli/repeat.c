@@ -190,9 +190,9 @@ static int status_of(const struct repeat *r, int result, const struct qb_error *
 		return noisy_status(r);
 	if (result > 0)
 		return failed_status(r);
-	if (result != -EINTR)
+	if (result != -QB_TOLD_TO_END)
 		qb_say(QB_SAY_ERROR, "%s", err->text);
-	if (r->experiment.n || result == -EINTR)
+	if (r->experiment.n || result == -QB_TOLD_TO_END)
 		return QB_EXIT_REFUSED;
 	return result == -ENOENT ? QB_EXIT_NOT_FOUND : QB_EXIT_NOT_EXECUTABLE;
 }

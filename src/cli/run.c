@@ -124,7 +124,7 @@ static int conclude(struct run *run)
 /* The command did not run. */
 static int give_up(struct run *run, int r, const struct qb_error *err)
 {
-	if (r != -EINTR)
+	if (r != -QB_TOLD_TO_END)
 		qb_say(QB_SAY_ERROR, "%s", err->text);
 	qb_condition_end(&run->ground.condition);
 	if (!run->result.started_at)

@@ -145,7 +145,7 @@ int qb_soak_run(struct qb_soak *soak, struct qb_condition *condition, struct qb_
 		return r;
 	/* What was found until then is told all the same. */
 	soak->interrupted = true;
-	if (r != -EINTR)
+	if (r != -QB_TOLD_TO_END)
 		qb_say(QB_SAY_WARN, "check: the soak ends here: %s", err->text);
 	return 0;
 }

@@ -262,8 +262,8 @@ static void put_session(struct qb_json *json, const struct status *status)
 	qb_json_text(json, "profile", owner->profile);
 	qb_json_text(json, "cpus", owner->cpus);
 	qb_json_bool(json, "shared", owner->shared);
-	qb_json_text(json, "command", (owner->lease && !owner->shared) || !owner->command[0] ? NULL
-									: owner->command);
+	qb_json_text(json, "command",
+		(owner->lease && !owner->shared) || !owner->command[0] ? NULL : owner->command);
 	put_lease(json, owner);
 	qb_json_number(json, "applied", (int64_t)count_applied(&status->steps));
 	qb_json_end(json);

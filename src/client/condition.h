@@ -58,7 +58,7 @@ int qb_condition_bare(
 bool qb_condition_chooses(const struct qb_condition *condition);
 /* The session that places processes on the benchmark's CPUs; NULL: none. */
 struct qb_session *qb_condition_placer(struct qb_condition *condition);
-/* -EINTR: the caller was told to end (job.signal). */
+/* -QB_TOLD_TO_END: the caller was told to end (job.signal). */
 int qb_condition_interrupted(struct qb_condition *condition, struct qb_error *err);
 
 /*

@@ -63,7 +63,7 @@ struct qb_result {
 
 /*
  * 0: the command has ended, and *ret is its result. Negative: it did not run. ret->started_at tells
- * the kinds apart: 0, what was to come before it failed (-EINTR: told to end); else its exec did
+ * the kinds apart: 0, what was to come before it failed (-QB_TOLD_TO_END: told to end); else its exec did
  * (-ENOENT or another error).
  */
 int qb_execute(struct qb_condition *condition, const struct qb_execute_order *order,

@@ -49,7 +49,7 @@ static int run_shell(struct qb_experiment *e, struct qb_condition *condition, co
 	if (status < 0)
 		return status;
 	if (qb_condition_interrupted(condition, err) < 0)
-		return -EINTR;
+		return -QB_TOLD_TO_END;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		return qb_error_set(err, ECANCELED, "%s failed with status %d: %s", what,
 			WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), command);
@@ -149,8 +149,8 @@ int qb_experiment_execute(struct qb_experiment *e, struct qb_condition *conditio
 	if (r == 0)
 		r = qb_execute(condition, &order, &result, err);
 	if (r == 0 && condition->job.heard)
-		r = qb_error_set(
-			err, EINTR, "signal %d", condition->job.signal = condition->job.heard);
+		r = qb_error_set(err, QB_TOLD_TO_END, "signal %d",
+			condition->job.signal = condition->job.heard);
 	if (r == 0) {
 		keep(e, &result,
 			(struct qb_sample){.program = program, .round = round, .warm_up = warm_up});

@@ -67,7 +67,7 @@ struct qb_experiment {
 int qb_experiment_begin(struct qb_experiment *e, struct qb_error *err);
 /*
  * One run: prepare, probe, the command, probe, cleanup. Its sample is the last one of e->samples, but
- * after an error: -EINTR, told to end (a run that Ctrl-C ended is none); -ECANCELED, prepare or cleanup
+ * after an error: -QB_TOLD_TO_END, told to end (a run that Ctrl-C ended is none); -ECANCELED, prepare or cleanup
  * failed; or those of qb_execute.
  */
 int qb_experiment_execute(struct qb_experiment *e, struct qb_condition *condition, unsigned program,

@@ -235,7 +235,7 @@ static int greet(struct qb_session *session, struct qb_job *job, struct qb_error
 		if (poll(fds, QB_ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
 			return qb_error_errno(err, errno, "wait for the helper");
 		if (qb_job_interrupted(job))
-			return qb_error_set(err, EINTR, "told to end");
+			return qb_error_set(err, QB_TOLD_TO_END, "told to end");
 		if (!fds[0].revents)
 			continue;
 		r = receive(session->fd, &message, err);
@@ -291,7 +291,7 @@ static int try(const struct qb_spawn *spawn, const char *path, const struct qb_s
 		qb_error_errno(err, -r, "speak to the helper");
 	else
 		r = greet(&session, job, err);
-	if (r == -EINTR)
+	if (r == -QB_TOLD_TO_END)
 		lose(&session); /* it may wait for the lock, deaf to us: our own end will tell it */
 	else if (r < 0)
 		qb_session_close(&session);
@@ -329,7 +329,7 @@ static int try_sudo(char *helper, const struct qb_session_hello *hello, struct q
 	if (r < 0)
 		return r;
 	if (qb_job_interrupted(job))
-		return qb_error_set(err, EINTR, "told to end");
+		return qb_error_set(err, QB_TOLD_TO_END, "told to end");
 	return r == 0 ? try(&spawn, NULL, hello, job, ret, err) : -ENOTCONN;
 }
 

@@ -47,7 +47,7 @@ struct qb_session_hello {
 
 /*
  * -EACCES: no way to privilege is open, and why. -QB_NOT_FROM_HERE: one is, and of no use (a
- * container). -EINTR: the caller was told to end while we
+ * container). -QB_TOLD_TO_END: the caller was told to end while we
  * waited (job->signal). Anything else: the helper was reached and refused.
  */
 int qb_session_open(struct qb_session *ret, const struct qb_session_hello *hello,

@@ -92,7 +92,7 @@ static void terminated(struct qb_monitor *m)
 	}
 	if (m->state != QB_STATE_RUN || qb_hold_restore(m, false, &err) < 0) {
 		if (!err.code)
-			qb_error_set(&err, EINTR, "the helper was told to end");
+			qb_error_set(&err, ECANCELED, "the helper was told to end");
 		qb_hold_end(m, &err);
 		return;
 	}

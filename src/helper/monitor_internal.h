@@ -96,12 +96,16 @@ struct qb_monitor {
 	struct qb_lease lease;
 	struct qb_undo_summary summary;
 	struct qb_program watcher; /* quietbench-watcher */
-	bool begun;		   /* the log has a line of its begin */
-	bool restored;		   /* summary tells of this session */
-	bool early;		   /* restored before the client asked (SIGTERM) */
-	bool over;		   /* the same: the policy's time for a run is over */
-	int place;		   /* our end of the throw-away socket, or -1 */
-	int door;		   /* -1: nobody can join (yet) */
+	struct {
+		int32_t pid;
+		uint64_t start;
+	} watched;     /* the process that it watched last: once for each */
+	bool begun;    /* the log has a line of its begin */
+	bool restored; /* summary tells of this session */
+	bool early;    /* restored before the client asked (SIGTERM) */
+	bool over;     /* the same: the policy's time for a run is over */
+	int place;     /* our end of the throw-away socket, or -1 */
+	int door;      /* -1: nobody can join (yet) */
 	bool pool; /* this is the session of all shared runs; its client is the founder's monitor */
 	int founder; /* of a pool: the session of the founder's client, which is not ours to serve */
 	struct qb_guest guests[QB_GUESTS_MAX];

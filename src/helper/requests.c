@@ -252,19 +252,33 @@ static bool end_watch(struct qb_monitor *m)
 	return false;
 }
 
+static bool has_ended(const struct qb_journal_bench *bench)
+{
+	struct qb_task task;
+
+	return qb_task_read(bench->pid, &task, NULL) < 0 || task.start != bench->start ||
+	       task.ended;
+}
+
 int qb_request_watch(struct qb_monitor *m, struct qb_error *err)
 {
+	const struct qb_journal_bench *bench = &m->session.journal.bench;
 	struct qb_done done = {.of = QB_MSG_WATCH};
 	bool ends;
 
-	if (!m->session.journal.bench.pid)
+	if (!bench->pid)
 		return qb_error_set(err, EPROTO, "WATCH is for a process that was placed");
 	ends = m->message.watch.until_ns;
+	if (!ends && m->watched.pid == bench->pid && m->watched.start == bench->start)
+		return qb_error_set(err, EPROTO, "WATCH is once for each process");
 	if (ends)
 		done.unseen = !end_watch(m);
 	qb_program_end(&m->watcher);
-	if (!ends)
-		done.unseen = !begin_watch(m);
+	if (!ends) {
+		m->watched.pid = bench->pid;
+		m->watched.start = bench->start;
+		done.unseen = has_ended(bench) || !begin_watch(m);
+	}
 	if (!ends && done.unseen)
 		qb_program_end(&m->watcher);
 	return qb_message_send(m->helper->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);

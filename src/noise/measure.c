@@ -221,7 +221,7 @@ static int watch(struct qb_measure *m, pid_t child, const struct qb_hard_before 
 		if (r < 0)
 			return r;
 		if (m->progress && !m->progress(m->data, m->ns, end - start))
-			return qb_error_set(err, EINTR, "told to end");
+			return qb_error_set(err, QB_TOLD_TO_END, "told to end");
 		if (m->ns < m->looks[look])
 			continue;
 		r = judge(m, at, before, err);

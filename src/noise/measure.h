@@ -74,7 +74,7 @@ struct qb_measure {
 	bool traces;		    /* interrupts are timed, at a cost (trace.h) */
 	struct qb_detect detect;    /* what to predict, and at the end the prediction */
 	int64_t looks[QB_MEASURE_LOOKS]; /* ns from the start, ascending; 0: no more */
-	/* Called after every window, may be NULL. False: enough of it (-EINTR). */
+	/* Called after every window, may be NULL. False: enough of it (-QB_TOLD_TO_END). */
 	bool (*progress)(void *data, int64_t now_ns, int64_t end_ns);
 	/* Called when the loops have begun, may be NULL: for a process that watches the switches for us. */
 	void (*begun)(void *data);

@@ -267,6 +267,11 @@ int qb_runners_add(struct qb_runners *table, const struct qb_runner *from, struc
 	struct qb_runner *runner = from->tid ? qb_runners_find(table, from->tid) : NULL;
 	const uint64_t lost = table->lost;
 
+	/* Sums have no id: there is one for each name and kind. */
+	for (size_t i = 0; !from->tid && !runner && i < table->n; i++)
+		if (!table->v[i]->tid && table->v[i]->whose == from->whose &&
+			strcmp(table->v[i]->comm, from->comm) == 0)
+			runner = table->v[i];
 	if (!runner)
 		runner = qb_runners_insert(table, from);
 	if (runner)

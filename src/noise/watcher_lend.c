@@ -8,11 +8,15 @@
 _Static_assert(QB_SWITCHES_WHOSE == QB_WHOSE_COUNT && QB_SWITCHES_LEVELS == QB_RUNNERS_LEVELS,
 	"messages have the words of the table");
 
-/* A list that is told: first the sums, whose-th of each CPU; then those with an entry of their own. */
+/*
+ * A list that is told: first the sums, whose-th of each CPU; then, in the same order, those of tasks that
+ * must not be named; then those with an entry of their own.
+ */
 struct list {
 	struct qb_seen *v;
 	size_t n, sums;
 };
+#define NAMELESS "other users' processes"
 
 static bool is_listed(const struct qb_runner *runner)
 {
@@ -29,19 +33,13 @@ static size_t count_entries(const struct qb_runners *seen)
 	return n;
 }
 
-static struct qb_seen *sum_of(const struct list *list, unsigned cpu, unsigned whose)
+/* To the sum of its CPU and whose: from `at` on, where each CPU has one. */
+static void add_to_sum(const struct list *list, size_t at, const struct qb_seen *seen)
 {
-	size_t at = whose;
+	struct qb_seen *sum = &list->v[at + seen->whose];
 
-	while (list->v[at].cpu != cpu)
-		at += QB_WHOSE_COUNT;
-	return &list->v[at];
-}
-
-static void add_to_sum(const struct list *list, const struct qb_seen *seen)
-{
-	struct qb_seen *sum = sum_of(list, seen->cpu, seen->whose);
-
+	while (sum->cpu != seen->cpu)
+		sum += QB_WHOSE_COUNT;
 	sum->ns += seen->ns;
 	sum->times += seen->times;
 }
@@ -62,24 +60,29 @@ static void list_sums(const struct qb_runners *seen, struct list *list)
 				.ns = seen->of[i].rest[whose].ns,
 				.times = seen->of[i].rest[whose].times};
 	list->sums = list->n;
+	for (size_t i = 0; i < list->sums; i++) {
+		struct qb_seen nameless = {.cpu = list->v[i].cpu, .whose = list->v[i].whose};
+
+		qb_text_copy(nameless.comm, sizeof(nameless.comm), NAMELESS);
+		list->v[list->n++] = nameless;
+	}
 }
 
 static void list_runner(const struct qb_runner *runner, bool hidden, struct list *list)
 {
 	for (const struct qb_stay *stay = runner->stays; stay; stay = stay->next) {
-		struct qb_seen entry = {.pid = hidden ? 0 : runner->pid,
-			.tid = hidden ? 0 : runner->tid,
+		struct qb_seen entry = {.pid = runner->pid,
+			.tid = runner->tid,
 			.cpu = stay->cpu,
 			.whose = (uint8_t)runner->whose,
 			.ns = stay->ns,
 			.times = stay->times};
 
-		qb_text_copy(entry.comm, sizeof(entry.comm),
-			hidden ? "another user's process" : runner->comm);
-		if (is_listed(runner))
-			list->v[list->n++] = entry;
+		qb_text_copy(entry.comm, sizeof(entry.comm), runner->comm);
+		if (hidden || !is_listed(runner))
+			add_to_sum(list, is_listed(runner) ? list->sums : 0, &entry);
 		else
-			add_to_sum(list, &entry);
+			list->v[list->n++] = entry;
 	}
 }
 
@@ -88,7 +91,7 @@ int qb_watcher_tell(const struct qb_watcher *watcher,
 	int (*send)(struct qb_switches_message *message, void *to), void *to)
 {
 	const struct qb_runners *seen = &watcher->seen;
-	const size_t room = seen->n_of * QB_WHOSE_COUNT + count_entries(seen);
+	const size_t room = 2 * seen->n_of * QB_WHOSE_COUNT + count_entries(seen);
 	_cleanup_free_ struct qb_switches_message *message = calloc(1, sizeof(*message));
 	_cleanup_free_ struct qb_seen *entries = calloc(room + 1, sizeof(*entries));
 	struct list list = {.v = entries};
@@ -100,8 +103,10 @@ int qb_watcher_tell(const struct qb_watcher *watcher,
 	for (size_t i = 0; i < seen->n; i++)
 		list_runner(seen->v[i], hide && hide(seen->v[i], data), &list);
 	qsort(list.v + list.sums, list.n - list.sums, sizeof(*list.v), compare);
+	while (list.n > list.sums && !list.v[list.n - 1].times && !list.v[list.n - 1].ns)
+		list.n--;
 	while (list.n > list.sums + QB_SWITCHES_NAMED)
-		add_to_sum(&list, &list.v[--list.n]);
+		add_to_sum(&list, 0, &list.v[--list.n]);
 	for (size_t at = 0; at < list.n && r == 0; at += message->n) {
 		const size_t left = list.n - at;
 

@@ -456,6 +456,56 @@ static void watch_nobody(void)
 	tell(fd);
 }
 
+/* A8: a trace of whoever runs there, round after round. */
+static void watch_again(void)
+{
+	struct qb_watch_message begin = {0}, end = {.until_ns = 1};
+	int session, socket = running(&session), placed[2];
+	pid_t child;
+
+	if (pipe(placed) < 0)
+		perror("pipe");
+	child = fork();
+	if (child == 0) {
+		place(socket, getpid());
+		(void)fflush(stdout);
+		close(placed[1]);
+		close(placed[0]);
+		pause();
+	}
+	close(placed[1]);
+	if (read(placed[0], &(char){0}, 1) == 0) {
+		qb_message_send(session, QB_MSG_WATCH, &begin, sizeof(begin), NULL, 0);
+		hear(session);
+		qb_message_send(session, QB_MSG_WATCH, &end, sizeof(end), NULL, 0);
+		hear(session);
+		qb_message_send(session, QB_MSG_WATCH, &begin, sizeof(begin), NULL, 0);
+		tell(session);
+	}
+	kill(child, SIGKILL);
+}
+
+/* A6: two that have their answer and never say BYE. */
+static void nobye(void)
+{
+	struct qb_hello ask = {.purpose = QB_PURPOSE_LEASE, .lease_ns = INT64_C(600000000000)};
+	struct qb_hello end = {.purpose = QB_PURPOSE_RESTORE};
+	int lease, door;
+
+	if (simple(conditioned(), QB_MSG_RESTORE, NULL, 0))
+		puts("restored");
+	lease = reach(QB_SOCKET_PATH);
+	if (!hello(lease, &ask) || !plan(lease, request(), NULL, 0) ||
+		!simple(lease, QB_MSG_APPLY, NULL, 0) || !simple(lease, QB_MSG_LEASE, NULL, 0))
+		return;
+	door = reach(QB_DOOR_PATH);
+	if (hello(door, &end))
+		puts("restored");
+	(void)fflush(stdout);
+	conditioned();
+	puts("conditioned");
+}
+
 static void place_nothing(void)
 {
 	int session, socket = running(&session);
@@ -510,8 +560,8 @@ static const struct {
 	{"profiles", profiles}, {"missing", missing}, {"keep", keep}, {"run-twice", run_twice},
 	{"run-bare", run_bare}, {"place-self", place_self}, {"place-other", place_other},
 	{"place-grandchild", place_grandchild}, {"place-nothing", place_nothing},
-	{"place-twice", place_twice}, {"watch-nobody", watch_nobody}, {"door", door},
-	{"command", command}};
+	{"place-twice", place_twice}, {"watch-nobody", watch_nobody}, {"watch-again", watch_again},
+	{"nobye", nobye}, {"door", door}, {"command", command}};
 
 int main(int argc, char **argv)
 {

@@ -64,6 +64,11 @@ place-grandchild|process [0-9]+ is not a child of the client, process [0-9]+
 place-nothing|a packet that is not a message of quietbench
 place-twice|place the benchmark: the process [0-9]+ was placed before it and still runs
 watch-nobody|WATCH is for a process that was placed
+watch-again|done
++WATCH is once for each process
+nobye|restored
++restored
++conditioned
 door|200 of 200 closed
 command|conditioned
 EOF

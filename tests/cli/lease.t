@@ -141,6 +141,23 @@ for i in \$(seq $runs); do
 	eval "run_\$i=\$!"
 	until_waiting \$i
 done
+# how often each of those who wait went to sleep
+sleeps() {
+	for place in /run/quietbench/queue/*; do
+		place=\${place#*queue/*.}
+		sed -n "s/^voluntary_ctxt_switches:/\${place%%.*}/p" /proc/\${place%%.*}/status
+	done
+}
+sleep 1
+sleeps >$tmp/sleeps
+sleep 1
+sleeps >$tmp/sleeps.later
+$qb run --no-check $alone -- touch $tmp/started >$tmp/told 2>&1 &
+told=\$!
+until_waiting $((runs + 1))
+kill -TERM \$(pgrep -P \$told)
+wait \$told
+echo \$? >$tmp/told.status
 say impatient $qb run --no-check --no-lock-wait -- true
 say hurried $qb run --no-check --lock-wait 200ms -- true
 kill -9 \$run_2
@@ -255,6 +272,10 @@ tells insider 1 '^quietbench: apply: this command runs inside '
 
 tells impatient 125 '^quietbench: the host is in use by the run of user 0 \(process [0-9]+\), since [0-9:]+: sh -c '
 tells hurried 125 '^quietbench: the host is still in use after the time given by --lock-wait$'
+is "the queue: whoever waits makes no system call" "$(cat "$tmp/sleeps.later")" "$(cat "$tmp/sleeps")"
+is "the queue: all of them" "$(wc -l <"$tmp/sleeps")" $runs
+tells told 125 '^quietbench: the helper was told to end while it waited for the host$'
+ok "told to end while it waited: it did not begin" [ ! -e "$tmp/started" ]
 like "the queue: whom a run waits for" "$(cat "$tmp/run.1")" '^quietbench: waiting for the run of user 0 \(process [0-9]+\), since [0-9:]+: sh -c '
 is "the queue: nobody was stuck" "$(cat "$tmp/stuck" 2>/dev/null)" ""
 is "the queue: each once, in order, but the dead and the stopped" "$(tr '\n' ' ' <"$tmp/order")" \

@@ -54,9 +54,15 @@ say long $member $qb apply $alone --for 9h
 say lease $member $qb apply $alone --for 7h
 say renewed $member $qb apply --for 9h
 say joined $member $qb run --no-check -- true
+$qb run --no-check -q $alone -- true &
+waits=\$!
+until [ "\$(ls /run/quietbench/queue)" ]; do sleep 0.05; done
+say unrenewed $member $qb apply --for 7h
 say ended $member $qb restore
+wait \$waits
 $member sleep 60 &
 sleeper=\$!
+until [ "\$(stat -c %u /proc/\$sleeper)" = 4242 ]; do sleep 0.05; done
 say while $member $qb apply $alone --while \$sleeper
 say until $member $qb status --json
 say ended2 $member $qb restore
@@ -112,6 +118,9 @@ for i in \$(seq 100); do
 	sleep 0.1
 done
 say nameless $member $qb run --no-check --no-lock-wait $alone -- true
+say status-member $member $qb status
+say status-root $qb status
+grep -c home/go /run/quietbench/summary >$tmp/summary
 touch go
 wait
 chmod 600 $policy
@@ -171,6 +180,7 @@ tells long 1 "^quietbench: apply: policy: $builtin allows an apply of at most 8 
 tells lease 0 'it stays so until'
 tells renewed 1 'policy: .* allows an apply of at most 8 h'
 tells joined 0 '^quietbench: joined the apply of user 4242'
+tells unrenewed 1 '^quietbench: apply: another user waits for the host: this apply ends as it was to, and is not renewed$'
 tells ended 0 '^quietbench: restored'
 tells while 0 'it stays so as long as process'
 like "--while is limited as well" "$(jq -r '.session.lease | "\(.until) \(.while)"' "$tmp/until")" '^20[0-9T:+-]* [0-9]+$'
@@ -210,6 +220,10 @@ is "root is not limited" "$(levers "$tmp/root.json" memory.drop_caches)" 'applie
 tells lease-root 0 'it stays so until'
 tells waiting 125 '^quietbench: the host is in use by the apply of user 0'
 tells nameless 125 '^quietbench: the host is in use by the run of user 0 \(process [0-9]+\), since [0-9:]+$'
+tells status-member 0 '^conditioned$'
+is "status: what another user runs is not told" "$(grep -c command "$tmp/status-member")" 0
+tells status-root 0 '^  command  sh -c until'
+is "the summary: nor is it there to be read" "$(cat "$tmp/summary")" 0
 tells unread 0 '^  policy: /etc/quietbench/policy.yaml is not yours to read, and the helper judges by it$'
 tells unread-run 0 '^quietbench: .*: benchmark on CPU'
 tells stranger 125 '^quietbench: policy: no rule of /etc/quietbench/policy.yaml names user 4242 or a group of theirs .*sudo quietbench run'

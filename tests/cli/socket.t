@@ -174,10 +174,10 @@ tells loose 0 "NOT CONDITIONED: user 4244 is not in group $gid.*usermod -aG"
 is "watched: --fail-noisy" "$(cat "$tmp/watched.status")" 123
 is "watched: what the ticks do not tell a short run" "$(jq -r '.runs[0].verdict' "$tmp/home/watched-nameless.json")" noisy
 like "watched: by whom, without a name" "$(jq -r '.runs[0].reasons[]' "$tmp/home/watched-nameless.json")" \
-	"^another user's process ran [0-9]+ times?, [0-9.]+ ms\$"
+	"^other users' processes ran [0-9]+ times?, [0-9.]+ ms\$"
 is "check: seen by the helper" "$(jq -r '.of[0].names_by' "$tmp/check-nameless")" switches
 is "check: no name" "$(jq '[.of[0].causes[] | select(.name | test("disturber"))] | length' "$tmp/check-nameless")" 0
-is "check: but a cause" "$(jq '[.of[0].causes[] | select(.name | startswith("another user")) | .share] | length == 1 and .[0] > 0.05' "$tmp/check-nameless")" true
+is "check: but a cause" "$(jq '[.of[0].causes[] | select(.name | startswith("other users")) | .share] | length == 1 and .[0] > 0.05' "$tmp/check-nameless")" true
 tells told 0 '^quietbench: restored'
 is "told to end: the record" "$(jq -c '[.runs[0].exit.code, .restore.complete]' "$tmp/home/told.json")" '[0,true]'
 tells early 125 '^quietbench: the host was restored before the command began'

@@ -175,14 +175,14 @@ static void test_nameless(void **state)
 		.at_once = 1,
 		.seen = {{.whose = QB_WHOSE_OWN, .ns = 900000000},
 			{.whose = QB_WHOSE_OTHER,
-				.comm = "another user's process",
+				.comm = "other users' processes",
 				.ns = 50000000,
 				.times = 2}}};
 
 	qb_watch_lend(&watch, &message);
 	qb_watch_judge(&watch, &terms, &watched);
 	assert_int_equal(watched.noise, QB_NOISE_NOISY);
-	assert_string_equal(watched.reasons[0], "another user's process ran 2 times, 50 ms");
+	assert_string_equal(watched.reasons[0], "other users' processes ran 2 times, 50 ms");
 	assert_int_equal(watched.threads, 1);
 	qb_watch_free(&watch);
 }
