@@ -6,6 +6,28 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A line of /proc/PID/status that holds one number; -1: it is gone. */
+static int status_number(pid_t pid, const char *format)
+{
+	char path[64], line[256];
+	int number = -1;
+	FILE *status;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	status = fopen(path, "re");
+	if (!status)
+		return -1; /* killed meanwhile */
+	while (number < 0 && fgets(line, sizeof(line), status))
+		(void)sscanf(line, format, &number);
+	(void)fclose(status);
+	return number;
+}
+
+pid_t role_parent(pid_t pid)
+{
+	return status_number(pid, "PPid: %d");
+}
+
 void role_inherit(struct process *process, struct process *parent, bool thread)
 {
 	process->known = true;
@@ -14,6 +36,8 @@ void role_inherit(struct process *process, struct process *parent, bool thread)
 		process->role = parent->role;
 	else if (parent->role == ROLE_CLIENT)
 		process->role = ROLE_CHILD;
+	else if (parent->role == ROLE_GUARDIAN && !status_number(parent->tid, "NoNewPrivs: %d"))
+		return; /* it is no guardian yet: whom it needs to leave its group ends at once */
 	else if (parent->role == ROLE_GUARDIAN)
 		process->role = parent->had_monitor ? ROLE_RECOVERY : ROLE_MONITOR;
 	else if (parent->role == ROLE_MONITOR || parent->role == ROLE_RECOVERY ||
@@ -50,20 +74,4 @@ bool role_execute(struct process *process, char *buf, size_t size)
 		if (strcmp(name, programs[i].name) == 0)
 			process->role = programs[i].role;
 	return true;
-}
-
-pid_t role_parent(pid_t pid)
-{
-	char path[64], line[256];
-	pid_t parent = -1;
-	FILE *status;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	status = fopen(path, "re");
-	if (!status)
-		return -1; /* killed meanwhile */
-	while (parent < 0 && fgets(line, sizeof(line), status))
-		(void)sscanf(line, "PPid: %d", &parent);
-	(void)fclose(status);
-	return parent;
 }

@@ -90,7 +90,6 @@ sub begin {
 	my $dir = tempdir('quietbench-crash.XXXXXX', DIR => -d '/dev/shm' ? '/dev/shm' : '/tmp', CLEANUP => 1);
 
 	system("$SOURCE/tests/hosts/make-host", $host, $dir) == 0 or BAIL_OUT("make-host $host");
-	mkdir "$dir/run" or BAIL_OUT("$dir/run: $!");
 	local $ENV{QB_CRASH_HOST} = "$host:$part:$parts:$dir";
 	my $pid = fork // BAIL_OUT("fork: $!");
 	if (!$pid) {
@@ -184,12 +183,12 @@ sub mend {
 	return map { s/\n//gr } @differ;
 }
 
-# What the programs keep in /run: the lock and an empty queue may stay.
+# What the programs keep in /run: the lock, the sign of who had it last, and an empty queue may stay.
 sub state_left {
 	my @left;
 
 	find({ no_chdir => 1, wanted => sub { push @left, $_ if -e || -l } }, '/run/quietbench') if -d '/run/quietbench';
-	return grep { !m{^/run/quietbench(/lock|/queue|/claims)?$} } @left;
+	return grep { !m{^/run/quietbench(/lock|/lock\.holder|/queue|/claims)?$} } @left;
 }
 
 sub forget_state { unlink reverse(state_left()) }
