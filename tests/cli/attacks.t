@@ -134,6 +134,9 @@ echo \$? >$tmp/run.status
 # An ordinary session under the same limits.
 $member $qb run --no-check -q -c 1 -s cpus.isolation=none -- sh -c 'exit 5'
 echo \$? >$tmp/member.status
+# Limits that root here may not raise again.
+[ -n "$limited" ] || prlimit --nofile=1000 -- $qb run --no-check -q -c 1 -s cpus.isolation=none -- sh -c 'exit 6'
+echo \$? >$tmp/low.status
 wait \$silent
 $qb status >$tmp/after
 for i in \$(seq 100); do
@@ -197,7 +200,11 @@ is "log: what was refused" "$(log '4242, process [0-9]+: refused: a packet of mo
 is "log: who was silent" "$(log '4242, process [0-9]+: refused: the client said nothing')" 1
 is "log: a run, its profile, its CPU, its command" "$(log '4242, process [0-9]+: run of profile [a-z]+ on CPU 1: sh -c exit 5')" 1
 is "log: root's run" "$(log '0, process [0-9]+: run of profile [a-z]+ on CPU 1: sh -c until')" 1
-is "log: how they ended" "$(log '(0|4242), process [0-9]+: ended: [1-9][0-9]* changes restored, 0 conflicts, 0 failures$')" 2
+low=$([ -n "$limited" ] && echo 0 || echo 1)
+is "log: what root could not reset (MUST 2 of sandbox.c), where that is so" \
+	"$(log '0, process [0-9]+: run of profile [a-z]+ on CPU 1; root cannot reset the caller.s limits: sh -c exit 6')" "$low"
+is "a session under such limits works" "$(cat "$tmp/low.status")" "$((6 * low))"
+is "log: how they ended" "$(log '(0|4242), process [0-9]+: ended: [1-9][0-9]* changes restored, 0 conflicts, 0 failures$')" $((2 + low))
 is "log: what was broken off" "$(log '4242, process [0-9]+: broken off: RUN before the one before it was placed')" 1
 is "log: what a user writes there cannot be mistaken" "$(log '4242, process [0-9]+: run of profile minimal on CPU 1: \?\[2J\?root: all is well\?x+$')" 1
 is "log: every line is one of these" "$(grep -v -c -E '^<85>quietbench\[[0-9]+\]: user [0-9]+, process [0-9]+: (refused|broken off|ended|run of profile|apply of|joined)' "$tmp/lines")" 0
