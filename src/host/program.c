@@ -105,7 +105,7 @@ static bool give_up(const struct qb_program_order *order)
 static _Noreturn void become(
 	int program, const struct qb_program_order *order, pid_t parent, int socket, int said)
 {
-	char *const argv[] = {(char *)order->name, order->file ? (char[]){"3"} : NULL, NULL};
+	char third[] = "3", *const argv[] = {(char *)order->name, order->file ? third : NULL, NULL};
 	char *const envp[] = {NULL};
 	const int last = order->file ? 4 : 3;
 	const int file = order->file ? fcntl(order->file, F_DUPFD_CLOEXEC, 5) : 0;

@@ -404,7 +404,7 @@ static int attach_program(int group, unsigned type, uint32_t id)
 
 static int keep_type(int origin, int group, unsigned type)
 {
-	struct programs theirs, ours;
+	struct programs theirs = {0}, ours = {0};
 	int r = query_programs(origin, type, &theirs);
 
 	if (r == 0 && theirs.n)
