@@ -166,6 +166,11 @@ like($ldd, $parsers, 'ldd sees the planner\'s parsers');
 $ldd = `ldd '$build/quietbench-helper'`;
 like($ldd, qr{libc\.}, 'ldd sees the helper\'s libraries');
 unlike($ldd, $parsers, 'the helper has no parser and no topology library, not even indirectly');
+my %in_helper = map { (split)[0] => 1 } `nm -P -g --defined-only '$build/quietbench-helper'`;
+ok($in_helper{main}, 'nm sees the helper\'s functions');
+none('none of them is of the instrument, which a process of nobody\'s runs',
+	map { my $file = $_; map { "$_ of $file" } grep { $in_helper{$_} } keys %{ $built{$file}{defines} } }
+	grep { $built{$_}{room} eq 'noise' } sort keys %built);
 for my $program (qw(quietbench quietbench-helper quietbench-planner quietbench-watcher)) {
 	my $ldd = `ldd '$build/$program'`;
 	unlike($ldd, qr{libsystemd|libgcrypt}, "$program does not link libsystemd,");
