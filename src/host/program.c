@@ -91,7 +91,8 @@ static bool give_up(const struct qb_program_order *order)
 	(void)qb_file_write("/proc/self/oom_score_adj", "0", NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	return limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_CPU, 60) &&
+	return limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) &&
+	       (order->n || limit(RLIMIT_CPU, 60)) && /* a watcher works as long as a run */
 	       limit(RLIMIT_NOFILE, 64) &&
 #ifndef __SANITIZE_ADDRESS__ /* whose shadow memory is larger than any sensible limit */
 	       limit(RLIMIT_AS, (rlim_t)1 << 30) &&

@@ -98,6 +98,9 @@ $tmp/disturber -c "while :; do :; done" &
 disturber=\$!
 taskset -cp 1 \$disturber >/dev/null
 watched="run --no-check -c 1 -s cpus.isolation=none -s process.pin=true --fail-noisy -o watched.json --"
+say watcher $member $qb run --no-check -q -s cpus.isolation=none -- sh -c 'for process in /proc/[0-9]*; do
+	if grep -qsx quietbench-watc \$process/comm; then grep -hE "^(Uid|Cap|NoNew|Seccomp:|Max cpu)" \$process/status \$process/limits; fi
+done'
 say watched $member $qb \$watched sh -c 'i=0; while [ \$i -lt 200000 ]; do i=\$((i + 1)); done'
 cp watched.json watched-nameless.json
 say check-nameless $member $qb check -q -c 1 --conditioned -s cpus.isolation=none --duration 1s --json
@@ -171,6 +174,9 @@ tells doctor-lease 0 'none is needed to join your apply'
 tells refused 1 'restore: the host is in use'
 tells ended 0 'restored'
 tells loose 0 "NOT CONDITIONED: user 4244 is not in group $gid.*usermod -aG"
+like "the watcher of a member's: nobody, with perf and /proc alone, for as long as a run lasts" \
+	"$(tr -s '\t ' ' ' <"$tmp/watcher" | tr '\n' ' ')" \
+	'Uid: 65534 65534 65534 65534 CapInh: 0000004000080000 CapPrm: 0000004000080000 CapEff: 0000004000080000 CapBnd: [0-9a-f]+ CapAmb: 0000004000080000 NoNewPrivs: 1 Seccomp: 2 Max cpu time unlimited unlimited seconds'
 is "watched: --fail-noisy" "$(cat "$tmp/watched.status")" 123
 is "watched: what the ticks do not tell a short run" "$(jq -r '.runs[0].verdict' "$tmp/home/watched-nameless.json")" noisy
 like "watched: by whom, without a name" "$(jq -r '.runs[0].reasons[]' "$tmp/home/watched-nameless.json")" \
