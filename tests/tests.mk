@@ -117,7 +117,7 @@ $(TESTS)/%: tests/bench/%.c
 # libFuzzer over every parser (tests/fuzz/README.md). A build of its own, as the sanitized one is; `fuzzers` is made in
 # it. `make fuzz SECONDS=600` runs long: what it finds, what it learnt and its logs stay in $(BUILD)/fuzz/found.
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-$(TESTS)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(call obj,src/cli/options.c) $(LIB)
+$(TESTS)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(call obj,src/cli/options.c src/cli/options_table.c) $(LIB)
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
 	$(call link,$^,$(call pkg_libs,$(TEST_PKGS)) -lcpupower -lm)
