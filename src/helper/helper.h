@@ -56,8 +56,8 @@ int qb_peer_host_namespace(const struct qb_peer *peer, struct qb_error *err);
 struct qb_helper {
 	int session; /* the socket to the client */
 	int lock;    /* the host lock's description */
-	int lost;    /* qb_lock_watch; -1: it does not hold the host */
-	int sign;    /* queue.c: this process holds the host; 0, which is never one: it does not */
+	int lost;    /* qb_lock_watch; and */
+	int sign;    /* of queue.c's: -1 as long as it does not hold the host */
 	struct qb_peer peer;
 	char kept[96]; /* of the caller's, which root cannot reset here (qb_sandbox_start) */
 	/* The request that is being served, 0 between two: shared memory, so that a recovery knows

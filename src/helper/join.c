@@ -236,6 +236,7 @@ void qb_join_become(struct qb_monitor *m, const struct qb_helper *client, int co
 	helper = (struct qb_helper){.session = client->session,
 		.lock = -1,
 		.lost = -1,
+		.sign = -1,
 		.peer = client->peer,
 		.pending = &pending};
 	*m = QB_MONITOR_NONE;

@@ -63,7 +63,7 @@ static int recover(void)
 
 int main(int argc, char **argv)
 {
-	struct qb_helper helper = {.session = -1, .lock = -1, .lost = -1};
+	struct qb_helper helper = {.session = -1, .lock = -1, .lost = -1, .sign = -1};
 	struct qb_error err = {0};
 	char sudo_uid[16] = "";
 	const char *from_sudo = getenv("SUDO_UID");

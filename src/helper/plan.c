@@ -311,8 +311,10 @@ static int agree(const struct qb_profile *all, const struct qb_profile *own, str
 }
 
 /* True: exactly these. False: it keeps what it had. */
-static bool claim(struct qb_joined *joined, const struct qb_cpus *cpus)
+static bool claim(const struct qb_monitor *m, const struct qb_cpus *cpus)
 {
+	const struct qb_claimant who = {.pid = m->helper->peer.pid, .uid = m->helper->peer.uid};
+	struct qb_joined *joined = m->joined;
 	struct qb_cpus taken = {0};
 	bool all = true;
 
@@ -329,13 +331,32 @@ static bool claim(struct qb_joined *joined, const struct qb_cpus *cpus)
 		if (!qb_cpus_has(cpus, cpu))
 			qb_claims_leave(joined->claims, cpu);
 	joined->claimed = *cpus;
+	qb_cpus_foreach (cpu, cpus)
+		qb_claims_sign(joined->claims, cpu, 0, &who);
 	return true;
+}
+
+/* The CPUs of all shared runs of its user: what the policy leaves is left to a user, not to each run. */
+static struct qb_cpus claimed_by_user(const struct qb_monitor *m)
+{
+	const struct qb_joined *joined = m->joined;
+	struct qb_cpus cpus = joined->claimed;
+
+	qb_cpus_foreach (cpu, &joined->selection.bench) {
+		unsigned seat = 0;
+
+		if (qb_claims_find(joined->claims, cpu, NULL, &seat) &&
+			qb_claims_signed(joined->claims, cpu, seat).uid == m->helper->peer.uid)
+			qb_cpus_add(&cpus, cpu);
+	}
+	return cpus;
 }
 
 /* One plan within what is free now. 1: another was faster and has some of these CPUs. */
 static int plan_once(struct qb_monitor *m, const struct qb_cpus *allowed, struct qb_error *err)
 {
 	struct qb_selection quiet = m->joined->selection;
+	struct qb_cpus all;
 	int r;
 
 	quiet.bench = free_cpus(m->joined);
@@ -354,12 +375,13 @@ static int plan_once(struct qb_monitor *m, const struct qb_cpus *allowed, struct
 	if (r == 0)
 		r = qb_planner_ask(m->helper, &m->message, &m->planned, err);
 	if (r == 0)
-		r = qb_limits_claim(&m->limits, &m->planned.selection.bench, err);
-	if (r == 0)
 		r = fit(&m->planned, &quiet, err);
 	if (r == 0)
 		r = agree(&m->joined->profile, &m->planned.profile, err);
-	return r < 0 ? r : !claim(m->joined, &m->planned.selection.bench);
+	if (r == 0 && !claim(m, &m->planned.selection.bench))
+		return 1;
+	all = claimed_by_user(m);
+	return r < 0 ? r : qb_limits_claim(&m->limits, &all, err);
 }
 
 static int plan_shared(struct qb_monitor *m, struct qb_error *err)

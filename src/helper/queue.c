@@ -69,6 +69,13 @@ struct waiting {
 	bool rung, told;
 };
 
+static void drop(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
 static int64_t now_ms(void)
 {
 	return qb_ns_now(CLOCK_MONOTONIC) / QB_NS_PER_MS;
@@ -101,8 +108,7 @@ static int make_sign(const char *path, struct qb_error *err)
 		return fd;
 	qb_error_errno(err, errno, "queue up with %s", path);
 	unlink(fresh);
-	if (fd >= 0)
-		close(fd);
+	drop(&fd);
 	return -err->code;
 }
 
@@ -364,22 +370,14 @@ static int sleep_on(struct waiting *w, struct qb_error *err)
 	return 0;
 }
 
-static void close_signs(struct waiting *w)
-{
-	if (w->holder >= 0)
-		close(w->holder);
-	if (w->before >= 0)
-		close(w->before);
-	w->holder = w->before = -1;
-}
-
 /* `why` there can be no waiting; else no error. */
 static int await_turn(struct waiting *w, const struct qb_error *why, struct qb_error *err)
 {
 	int r;
 
 	do {
-		close_signs(w);
+		drop(&w->holder);
+		drop(&w->before);
 		w->holder = watch_sign(HOLDER); /* before it tries: who leaves after that is seen */
 		w->spell = read_spell(w->helper->lock);
 		r = seek(SOUGHT_BEFORE, 1, &w->own, &w->spell, &w->before, err);
@@ -411,30 +409,28 @@ int qb_queue_take(struct qb_helper *helper, const struct qb_queue_wait *wait, in
 		.deadline = INT64_MAX};
 	struct qb_error why = {0};
 	char path[160];
-	int sign, r;
+	int r;
 
 	if (wait->ns > 0)
 		w.deadline = w.begun + wait->ns / QB_NS_PER_MS;
 	place_path(&w.own, path, sizeof(path));
-	sign = make_sign(path, &why);
+	helper->sign = make_sign(path, &why); /* without one it may go on, but not wait */
 	r = await_turn(&w, &why, err);
-	close_signs(&w);
+	drop(&w.holder);
+	drop(&w.before);
 	if (r != 1 && qb_lock_lost(helper->lock)) {
 		qb_lock_leave(helper->lock);
 		r = qb_error_set(
 			err, ESTALE, QB_LOCK_PATH " was removed or replaced meanwhile: try again");
 	}
-	helper->sign = r == 0 && sign >= 0 ? sign : 0;
-	if (r == 0)
+	if (r == 0) {
 		*ret_since = w.spell.since;
-	else if (helper->lost >= 0)
-		close(helper->lost);
-	if (r != 0)
-		helper->lost = -1;
-	if (sign >= 0 && (r != 0 || rename(path, HOLDER) < 0))
-		unlink(path);
-	if (sign >= 0 && r != 0)
-		close(sign);
+		(void)rename(path, HOLDER); /* else whoever waits sees it where it is */
+		return 0;
+	}
+	unlink(path);
+	drop(&helper->sign);
+	drop(&helper->lost);
 	return r;
 }
 
@@ -442,7 +438,5 @@ void qb_queue_leave(struct qb_helper *helper)
 {
 	if (helper->lock >= 0)
 		qb_lock_leave(helper->lock);
-	if (helper->sign)
-		close(helper->sign);
-	helper->sign = 0;
+	drop(&helper->sign);
 }

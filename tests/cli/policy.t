@@ -216,6 +216,7 @@ tells own 125 "^quietbench: policy: no profiles of your own are read for $file"
 like "plan: an own profile" "$(oneline own-plan)" "policy: no profiles of your own are read for $file"
 tells shipped 0 '^quietbench: minimal'
 tells root 0 'levers applied'
+is "root is not asked for a rule" "$(grep -c 'no rule' "$tmp/root")" 0
 is "root is not limited" "$(levers "$tmp/root.json" memory.drop_caches)" 'applied null'
 tells lease-root 0 'it stays so until'
 tells waiting 125 '^quietbench: the host is in use by the apply of user 0'

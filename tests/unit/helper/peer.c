@@ -10,6 +10,7 @@
 #include <base/text.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <grp.h>
 #include <helper/helper.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -17,6 +18,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -185,6 +187,57 @@ static void test_groups(void **state)
 	close_pair(pair);
 }
 
+/* A client of this user, in one group beside its own, that connects at the unit's socket. */
+static int connected_by_user(uid_t uid, gid_t group)
+{
+	const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = QB_SOCKET_PATH};
+	int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), session;
+
+	unlink(QB_SOCKET_PATH);
+	assert_int_equal(bind(listener, (const struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(chmod(QB_SOCKET_PATH, 0666), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	if (fork() == 0) {
+		int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+		if (setgroups(1, &group) < 0 || setresgid(uid, uid, uid) < 0 ||
+			setresuid(uid, uid, uid) < 0 ||
+			connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+			_exit(1);
+		(void)!read(fd, &(char){0}, 1); /* until the other end is closed */
+		_exit(0);
+	}
+	session = accept(listener, NULL, NULL);
+	assert_true(session >= 0);
+	close(listener);
+	return session;
+}
+
+/* The group that the socket's file has decides, and any of the client's groups counts. */
+static void test_members_alone_come_by_the_socket(void **state)
+{
+	enum { UID = 4242, GROUP = 4300 };
+	static const struct {
+		gid_t file;
+		int r;
+	} rows[] = {{GROUP, 0}, {UID, 0}, {GROUP + 1, -QB_NOT_FROM_HERE}, {0, -QB_NOT_FROM_HERE}};
+	bool activated;
+	int pair[2] = {-1, -1};
+
+	if (!sandboxed || setgroups(0, NULL) < 0)
+		skip(); /* in a user's own namespace there are no other users */
+	for (size_t i = 0; i < QB_ARRAY_SIZE(rows); i++) {
+		pair[0] = connected_by_user(UID, GROUP);
+		assert_int_equal(chown(QB_SOCKET_PATH, 0, rows[i].file), 0);
+		assert_int_equal(identify(pair, NULL, &activated), rows[i].r);
+		if (rows[i].r == 0)
+			assert_true(activated);
+		close(pair[0]);
+		wait(NULL);
+	}
+	assert_int_equal(unlink(QB_SOCKET_PATH), 0);
+}
+
 /* ---- whose number is another's by now ---- */
 
 /* The kernel is one of before Linux 6.5 from now on: it does not know SO_PEERPIDFD (77). */
@@ -326,6 +379,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_look),
+		cmocka_unit_test(test_members_alone_come_by_the_socket),
 		cmocka_unit_test(test_only_packets_are_a_session),
 		cmocka_unit_test(test_dead),
 		cmocka_unit_test(test_root_by_a_socketpair),

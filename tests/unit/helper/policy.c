@@ -9,6 +9,7 @@
 #include <base/clock.h>
 #include <base/macros.h>
 #include <cmocka.h>
+#include <core/policy.h>
 #include <errno.h>
 #include <helper/policy.h>
 #include <host/caller.h>
@@ -68,6 +69,44 @@ static void test_without_a_file(void **state)
 	assert_int_equal(limits.timer, -1); /* the lock is not theirs yet */
 }
 
+/* Only root may go on when the file is no policy, and it says why. */
+static void test_with_a_bad_file(void **state)
+{
+	_Atomic uint16_t pending = 0;
+	struct qb_helper helper = {.lock = -1, .peer = {.uid = 1000}, .pending = &pending};
+	struct qb_limits limits = QB_LIMITS_NONE;
+	struct qb_error err = {0};
+	int pair[2];
+
+	if (!sandboxed)
+		skip();
+	assert_int_equal(mkdir("/etc/quietbench", 0755), 0);
+	assert_true(sandbox_put(QB_POLICY_PATH, "rules: []"));
+	assert_int_equal(chmod(QB_POLICY_PATH, 0666), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	helper.session = pair[0];
+	assert_int_equal(qb_limits_find(&helper, &limits, &err), -EPERM);
+	assert_int_equal(
+		strncmp(err.text, QB_POLICY_BROKEN ": ", strlen(QB_POLICY_BROKEN ": ")), 0);
+	close(pair[0]);
+	close(pair[1]);
+	assert_false(find(0).limited);
+	assert_int_equal(unlink(QB_POLICY_PATH), 0);
+}
+
+/* What a session asks for must fit into what is left of the rule's time. */
+static void test_what_is_left(void **state)
+{
+	struct qb_limits limits = half();
+
+	limits.rule.lease_ns = 100;
+	limits.rule.lock_ns = 70;
+	assert_int_equal(qb_limits_left(&limits, 0), 70);
+	assert_int_equal(qb_limits_left(&limits, 60), 40);
+	assert_int_equal(qb_limits_left(&limits, 100), 0);
+	assert_true(qb_limits_left(&unlimited, 60) == INT64_MAX);
+}
+
 static void test_the_time_of_the_lock(void **state)
 {
 	struct qb_limits limits = half(), root = unlimited;
@@ -79,6 +118,11 @@ static void test_the_time_of_the_lock(void **state)
 	p.fd = limits.timer;
 	assert_int_equal(poll(&p, 1, 0), 0);
 	assert_int_equal(poll(&p, 1, 10000), 1);
+	qb_limits_stop(&limits);
+	/* of its user, who has had the host for longer than this session */
+	assert_int_equal(qb_limits_start(&limits, qb_ns_now(CLOCK_BOOTTIME) - 400000000, &err), 0);
+	p.fd = limits.timer;
+	assert_int_equal(poll(&p, 1, 0), 1);
 	qb_limits_explain(&limits, &err);
 	assert_int_equal(err.code, ETIME);
 	assert_non_null(strstr(err.text, "policy"));
@@ -138,6 +182,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_without_a_file),
+		cmocka_unit_test(test_with_a_bad_file),
+		cmocka_unit_test(test_what_is_left),
 		cmocka_unit_test(test_the_time_of_the_lock),
 		cmocka_unit_test(test_a_clients_own_limits_are_not_believed),
 		cmocka_unit_test(test_how_many_cpus),

@@ -62,7 +62,7 @@ static void come(struct one *one, int64_t ns)
 {
 	if (!sandboxed)
 		skip();
-	*one = (struct one){.helper = {.session = -1, .lost = -1, .peer = self},
+	*one = (struct one){.helper = {.session = -1, .lost = -1, .sign = -1, .peer = self},
 		.wait = {.ns = ns, .limit_ns = INT64_MAX, .signals = -1, .told = told}};
 	one->wait.data = one;
 	one->helper.lock = qb_lock_open(&one->err);
@@ -71,17 +71,17 @@ static void come(struct one *one, int64_t ns)
 }
 
 /* Only one process has a sign: a child that is forked here is another session. */
-static int sign;
+static int sign = -1;
 
 static int take(struct one *one)
 {
 	int r;
 
-	if (getpid() != self.pid && sign)
+	if (getpid() != self.pid && sign >= 0)
 		close(sign);
 	one->err = (struct qb_error){0};
 	r = qb_queue_take(&one->helper, &one->wait, &one->since, &one->err);
-	if (one->helper.sign)
+	if (one->helper.sign >= 0)
 		sign = one->helper.sign;
 	return r;
 }
@@ -624,7 +624,7 @@ static void test_admitted_beside_the_holder(void **state)
 	assert_int_equal(take(&first), 0);
 	summarize("shared");
 	assert_int_equal(take(&second), 1);
-	assert_int_equal(second.helper.sign, 0);
+	assert_int_equal(second.helper.sign, -1);
 	assert_int_equal(asked, 1);
 	assert_int_equal(qb_lock_try(second.helper.lock), -EWOULDBLOCK);
 	summarize("other");

@@ -80,6 +80,21 @@ ok "the first, and last: says restored" says '^quietbench: restored' /tmp/first.
 is "the first, and last: its record" "$(jq -c '.restore.complete' /tmp/first.json)" true
 quiet_again "two"
 
+# ---- the policy's CPUs are a user's, not a run's ----
+sed -i 's/max: 100%/max: 1/' /etc/quietbench/policy.yaml
+start wide root -p default
+begun wide
+start mine tester -p default -n 1
+begun mine
+qb 125 "a second run of the same user" tester run --no-check --shared -p default -n 1 -- touch /tmp/started
+tells "a second run of the same user" "allows at most 1 of 8 CPUs, not 2"
+ok "a second run of the same user: did not start" [ ! -e /tmp/started ]
+end mine
+qb 0 "after the first" tester run --no-check --shared -p default -n 1 -- true
+end wide
+quiet_again "the CPUs of a user"
+sed -i 's/max: 1}/max: 100%}/' /etc/quietbench/policy.yaml
+
 # ---- a run in a shared run ----
 quietbench run --no-check --shared -p default -- sh -c 'sed -n "s/^Cpus_allowed_list:\t//p" /proc/self/status
 	quietbench run --no-check -q --shared -- sed -n "s/^Cpus_allowed_list:\t//p" /proc/self/status' >/tmp/nested 2>/tmp/nested.err
