@@ -96,7 +96,8 @@ bool qb_session_others(
 		if (is_mentioned(with, i) || qb_cpus_empty(&theirs))
 			continue;
 		qb_text_join(buf, size, ", ", "CPU %s has another run's command (pid %d, user %u)",
-			qb_cpus_text(&theirs, list, sizeof(list)), with->tenants[i].pid, with->tenants[i].uid);
+			qb_cpus_text(&theirs, list, sizeof(list)), with->tenants[i].pid,
+			with->tenants[i].uid);
 	}
 	if (!buf[0] && qb_cpus_intersect(&with->taken, cpus)) /* beyond QB_TENANTS */
 		qb_text_copy(buf, size, "another run's command is on one of the CPUs");

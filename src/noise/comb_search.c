@@ -15,7 +15,10 @@
 /* A tooth may come so much too early or too late. */
 #define TOLERANCE_NS	 15000.0
 #define TOLERANCE_PERIOD 16 /* and at most by this part of the period */
-#define FOLLOW		 0.1
+/* The phase follows the teeth a little: a comb of nearly this period that crosses it does not draw it away.
+ * Much, where the period is not known so well. */
+#define FOLLOW_LITTLE 0.002
+#define FOLLOW	      0.1
 /* So much of the teeth has to be there: of those that nothing hides, beyond what chance puts there. */
 #define COVERAGE_MIN 0.6
 /* A period is worth a look if it is so frequent as if this part of the pairs of teeth were there. */
@@ -230,20 +233,25 @@ static void unmix(const struct qb_train *train, struct qb_comb *comb)
 static int try(const struct qb_train *train, const struct times *times, double period,
 	struct qb_comb *ret, struct qb_error *err)
 {
-	struct qb_comb comb = {.follow = FOLLOW};
+	static const double follow[] = {FOLLOW_LITTLE, FOLLOW};
+	struct qb_comb start = {0};
 	int r;
 
-	comb.period_ns = refine(times, period, (double)train->until_ns);
-	comb.tolerance_ns = fmin(TOLERANCE_NS, comb.period_ns / TOLERANCE_PERIOD);
-	r = fold(times, comb.period_ns, &comb.phase_ns, err);
-	if (r < 0)
-		return r;
-	settle(train, &comb);
-	if (!is_comb(train, times, &comb))
-		return 0;
-	unmix(train, &comb);
-	*ret = comb;
-	return 1;
+	start.period_ns = refine(times, period, (double)train->until_ns);
+	start.tolerance_ns = fmin(TOLERANCE_NS, start.period_ns / TOLERANCE_PERIOD);
+	r = fold(times, start.period_ns, &start.phase_ns, err);
+	for (size_t i = 0; r == 0 && i < QB_ARRAY_SIZE(follow); i++) {
+		struct qb_comb comb = start;
+
+		comb.follow = follow[i];
+		settle(train, &comb);
+		if (!is_comb(train, times, &comb))
+			continue;
+		unmix(train, &comb);
+		*ret = comb;
+		return 1;
+	}
+	return r;
 }
 
 int qb_comb_search(const struct qb_train *train, struct qb_comb *ret, struct qb_error *err)
