@@ -72,7 +72,7 @@ struct qb_watch {
 	bool steal_moved;	     /* since boot: where it never did, a guest is told of none */
 	struct qb_accounts accounts; /* at the beginning, where the switches are not seen */
 	uint64_t swapped[2], oom_kills[2];
-	bool own_oom_kills;	     /* they are of its control group, not of the host */
+	bool own_oom_kills; /* they are of its control group, not of the host */
 	/* CPU time in its control group, and in the one above, which outlives it; before and after */
 	struct {
 		bool known;

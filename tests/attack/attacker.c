@@ -420,6 +420,26 @@ static void place_grandchild(void)
 	wait(NULL);
 }
 
+/* A child that executes a set-uid program (this one, with that name) is the client's child, and may say that it is
+ * its user's: it is root's as well. */
+static void place_set_uid(void)
+{
+	int session, socket = running(&session);
+	char path[4096], number[16];
+	const ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("-set-uid"));
+
+	if (n < 0)
+		perror("readlink");
+	memcpy(path + n, "-set-uid", sizeof("-set-uid"));
+	(void)snprintf(number, sizeof(number), "%d", socket);
+	if (fork() == 0) {
+		execl(path, path, number, (char *)NULL);
+		perror(path);
+		_exit(1);
+	}
+	wait(NULL);
+}
+
 /* A second process while the first still runs. */
 static void place_twice(void)
 {
@@ -560,11 +580,16 @@ static const struct {
 	{"profiles", profiles}, {"missing", missing}, {"keep", keep}, {"run-twice", run_twice},
 	{"run-bare", run_bare}, {"place-self", place_self}, {"place-other", place_other},
 	{"place-grandchild", place_grandchild}, {"place-nothing", place_nothing},
-	{"place-twice", place_twice}, {"watch-nobody", watch_nobody}, {"watch-again", watch_again},
-	{"nobye", nobye}, {"door", door}, {"command", command}};
+	{"place-twice", place_twice}, {"place-set-uid", place_set_uid},
+	{"watch-nobody", watch_nobody}, {"watch-again", watch_again}, {"nobye", nobye},
+	{"door", door}, {"command", command}};
 
 int main(int argc, char **argv)
 {
+	if (argc == 2 && geteuid() != getuid()) {
+		place(atoi(argv[1]), getpid());
+		return 0;
+	}
 	for (size_t i = 0; i < QB_ARRAY_SIZE(attacks); i++)
 		if (argc == 2 && strcmp(argv[1], attacks[i].name) == 0) {
 			attacks[i].attack();

@@ -12,6 +12,7 @@ fi
 cp -a "$tmp/host" "$tmp/before"
 member="setpriv --reuid 4242 --regid 4242 --groups 100 --"
 cp "$build/tests/attacker" "$tmp/bin"
+cp "$build/tests/attacker" "$tmp/bin/attacker-set-uid" && chmod 4755 "$tmp/bin/attacker-set-uid"
 
 # NAME|what he hears, line by line (extended, each for a whole line; a line of the table's that begins with + goes on)
 cat >"$tmp/table" <<'EOF'
@@ -61,6 +62,7 @@ run-bare|RUN takes one socket
 place-self|process [0-9]+ is not a child of the client, process [0-9]+
 place-other|send: Operation not permitted
 place-grandchild|process [0-9]+ is not a child of the client, process [0-9]+
+place-set-uid|process [0-9]+ is not a child of the client, process [0-9]+
 place-nothing|a packet that is not a message of quietbench
 place-twice|place the benchmark: the process [0-9]+ was placed before it and still runs
 watch-nobody|WATCH is for a process that was placed
