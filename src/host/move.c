@@ -130,11 +130,14 @@ int qb_held_group(const struct qb_held *held, enum qb_hierarchy hierarchy, char 
 	struct qb_error *err)
 {
 	_cleanup_free_ char *text = NULL;
+	struct qb_task task = {0};
 	const char *group;
 	int r = read_file(held, held->tid, "cgroup", &text, err);
 
-	if (r < 0)
-		return r;
+	if (r == 0)
+		r = read_stat(held, &task, err);
+	if (r < 0 || task.ended)
+		return r < 0 ? r : gone(held->tid, err);
 	group = qb_group_find(text, hierarchy == QB_HIERARCHY_CPUSET ? "cpuset" : NULL);
 	if (!group)
 		return qb_error_set(err, ENOENT, "task %d is in no cgroup %s", held->tid,
@@ -143,6 +146,14 @@ int qb_held_group(const struct qb_held *held, enum qb_hierarchy hierarchy, char 
 		return qb_error_set(err, ENAMETOOLONG, "the cgroup of task %d is too long: %s",
 			held->tid, group);
 	return 0;
+}
+
+int qb_task_read(pid_t tid, struct qb_task *ret, struct qb_error *err)
+{
+	_cleanup_(qb_held_close) struct qb_held held = QB_HELD_NONE;
+	int r = qb_held_open(tid, 0, &held, err);
+
+	return r < 0 ? r : qb_held_task(&held, ret, err);
 }
 
 int qb_cgroups_of(
@@ -199,15 +210,6 @@ static void put_back(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarc
 	}
 }
 
-static int check_moved(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
-	const struct qb_held *held, const char *to, bool thread, struct qb_error *err)
-{
-	if (qb_held_stands(held))
-		return 0;
-	put_back(cgroups, hierarchy, to, thread, held->tid);
-	return gone(held->tid, err);
-}
-
 int qb_move(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
 	const struct qb_held *held, const char *from, const char *to, bool thread,
 	struct qb_error *err)
@@ -221,7 +223,10 @@ int qb_move(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
 		return qb_error_set(
 			err, ESRCH, "task %d is in the cgroup %s, not in %s", held->tid, now, from);
 	r = write_number(cgroups, hierarchy, to, thread, held->tid, err);
-	return r < 0 ? r : check_moved(cgroups, hierarchy, held, to, thread, err);
+	if (r < 0 || qb_held_stands(held))
+		return r;
+	put_back(cgroups, hierarchy, to, thread, held->tid);
+	return gone(held->tid, err);
 }
 
 /* The same for a mask. A newborn has its parent's. */

@@ -30,7 +30,7 @@ void qb_held_close(const struct qb_held *held);
 /* Has the number been its own until now? That of one that ended is, until its parent has waited for it. */
 bool qb_held_stands(const struct qb_held *held);
 int qb_held_task(const struct qb_held *held, struct qb_task *ret, struct qb_error *err);
-/* Its group. -ENOENT: no such hierarchy. */
+/* Its group, as long as it lives: v1 then tells the root's. -ENOENT: no such hierarchy. */
 int qb_held_group(const struct qb_held *held, enum qb_hierarchy hierarchy, char *buf, size_t size,
 	struct qb_error *err);
 

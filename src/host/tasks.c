@@ -136,23 +136,6 @@ static int read_status(pid_t tgid, pid_t tid, struct qb_task *task, struct qb_er
 	return 0;
 }
 
-int qb_task_read(pid_t tid, struct qb_task *ret, struct qb_error *err)
-{
-	struct qb_task task = {.tid = tid};
-	int r = read_stat(tid, tid, &task, err);
-
-	if (r == 0)
-		r = read_status(tid, tid, &task, err);
-	if (r == 0 && task.tgid != tid)
-		r = read_file(
-			task.tgid, task.tgid, "comm", task.process, sizeof(task.process), err);
-	else if (r == 0)
-		qb_text_copy(task.process, sizeof(task.process), task.comm);
-	if (r == 0)
-		*ret = task;
-	return r;
-}
-
 void qb_task_keep_off(const struct qb_selection *selection)
 {
 	if (selection->isolation == QB_ISOLATION_NONE && qb_cpus_empty(&selection->offline) &&
@@ -194,22 +177,6 @@ bool qb_task_is_of(const struct qb_task *task, uid_t uid)
 		if (task->uids[i] != uid)
 			return false;
 	return true;
-}
-
-int qb_task_check(const struct qb_unit *unit, struct qb_error *err)
-{
-	struct qb_task task;
-	const pid_t tid = (pid_t)unit->number;
-	int r = read_stat(tid, tid, &task, err);
-
-	if (r < 0)
-		return r;
-	if (task.ended)
-		return qb_error_set(err, ESRCH, "task %u has ended", unit->number);
-	if (task.start != unit->key)
-		return qb_error_set(
-			err, ESRCH, "task %u has ended: its number is another's now", unit->number);
-	return 0;
 }
 
 struct qb_unit qb_task_unit(const struct qb_task *task)

@@ -63,8 +63,6 @@ bool qb_task_is_kernel(pid_t tid);
 bool qb_task_descends(pid_t pid, pid_t ancestor);
 /* May this user end it without our help? It is all theirs; root's is everything. */
 bool qb_task_is_of(const struct qb_task *task, uid_t uid);
-/* Does the thread of this unit (number, key) still run? 0 or -ESRCH. */
-int qb_task_check(const struct qb_unit *unit, struct qb_error *err);
 struct qb_unit qb_task_unit(const struct qb_task *task);
 /* Sets the affinity of one thread. The kernel cuts the set down to what the cpuset allows. */
 int qb_task_set_affinity(pid_t tid, const struct qb_cpus *cpus, struct qb_error *err);

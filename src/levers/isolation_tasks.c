@@ -110,16 +110,13 @@ const struct qb_lever_ops qb_isolation_task_affinity_ops = {
 	.ours = ours_affinity,
 };
 
-/* Of one that has ended its group is told, too: not the one that it had. */
 static int read_group(const struct qb_lever *lever, const struct qb_unit *unit, char *buf,
 	size_t size, struct qb_error *err)
 {
 	_cleanup_(qb_held_close) struct qb_held held = QB_HELD_NONE;
 	int r = qb_held_open((pid_t)unit->number, unit->key, &held, err);
 
-	if (r == 0)
-		r = qb_held_group(&held, QB_HIERARCHY_CPUSET, buf, size, err);
-	return r < 0 ? r : qb_task_check(unit, err);
+	return r < 0 ? r : qb_held_group(&held, QB_HIERARCHY_CPUSET, buf, size, err);
 }
 
 /* Into the housekeeping CPUs' group goes who is in the root. */

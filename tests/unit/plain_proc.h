@@ -61,6 +61,7 @@ static inline void in_plain_files(void (*test)(void))
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
+		alarm(60);
 		if (!sandbox_enter() || !sandbox_empty(ROOT) || !sandbox_empty("/proc"))
 			_exit(77);
 		test();

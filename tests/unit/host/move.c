@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/inotify.h>
 
 #include "../plain_proc.h"
 
@@ -59,7 +60,8 @@ static void a_task_is_held_until_its_number_is_free(void **state)
 	}
 	kill(pid, SIGKILL);
 	assert_int_equal(waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOWAIT), 0);
-	assert_true(qb_held_stands(&held)); /* a zombie's number is its own */
+	assert_true(qb_held_stands(&held)); /* a zombie's number is its own, its group is not */
+	assert_int_equal(qb_held_group(&held, QB_HIERARCHY_V2, group, sizeof(group), NULL), -ESRCH);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	assert_false(qb_held_stands(&held));
 	assert_int_equal(qb_held_task(&held, &task, &err), -ESRCH);
@@ -167,12 +169,15 @@ static struct {
 	const char *fifo;
 	const char *group; /* of who has the number then; NULL: it stays whose it is */
 	char written[32];
+	int looked; /* inotify: its stat was read, so that what comes next is the write */
 } meanwhile;
 
 static void *read_fifo(void *data)
 {
+	char events[4096];
 	FILE *in;
 
+	CHECK(read(meanwhile.looked, events, sizeof(events)) > 0);
 	if (meanwhile.group)
 		replace(NUMBER, PARENT, meanwhile.group, "f");
 	in = fopen(meanwhile.fifo, "r"); /* only now the writer goes on */
@@ -197,6 +202,9 @@ static int move_while(enum qb_hierarchy hierarchy, const char *group, struct qb_
 	put_file("", "%s/home/%s", cgroups.mount[hierarchy], thread ? "tasks" : "cgroup.procs");
 	CHECK(unlink(meanwhile.fifo) == 0 && mkfifo(meanwhile.fifo, 0600) == 0);
 	held = hold(NUMBER);
+	meanwhile.looked = inotify_init1(IN_CLOEXEC);
+	CHECK(inotify_add_watch(
+		      meanwhile.looked, "/proc/5000001/task/5000001/stat", IN_CLOSE_NOWRITE) >= 0);
 	CHECK(pthread_create(&reader, NULL, read_fifo, NULL) == 0);
 	r = qb_move(&cgroups, hierarchy, &held, "/q", "/to", thread, err);
 	CHECK(pthread_join(reader, NULL) == 0);
