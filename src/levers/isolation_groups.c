@@ -71,8 +71,9 @@ static int path_of(const struct qb_lever *lever, const struct qb_unit *unit, cha
 	struct qb_cgroups cgroups;
 	int r = judge_name(lever, unit, NULL, err);
 
-	if (r == 0)
-		r = qb_cgroups_load(&cgroups, err);
+	if (r < 0)
+		return r;
+	r = qb_cgroups_load(&cgroups, err);
 	return r < 0 ? r
 		     : qb_cgroups_path(&cgroups, place->hierarchy, group_of(lever, unit),
 			       place->file, buf, size, err);

@@ -40,8 +40,9 @@ static int write_affinity(const struct qb_lever *lever, const struct qb_unit *un
 	char now[QB_TASK_MASK];
 	int r = qb_held_open((pid_t)unit->number, unit->key, &held, err);
 
-	if (r == 0)
-		r = read_affinity(lever, unit, now, sizeof(now), err);
+	if (r < 0)
+		return r;
+	r = read_affinity(lever, unit, now, sizeof(now), err);
 	if (r < 0 || strcmp(now, text) == 0)
 		return r;
 	r = qb_host_online(&online, err);
