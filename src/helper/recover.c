@@ -91,6 +91,8 @@ int qb_recover_run(struct qb_helper *helper)
 		"ended: the monitor died; %zu changes restored, %zu conflicts, %zu failures%s%s",
 		summary.restored, summary.conflicts, summary.failures, summary.failures ? ": " : "",
 		summary.failures ? summary.first.text : "");
+	/* The monitor's place, if it died in the queue: who looks at all removes those of the dead. */
+	(void)qb_queue_others(UINT32_MAX, NULL);
 	if (!qb_peer_dead(&helper->peer))
 		serve_rest(helper, &s.steps, &summary);
 	return summary.failures ? EXIT_FAILURE : EXIT_SUCCESS;
