@@ -49,13 +49,13 @@ enum qb_mark {
 	QB_MARK_LEFT,	 /* text: as the session left it */
 	QB_MARK_VERDICT, /* number: enum qb_verdict */
 	QB_MARK_UNDOING, /* about to undo */
-	QB_MARK_UNDONE,	 /* number: 0 or an errno; text: why not */
+	QB_MARK_UNDONE,	 /* number: enum qb_restored; text: why not */
 };
 
 /* Whose session it is. */
 struct qb_journal_owner {
 	char boot_id[40];
-	int64_t since;			   /* CLOCK_REALTIME, seconds */
+	int64_t since;			   /* qb_time_now */
 	int32_t client, guardian, monitor; /* pids, for people */
 	uint32_t uid;
 	char profile[64];
@@ -63,7 +63,7 @@ struct qb_journal_owner {
 	char cpus[128]; /* the benchmark's, a list */
 	bool lease;	/* an apply: the client need not live */
 	bool shared;	/* a lease that shared runs keep up: it ends with the last of them */
-	/* of a lease, in the summary: CLOCK_REALTIME, seconds; or 0, and as long as this lives */
+	/* of a lease, in the summary: qb_time_now; or 0, and as long as this lives */
 	int64_t until;
 	int32_t until_pid;
 };

@@ -158,6 +158,10 @@ struct qb_lever_ops {
 	/* Do two texts mean the same ("3" and "00000003")? NULL: equal byte for byte,
 	 * or as sets where the specification is a mask. */
 	bool (*same)(const char *a, const char *b);
+	/* Of a value that was not taken, or not all of it: does this host lack something for it, which
+	 * may come back? Then err says what. NULL: see qb_lever_lacks. */
+	bool (*lacks)(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
+		struct qb_error *err);
 	/* A value that is neither `before` nor `left`: caused by another step of ours?
 	 * NULL: no, it is another program's. */
 	bool (*ours)(const struct qb_steps *steps, const struct qb_step *step, const char *now);
@@ -222,6 +226,12 @@ int qb_lever_judge(
 enum qb_risk qb_lever_risk(unsigned lever, const char *wanted);
 bool qb_lever_same(unsigned lever, const char *a, const char *b);
 bool qb_lever_ours(const struct qb_steps *steps, const struct qb_step *step, const char *now);
+/*
+ * What was taken from this unit cannot be given back as long as the host lacks something: its CPU, or
+ * all of its policy's, or of the mask's, are offline; or what its ops know of. True, and *err says what.
+ */
+bool qb_lever_lacks(
+	unsigned lever, const struct qb_unit *unit, const char *text, struct qb_error *err);
 
 /*
  * Appends the step that makes `unit` read `wanted` (NULL: remembered only), with what it reads now;

@@ -60,6 +60,7 @@ enum qb_restored {
 	QB_RESTORED_YES,
 	QB_RESTORED_NO, /* reason says why */
 	QB_RESTORED_CONFLICT,
+	QB_RESTORED_OWED, /* the host lacks what it takes to give it back now: reason */
 };
 
 struct qb_step {
@@ -74,7 +75,7 @@ struct qb_step {
 	const char *wanted; /* NULL: coupled */
 	const char *became; /* read back right after the write; NULL: no write was confirmed */
 	const char *left;   /* read again after the last write of the session */
-	const char *reason; /* of the status, or of a failed undo; NULL: none */
+	const char *reason; /* of the status, or why it is not back; NULL: none */
 };
 
 struct qb_steps {

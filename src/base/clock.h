@@ -27,6 +27,19 @@ static inline struct timespec qb_ns_timespec(int64_t ns)
 	return (struct timespec){.tv_sec = ns / QB_NS_PER_S, .tv_nsec = ns % QB_NS_PER_S};
 }
 
+/*
+ * Moments that others are told of are seconds of CLOCK_BOOTTIME, which nobody can set and which goes on
+ * in sleep. The wall clock is for people alone: what it says of such a moment, as it stands now.
+ */
+static inline int64_t qb_time_now(void)
+{
+	return qb_ns_now(CLOCK_BOOTTIME) / QB_NS_PER_S;
+}
+static inline int64_t qb_time_wall(int64_t moment)
+{
+	return time(NULL) - (qb_time_now() - moment);
+}
+
 /* Seconds since 1970 in local time, by strftime's format; "?" where there is no such date. */
 void qb_time_format(int64_t seconds, const char *format, char *buf, size_t size);
 /* How long: "3 min", in the largest unit of which there are two; "0 s" when it is negative. */

@@ -34,6 +34,7 @@ static const char *restored_name(enum qb_restored restored)
 	case QB_RESTORED_YES: return "yes";
 	case QB_RESTORED_NO: return "no";
 	case QB_RESTORED_CONFLICT: return "conflict";
+	case QB_RESTORED_OWED: return "owed";
 	}
 	return NULL;
 }
@@ -315,6 +316,7 @@ static void put_restore(struct qb_json *json, const struct qb_record *record)
 	qb_json_bool(json, "complete", record->complete);
 	put_unrestored(json, "conflicts", record->steps, QB_RESTORED_CONFLICT);
 	put_unrestored(json, "failures", record->steps, QB_RESTORED_NO);
+	put_unrestored(json, "owed", record->steps, QB_RESTORED_OWED);
 	qb_json_end(json);
 }
 

@@ -6,75 +6,37 @@
  */
 #include <base/macros.h>
 #include <cli/command.h>
-#include <cli/lines.h>
+#include <cli/outcome.h>
 #include <cli/run_text.h>
 #include <client/say.h>
 #include <client/session.h>
 #include <errno.h>
 
-/* How the steps of one outcome are said. */
-struct outcome {
-	enum qb_restored restored;
-	enum qb_say kind;
-	const char *text;
-};
-
-static int copy_step(struct qb_steps *to, const struct qb_step *step)
+static int say_restored(const struct qb_answer *answer, bool force, struct qb_error *err)
 {
-	bool back = step->restored == QB_RESTORED_YES;
-	const char *now = back ? step->before : step->became;
-	const char *other = back ? step->became : step->before;
-	struct qb_step *fresh =
-		qb_steps_add(to, step->lever, step->unit, other, now ? now : "unknown");
-	if (!fresh)
-		return -ENOMEM;
-	fresh->status = QB_STATUS_APPLIED;
-	return 0;
-}
-
-/* One line for all units that share a change. */
-static int say_outcome(
-	const struct qb_steps *steps, const struct outcome *outcome, struct qb_error *err)
-{
-	_cleanup_(qb_steps_free) struct qb_steps chosen = {0};
-	_cleanup_free_ char *text = NULL;
-	size_t size;
-	FILE *out;
-	char *rest = NULL;
-
-	for (size_t i = 0; i < steps->n; i++)
-		if (steps->v[i].restored == outcome->restored &&
-			copy_step(&chosen, &steps->v[i]) < 0)
-			return qb_error_errno(err, ENOMEM, "tell what was restored");
-	out = open_memstream(&text, &size);
-	if (!out)
-		return qb_error_errno(err, ENOMEM, "tell what was restored");
-	int r = qb_lines_changes(out, &chosen, QB_STATUS_APPLIED, err);
-	if (fclose(out) != 0 && r == 0)
-		r = qb_error_errno(err, ENOMEM, "tell what was restored");
-	if (r < 0)
-		return r;
-	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-		qb_say(outcome->kind, "%s:%s", outcome->text, line + 1);
-	return 0;
-}
-
-static int say_restored(const struct qb_answer *answer, struct qb_error *err)
-{
-	static const struct outcome outcomes[] = {
-		{QB_RESTORED_YES, QB_SAY_NOTE, "put back"},
-		{QB_RESTORED_CONFLICT, QB_SAY_WARN, "left as another program set it"},
-		{QB_RESTORED_NO, QB_SAY_ERROR, "not restored"},
+	static const struct {
+		enum qb_restored restored;
+		enum qb_say kind;
+		const char *heading, *forced;
+	} outcomes[] = {
+		{QB_RESTORED_YES, QB_SAY_NOTE, "put back", "put back"},
+		{QB_RESTORED_CONFLICT, QB_SAY_WARN, "left as another program set it",
+			"left as another program has set it again since, and forgotten"},
+		{QB_RESTORED_OWED, QB_SAY_WARN, QB_OUTCOME_OWED, QB_OUTCOME_OWED},
+		{QB_RESTORED_NO, QB_SAY_ERROR, "not restored", "not restored"},
 	};
+	const bool owed = qb_outcome_count(&answer->steps, QB_RESTORED_OWED) > 0;
 
 	for (size_t i = 0; i < QB_ARRAY_SIZE(outcomes); i++) {
-		int r = say_outcome(&answer->steps, &outcomes[i], err);
+		int r = qb_outcome_say(outcomes[i].kind,
+			force ? outcomes[i].forced : outcomes[i].heading, &answer->steps,
+			outcomes[i].restored, err);
 		if (r < 0)
 			return r;
 	}
-	if (answer->done.conflicts)
+	if (answer->done.conflicts && !force)
 		qb_say(QB_SAY_WARN, "to put those back too: quietbench restore --force");
-	if (answer->done.failures == 0 && answer->done.conflicts == 0)
+	if (answer->done.failures == 0 && (answer->done.conflicts == 0 || force) && !owed)
 		qb_say(QB_SAY_NOTE, "nothing is left to restore");
 	return 0;
 }
@@ -103,7 +65,7 @@ static int restore(const struct qb_session_hello *hello, struct qb_job *job, boo
 	if (*ret_lease)
 		qb_run_text_restored(&answer, &session);
 	else if (r == 0)
-		r = say_restored(&answer, &err);
+		r = say_restored(&answer, hello->force, &err);
 	if (r < 0)
 		return fail(r, &err);
 	return answer.done.failures ? QB_EXIT_FAILURE : EXIT_SUCCESS;

@@ -3,6 +3,7 @@
 #include <base/macros.h>
 #include <base/text.h>
 #include <cli/lines.h>
+#include <cli/outcome.h>
 #include <cli/run_text.h>
 #include <client/require.h>
 #include <client/say.h>
@@ -377,6 +378,7 @@ void qb_run_text_left(const struct qb_answer *answer, const struct qb_session *s
 void qb_run_text_restored(const struct qb_answer *answer, const struct qb_session *session)
 {
 	const struct qb_done *done = &answer->done;
+	struct qb_error err = {0};
 	char names[1024];
 
 	say_leftovers(session);
@@ -392,6 +394,11 @@ void qb_run_text_restored(const struct qb_answer *answer, const struct qb_sessio
 		qb_say(QB_SAY_WARN, "changed by another program meanwhile and left as it is: %s",
 			names);
 	}
+	if (qb_outcome_say(QB_SAY_WARN, QB_OUTCOME_OWED, &answer->steps, QB_RESTORED_OWED, &err) <
+		0)
+		qb_say(QB_SAY_WARN, "%s", err.text);
+	if (qb_outcome_count(&answer->steps, QB_RESTORED_OWED))
+		qb_say(QB_SAY_WARN, "then, for these: sudo %s restore", program_invocation_name);
 	if (done->complete) {
 		qb_say(QB_SAY_NOTE, "restored");
 		return;

@@ -11,16 +11,18 @@
 #include <base/macros.h>
 #include <cli/json.h>
 #include <cli/lines.h>
+#include <cli/outcome.h>
 #include <cli/query.h>
-#include <core/apply.h>
+#include <core/restore.h>
 #include <errno.h>
+#include <host/tasks.h>
 #include <inttypes.h>
 #include <pwd.h>
 #include <quietbench/journal.h>
 #include <quietbench/lever.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 
 #define EXIT_NOT_CONDITIONED 3
 #define EXIT_UNKNOWN	     4
@@ -51,6 +53,7 @@ struct status {
 	struct qb_journal summary;
 	struct qb_steps steps; /* as the session left them */
 	struct qb_steps drift; /* before: as it was left; wanted: as it reads now */
+	struct qb_steps kept;  /* what earlier sessions did not put back (core/restore.h) */
 	size_t unreadable;
 };
 
@@ -58,6 +61,7 @@ static void status_free(struct status *status)
 {
 	qb_steps_free(&status->steps);
 	qb_steps_free(&status->drift);
+	qb_steps_free(&status->kept);
 }
 
 /* Which process holds the flock on the host lock: its pid, 0 for none, or a negative errno. */
@@ -127,30 +131,31 @@ static int look_for_drift(struct status *status, struct qb_error *err)
 	return 0;
 }
 
-/* What earlier sessions did not put back, and how it is. */
-static void look_at_kept(struct qb_error *why)
+static const char *plural(size_t n)
 {
-	_cleanup_(qb_steps_free) struct qb_steps kept = {0};
-	struct qb_journal list;
-	size_t failures = 0;
-	int r = qb_journal_read(&list, QB_CONFLICTS_PATH, &kept, why);
+	return n == 1 ? "" : "s";
+}
 
-	if (r == -ENOENT || r == -ESTALE)
-		*why = (struct qb_error){0};
-	if (r < 0)
-		return;
-	for (size_t i = 0; i < kept.n; i++)
-		failures += kept.v[i].restored == QB_RESTORED_NO;
+/* The most pressing of what earlier sessions did not put back. */
+static void explain_kept(const struct qb_steps *kept, struct qb_error *why)
+{
+	const size_t failures = qb_outcome_count(kept, QB_RESTORED_NO);
+	const size_t owed = qb_outcome_count(kept, QB_RESTORED_OWED);
+
 	if (failures)
 		qb_error_set(why, 0, "%zu value%s could not be put back; run: quietbench restore",
-			failures, failures == 1 ? "" : "s");
-	else
+			failures, plural(failures));
+	else if (qb_outcome_count(kept, QB_RESTORED_CONFLICT))
 		qb_error_set(why, 0,
 			"values that other programs changed were left as they are; to put them back too: quietbench restore --force");
+	else if (owed)
+		qb_error_set(why, 0,
+			"%zu value%s cannot be given back yet; once that is possible, run: quietbench restore",
+			owed, plural(owed));
 }
 
 /* There is no summary of this boot. */
-static enum state without_summary(int holder, struct qb_error *why)
+static enum state without_summary(const struct status *status, int holder, struct qb_error *why)
 {
 	if (holder > 0) {
 		qb_error_set(why, 0, "a session is running (pid %d)", holder);
@@ -161,7 +166,8 @@ static enum state without_summary(int holder, struct qb_error *why)
 			"a session was interrupted while changing the host; run: quietbench restore");
 		return STATE_LEFT_OVER;
 	}
-	look_at_kept(why);
+	if (!why->code)
+		explain_kept(&status->kept, why);
 	return STATE_NOT_CONDITIONED;
 }
 
@@ -180,9 +186,41 @@ static void look_at_command(struct qb_journal_owner *owner)
 		memcpy(owner->command, journal.owner.command, sizeof(owner->command));
 }
 
+/* One that is not there any more, or only to be waited for. (Not everybody may look at it: hidepid.) */
+static bool is_dead(pid_t pid)
+{
+	struct qb_task task;
+
+	return (kill(pid, 0) < 0 && errno == ESRCH) ||
+	       (qb_task_read(pid, &task, NULL) == 0 && task.ended);
+}
+
+/*
+ * The lock is the session's, and its monitor is dead: the guardian has it now. It restores, unless
+ * somebody has stopped it.
+ */
+static void explain_orphan(const struct qb_journal_owner *owner, struct qb_error *why)
+{
+	struct qb_task guardian;
+
+	if (qb_task_read(owner->guardian, &guardian, NULL) == 0 && guardian.stopped)
+		qb_error_set(why, 0,
+			"its monitor has died, and its guardian, process %" PRId32
+			", which would restore the host, is stopped; run: kill -CONT %" PRId32,
+			owner->guardian, owner->guardian);
+	else
+		qb_error_set(why, 0,
+			"its monitor has died; its guardian, process %" PRId32
+			", is restoring the host",
+			owner->guardian);
+}
+
 static int look(struct status *status, struct qb_error *err)
 {
+	const struct qb_journal_owner *owner = &status->summary.owner;
+	struct qb_journal list;
 	int r = qb_journal_read(&status->summary, QB_SUMMARY_PATH, &status->steps, err);
+
 	status->session = r == 0;
 	if (status->session)
 		look_at_command(&status->summary.owner);
@@ -191,14 +229,21 @@ static int look(struct status *status, struct qb_error *err)
 	int holder = lock_holder(err);
 	if (holder < 0)
 		return holder;
+	r = qb_journal_read(&list, QB_CONFLICTS_PATH, &status->kept, &status->why);
+	if (r < 0)
+		qb_steps_free(&status->kept);
+	if (r == -ENOENT || r == -ESTALE)
+		status->why = (struct qb_error){0};
 	if (!status->session) {
-		status->state = without_summary(holder, &status->why);
+		status->state = without_summary(status, holder, &status->why);
 		return 0;
 	}
-	if (is_owner(&status->summary.owner, holder))
+	if (is_owner(owner, holder) && !is_dead(owner->monitor))
 		return look_for_drift(status, err);
 	status->state = STATE_LEFT_OVER;
-	if (holder)
+	if (is_owner(owner, holder))
+		explain_orphan(owner, &status->why);
+	else if (holder)
 		qb_error_set(&status->why, 0,
 			"its session was interrupted; another one is running (pid %d)", holder);
 	else
@@ -233,7 +278,7 @@ static void put_lease(struct qb_json *json, const struct qb_journal_owner *owner
 		qb_json_null(json, "lease");
 		return;
 	}
-	qb_time_format(owner->until, "%FT%T%z", until, sizeof(until));
+	qb_time_format(qb_time_wall(owner->until), "%FT%T%z", until, sizeof(until));
 	qb_json_object(json, "lease");
 	qb_json_text(json, "until", owner->until ? until : NULL);
 	if (owner->until_pid)
@@ -252,7 +297,7 @@ static void put_session(struct qb_json *json, const struct status *status)
 		qb_json_null(json, "session");
 		return;
 	}
-	qb_time_format(owner->since, "%FT%T%z", since, sizeof(since));
+	qb_time_format(qb_time_wall(owner->since), "%FT%T%z", since, sizeof(since));
 	qb_json_object(json, "session");
 	qb_json_text(json, "user", user_name(owner->uid, user, sizeof(user)));
 	qb_json_number(json, "uid", owner->uid);
@@ -266,6 +311,37 @@ static void put_session(struct qb_json *json, const struct status *status)
 		(owner->lease && !owner->shared) || !owner->command[0] ? NULL : owner->command);
 	put_lease(json, owner);
 	qb_json_number(json, "applied", (int64_t)count_applied(&status->steps));
+	qb_json_end(json);
+}
+
+/* What earlier sessions could not put back, or left alone. */
+static const struct {
+	enum qb_restored restored;
+	const char *name, *heading;
+} kinds[] = {
+	{QB_RESTORED_NO, "no", "not restored (run: quietbench restore)"},
+	{QB_RESTORED_OWED, "owed", QB_OUTCOME_OWED " (then run: quietbench restore)"},
+	{QB_RESTORED_CONFLICT, "conflict",
+		"left as another program set it (to put it back: quietbench restore --force)"},
+};
+
+static void put_kept(struct qb_json *json, const struct qb_steps *kept)
+{
+	qb_json_array(json, "kept");
+	for (size_t k = 0; k < QB_ARRAY_SIZE(kinds); k++)
+		for (size_t i = 0; i < kept->n; i++) {
+			const struct qb_step *step = &kept->v[i];
+
+			if (step->restored != kinds[k].restored)
+				continue;
+			qb_json_object(json, NULL);
+			qb_json_step(json, step);
+			qb_json_text(json, "restored", kinds[k].name);
+			qb_json_text(json, "before", step->before);
+			qb_json_text(json, "now", step->became);
+			qb_json_text(json, "reason", step->reason);
+			qb_json_end(json);
+		}
 	qb_json_end(json);
 }
 
@@ -287,6 +363,7 @@ static int print_json(const struct status *status)
 		qb_json_end(json);
 	}
 	qb_json_end(json);
+	put_kept(json, &status->kept);
 	qb_json_number(json, "unreadable", (int64_t)status->unreadable);
 	return qb_query_print(json, states[status->state].status);
 }
@@ -294,7 +371,7 @@ static int print_json(const struct status *status)
 /* What keeps the host conditioned: the command of a run, or the end of a lease. */
 static void print_reason(const struct qb_journal_owner *owner)
 {
-	int64_t left = owner->until - time(NULL);
+	int64_t left = owner->until - qb_time_now();
 	char until[64], in[64];
 
 	if (owner->shared) {
@@ -306,7 +383,7 @@ static void print_reason(const struct qb_journal_owner *owner)
 	} else if (owner->until_pid) {
 		printf("  apply    as long as process %" PRId32 " lives\n", owner->until_pid);
 	} else {
-		qb_time_format(owner->until, "%F %T", until, sizeof(until));
+		qb_time_format(qb_time_wall(owner->until), "%F %T", until, sizeof(until));
 		qb_time_age(left, in, sizeof(in));
 		printf("  apply    until %s, in %s\n", until, in);
 	}
@@ -318,8 +395,8 @@ static void print_session(const struct status *status)
 	size_t applied = count_applied(&status->steps);
 	char user[64], since[64], age[64];
 
-	qb_time_age(time(NULL) - owner->since, age, sizeof(age));
-	qb_time_format(owner->since, "%F %T", since, sizeof(since));
+	qb_time_age(qb_time_now() - owner->since, age, sizeof(age));
+	qb_time_format(qb_time_wall(owner->since), "%F %T", since, sizeof(since));
 	printf("  by       %s, since %s, %s ago\n", user_name(owner->uid, user, sizeof(user)),
 		since, age);
 	printf("  profile  %s, CPU %s, %zu change%s\n", owner->profile, owner->cpus, applied,
@@ -342,6 +419,13 @@ static int print_text(const struct status *status)
 	}
 	if (status->unreadable)
 		printf("%zu values only root may read were not compared\n", status->unreadable);
+	for (size_t k = 0; k < QB_ARRAY_SIZE(kinds); k++) {
+		if (!qb_outcome_count(&status->kept, kinds[k].restored))
+			continue;
+		printf("%s:\n", kinds[k].heading);
+		if (qb_outcome_print(stdout, &status->kept, kinds[k].restored, &err) < 0)
+			return qb_query_fail(&err);
+	}
 	return states[status->state].status;
 }
 

@@ -53,7 +53,7 @@ int qb_apply_left(struct qb_journal *journal, struct qb_steps *steps, struct qb_
 bool qb_apply_patience(int *left_ms);
 
 struct qb_undo_summary {
-	size_t restored, conflicts, failures;
+	size_t restored, conflicts, failures, owed;
 	struct qb_error first; /* the first failure */
 };
 
@@ -63,19 +63,7 @@ struct qb_undo_summary {
  * other steps, nor does a journal that cannot be written any more.
  */
 void qb_undo(struct qb_journal *journal, struct qb_steps *steps, struct qb_undo_summary *ret);
-
-/*
- * What was not put back: conflicts (somebody else's value stands: `became`) and failures. Kept in
- * a file of the journal's format, so that neither stands in the way of later runs.
- */
-#define QB_CONFLICTS_PATH QB_STATE_DIR "/conflicts"
-int qb_conflicts_keep(const char *path, const struct qb_journal_owner *owner,
-	const struct qb_steps *steps, struct qb_error *err);
-/*
- * Tries the failures again and, with `force`, writes `before` over a rival's value that still
- * stands. What is settled leaves the file. No file: nothing to do, and no error.
- */
-int qb_conflicts_retry(const char *path, bool force, struct qb_steps *ret_steps,
-	struct qb_undo_summary *ret, struct qb_error *err);
+/* How it judges one of them, by what it reads now. */
+enum qb_verdict qb_undo_judge(const struct qb_steps *steps, const struct qb_step *step);
 
 #endif

@@ -321,10 +321,10 @@ int qb_journal_save(struct qb_journal *journal, const char *path, struct qb_erro
 	return 0;
 }
 
-/* The steps once, with all of their texts, and no marks. */
+/* START, the steps once with all of their texts, no marks, and SETTLED: /run may be nearly full. */
 static size_t summary_room(const struct qb_steps *steps)
 {
-	size_t room = 64 * 1024;
+	size_t room = 2 * sizeof(struct qb_record_head) + sizeof(struct qb_start) + 16;
 
 	for (size_t i = 0; i < steps->n; i++) {
 		const struct qb_step *step = &steps->v[i];

@@ -84,9 +84,12 @@ static int take_mark(
 			step->undoing++;
 		return 0;
 	case QB_MARK_UNDONE:
+		if (mark.number < 0 || mark.number > QB_RESTORED_OWED)
+			return -EBADMSG;
 		step->undoing = 0;
-		step->restored = mark.number ? QB_RESTORED_NO : QB_RESTORED_YES;
-		return 0; /* why not is the next attempt's to tell; the text is for people */
+		step->restored = (uint8_t)mark.number;
+		step->reason = text;
+		return 0;
 	}
 	return -EBADMSG;
 }

@@ -37,7 +37,7 @@ static void mark(struct undo *u, size_t i, enum qb_mark mark, int number, const 
 		(void)qb_journal_mark(u->journal, i, mark, number, text, NULL);
 }
 
-static enum qb_verdict judge(const struct qb_steps *steps, const struct qb_step *step)
+enum qb_verdict qb_undo_judge(const struct qb_steps *steps, const struct qb_step *step)
 {
 	char now[QB_TEXT_MAX];
 	int r;
@@ -59,7 +59,9 @@ static enum qb_verdict judge(const struct qb_steps *steps, const struct qb_step 
 	if (!step->left || qb_lever_same(step->lever, now, step->left) ||
 		qb_lever_ours(steps, step, now))
 		return QB_VERDICT_OURS;
-	return QB_VERDICT_CONFLICT;
+	/* What we never changed is nobody's loss. */
+	return qb_lever_same(step->lever, step->left, step->before) ? QB_VERDICT_NONE
+								    : QB_VERDICT_CONFLICT;
 }
 
 static void survey(struct undo *u)
@@ -69,7 +71,7 @@ static void survey(struct undo *u)
 
 		if (step->verdict != QB_VERDICT_NONE)
 			continue;
-		step->verdict = (uint8_t)judge(u->steps, step);
+		step->verdict = (uint8_t)qb_undo_judge(u->steps, step);
 		if (step->verdict != QB_VERDICT_NONE)
 			mark(u, i, QB_MARK_VERDICT, step->verdict, NULL);
 	}
@@ -91,34 +93,62 @@ static bool was_unreadable(const struct qb_step *step)
 	return !step->wanted && !step->left;
 }
 
-/* Only the last round tells why: what succeeds in the end keeps the reason of its status. */
+/* Is there nothing more to be done for it? */
+static bool is_done(const struct qb_step *step)
+{
+	return step->restored == QB_RESTORED_YES || step->restored == QB_RESTORED_OWED;
+}
+
+/*
+ * Notes how it went; `why` tells what went wrong, if anything. What was taken as far as the host has
+ * what it takes for it is owed, at once; what was refused, when all else is back. Only the last round
+ * tells why: what succeeds in the end keeps the reason of its status.
+ */
+static void note(struct undo *u, size_t i, bool last, const char *now, struct qb_error *why)
+{
+	struct qb_step *step = &u->steps->v[i];
+	struct qb_error lack = {0};
+
+	step->restored = why->code ? QB_RESTORED_NO : QB_RESTORED_YES;
+	if ((why->code ? last : now && strcmp(now, step->before) != 0) &&
+		qb_lever_lacks(step->lever, &step->unit, step->before, &lack)) {
+		step->restored = QB_RESTORED_OWED;
+		*why = lack;
+	}
+	if (step->restored == QB_RESTORED_OWED || (step->restored == QB_RESTORED_NO && last))
+		step->reason = qb_steps_text(u->steps, why->text);
+	mark(u, i, QB_MARK_UNDONE, step->restored, why->code ? why->text : NULL);
+}
+
 static void put_back(struct undo *u, size_t i, bool last)
 {
 	struct qb_step *step = &u->steps->v[i];
 	struct qb_error why = {0};
-	char now[QB_TEXT_MAX];
-	int r;
+	char now[QB_TEXT_MAX] = "";
+	bool looked = was_unreadable(step) && is_back(step, now, sizeof(now), NULL);
 
-	if (was_unreadable(step) && is_back(step, now, sizeof(now), NULL)) {
-		r = 0;
+	if (looked) {
+		;
 	} else if (step->undoing >= CRASHES_MAX) {
-		r = qb_error_set(&why, ECANCELED, "skipped after %d crashes", step->undoing);
+		qb_error_set(&why, ECANCELED, "skipped after %d crashes", step->undoing);
 	} else {
+		int r;
+
 		mark(u, i, QB_MARK_UNDOING, 0, NULL);
 		r = qb_lever_write(step->lever, &step->unit, step->before, &why);
 		/* The next best: the look below decides. Gone: nothing to restore. */
 		if (r == 1 || r == -ENOENT || r == -ESRCH)
-			r = 0;
+			why = (struct qb_error){0};
+		else if (r < 0 && !why.code)
+			qb_error_errno(&why, -r, "write '%s'", step->before);
 	}
 	/* Coupled attributes clamp each other until all are back: looked at then (check_arrival). */
-	if (r == 0 && !qb_levers[step->lever].coupled && !is_back(step, now, sizeof(now), &why))
-		r = why.code ? -why.code
-			     : qb_error_set(
-				       &why, EAGAIN, "wrote '%s', reads '%s'", step->before, now);
-	step->restored = r < 0 ? QB_RESTORED_NO : QB_RESTORED_YES;
-	if (r < 0 && last)
-		step->reason = qb_steps_text(u->steps, why.text);
-	mark(u, i, QB_MARK_UNDONE, -r, r < 0 ? why.text : NULL);
+	if (!why.code && !looked && !qb_levers[step->lever].coupled) {
+		looked = is_back(step, now, sizeof(now), &why);
+		if (!looked && !why.code)
+			qb_error_set(&why, EAGAIN, "wrote '%s', reads '%s'", step->before, now);
+	}
+	note(u, i, last, looked && *now ? now : NULL, &why);
 }
 
 /* Does the step read as it did before? The kernel gets the time that is left to get there. */
@@ -156,14 +186,11 @@ static void check_arrival(struct undo *u, bool last)
 		}
 		if (!why.code)
 			qb_error_set(&why, EAGAIN, "it was '%s', reads '%.64s'", step->before, now);
-		step->restored = QB_RESTORED_NO;
-		if (last)
-			step->reason = qb_steps_text(u->steps, why.text);
-		mark(u, i, QB_MARK_UNDONE, why.code, why.text);
+		note(u, i, last, NULL, &why);
 	}
 }
 
-/* In restore rank, whatever is not back yet. */
+/* In restore rank, whatever is not back yet; what is owed once more when something else was not. */
 static void put_all_back(struct undo *u, bool last)
 {
 	bool used[UINT8_MAX + 1] = {false};
@@ -176,7 +203,7 @@ static void put_all_back(struct undo *u, bool last)
 
 			if (step->verdict == QB_VERDICT_OURS &&
 				qb_levers[step->lever].restore == rank &&
-				step->restored != QB_RESTORED_YES)
+				step->restored != QB_RESTORED_YES && (last || !is_done(step)))
 				put_back(u, i, last);
 		}
 	check_arrival(u, last);
@@ -185,8 +212,7 @@ static void put_all_back(struct undo *u, bool last)
 static bool all_back(const struct undo *u)
 {
 	for (size_t i = 0; i < u->steps->n; i++)
-		if (u->steps->v[i].verdict == QB_VERDICT_OURS &&
-			u->steps->v[i].restored != QB_RESTORED_YES)
+		if (u->steps->v[i].verdict == QB_VERDICT_OURS && !is_done(&u->steps->v[i]))
 			return false;
 	return true;
 }
@@ -208,8 +234,9 @@ static void sum_up(struct undo *u)
 			u->summary->conflicts++;
 			break;
 		case QB_VERDICT_OURS:
-			if (step->restored == QB_RESTORED_YES) {
-				u->summary->restored++;
+			if (is_done(step)) {
+				u->summary->restored += step->restored == QB_RESTORED_YES;
+				u->summary->owed += step->restored == QB_RESTORED_OWED;
 				break;
 			}
 			qb_error_set(&why, EIO, "%s: %s", qb_lever_name(step->lever),

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* monitor_internal.h: to hold the host. */
 #include "monitor_internal.h"
+#include <base/clock.h>
 #include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
 #include <errno.h>
-#include <time.h>
 
 static int owner_of(const struct qb_monitor *m, struct qb_journal_owner *ret, struct qb_error *err)
 {
@@ -13,7 +13,7 @@ static int owner_of(const struct qb_monitor *m, struct qb_journal_owner *ret, st
 
 	if (r < 0)
 		return r;
-	ret->since = time(NULL);
+	ret->since = qb_time_now();
 	ret->client = m->helper->peer.pid;
 	ret->guardian = getppid();
 	ret->monitor = getpid();

@@ -12,7 +12,6 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
-#include <time.h>
 
 /* The pidfd first, then the look: now it is this process and no later one of its number. */
 static int watch_process(
@@ -70,7 +69,7 @@ int qb_lease_start(const struct qb_lease *lease, struct qb_journal_owner *owner,
 
 	if (lease->timer >= 0 && timerfd_settime(lease->timer, 0, &in, NULL) < 0)
 		return qb_error_errno(err, errno, "set the timer of the lease");
-	owner->until = lease->timer >= 0 ? time(NULL) + lease->ns / QB_NS_PER_S : 0;
+	owner->until = lease->timer >= 0 ? qb_time_now() + lease->ns / QB_NS_PER_S : 0;
 	owner->until_pid = lease->pid;
 	return qb_journal_summarize(QB_SUMMARY_PATH, owner, steps, err);
 }
@@ -131,8 +130,8 @@ void qb_lease_describe(const struct qb_journal_owner *owner, char *buf, size_t s
 {
 	char since[32], until[32], command[sizeof(owner->command)];
 
-	qb_time_format(owner->since, "%T", since, sizeof(since));
-	qb_time_format(owner->until, "%T", until, sizeof(until));
+	qb_time_format(qb_time_wall(owner->since), "%T", since, sizeof(since));
+	qb_time_format(qb_time_wall(owner->until), "%T", until, sizeof(until));
 	qb_text_copy(command, sizeof(command), owner->command);
 	qb_text_printable(command);
 	if (owner->shared)

@@ -30,6 +30,8 @@ int qb_recover_report(int session, const struct qb_steps *steps,
 
 	if (summary->failures)
 		qb_message_send_note(session, "not restored: %s", summary->first.text);
+	else if (summary->first.code)
+		qb_message_send_note(session, "%s", summary->first.text);
 	r = qb_message_send_steps(session, steps);
 	return r < 0 ? r : qb_message_send(session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
 }

@@ -81,7 +81,18 @@ static int judge_limit(const struct qb_lever *lever, const struct qb_unit *unit,
 	return 0;
 }
 
-const struct qb_lever_ops qb_governor_ops = {.judge = judge_governor};
+/* A governor is a module; nobody keeps one loaded that no policy uses. */
+static bool lacks_governor(const struct qb_lever *lever, const struct qb_unit *unit,
+	const char *text, struct qb_error *err)
+{
+	if (judge_governor(lever, unit, text, NULL) != -EINVAL)
+		return false;
+	qb_error_set(err, ENOENT,
+		"the kernel has no governor '%s' at the moment (modprobe cpufreq_%s)", text, text);
+	return true;
+}
+
+const struct qb_lever_ops qb_governor_ops = {.judge = judge_governor, .lacks = lacks_governor};
 const struct qb_lever_ops qb_epp_ops = {.judge = judge_epp};
 const struct qb_lever_ops qb_limit_ops = {.judge = judge_limit};
 

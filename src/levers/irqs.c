@@ -4,6 +4,7 @@
 #include <base/macros.h>
 #include <base/text.h>
 #include <errno.h>
+#include <host/caller.h>
 #include <host/irqs.h>
 #include <levers/irqs.h>
 #include <sys/stat.h>
@@ -13,7 +14,8 @@
 #define BUSY_TRIES   5
 #define BUSY_WAIT_NS 10000000
 
-/* Its number has not passed to another device. */
+/* Its number has not passed to another device. One that has none at the moment (an interface that is
+ * down) keeps its mask until the device takes it up again. */
 static int exists_irq(
 	const struct qb_lever *lever, const struct qb_unit *unit, struct qb_error *err)
 {
@@ -22,7 +24,7 @@ static int exists_irq(
 
 	if (r < 0)
 		return r;
-	if (irq.key != unit->key)
+	if (irq.used && irq.key != unit->key)
 		return qb_error_set(err, ENOENT, "IRQ %u is another device's now", unit->number);
 	return 0;
 }
@@ -94,8 +96,7 @@ static int write_irq(const struct qb_lever *lever, const struct qb_unit *unit, c
  * While our ban stands, irqbalance spreads interrupts anew over the CPUs that are left: what keeps
  * off every CPU of that ban is its work on our behalf.
  */
-static bool rebalanced(
-	const struct qb_steps *steps, const struct qb_step *step, const char *current)
+static bool rebalanced(const struct qb_steps *steps, const char *current)
 {
 	const struct qb_step *ban = qb_steps_find(steps, QB_LEVER_IRQBALANCE_BAN, qb_unit_none());
 	struct qb_cpus banned, now;
@@ -108,5 +109,23 @@ static bool rebalanced(
 	return !qb_cpus_empty(&now) && !qb_cpus_intersect(&now, &banned);
 }
 
-const struct qb_lever_ops qb_irq_ops = {
-	.exists = exists_irq, .write = write_irq, .ours = rebalanced};
+/*
+ * The kernel sends an interrupt whose CPU goes offline to all that are online; also one that has not
+ * come since we moved it, and so is still on the CPU where it was.
+ */
+static bool scattered(const struct qb_step *step, const char *current)
+{
+	struct qb_cpus before, now, online;
+
+	return step->before && qb_host_online(&online, NULL) == 0 &&
+	       qb_cpus_parse_hex(step->before, &before) == 0 &&
+	       qb_cpus_parse_hex(current, &now) == 0 && qb_cpus_equal(&now, &online) &&
+	       !qb_cpus_subset(&before, &online);
+}
+
+static bool ours_irq(const struct qb_steps *steps, const struct qb_step *step, const char *current)
+{
+	return rebalanced(steps, current) || scattered(step, current);
+}
+
+const struct qb_lever_ops qb_irq_ops = {.exists = exists_irq, .write = write_irq, .ours = ours_irq};

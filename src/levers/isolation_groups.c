@@ -259,9 +259,20 @@ static int write_controller(const struct qb_lever *lever, const struct qb_unit *
 	return r < 0 ? r : qb_file_write(path, on ? "+cpuset" : "-cpuset", err);
 }
 
+/* Only without users can it be turned off again. */
+static bool lacks_controller(const struct qb_lever *lever, const struct qb_unit *unit,
+	const char *text, struct qb_error *err)
+{
+	struct qb_cgroups cgroups;
+
+	return strcmp(text, "off") == 0 && qb_cgroups_load(&cgroups, NULL) == 0 &&
+	       refuse_users(cgroups.mount[QB_HIERARCHY_V2], err) == -EBUSY;
+}
+
 const struct qb_lever_ops qb_isolation_controller_ops = {
 	.read = read_controller,
 	.write = write_controller,
+	.lacks = lacks_controller,
 };
 
 const struct qb_lever_ops qb_isolation_group_cpus_ops = {
@@ -301,18 +312,19 @@ static int write_partition(const struct qb_lever *lever, const struct qb_unit *u
 	return 1;
 }
 
-/* "isolated invalid (Parent is not a partition root)" is still our `isolated`. */
-static bool same_partition(const char *a, const char *b)
+/* "isolated invalid (Cpu list in cpuset.cpus not exclusive)" is still our `isolated`. */
+static bool ours_partition(
+	const struct qb_steps *steps, const struct qb_step *step, const char *now)
 {
-	size_t n = strcspn(a, " ");
+	const size_t n = strcspn(step->left, " ");
 
-	return n == strcspn(b, " ") && strncmp(a, b, n) == 0;
+	return n == strcspn(now, " ") && strncmp(step->left, now, n) == 0;
 }
 
 const struct qb_lever_ops qb_isolation_partition_ops = {
 	.read = read_file,
 	.write = write_partition,
-	.same = same_partition,
+	.ours = ours_partition,
 };
 
 /*

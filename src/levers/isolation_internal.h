@@ -61,8 +61,9 @@ bool qb_masks_equal(const char *a, const char *b);
 bool qb_imposed_has(const struct qb_imposed *imposed, const char *mask);
 void qb_imposed_free(struct qb_imposed *imposed);
 /*
- * Did somebody change the CPUs of our cpuset, and is this mask what that made of a thread which had
- * step->before? Then it is nobody's choice, and as much ours to undo as the mask we left.
+ * Did somebody change the CPUs of our cpuset, or break its partition with one that overlaps, and is this
+ * mask what that made of a thread which had step->before: all that its cpuset grants now, or what it had
+ * of it? Then it is nobody's choice, and as much ours to undo as the mask we left.
  */
 bool qb_isolation_displaced(
 	const struct qb_steps *steps, const struct qb_step *step, const char *mask);

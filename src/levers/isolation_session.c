@@ -219,27 +219,23 @@ bool qb_imposed_has(const struct qb_imposed *imposed, const char *mask)
 bool qb_isolation_displaced(
 	const struct qb_steps *steps, const struct qb_step *step, const char *mask)
 {
-	struct qb_cpus online, housekeeping, before, now;
-	char list[QB_TEXT_MAX];
+	struct qb_cpus granted, before, now;
+	bool cpusets = step->restored == QB_RESTORED_OWED; /* it was, by one of somebody else's */
 
-	if (step->wanted || qb_host_online(&online, NULL) < 0 ||
-		qb_cpus_parse_hex(mask, &now) < 0 || qb_cpus_parse_hex(step->before, &before) < 0)
+	for (size_t i = 0; i < steps->n && !cpusets; i++)
+		cpusets = steps->v[i].intent && (steps->v[i].lever == QB_LEVER_SLICE ||
+							steps->v[i].lever == QB_LEVER_GROUP_CPUS ||
+							steps->v[i].lever == QB_LEVER_SHIELD_CPUS);
+	if (!cpusets || step->wanted || qb_cpus_parse_hex(mask, &now) < 0 ||
+		qb_cpus_parse_hex(step->before, &before) < 0 ||
+		qb_caller_cpus((pid_t)step->unit.number, &granted, NULL) < 0 ||
+		(qb_cpus_empty(&granted) && qb_host_online(&granted, NULL) < 0))
 		return false;
-	qb_cpus_and(&now, &online);
-	for (size_t i = 0; i < steps->n; i++) {
-		const struct qb_step *group = &steps->v[i];
-
-		if (!group->intent ||
-			!housekeeping_of(group, group->wanted, &online, &housekeeping) ||
-			qb_lever_read(group->lever, &group->unit, list, sizeof(list), NULL) < 0 ||
-			!housekeeping_of(group, list, &online, &housekeeping))
-			continue;
-		/* Linux before 6.2 gives everybody all of it, later ones what they had of it. */
-		if (qb_cpus_equal(&now, &housekeeping))
-			return true;
-		qb_cpus_and(&housekeeping, &before);
-		if (qb_cpus_equal(&now, &housekeeping))
-			return true;
-	}
-	return false;
+	/* Linux before 6.2 gives everybody all of it (and CPUs that are offline), later ones what they
+	 * had of it. */
+	qb_cpus_and(&now, &granted);
+	if (qb_cpus_equal(&now, &granted))
+		return true;
+	qb_cpus_and(&before, &granted);
+	return qb_cpus_equal(&now, &before);
 }

@@ -98,6 +98,35 @@ static bool same_affinity(const char *a, const char *b)
 	return qb_cpus_equal(&x, &y);
 }
 
+/*
+ * CPUs of the mask that its cpuset does not grant: they are offline (Linux before 6.3 cuts an affinity
+ * down to what is online, and nobody gives the rest back when it comes), or somebody's partition has them,
+ * or somebody has moved it.
+ */
+static bool lacks_affinity(const struct qb_lever *lever, const struct qb_unit *unit,
+	const char *text, struct qb_error *err)
+{
+	struct qb_cpus lacking, now, granted, online;
+	char mask[QB_TASK_MASK], list[QB_CPUS_TEXT];
+	bool one, off;
+
+	if (qb_cpus_parse_hex(text, &lacking) < 0 ||
+		read_affinity(lever, unit, mask, sizeof(mask), NULL) < 0 ||
+		qb_cpus_parse_hex(mask, &now) < 0 || qb_host_online(&online, NULL) < 0 ||
+		qb_caller_cpus((pid_t)unit->number, &granted, NULL) < 0)
+		return false;
+	qb_cpus_andnot(&lacking, &now);
+	if (qb_cpus_empty(&lacking) ||
+		qb_cpus_intersect(&lacking, qb_cpus_empty(&granted) ? &online : &granted) ||
+		qb_cpus_format_list(&lacking, list, sizeof(list)) < 0)
+		return false;
+	one = qb_cpus_count(&lacking) == 1;
+	off = !qb_cpus_intersect(&lacking, &online);
+	qb_error_set(err, ENODEV, "CPU %s %s %s", list, one ? "is" : "are",
+		off ? "offline" : "kept from it by another program's cpuset");
+	return true;
+}
+
 static bool ours_affinity(const struct qb_steps *steps, const struct qb_step *step, const char *now)
 {
 	return qb_isolation_displaced(steps, step, now) || qb_smt_widened(steps, step);
@@ -108,6 +137,7 @@ const struct qb_lever_ops qb_isolation_task_affinity_ops = {
 	.write = write_affinity,
 	.judge = judge_affinity,
 	.same = same_affinity,
+	.lacks = lacks_affinity,
 	.ours = ours_affinity,
 };
 
@@ -145,10 +175,24 @@ static int judge_group(const struct qb_lever *lever, const struct qb_unit *unit,
 	return 0;
 }
 
+/* The group it was in has been removed, as an empty one may be at any time. */
+static bool lacks_group(const struct qb_lever *lever, const struct qb_unit *unit, const char *text,
+	struct qb_error *err)
+{
+	struct qb_cgroups cgroups;
+
+	if (qb_cgroups_load(&cgroups, NULL) < 0 ||
+		qb_cgroups_exists(&cgroups, QB_HIERARCHY_CPUSET, text))
+		return false;
+	qb_error_set(err, ENOENT, "its cpuset %s was removed", text);
+	return true;
+}
+
 const struct qb_lever_ops qb_isolation_task_group_ops = {
 	.read = read_group,
 	.write = write_group,
 	.judge = judge_group,
+	.lacks = lacks_group,
 };
 
 /* What the threads of this session are looked at with. */

@@ -10,11 +10,13 @@
 #include <base/text.h>
 #include <dirent.h>
 #include <errno.h>
+#include <host/caller.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <quietbench/lever.h>
 
-#define PATH_SIZE 192
+#define PATH_SIZE   192
+#define POLICY_CPUS "/sys/devices/system/cpu/cpufreq/policy%u/affected_cpus"
 
 const char *qb_lever_name(unsigned lever)
 {
@@ -218,6 +220,54 @@ bool qb_lever_ours(const struct qb_steps *steps, const struct qb_step *step, con
 	const struct qb_lever *row = &qb_levers[step->lever];
 
 	return row->ops && row->ops->ours && row->ops->ours(steps, step, now);
+}
+
+/* "CPU 3 is offline" of those of `cpus` that are not in `online`. */
+static bool are_offline(
+	const struct qb_cpus *cpus, const struct qb_cpus *online, struct qb_error *err)
+{
+	struct qb_cpus gone = *cpus;
+	char list[QB_CPUS_TEXT];
+
+	qb_cpus_andnot(&gone, online);
+	if (qb_cpus_empty(&gone) || qb_cpus_format_list(&gone, list, sizeof(list)) < 0)
+		return false;
+	qb_error_set(
+		err, ENODEV, "CPU %s %s offline", list, qb_cpus_count(&gone) == 1 ? "is" : "are");
+	return true;
+}
+
+bool qb_lever_lacks(
+	unsigned lever, const struct qb_unit *unit, const char *text, struct qb_error *err)
+{
+	const struct qb_lever *row = &qb_levers[lever];
+	struct qb_cpus cpus = {0}, online;
+	char path[PATH_SIZE], list[QB_CPUS_TEXT];
+	ssize_t n;
+
+	if (row->ops && row->ops->lacks && row->ops->lacks(row, unit, text, err))
+		return true;
+	if (qb_host_online(&online, NULL) < 0)
+		return false;
+	switch (row->unit) {
+	case QB_UNIT_POLICY: /* without a CPU: EBUSY; up to Linux 5.x an empty list */
+		qb_text_format(path, sizeof(path), POLICY_CPUS, unit->number);
+		n = qb_file_read(path, list, sizeof(list), NULL);
+		if (n != 0 && n != -EBUSY)
+			return false;
+		qb_error_set(err, ENODEV, "all CPUs of policy%u are offline", unit->number);
+		return true;
+	case QB_UNIT_CPU:
+	case QB_UNIT_STATE: /* (to wake a CPU takes nothing but the CPU) */
+		qb_cpus_add(&cpus, unit->number);
+		return lever != QB_LEVER_SMT_OFFLINE && are_offline(&cpus, &online, err);
+	case QB_UNIT_HOST:
+	case QB_UNIT_IRQ:
+	case QB_UNIT_NAMED:
+	case QB_UNIT_TASK: break;
+	}
+	return row->spec.type == QB_VALUE_MASK && qb_cpus_parse_hex(text, &cpus) == 0 &&
+	       !qb_cpus_intersect(&cpus, &online) && are_offline(&cpus, &online, err);
 }
 
 int qb_lever_plan_from(struct qb_steps *steps, unsigned lever, struct qb_unit unit,

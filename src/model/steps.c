@@ -241,7 +241,7 @@ static bool well_formed(const struct packed_step *head)
 	return zero(head->name + name, sizeof(head->name) - name) && !head->pad && !head->pad2 &&
 	       zero(head->lengths + TEXTS, sizeof(head->lengths) - TEXTS * sizeof(uint16_t)) &&
 	       head->lever < QB_LEVER_COUNT && head->status <= QB_STATUS_FAILED &&
-	       head->verdict <= QB_VERDICT_CONFLICT && head->restored <= QB_RESTORED_CONFLICT &&
+	       head->verdict <= QB_VERDICT_CONFLICT && head->restored <= QB_RESTORED_OWED &&
 	       head->intent <= 1 && memchr(head->name, '\0', sizeof(head->name));
 }
 

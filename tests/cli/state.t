@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What becomes of a session whose state is taken away from it, on a substituted host: /run/quietbench is removed or moved
-# while it holds the host. It ends itself, restores exactly, and no other session holds the host meanwhile (MUST 14).
+# What becomes of a session whose state is taken away from it, on a substituted host: /run/quietbench is removed, moved or
+# full while it holds the host. It ends itself, restores exactly, and no other session holds the host meanwhile (MUST 14).
 . "$(dirname "$0")/lib.sh"
 
 if [ "$(id -u)" != 0 ]; then
@@ -66,6 +66,24 @@ say held $qb status
 rm -rf $state
 say next $qb run --no-check -q $alone -- true
 say quiet $qb status
+
+# full, and a governor that somebody has changed: the session is settled, and the list of it is kept
+mount -t tmpfs -o size=1M,mode=0755 tmpfs $state
+holder full
+echo userspace >$governor
+dd if=/dev/zero of=$state/filler bs=4k count=1000 2>/dev/null
+touch $tmp/full.go
+wait
+ls $state >$tmp/full.left
+say listed $qb status
+rm $state/filler
+# it changes again, and is given up with a word; what is forgotten is not repeated
+echo powersave >$governor
+say forced $qb restore --force
+say forgotten $qb restore --force
+say again $qb status
+echo ondemand >$governor
+umount $state
 EOF
 "$build/tests/with-host" "$tmp/host" sh "$tmp/story" 2>/dev/null
 
@@ -82,6 +100,14 @@ tells leased 0 '^'
 tells held 0 '^conditioned$'
 tells next 0 '^$'
 tells quiet 3 '^not conditioned$'
+tells full 0 'changed by another program meanwhile and left as it is: frequency.governor policy0$'
+is "full: nothing but the list is left" "$(grep -v -e filler -e lock -e queue "$tmp/full.left")" conflicts
+tells listed 3 'left as another program set it .*'
+like "listed: says what" "$(cat "$tmp/listed")" '^  frequency.governor  policy0  ondemand → userspace$'
+tells forced 0 'left as another program has set it again since, and forgotten: frequency.governor  policy0  ondemand → powersave$'
+is "forced: no advice" "$(grep -c -e --force "$tmp/forced")" 0
+tells forgotten 0 '^quietbench: nothing is left to restore$'
+tells again 3 '^not conditioned$'
 # Files and values: the tree has links that lead in circles.
 values() { (cd "$1" && find . -type f -exec sha256sum {} + | sort -k2); }
 is "the host is as it was" "$(values "$tmp/host")" "$(values "$tmp/before")"

@@ -20,6 +20,11 @@
 #define NET	   "/sys/class/net/"
 #define RATE	   KERNEL "perf_event_max_sample_rate"
 #define PERCENT	   KERNEL "perf_cpu_time_max_percent"
+#define CPUS	   "/sys/devices/system/cpu/"
+#define GOVERNOR   CPUS "cpufreq/policy0/scaling_governor"
+#define GOVERNORS  CPUS "cpufreq/policy0/scaling_available_governors"
+/* The kernel's own: no such file. */
+#define ONLINE_MASK CPUS "online_mask"
 
 static struct fake_file {
 	char path[128], value[256];
@@ -108,11 +113,26 @@ static inline void fake_huge(struct fake_file *file, const char *value)
 		fake_set(VM "min_free_kbytes", "100");
 }
 
+/* A governor must be loaded, and one of an interrupt's CPUs online (of up to 32, told as a mask). */
+static inline bool fake_lacks(const struct fake_file *file, const char *value)
+{
+	const char *name = strrchr(file->path, '/');
+	const struct fake_file *needs = NULL;
+
+	if (strcmp(name, "/scaling_governor") == 0)
+		return (needs = fake_file(GOVERNORS)) && !strstr(needs->value, value);
+	return strcmp(name, "/smp_affinity") == 0 && (needs = fake_file(ONLINE_MASK)) &&
+	       !(strtoul(value, NULL, 16) & strtoul(needs->value, NULL, 16));
+}
+
 /* What the kernel makes of a write: 0 or an errno. */
 static inline int fake_rules(struct fake_file *file, const char *value)
 {
 	const char *percent = fake_file(PERCENT) ? fake_value(PERCENT) : "25";
 	int r = 0;
+
+	if (fake_lacks(file, value))
+		return EINVAL;
 
 	if (strcmp(file->path, RATE) == 0 &&
 		(strcmp(percent, "0") == 0 || strcmp(percent, "100") == 0))

@@ -8,14 +8,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <base/clock.h>
 #include <cli/command.h>
 #include <cmocka.h>
-#include <core/apply.h>
+#include <core/restore.h>
 #include <quietbench/journal.h>
 #include <quietbench/lever.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <time.h>
+#include <sys/wait.h>
 
 #include "../sandbox.h"
 
@@ -39,7 +41,7 @@ static int fresh_host(void **state)
 {
 	if (!sandboxed)
 		return 0;
-	owner = (struct qb_journal_owner){.since = time(NULL) - 180,
+	owner = (struct qb_journal_owner){.since = qb_time_now() - 180,
 		.client = 1,
 		.guardian = getpid(),
 		.monitor = 1,
@@ -90,7 +92,9 @@ static void summarize(const char *path)
 	assert_non_null(step);
 	step->status = QB_STATUS_APPLIED;
 	step->intent = true;
-	step->left = qb_steps_text(&steps, "performance");
+	step->left = step->became = qb_steps_text(&steps, "performance");
+	step->restored =
+		strcmp(path, QB_CONFLICTS_PATH) == 0 ? QB_RESTORED_CONFLICT : QB_RESTORED_NONE;
 	qb_steps_refuse(&steps, QB_LEVER_EPP, QB_STATUS_UNSUPPORTED, "this driver has none");
 	if (qb_journal_summarize(path, &owner, &steps, &err) < 0)
 		fail_msg("%s", err.text);
@@ -162,7 +166,7 @@ static void test_lease(void **state)
 {
 	NEEDS_SANDBOX();
 	owner.lease = true;
-	owner.until = time(NULL) + 601;
+	owner.until = qb_time_now() + 601;
 	summarize(QB_SUMMARY_PATH);
 	live();
 	assert_int_equal(status(false), 0);
@@ -244,7 +248,94 @@ static void test_conflicts(void **state)
 	NEEDS_SANDBOX();
 	summarize(QB_CONFLICTS_PATH);
 	assert_int_equal(status(false), 3);
-	expect("quietbench restore --force");
+	expect("quietbench restore --force\n");
+	expect("(to put it back: quietbench restore --force):\n  frequency.governor  policy0  powersave → performance\n");
+}
+
+/* What is owed is told with what it waits for, in a session of another's, too. */
+static void test_owed(void **state)
+{
+	struct qb_steps kept = {0};
+	struct qb_error err = {0};
+
+	NEEDS_SANDBOX();
+	for (uint32_t tid = 7; tid < 10; tid++) {
+		struct qb_step *step = qb_steps_add(&kept, QB_LEVER_TASK_AFFINITY,
+			(struct qb_unit){.number = tid, .key = 1}, "ff", NULL);
+
+		assert_non_null(step);
+		step->intent = true;
+		step->restored = QB_RESTORED_OWED;
+		step->reason = qb_steps_text(&kept, "CPU 3 is offline");
+		step->became = step->left = qb_steps_text(&kept, "f7");
+	}
+	if (qb_journal_summarize(QB_CONFLICTS_PATH, &owner, &kept, &err) < 0)
+		fail_msg("%s", err.text);
+	qb_steps_free(&kept);
+	assert_int_equal(status(false), 3);
+	expect("not conditioned: 3 values cannot be given back yet; once that is possible, run: quietbench restore\n");
+	expect(" (then run: quietbench restore):\n  cpus.isolation 3 tasks: CPU 3 is offline\n");
+	assert_int_equal(status(true), 3);
+	expect("\"restored\": \"owed\"");
+	expect("\"reason\": \"CPU 3 is offline\"");
+	summarize(QB_SUMMARY_PATH);
+	live();
+	assert_int_equal(status(false), 0);
+	expect("conditioned\n");
+	expect("CPU 3 is offline");
+}
+
+/* Guardian and monitor of the session; what becomes of the monitor is for the caller. */
+static void orphan(int monitor_signal, int guardian_signal, pid_t *ret_guardian)
+{
+	pid_t monitor = fork(), guardian;
+	siginfo_t info;
+
+	if (monitor == 0) {
+		pause();
+		_exit(0);
+	}
+	guardian = fork();
+	if (guardian == 0) {
+		live();
+		kill(getpid(), SIGSTOP);
+		pause();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(guardian, NULL, WUNTRACED), guardian);
+	if (guardian_signal)
+		kill(guardian, guardian_signal);
+	if (guardian_signal)
+		assert_int_equal(waitpid(guardian, NULL, WCONTINUED), guardian);
+	kill(monitor, monitor_signal);
+	/* as its stopped guardian leaves it: dead, and not waited for */
+	assert_int_equal(waitid(P_PID, (id_t)monitor, &info, WEXITED | WNOWAIT), 0);
+	owner.monitor = monitor;
+	owner.guardian = guardian;
+	summarize(QB_SUMMARY_PATH);
+	*ret_guardian = guardian;
+}
+
+static void test_orphan(void **state)
+{
+	pid_t guardian;
+	char text[64];
+
+	NEEDS_SANDBOX();
+	orphan(SIGKILL, 0, &guardian);
+	assert_int_equal(status(false), 1);
+	expect("left over: its monitor has died, and its guardian, process ");
+	snprintf(text, sizeof(text), "is stopped; run: kill -CONT %d\n", guardian);
+	expect(text);
+	kill(guardian, SIGKILL);
+	waitpid(guardian, NULL, 0);
+	waitpid(owner.monitor, NULL, 0);
+	orphan(SIGKILL, SIGCONT, &guardian);
+	assert_int_equal(status(false), 1);
+	expect("is restoring the host\n");
+	kill(guardian, SIGKILL);
+	waitpid(guardian, NULL, 0);
+	waitpid(owner.monitor, NULL, 0);
 }
 
 static void test_unknown(void **state)
@@ -294,6 +385,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_died_early, fresh_host, tidy),
 		cmocka_unit_test_setup_teardown(test_another_boot, fresh_host, tidy),
 		cmocka_unit_test_setup_teardown(test_conflicts, fresh_host, tidy),
+		cmocka_unit_test_setup_teardown(test_owed, fresh_host, tidy),
+		cmocka_unit_test_setup_teardown(test_orphan, fresh_host, tidy),
 		cmocka_unit_test_setup_teardown(test_unknown, fresh_host, tidy),
 		cmocka_unit_test_setup_teardown(test_json, fresh_host, tidy),
 	};

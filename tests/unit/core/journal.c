@@ -98,7 +98,7 @@ static void a_session_comes_back(void **state)
 	assert_false(read.settled);
 
 	/* and it can be gone on with */
-	assert_int_equal(qb_journal_mark(&read, 0, QB_MARK_UNDONE, 0, NULL, &err), 0);
+	assert_int_equal(qb_journal_mark(&read, 0, QB_MARK_UNDONE, QB_RESTORED_YES, NULL, &err), 0);
 	assert_int_equal(qb_journal_settle(&read, &err), 0);
 	qb_journal_close(&read);
 	qb_steps_free(&steps);
@@ -318,7 +318,8 @@ static void it_is_written_anew(void **state)
 	write_session(&journal);
 	assert_int_equal(qb_journal_save(&journal, path, &err), -EEXIST);
 	assert_int_equal(unlink(path), 0);
-	assert_int_equal(qb_journal_mark(&journal, 0, QB_MARK_UNDONE, 0, NULL, &err), 0);
+	assert_int_equal(
+		qb_journal_mark(&journal, 0, QB_MARK_UNDONE, QB_RESTORED_YES, NULL, &err), 0);
 	assert_int_equal(qb_journal_save(&journal, path, &err), 0);
 	assert_int_equal(qb_journal_mark(&journal, 2, QB_MARK_INTENT, 0, NULL, &err), 0);
 	assert_int_equal(qb_journal_open(&read, path, &steps, &err), 0);
@@ -422,6 +423,9 @@ static void a_mark_must_be_of_a_step(void **state)
 		{QB_MARK_VERDICT, QB_VERDICT_CONFLICT, 0, 0},
 		{QB_MARK_VERDICT, QB_VERDICT_CONFLICT + 1, -EBADMSG, 0},
 		{QB_MARK_VERDICT, -1, -EBADMSG, 0},
+		{QB_MARK_UNDONE, QB_RESTORED_OWED, 0, 0},
+		{QB_MARK_UNDONE, QB_RESTORED_OWED + 1, -EBADMSG, 0},
+		{QB_MARK_UNDONE, -1, -EBADMSG, 0},
 	};
 	struct qb_mark_body mark = {0};
 	struct qb_journal journal;

@@ -225,44 +225,6 @@ static void test_huge_pages(void **state)
 	}
 }
 
-/* A switch that could not be put back is put back later: what that moves comes back with it, unless
- * somebody changed it since. */
-static void test_later(void **state)
-{
-	static const struct {
-		const char *meanwhile, *then, *writes;
-	} cases[] = {{"60", "60", "enabled=always min_free_kbytes=60 "},
-		{"70", "100", "enabled=always "}};
-
-	fake_need();
-	for (size_t i = 0; i < QB_ARRAY_SIZE(cases); i++) {
-		_cleanup_(qb_steps_free) struct qb_steps steps = {0}, later = {0};
-		_cleanup_(qb_journal_close) struct qb_journal journal = {.fd = -1};
-		struct qb_undo_summary sum;
-		struct qb_error err = {0};
-
-		fake_put(HUGE_PAGES "enabled", "[always] madvise never");
-		fake_put(VM "min_free_kbytes", "60");
-		want(&steps, QB_LEVER_THP, "never");
-		want(&steps, QB_LEVER_MIN_FREE, NULL);
-		apply(&journal, &steps);
-		fake_broken = EIO;
-		qb_undo(&journal, &steps, &sum);
-		fake_broken = 0;
-		assert_int_equal(sum.failures, 1);
-		unlink(path);
-		assert_int_equal(qb_conflicts_keep(path, &journal.owner, &steps, &err), 0);
-		fake_put(VM "min_free_kbytes", cases[i].meanwhile);
-		fake_log[0] = '\0';
-		assert_int_equal(qb_conflicts_retry(path, false, &later, &sum, &err), 0);
-		assert_string_equal(sum.first.text, "");
-		assert_int_equal(sum.conflicts, 0);
-		assert_string_equal(fake_log, cases[i].writes);
-		assert_string_equal(fake_value(VM "min_free_kbytes"), cases[i].then);
-		assert_int_equal(access(path, F_OK), -1); /* nothing is left to be kept */
-	}
-}
-
 /* Dies in a child before the write of `where`; then a recovery with what the journal holds. */
 static void die_at(const char *where, bool undoing, const char *percent, const char *wanted)
 {
@@ -322,7 +284,6 @@ int main(void)
 		TEST(test_perf),
 		TEST(test_rate_moved),
 		TEST(test_huge_pages),
-		TEST(test_later),
 		TEST(test_death),
 	};
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 /* cmocka wants these first */
 #include "../sandbox.h"
+#include <base/clock.h>
 #include <base/macros.h>
 #include <cmocka.h>
 #include <helper/helper.h>
@@ -136,7 +137,7 @@ static void test_it_counts_from_its_start(void **state)
 	struct qb_journal summary;
 	struct qb_error err = {0};
 	struct qb_lease lease;
-	int64_t now = time(NULL);
+	int64_t now = qb_time_now();
 
 	if (!sandboxed)
 		skip();
