@@ -85,7 +85,7 @@ check: deps-check
 
 # The same, with every kill and every fault (without QB_FULL the matrices of tests/crash take some in steps), more runs
 # in a row, tests/vm on Debian's other kernels, and what takes too long for every change.
-FULL_VM := check conditioned kill lease smt statuses topologies
+FULL_VM := check conditioned kill lease owed smt statuses topologies
 FULL_TESTS = $(wildcard tests/full/*.t tests/sysvm/*.t) \
 	$(foreach kernel,5.10 6.12,$(FULL_VM:%='QB_VM_KERNEL=$(kernel) tests/vm/%.t'))
 check-full:
