@@ -145,7 +145,9 @@ static void put_back(struct undo *u, size_t i, bool last)
 	/* Coupled attributes clamp each other until all are back: looked at then (check_arrival). */
 	if (!why.code && !looked && !qb_levers[step->lever].coupled) {
 		looked = is_back(step, now, sizeof(now), &why);
-		if (!looked && !why.code)
+		if (looked) /* or gone, which is as good */
+			why = (struct qb_error){0};
+		else if (!why.code)
 			qb_error_set(&why, EAGAIN, "wrote '%s', reads '%s'", step->before, now);
 	}
 	note(u, i, last, looked && *now ? now : NULL, &why);

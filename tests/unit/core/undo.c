@@ -275,6 +275,28 @@ static void test_death(void **state)
 	die_at(RATE, true, "100", "100");
 }
 
+/* A thread that has ended since it was judged has nothing to get back. */
+static void test_gone(void **state)
+{
+	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
+	struct qb_journal none = {.fd = -1};
+	struct qb_undo_summary sum;
+	struct qb_step *step;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	step = qb_steps_add(&steps, QB_LEVER_TASK_AFFINITY,
+		(struct qb_unit){.number = (uint32_t)child, .key = 1}, "1", NULL);
+	assert_non_null(step);
+	step->verdict = QB_VERDICT_OURS;
+	qb_undo(&none, &steps, &sum);
+	assert_string_equal(sum.first.text, "");
+	assert_int_equal(sum.failures, 0);
+	assert_int_equal(sum.restored, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, remove_journal)
 
 int main(void)
@@ -285,6 +307,7 @@ int main(void)
 		TEST(test_rate_moved),
 		TEST(test_huge_pages),
 		TEST(test_death),
+		TEST(test_gone),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
