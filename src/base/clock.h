@@ -28,7 +28,7 @@ static inline struct timespec qb_ns_timespec(int64_t ns)
 }
 
 /*
- * Moments that others are told of are seconds of CLOCK_BOOTTIME, which nobody can set and which goes on
+ * Moments that are told are seconds of CLOCK_BOOTTIME, which nobody can set and which goes on
  * in sleep. The wall clock is for people alone: what it says of such a moment, as it stands now.
  */
 static inline int64_t qb_time_now(void)

@@ -129,7 +129,7 @@ static int tidy(struct qb_conditioning *s, struct qb_undo_summary *sum, struct q
 	if (r == 0 && s) {
 		r = qb_conflicts_keep(QB_CONFLICTS_PATH, &s->journal.owner, &s->steps, err);
 		if (r < 0 && !sum->failures && !sum->owed) {
-			/* All of ours is back; of what others set there will be no list. */
+			/* All of ours is back; of what other programs set there is no list. */
 			qb_error_set(&sum->first, -r,
 				"what other programs have changed cannot be remembered for quietbench restore --force: %s",
 				err ? err->text : "no space");
@@ -202,7 +202,7 @@ static bool is_kept(const struct qb_step *step)
 	return step->restored > QB_RESTORED_YES;
 }
 
-/* Is something kept that may move others when it is put back? (A mask moves nothing but its thread.) */
+/* Is something kept that may move another step when it is put back? (A mask moves nothing but its thread.) */
 static bool may_move(const struct qb_steps *steps)
 {
 	for (size_t i = 0; i < steps->n; i++)
