@@ -245,9 +245,19 @@ static void only_our_own_cpusets_have_names(void **state)
 	assert_int_equal(qb_lever_judge(QB_LEVER_SHIELD_CPUS, &unit, "0", &err), -EPERM);
 }
 
+/* It has drifted, and is undone all the same. */
 static void an_invalid_partition_is_still_ours(void **state)
 {
-	assert_true(qb_lever_same(QB_LEVER_PARTITION, "isolated", "isolated invalid (why)"));
+	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
+	struct qb_step *step =
+		qb_steps_add(&steps, QB_LEVER_PARTITION, qb_unit_none(), "member", "isolated");
+
+	assert_non_null(step);
+	step->left = step->wanted;
+	assert_false(qb_lever_same(QB_LEVER_PARTITION, "isolated", "isolated invalid (why)"));
+	assert_true(qb_lever_ours(&steps, step, "isolated invalid (why)"));
+	assert_false(qb_lever_ours(&steps, step, "root invalid (why)"));
+	assert_false(qb_lever_ours(&steps, step, "member"));
 	assert_false(qb_lever_same(QB_LEVER_PARTITION, "isolated", "root"));
 	assert_false(qb_lever_same(QB_LEVER_PARTITION, "root", "roots"));
 	assert_true(qb_lever_same(QB_LEVER_GROUP_CPUS, "0-1", "0,1"));
