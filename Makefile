@@ -81,7 +81,7 @@ endif
 MANUAL := $(BUILD)/quietbench-levers.7 $(BUILD)/quietbench-policy.5
 CONFIGURED := $(BUILD)/quietbench@.service $(BUILD)/sudoers
 
-all: $(PROGRAMS) $(MANUAL) $(CONFIGURED)
+all: $(PROGRAMS) $(MANUAL) $(CONFIGURED) $(BUILD)/report.html
 
 # Other flags build anew: `make && make install PREFIX=/usr` installs programs that look in /usr.
 ifneq ($(file <$(BUILD)/flags),$(CC) $(CFLAGS_ALL))
@@ -118,6 +118,14 @@ $(BUILD)/quietbench-bus: $(call obj,$(BUS_SRC) $(SANITIZED)) $(LIB)
 $(BUILD)/levers: $(call obj,contrib/man/levers.c) $(LIB)
 	$(say) LD $@
 	$(call link,$^,$(call pkg_libs,$(PKGS_PLANNER)) -lcpupower -lm)
+# The page that `report` fills in: one file, with its style, its script and the library that draws (Debian's node-d3).
+D3 ?= /usr/share/nodejs/d3/dist/d3.min.js
+PAGE := $(addprefix src/report/page.,html css js)
+$(BUILD)/report.html: $(PAGE) $(D3)
+	$(call say,PAGE,$@)
+	$(Q)awk 'function put(file, line) { while ((getline line < file) > 0) print line } \
+		/^@STYLE@$$/ { put("src/report/page.css"); next } /^@SCRIPT@$$/ { put("src/report/page.js"); next } \
+		/^@D3@$$/ { put("$(D3)"); next } { print }' src/report/page.html >$@.new && mv $@.new $@
 $(MANUAL): $(BUILD)/%: contrib/man/%.in $(BUILD)/levers
 	$(say) MAN $@
 	$(Q)$(EMULATOR) $(BUILD)/levers <$< >$@
@@ -132,9 +140,9 @@ $(CONFIGURED): Makefile $(BUILD)/flags
 include tests/tests.mk
 
 # ---- what a machine needs ----
-BUILD_PACKAGES := gcc make pkg-config libhwloc-dev libcpupower-dev libyaml-dev libjansson-dev \
+BUILD_PACKAGES := gcc make pkg-config node-d3 libhwloc-dev libcpupower-dev libyaml-dev libjansson-dev \
 	libsystemd-dev libseccomp-dev libcap-dev libmd-dev
-TEST_PACKAGES  := libcmocka-dev perl clang libclang-rt-14-dev strace jq python3-jsonschema python3-prometheus-client mandoc \
+TEST_PACKAGES  := libcmocka-dev perl clang libclang-rt-14-dev strace jq python3-jsonschema python3-prometheus-client chromium mandoc \
 	util-linux procps hwloc-nox sudo bash cpulimit gdb \
 	qemu-system-x86 busybox-static acpica-tools cpio kmod xz-utils libelf1 gcc-12 irqbalance \
 	gcc-aarch64-linux-gnu qemu-user-static qemu-system-arm device-tree-compiler
@@ -162,6 +170,7 @@ install: all
 	install -D -m 0755 $(BUILD)/quietbench-watcher $(DESTDIR)$(libexecdir)/quietbench-watcher
 	$(if $(HAVE_SYSTEMD),install -D -m 0755 $(BUILD)/quietbench-bus $(DESTDIR)$(libexecdir)/quietbench-bus)
 	install -d $(DESTDIR)$(datadir)/profiles
+	install -m 0644 $(BUILD)/report.html $(DESTDIR)$(datadir)
 	install -m 0644 profiles/*.yaml $(DESTDIR)$(datadir)/profiles
 	install -D -m 0644 $(BUILD)/quietbench-levers.7 $(DESTDIR)$(mandir)/man7/quietbench-levers.7
 	install -D -m 0644 $(BUILD)/quietbench-policy.5 $(DESTDIR)$(mandir)/man5/quietbench-policy.5

@@ -46,5 +46,6 @@ int qb_cmd_restore(struct qb_cli *cli);
 int qb_cmd_profile(struct qb_cli *cli);
 int qb_cmd_compare(struct qb_cli *cli);
 int qb_cmd_prove(struct qb_cli *cli);
+int qb_cmd_report(struct qb_cli *cli);
 
 #endif

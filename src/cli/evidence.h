@@ -33,7 +33,7 @@ struct qb_evidence_terms {
 /* "B is 2.1 % faster than A [1.6 %, 2.7 %]", "no difference above 0.5 % …", "undecided: …". */
 void qb_evidence_claim(enum qb_claim claim, const struct qb_difference *difference,
 	const struct qb_evidence_terms *terms, char *buf, size_t size);
-/* "2.1 % faster [1.6 %, 2.7 %]": the interval alone. */
+/* "2.1 % faster [1.6 %, 2.7 %]", or, where it holds 0, "+0.2 % [-0.4 %, +1.0 %]". */
 void qb_evidence_interval(const struct qb_interval *interval, const struct qb_evidence_terms *terms,
 	char *buf, size_t size);
 

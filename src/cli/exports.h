@@ -19,8 +19,8 @@ int qb_exports_write(const struct qb_comparison *comparison, struct qb_error *er
 /* ---- comparison_text.c ---- */
 
 /* One difference, claimed or not. */
-void qb_comparison_claim(const struct qb_trial *trial, const struct qb_trial_result *result,
-	char *buf, size_t size);
+void qb_comparison_claim(
+	const struct qb_trial *trial, const struct qb_trial_result *result, char *buf, size_t size);
 /* All sentences. */
 void qb_comparison_print(const struct qb_comparison *comparison, FILE *out);
 void qb_comparison_markdown(const struct qb_comparison *comparison, FILE *out);

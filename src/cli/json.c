@@ -399,3 +399,18 @@ bool qb_json_to_text(const struct qb_json_value *value, const char **ret)
 		*ret = text;
 	return text != NULL;
 }
+
+int qb_json_embed(const struct qb_json_value *value, FILE *out)
+{
+	char *text = json_dumps(document(value), JSON_COMPACT | JSON_ENCODE_ANY);
+
+	if (!text)
+		return -ENOMEM;
+	for (const char *p = text; *p; p++)
+		if (*p == '<') /* only in texts, where this is the same */
+			fputs("\\u003c", out);
+		else
+			fputc(*p, out);
+	free(text);
+	return 0;
+}

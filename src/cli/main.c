@@ -57,7 +57,8 @@ static const struct qb_command commands[] = {
 			BITS(PARAMETER) | BITS(RERUN) | BITS(MARKDOWN) | BITS(EXPORT_JSON) |
 			BITS(EXPORT_CSV) | BITS(JSON) | WAITING | LOUDNESS,
 		QB_EXIT_USAGE, qb_cmd_compare},
-	{"report", "", "records as a page to look at", 0, QB_EXIT_USAGE, NULL},
+	{"report", "RECORD... -o FILE.html", "records as one page to look at: what was claimed, every run, what disturbed it",
+		ALL | BITS(RECORD) | LOUDNESS, QB_EXIT_USAGE, qb_cmd_report},
 	{"provision", "", "persistent settings of a benchmark host", 0, QB_EXIT_USAGE, NULL},
 };
 /* clang-format on */

@@ -36,7 +36,7 @@ many --time 1s -- sleep 0.1
 is "for so long: status" "$status" 0
 like "for so long: as many as fit" "$err" '^quietbench: ([2-9]|1[0-9]) runs: '
 many --precision 100% -- true
-like "until it is known so well: ten at least" "$err" '^quietbench: 1[0-9] runs: '
+like "until it is known so well: ten at least" "$err" '^quietbench: [1-9][0-9]+ runs: '
 many -w 1 -- true
 like "a warm-up alone asks for ten runs" "$err" '^quietbench: 10 runs: '
 rm -f n
