@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A benchmark to try quietbench with: the same piece of work 200 times, and how long it took.
+ * A benchmark to try quietbench with: the same piece of work 200 times (or as often as it is told), and how
+ * long it took.
  * The work is a chain of dependent multiplications: it measures the core's clock and whatever
  * takes the core away, and nothing else.
  */
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define RUNS  200
+#define RUNS  200 /* at most */
 #define STEPS 2000000
 
 static double now_ms(void)
@@ -27,13 +28,16 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	const int runs = argc > 1 ? atoi(argv[1]) : RUNS;
 	static double times[RUNS];
 	volatile uint64_t result;
 	double mad = 0, deviations[RUNS];
 
-	for (int i = 0; i < RUNS; i++) {
+	if (runs < 1 || runs > RUNS)
+		return EXIT_FAILURE;
+	for (int i = 0; i < runs; i++) {
 		double start = now_ms();
 		uint64_t x = 88172645463325252u;
 
@@ -43,14 +47,14 @@ int main(void)
 		times[i] = now_ms() - start;
 	}
 	(void)result;
-	qsort(times, RUNS, sizeof(times[0]), compare);
-	for (int i = 0; i < RUNS; i++)
-		deviations[i] = times[i] > times[RUNS / 2] ? times[i] - times[RUNS / 2]
-							   : times[RUNS / 2] - times[i];
-	qsort(deviations, RUNS, sizeof(deviations[0]), compare);
-	mad = deviations[RUNS / 2];
+	qsort(times, (size_t)runs, sizeof(times[0]), compare);
+	for (int i = 0; i < runs; i++)
+		deviations[i] = times[i] > times[runs / 2] ? times[i] - times[runs / 2]
+							   : times[runs / 2] - times[i];
+	qsort(deviations, (size_t)runs, sizeof(deviations[0]), compare);
+	mad = deviations[runs / 2];
 	printf("%d runs: median %.3f ms, half of them within ±%.3f ms (%.2f %%), slowest +%.1f %%\n",
-		RUNS, times[RUNS / 2], mad, 100 * mad / times[RUNS / 2],
-		100 * (times[RUNS - 1] / times[RUNS / 2] - 1));
+		runs, times[runs / 2], mad, 100 * mad / times[runs / 2],
+		100 * (times[runs - 1] / times[runs / 2] - 1));
 	return 0;
 }

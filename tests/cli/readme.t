@@ -25,7 +25,7 @@ my %printed = (
 );
 # Those that are not, and why.
 my %listed = (
-	'make demo     # conditions this host as far as it allows, runs a sample benchmark, restores, shows what it did' =>
+	'make demo     # conditions this host as far as it allows, runs a sample, restores, proves what that buys, and makes a report' =>
 		'commands, no output',
 	'$ build/quietbench run -v -- build/sample' => 'a run as root on a real guest: its times, tasks and IRQs',
 	'quietbench: noisy before the command: preempted 52.31 % (limit 0.3 %), longest 24.03 ms (limit 2.00 ms): make (pid 812)' =>
@@ -33,6 +33,8 @@ my %listed = (
 	'quietbench: not preempted, 86.01 ms; the CPU itself was 7.1 % slower after than before' =>
 		'measured on a guest with busy neighbours',
 	'$ build/quietbench check' => 'measured',
+	'$ build/quietbench compare \'./old\' \'./new\'' => 'measured',
+	'$ build/quietbench prove -- build/sample 40' => 'measured',
 	'$ build/quietbench check --quick --limits ci --github' => 'measured beside a disturber',
 	'error of the preempted share in percentage points: median (worst) of so many runs' =>
 		'measured by make bench-noise',
@@ -45,6 +47,7 @@ my %composed = map { $_ => 1 } (
 	'preempted 50.20 % (limit 0.3 %): disturber (pid 13780): keep it off: quietbench run or apply isolates CPUs …', # metric, cause, advice
 );
 my %inline = (
+	'no difference above 1.0 %' => 'a result of compare',
 	'±0.010 ms (0.53 %), slowest +4.0 %' => 'measured; printed by the sample, not by quietbench',
 	'5 threads shared 1 CPU: try -n 5' => 'measured',
 	'detectable change 2.61 % with 20 runs of 1 s (limit 1 %; 137 runs would be enough): mostly gaps' => 'measured',
@@ -146,7 +149,7 @@ while ($prose =~ /`([^`]+)`/g) {
 	my $quote = $1 =~ s/\s+/ /gr;
 	push @quotes, $quote if 4 <= split / /, $quote;
 }
-my @unlisted = grep { !$inline{$_} && !/^(?:quietbench|run|apply|check|make) (?:[-\[a-z])/ } @quotes;
+my @unlisted = grep { !$inline{$_} && !/^(?:quietbench|run|apply|check|compare|prove|report|make) (?:[-\[A-Za-z'])/ } @quotes;
 ok(!@unlisted, 'quotes within sentences are commands, or listed') or diag(map { "  $_\n" } @unlisted);
 for my $quote (sort keys %inline) {
 	ok((grep { $_ eq $quote } @quotes), "is in the README: $quote");
