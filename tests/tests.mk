@@ -101,6 +101,11 @@ bench-noise: deps
 	$(Q)contrib/deps/install $(BENCH_PACKAGES)
 	$(Q)$(MAKE) --no-print-directory all $(NOISE_TOOLS)
 	$(Q)tests/bench/noise $(BUILD); noise=$$?; tests/bench/verdicts $(BUILD) && exit $$noise
+# What compare and prove are worth on this host, beside hyperfine and the ways people pin today: some eight minutes.
+bench-evidence: deps
+	$(Q)contrib/deps/install $(BENCH_PACKAGES)
+	$(Q)$(MAKE) --no-print-directory all $(BUILD)/sample
+	$(Q)tests/bench/evidence $(BUILD)
 # What demo and the benches run is built by every check, so that neither breaks unseen.
 programs: $(BUILD)/sample $(NOISE_TOOLS) $(TESTS)/bare $(TESTS)/measure
 .PHONY: programs
@@ -134,5 +139,5 @@ soak: deps-check
 	$(Q)$(MAKE) --no-print-directory all tools
 	$(Q)QB_BUILD=$(abspath $(BUILD)) SOAK_SECONDS=$(SOAK_SECONDS) tests/vm/soak.t
 
-.PHONY: arm64 check check-full soak bench bench-noise fuzz fuzzers unit tools
+.PHONY: arm64 check check-full soak bench bench-noise bench-evidence fuzz fuzzers unit tools
 .SECONDARY:
