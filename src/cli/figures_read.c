@@ -55,8 +55,8 @@ static int add(struct qb_figures *ret, const char *name, double value, const cha
 		unit = QB_UNIT_SECONDS;
 	}
 	if (ret->n && strcmp(ret->unit, unit) != 0)
-		return qb_error_set(
-			err, EBADMSG, "%s is in %s, other figures are in %s", name, unit, ret->unit);
+		return qb_error_set(err, EBADMSG, "%s is in %s, other figures are in %s", name,
+			unit, ret->unit);
 	qb_text_copy(ret->unit, sizeof(ret->unit), unit);
 	return qb_figures_add(ret, name, value, err);
 }
@@ -205,6 +205,7 @@ static int read_google(const char *file, const struct qb_measure_source *source,
 	return r < 0 ? r : none("google", ret, err);
 }
 
+/* Its names are commands: one alone has none, for that of the other side is another. */
 static int read_hyperfine(const char *file, const struct qb_measure_source *source,
 	struct qb_figures *ret, struct qb_error *err)
 {
@@ -219,7 +220,8 @@ static int read_hyperfine(const char *file, const struct qb_measure_source *sour
 		double value;
 
 		r = number_of(all, i, "median", &value)
-			    ? add(ret, text_of(all, i, "command"), value, "s", err)
+			    ? add(ret, qb_json_size(all) > 1 ? text_of(all, i, "command") : "",
+				      value, "s", err)
 			    : qb_error_set(err, EBADMSG, "hyperfine: result %zu has no median", i);
 	}
 	return r < 0 ? r : none("hyperfine", ret, err);

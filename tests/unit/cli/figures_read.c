@@ -136,6 +136,9 @@ static void hyperfine(void **state)
 	is_figure(0, "sleep 1", 1.001);
 	is_figure(1, "sleep 2", 2.002);
 	clean(NULL);
+	reads("hyperfine", "{\"results\": [{\"command\": \"sleep 1\", \"median\": 1.001}]}");
+	is_figure(0, "", 1.001);
+	clean(NULL);
 	refuses("hyperfine", "{\"results\": [{\"command\": \"x\"}]}", "has no median");
 	refuses("hyperfine", "[]", "there is no benchmark");
 }
