@@ -134,8 +134,8 @@ void qb_evidence_interval(const struct qb_interval *interval, const struct qb_ev
 		qb_text_format(
 			buf, size, "%s %s [%s, %s]", middle, word_for(less, terms), from, to);
 	else
-		qb_text_format(buf, size, "%s%s [%s, %s%s]", interval->middle > 0 ? "+" : "", middle,
-			from, interval->high > 0 ? "+" : "", to);
+		qb_text_format(buf, size, "%s%s [%s, %s%s]", interval->middle > 0 ? "+" : "",
+			middle, from, interval->high > 0 ? "+" : "", to);
 }
 
 void qb_evidence_claim(enum qb_claim claim, const struct qb_difference *difference,

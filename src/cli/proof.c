@@ -144,6 +144,7 @@ static int judge(struct qb_proof *proof, struct qb_random *random, struct qb_err
 int qb_proof_run(struct qb_proof *proof, struct qb_error *err)
 {
 	struct qb_random random = {.state = proof->plan.seed};
+	struct qb_error late = {0}; /* what ended it comes first */
 	sigset_t mask;
 	int r, judged;
 
@@ -164,7 +165,7 @@ int qb_proof_run(struct qb_proof *proof, struct qb_error *err)
 		r = run_pair(proof, &random, &mask, err);
 	if (!restore_signals(&mask) && r == 0)
 		r = qb_error_set(err, QB_TOLD_TO_END, "told to end");
-	judged = judge(proof, &random, r < 0 ? &(struct qb_error){0} : err);
+	judged = judge(proof, &random, r < 0 ? &late : err);
 	return r < 0 ? r : judged;
 }
 

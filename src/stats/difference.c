@@ -3,7 +3,6 @@
 #include "difference.h"
 #include "describe.h"
 #include "looks.h"
-#include <base/macros.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -111,14 +110,12 @@ static struct qb_interval adjusted_by(
 	return qb_rank_interval(u, n, c);
 }
 
-int qb_difference_of(const struct qb_pair *pairs, size_t n, int64_t c, struct qb_difference *ret)
+/* `points` and `u`: scratch for n of them. */
+static struct qb_difference judge(
+	const struct qb_pair *pairs, size_t n, int64_t c, struct point *points, double *u)
 {
-	_cleanup_free_ struct point *points = malloc((n + 1) * sizeof(*points));
-	_cleanup_free_ double *u = malloc((n + 1) * sizeof(*u));
 	struct qb_difference d = {.n = n};
 
-	if (!points || !u)
-		return -ENOMEM;
 	d.raw = d.adjusted = adjusted_by(pairs, n, c, 0, u);
 	if (all_probed(pairs, n)) {
 		d.slope = slope_of(pairs, n, points, u);
@@ -134,8 +131,20 @@ int qb_difference_of(const struct qb_pair *pairs, size_t n, int64_t c, struct qb
 		d.interval.low = fmin(d.raw.low, d.adjusted.low);
 		d.interval.high = fmax(d.raw.high, d.adjusted.high);
 	}
-	*ret = d;
-	return 0;
+	return d;
+}
+
+int qb_difference_of(const struct qb_pair *pairs, size_t n, int64_t c, struct qb_difference *ret)
+{
+	struct point *points = calloc(n + 1, sizeof(*points));
+	double *u = calloc(n + 1, sizeof(*u));
+	const bool fits = points && u;
+
+	if (fits)
+		*ret = judge(pairs, n, c, points, u);
+	free(points);
+	free(u);
+	return fits ? 0 : -ENOMEM;
 }
 
 enum qb_claim qb_difference_claim(
