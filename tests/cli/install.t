@@ -24,6 +24,7 @@ is "the programs, the profiles, the manual, the schema, what lets users in" "$(t
 		./usr/local/share/man/man7/quietbench-security.7
 		./usr/local/share/man/man7/quietbench-ci.7
 		./usr/local/share/quietbench/record.schema.json
+		./usr/local/share/quietbench/report.html
 		./usr/local/share/quietbench/check.schema.json
 		./usr/local/share/quietbench/sudoers
 		$(cd "$source" && for file in profiles/*.yaml; do echo "./usr/local/share/quietbench/$file"; done)
