@@ -235,12 +235,12 @@ my %retired = (
 );
 my $retired = join '|', keys %retired;
 # Names that are fixed: keys of JSON, a cgroup and a lever's part, which are in journals and records.
-my %fixed = map { $_ => 1 } qw("culprit" "culprits" "blamed" "others" "quietbench.house");
-# Comments and strings of C; all of a text.
+my %fixed = map { $_ => 1 } qw("culprit" "culprits" "blamed" "others" "/culprits" "/blamed" "quietbench.house");
+# Comments and strings of C and of scripts; all of a text.
 sub told
 {
 	my ($file, $text) = @_;
-	return $text unless $file =~ /\.[ch]$/;
+	return $text unless $file =~ /\.(?:[ch]|js)$/;
 	return join "\n", map { s{\n\s*\*?}{ }gr } grep { defined && !$fixed{$_} }
 		$text =~ m{(/\*.*?\*/|"(?:[^"\\\n]|\\.)*")|'(?:[^'\\\n]|\\.)+'}sg;
 }
