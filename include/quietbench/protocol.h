@@ -425,23 +425,25 @@ struct qb_message {
 	};
 };
 
-/* Fills in the head and sends `size` bytes with `n_fds` fds. Blocks. 0 or a negative errno
- * (-EPIPE when the peer is gone; never a signal). */
+/* Fills in the head and sends `size` bytes with `n_fds` fds: 0 or a negative errno (-EPIPE when the peer is gone; never a
+ * signal). It blocks; …_now never does: -EAGAIN. Root's side has no other way to send (helper/wire.c). */
 int qb_message_send(int fd, enum qb_message_type type, void *message, size_t size, const int *fds,
 	unsigned n_fds);
-/* All of them, many to a packet. */
+int qb_message_send_now(int fd, enum qb_message_type type, void *message, size_t size,
+	const int *fds, unsigned n_fds);
+/* A packet with as many steps from *at on as it holds; *at is then the next one. Its size, or -EMSGSIZE. */
+int qb_message_pack_steps(
+	const struct qb_steps *steps, size_t *at, unsigned char buf[QB_MESSAGE_MAX]);
 int qb_message_send_steps(int fd, const struct qb_steps *steps);
 /* Appends the steps of a received STEP message. How many, or -EBADMSG, -ENOMEM. */
 int qb_message_read_steps(const struct qb_message *message, struct qb_steps *steps);
 int qb_message_send_done(int fd, enum qb_message_type of);
 int qb_message_send_error(int fd, const struct qb_error *err);
-int qb_message_send_note(int fd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/*
- * Receives one packet from `sender` and checks it against its row: head, size, descriptors, and
- * whether this sender may send it. Strings inside are made to end. 1: a message; 0: end of file;
- * negative: -EBADMSG, -EPROTO and friends. EINTR is retried.
- */
+/* Receives one packet from `sender` and checks it against its row: head, size, descriptors, and whether this sender may
+ * send it. Strings are made to end. 1: a message; 0: end of file; or -EBADMSG, -EPROTO and friends. …_now: -EAGAIN. */
 int qb_message_receive(int fd, enum qb_sender sender, struct qb_message *ret, struct qb_error *err);
+int qb_message_receive_now(
+	int fd, enum qb_sender sender, struct qb_message *ret, struct qb_error *err);
 void qb_message_close(struct qb_message *message);
 
 #endif

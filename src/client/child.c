@@ -13,6 +13,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
+/* The helper freezes nothing and waits for nobody when it places. */
+#define PLACE_MS 30000
+
 /* What the held child says: of its preparation, or why it could not execute. */
 struct report {
 	struct qb_error err; /* code 0: all went well */
@@ -73,12 +76,16 @@ int qb_child_find(const char *command, char *buf, size_t size, struct qb_error *
 /* The held child's: asks the helper to place it, and waits until that is done. */
 static int request_place(int socket, struct qb_error *err)
 {
+	struct pollfd answered = {.fd = socket, .events = POLLIN};
 	struct qb_message message;
 	struct qb_message_head head;
 	int r = qb_message_send(socket, QB_MSG_PLACE, &head, sizeof(head), NULL, 0);
 
 	if (r < 0)
 		return qb_error_errno(err, -r, "ask to be placed");
+	if (poll(&answered, 1, PLACE_MS) == 0)
+		return qb_error_set(
+			err, ETIMEDOUT, "the helper did not place it within %d s", PLACE_MS / 1000);
 	r = qb_message_receive(socket, QB_SENDER_HELPER, &message, err);
 	if (r < 0 && r != -ECONNRESET)
 		return r;

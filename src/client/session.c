@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A session with the helper (session.h). */
+#include <base/clock.h>
 #include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
@@ -17,6 +18,10 @@
 
 /* A helper that restores is waited for; one that hangs must not hang the caller's script. */
 #define CLOSE_MS 60000
+/* The longest answer: to a run that waits for another session, which plans, conditions or restores. */
+#define ANSWER_NS (180 * QB_NS_PER_S)
+/* Who is told to end waits no longer than a restore takes. */
+#define TOLD_NS (20 * QB_NS_PER_S)
 
 static void lose(struct qb_session *session)
 {
@@ -107,36 +112,96 @@ bool qb_session_others(
 /* A peer that died with something unread is at its end like any other. */
 static int receive(int fd, struct qb_message *ret, struct qb_error *err)
 {
-	int r = qb_message_receive(fd, QB_SENDER_HELPER, ret, err);
+	int r = qb_message_receive_now(fd, QB_SENDER_HELPER, ret, err);
 
 	return r == -ECONNRESET ? 0 : r;
+}
+
+/* An answer on its way. */
+struct wait {
+	int64_t until_ns;
+	bool told; /* to end, meanwhile */
+	bool begins; /* it is to something that is yet to begin: then the helper is told to end, too */
+};
+
+/* Waits for the next of its messages. */
+static int await(struct qb_session *session, struct wait *wait, struct qb_error *err)
+{
+	for (;;) {
+		struct pollfd fds[] = {{.fd = session->fd, .events = POLLIN},
+			{.fd = wait->told ? -1 : session->job->early, .events = POLLIN}};
+		const int64_t left = wait->until_ns - qb_ns_now(CLOCK_MONOTONIC);
+		int r = poll(fds, QB_ARRAY_SIZE(fds),
+			wait->until_ns == INT64_MAX ? -1
+			: left > 0		    ? (int)(left / QB_NS_PER_MS) + 1
+						    : 0);
+
+		if (r < 0 && errno != EINTR)
+			return qb_error_errno(err, errno, "wait for the helper");
+		if (r > 0 && fds[0].revents)
+			return 0;
+		if (r > 0 && qb_job_interrupted(session->job)) {
+			wait->told = true;
+			wait->until_ns = qb_ns_now(CLOCK_MONOTONIC) + TOLD_NS;
+			if (wait->begins) /* it restores, and says so by ending */
+				shutdown(session->fd, SHUT_WR);
+		}
+		if (r == 0 && left <= 0)
+			return qb_error_set(err, wait->told ? QB_TOLD_TO_END : ETIMEDOUT,
+				"the helper gave no answer");
+	}
+}
+
+/* What it has said by itself is no answer to what is asked now. */
+static void listen_before(struct qb_session *session)
+{
+	struct pollfd p = {.fd = session->fd, .events = POLLIN};
+
+	while (session->fd >= 0 && poll(&p, 1, 0) == 1 && p.revents & POLLIN)
+		qb_session_listen(session);
 }
 
 /* Sends one request and gathers its answer. */
 static int request(struct qb_session *session, enum qb_message_type type, void *body, size_t size,
 	const int *fds, unsigned n_fds, struct qb_answer *answer, struct qb_error *err)
 {
+	const bool greets =
+		type == QB_MSG_HELLO; /* the answer may take as long as another session */
+	struct wait wait = {.until_ns = greets ? INT64_MAX : qb_ns_now(CLOCK_MONOTONIC) + ANSWER_NS,
+		.begins = greets || type == QB_MSG_PLAN || type == QB_MSG_APPLY};
+	bool heard = false;
 	struct qb_message message;
 	int r;
 
+	if (!greets)
+		listen_before(session);
 	if (session->fd < 0)
 		return qb_error_set(err, EPIPE, "the helper is gone");
 	r = qb_message_send(session->fd, type, body, size, fds, n_fds);
 	if (r < 0 && r != -EPIPE) /* after EPIPE there may still be an ERROR to read */
 		return qb_error_errno(err, -r, "speak to the helper");
 	do {
+		r = await(session, &wait, err);
+		if (r < 0)
+			return r;
 		r = receive(session->fd, &message, err);
 		if (r == 0) {
 			lose(session);
-			return qb_error_set(err, EPIPE, "the helper is gone");
+			if (greets && !heard && !wait.told)
+				return -ENOTCONN; /* this way to privilege is closed */
+			return wait.told ? qb_error_set(err, QB_TOLD_TO_END, "told to end")
+					 : qb_error_set(err, EPIPE, "the helper is gone");
 		}
 		if (r < 0)
 			return r;
+		heard = true;
 		qb_message_close(&message);
 		r = keep_aside(session, &message)
 			    ? 0
-			    : qb_answer_take(answer, &message, type != QB_MSG_PLAN, err);
+			    : qb_answer_take(answer, &message, !greets && type != QB_MSG_PLAN, err);
 	} while (r == 0);
+	if (wait.told && wait.begins)
+		return qb_error_set(err, QB_TOLD_TO_END, "told to end");
 	if (r > 0 && answer->done.of != type)
 		return qb_error_set(err, EPROTO, "the helper answered request %u instead of %u",
 			answer->done.of, type);
@@ -218,44 +283,6 @@ int qb_session_restore(struct qb_session *session, struct qb_answer *answer, str
 	return simple(session, QB_MSG_RESTORE, NULL, 0, answer, err);
 }
 
-/*
- * Waits for HELLO's answer, which may take as long as another session. 0: it is DONE; -ENOTCONN:
- * nothing was ever said, so this way to privilege is closed.
- */
-static int greet(struct qb_session *session, struct qb_job *job, struct qb_error *err)
-{
-	struct qb_message message;
-	struct qb_answer answer = {0};
-	bool heard = false;
-
-	while (true) {
-		struct pollfd fds[] = {{.fd = session->fd, .events = POLLIN},
-			{.fd = job->early, .events = POLLIN}};
-		int r;
-
-		if (poll(fds, QB_ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
-			return qb_error_errno(err, errno, "wait for the helper");
-		if (qb_job_interrupted(job))
-			return qb_error_set(err, QB_TOLD_TO_END, "told to end");
-		if (!fds[0].revents)
-			continue;
-		r = receive(session->fd, &message, err);
-		if (r == 0)
-			return heard ? qb_error_set(err, EPIPE, "the helper is gone") : -ENOTCONN;
-		if (r < 0)
-			return r;
-		heard = true;
-		qb_message_close(&message);
-		if (keep_aside(session, &message))
-			continue;
-		r = qb_answer_take(&answer, &message, false, err);
-		session->joined = r > 0 && answer.done.joined;
-		session->shared = r > 0 && answer.done.shared;
-		if (r != 0)
-			return r < 0 ? r : 0;
-	}
-}
-
 /* The command on one line, for other people to see; cut where it is long. */
 static void show_command(char *const *command, char *buf, size_t size)
 {
@@ -269,7 +296,8 @@ static void show_command(char *const *command, char *buf, size_t size)
 static int try(const struct qb_spawn *spawn, const char *path, const struct qb_session_hello *hello,
 	struct qb_job *job, struct qb_session *ret, struct qb_error *err)
 {
-	struct qb_session session = QB_SESSION_NONE;
+	struct qb_session session = {.fd = -1, .job = job};
+	struct qb_answer answer = {0};
 	struct qb_hello body = {.purpose = (uint8_t)hello->purpose,
 		.force = hello->force,
 		.shared = hello->shared,
@@ -287,11 +315,9 @@ static int try(const struct qb_spawn *spawn, const char *path, const struct qb_s
 	if (r < 0)
 		return spawn ? r : -ENOTCONN;
 	show_command(hello->command, body.command, sizeof(body.command));
-	r = qb_message_send(session.fd, QB_MSG_HELLO, &body, sizeof(body), NULL, 0);
-	if (r < 0 && r != -EPIPE)
-		qb_error_errno(err, -r, "speak to the helper");
-	else
-		r = greet(&session, job, err);
+	r = request(&session, QB_MSG_HELLO, &body, sizeof(body), NULL, 0, &answer, err);
+	session.joined = r == 0 && answer.done.joined;
+	session.shared = r == 0 && answer.done.shared;
 	if (r == -QB_TOLD_TO_END)
 		lose(&session); /* it may wait for the lock, deaf to us: our own end will tell it */
 	else if (r < 0)
@@ -394,7 +420,7 @@ void qb_session_close(struct qb_session *session)
 
 		/* If it is gone already, the end of file says so; if BYE cannot be said, ours. */
 		while ((r == 0 || r == -EPIPE) && poll(&end, 1, CLOSE_MS) > 0 &&
-			qb_message_receive(session->fd, QB_SENDER_HELPER, &message, NULL) > 0) {
+			receive(session->fd, &message, NULL) > 0) {
 			qb_message_close(&message);
 			keep_aside(session, &message);
 		}

@@ -8,7 +8,9 @@
  * it comes.
  *
  * Every request returns 0, or a negative errno with the helper's own words in err; after an error
- * the helper restores by itself, and qb_session_close waits for that.
+ * the helper restores by itself, and qb_session_close waits for that. No request waits for ever, and
+ * each hears the caller being told to end: PLAN and APPLY then end with -EINTR, all else is given
+ * the time of a restore.
  */
 #ifndef QB_CLIENT_SESSION_H
 #define QB_CLIENT_SESSION_H
@@ -21,10 +23,11 @@
 #define QB_SESSION_LEFTOVERS 16
 
 struct qb_session {
-	int fd;	     /* -1: lost */
-	pid_t pid;   /* the helper, or the sudo before it; 0: it was reached by a socket */
-	bool joined; /* at the door; a renewed lease needs nothing more */
-	bool shared; /* and what was joined are shared runs: this is one of them */
+	int fd;		    /* -1: lost */
+	struct qb_job *job; /* whose signals end a wait for an answer */
+	pid_t pid;	    /* the helper, or the sudo before it; 0: it was reached by a socket */
+	bool joined;	    /* at the door; a renewed lease needs nothing more */
+	bool shared;	    /* and what was joined are shared runs: this is one of them */
 	struct qb_joined_message with; /* the session that was joined; holder is "": none */
 	unsigned n_leftovers;	       /* how many there are; only the first few are kept */
 	struct qb_leftover leftovers[QB_SESSION_LEFTOVERS];

@@ -1,29 +1,71 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* monitor_internal.h: other clients that connect to the host while this session holds it. */
 #include "monitor_internal.h"
+#include <base/clock.h>
 #include <base/macros.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+/* A visitor says HELLO at once, and few come at a time. */
+#define HELLO_NS     QB_NS_PER_S
+#define VISITORS_MAX 16
+
+int qb_door_open(int *ret, struct qb_error *err)
+{
+	const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = QB_DOOR_PATH};
+	int door = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	unlink(QB_DOOR_PATH); /* a dead session's; the lock is ours */
+	if (door < 0 || bind(door, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+		chmod(QB_DOOR_PATH, 0666) < 0 || listen(door, 16) < 0) {
+		qb_error_errno(err, errno, "listen at %s", QB_DOOR_PATH);
+		if (door >= 0)
+			close(door);
+		return -err->code;
+	}
+	*ret = door;
+	return 0;
+}
 
 /* ---- guests ---- */
 
-struct qb_guest *qb_door_sit(struct qb_monitor *m, int connection)
+struct qb_guest *qb_door_sit(struct qb_monitor *m, int connection, enum qb_guest_kind kind)
 {
 	for (int i = 0; i < QB_GUESTS_MAX; i++)
-		if (!m->guests[i].connection) {
-			m->guests[i] = (struct qb_guest){.connection = connection};
+		if (!m->guests[i].kind) {
+			m->guests[i] = (struct qb_guest){.kind = kind,
+				.wire.fd = connection,
+				.peer.pidfd = -1,
+				.client = -1};
 			return &m->guests[i];
 		}
 	return NULL;
 }
 
-static bool any_shared(const struct qb_monitor *m)
+static unsigned count(const struct qb_monitor *m, enum qb_guest_kind kind)
 {
+	unsigned n = 0;
+
 	for (int i = 0; i < QB_GUESTS_MAX; i++)
-		if (m->guests[i].shared)
-			return true;
-	return false;
+		n += m->guests[i].kind == kind;
+	return n;
+}
+
+static void forget(struct qb_guest *guest)
+{
+	if (!guest->kind)
+		return;
+	qb_wire_close(&guest->wire);
+	if (guest->peer.pidfd >= 0)
+		close(guest->peer.pidfd);
+	if (guest->client >= 0) { /* without the run's own process it would not be ended */
+		shutdown(guest->client, SHUT_RDWR);
+		close(guest->client);
+	}
+	*guest = (struct qb_guest){0};
 }
 
 /* The last of the shared runs has left. If it asked, it is told how the host came back. */
@@ -32,77 +74,49 @@ static void restore_after(struct qb_monitor *m, struct qb_guest *last, bool aske
 	struct qb_error err = {0};
 
 	if (asked) {
-		m->helper->session = last->connection;
-		last->connection = 0;
+		m->helper->client = last->wire;
+		last->wire = QB_WIRE_NONE;
 	}
 	if (qb_hold_restore(m, false, &err) < 0) {
 		qb_hold_end(m, &err);
 		return;
 	}
 	m->state = QB_STATE_END;
-	if (asked) /* a run that does not receive it has ended: there is no one to tell */
-		qb_recover_report(m->helper->session, &m->session.steps, &m->summary, false, false);
+	qb_wire_send_restored(&m->helper->client, &m->session.steps, &m->summary, false, false);
 }
 
 static void leave(struct qb_monitor *m, struct qb_guest *guest, bool asked)
 {
-	struct qb_done done = {.of = QB_MSG_RESTORE, .complete = 1, .joined = guest->shared};
-	const bool shared = guest->shared;
+	const struct qb_done done = {
+		.of = QB_MSG_RESTORE, .complete = 1, .joined = guest->kind == QB_GUEST_SHARED};
 
-	guest->shared = false;
-	if (shared)
+	if (guest->kind == QB_GUEST_SHARED) {
+		guest->kind = QB_GUEST_HELPER;
 		qb_claims_ring();
-	if (m->state == QB_STATE_LEASE && shared && !any_shared(m))
+	}
+	if (m->state == QB_STATE_LEASE && done.joined && !count(m, QB_GUEST_SHARED))
 		restore_after(m, guest, asked);
 	else if (asked)
-		qb_message_send(guest->connection, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
-}
-
-static void forget(struct qb_guest *guest)
-{
-	if (guest->connection)
-		close(guest->connection);
-	if (guest->client) { /* without the run's own process it would not be ended */
-		shutdown(guest->client, SHUT_RDWR);
-		close(guest->client);
-	}
-	*guest = (struct qb_guest){0};
+		qb_wire_send(&guest->wire, QB_MSG_DONE, &done, sizeof(done));
 }
 
 static void take_join(struct qb_guest *guest, const struct qb_join *join)
 {
-	guest->shared = !guest->admitted;
+	if (guest->kind == QB_GUEST_HELPER)
+		guest->kind = QB_GUEST_SHARED;
 	guest->pid = join->pid;
 	guest->start = join->start;
 	guest->cpus = join->cpus;
 	guest->seat = join->seat;
-	if (!join->pid &&
-		guest->shared) /* later, when its benchmark is placed, it does not wait for an answer */
-		qb_message_send_done(guest->connection, QB_MSG_JOIN);
-}
-
-void qb_door_hear(struct qb_monitor *m, struct qb_guest *guest)
-{
-	static struct qb_message message;
-	int r = qb_message_receive(guest->connection, QB_SENDER_CLIENT, &message, NULL);
-
-	if (r > 0)
-		qb_message_close(&message);
-	if (r > 0 && (m->pool || guest->admitted) && message.head.type == QB_MSG_JOIN) {
-		take_join(guest, &message.join);
-	} else if (r > 0 && m->pool && message.head.type == QB_MSG_RESTORE) {
-		leave(m, guest, true);
-	} else {
-		leave(m, guest, false);
-		forget(guest);
-	}
+	/* Later, when its benchmark is placed, it does not wait for an answer. */
+	if (!join->pid && guest->kind == QB_GUEST_SHARED)
+		qb_wire_send_done(&guest->wire, QB_MSG_JOIN);
 }
 
 /* ---- visitors ---- */
 
-/* Who is there: what they are to this session. */
-struct visitor {
-	struct qb_helper as; /* their connection, were it to become a session */
+/* What a visitor is to this session. */
+struct relation {
 	bool inside, owns;
 	struct qb_cpus cpus; /* of the innermost run that they are inside of, or the session's */
 	/* The seats of all runs that they are inside of and that have joined; are there any? */
@@ -110,175 +124,235 @@ struct visitor {
 };
 
 /* A run inside of another has CPUs of that one's. */
-static void find_around(const struct qb_monitor *m, struct visitor *v)
+static void find_around(const struct qb_monitor *m, const struct qb_peer *peer, struct relation *to)
 {
-	v->cpus = m->planned.selection.bench;
+	to->cpus = m->planned.selection.bench;
 	for (int i = 0; i < QB_GUESTS_MAX; i++) {
 		const struct qb_guest *guest = &m->guests[i];
 		const struct qb_journal_bench bench = {
 			.pid = guest->pid, .start = guest->start, .joined = true};
 
-		if (!guest->pid || !qb_isolation_inside(&bench, v->as.peer.pid))
+		if (!guest->kind || !guest->pid || !qb_isolation_inside(&bench, peer->pid))
 			continue;
-		v->in_guest = true;
+		to->in_guest = true;
 		if (guest->seat < QB_CLAIM_SEATS)
-			v->around[guest->seat] = true;
-		if (qb_cpus_subset(&guest->cpus, &v->cpus))
-			v->cpus = guest->cpus;
+			to->around[guest->seat] = true;
+		if (qb_cpus_subset(&guest->cpus, &to->cpus))
+			to->cpus = guest->cpus;
 	}
 }
 
-static void look_at(const struct qb_monitor *m, struct visitor *v)
+static struct relation relate(const struct qb_monitor *m, const struct qb_peer *peer)
 {
-	const struct qb_journal_owner *owner = &m->session.journal.owner;
+	struct relation to = {0};
 
-	find_around(m, v);
-	v->inside = m->pool ? v->in_guest
-			    : qb_isolation_inside(&m->session.journal.bench, v->as.peer.pid);
-	if (qb_peer_dead(&v->as.peer)) /* and the number may have been another's meanwhile */
-		v->inside = false;
-	v->owns = m->state == QB_STATE_LEASE && !m->pool && v->as.peer.uid == owner->uid;
+	find_around(m, peer, &to);
+	to.inside =
+		m->pool ? to.in_guest : qb_isolation_inside(&m->session.journal.bench, peer->pid);
+	if (qb_peer_dead(peer)) /* and the number may have been another's meanwhile */
+		to.inside = false;
+	to.owns =
+		m->state == QB_STATE_LEASE && !m->pool && peer->uid == m->session.journal.owner.uid;
+	return to;
 }
 
 /*
  * A child for the run of somebody inside, or of a lease's owner. In the child the connection is the
  * session from then on, and `m` the run's monitor.
  */
-static void admit(struct qb_monitor *m, struct visitor *v)
+static void admit(struct qb_monitor *m, struct qb_guest *visitor, const struct relation *to)
 {
 	struct qb_error err = {.code = EUSERS, .text = "too many runs have joined already"};
-	struct qb_done done = {.of = QB_MSG_HELLO, .joined = 1};
+	const struct qb_done done = {.of = QB_MSG_HELLO, .joined = 1};
+	const struct qb_helper as = {.client = visitor->wire, .peer = visitor->peer};
 	int pair[2] = {-1, -1}, claims = -1;
-	struct qb_guest *guest = NULL;
 	pid_t pid = -1;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0)
-		guest = qb_door_sit(m, pair[0]);
-	if (guest)
 		claims = qb_claims_open(&err); /* this session's, which may soon be over */
 	if (claims >= 0)
 		pid = fork();
 	if (pid == 0) {
-		qb_join_become(m, &v->as, pair[1], claims, &v->cpus);
-		memcpy(m->joined->around, v->around, sizeof(v->around));
-		if (qb_join_tell(m) < 0 || qb_message_send(m->helper->session, QB_MSG_DONE, &done,
-						   sizeof(done), NULL, 0) < 0)
-			m->state = QB_STATE_END;
+		qb_join_become(m, &as, pair[1], claims, &to->cpus);
+		memcpy(m->joined->around, to->around, sizeof(to->around));
+		qb_join_tell(m);
+		qb_wire_send(&m->helper->client, QB_MSG_DONE, &done, sizeof(done));
 		return;
 	}
 	if (pid < 0) {
-		qb_message_send_error(v->as.session, &err);
-		if (guest)
-			guest->connection = 0;
+		qb_wire_send_error(&visitor->wire, &err);
 		if (pair[0] >= 0)
 			close(pair[0]);
-	} else {
-		guest->admitted = true;
 	}
 	if (claims >= 0)
 		close(claims);
 	if (pair[1] >= 0)
 		close(pair[1]);
-	close(v->as.session);
-	close(v->as.peer.pidfd);
+	/* Their seat is the run's. */
+	forget(visitor);
+	if (pid > 0)
+		qb_door_sit(m, pair[0], QB_GUEST_ADMITTED);
 }
 
 /* The helper of a shared run, at its turn: what there is. It says JOIN if it stays. */
-static void welcome(struct qb_monitor *m, struct visitor *v)
+static void welcome(struct qb_monitor *m, struct qb_guest *guest)
 {
 	static struct qb_profile_message profile;
-	struct qb_selection_message selection = {.selection = m->planned.selection};
-	struct qb_done done = {.of = QB_MSG_HELLO, .joined = 1, .shared = 1};
-	struct qb_guest *guest = qb_door_sit(m, v->as.session);
+	const struct qb_selection_message selection = {.selection = m->planned.selection};
+	const struct qb_done done = {.of = QB_MSG_HELLO, .joined = 1, .shared = 1};
 
-	close(v->as.peer.pidfd);
-	if (!guest) {
-		close(v->as.session);
-		return;
-	}
+	guest->kind = QB_GUEST_HELPER;
 	profile.profile = m->planned.profile;
-	if (qb_message_send(guest->connection, QB_MSG_PROFILE, &profile, sizeof(profile), NULL, 0) <
-			0 ||
-		qb_message_send(guest->connection, QB_MSG_SELECTION, &selection, sizeof(selection),
-			NULL, 0) < 0 ||
-		qb_message_send_steps(guest->connection, &m->session.steps) < 0 ||
-		qb_message_send(guest->connection, QB_MSG_DONE, &done, sizeof(done), NULL, 0) < 0)
-		forget(guest);
+	qb_wire_send(&guest->wire, QB_MSG_PROFILE, &profile, sizeof(profile));
+	qb_wire_send(&guest->wire, QB_MSG_SELECTION, &selection, sizeof(selection));
+	qb_wire_send_steps(&guest->wire, &m->session.steps);
+	qb_wire_send(&guest->wire, QB_MSG_DONE, &done, sizeof(done));
 }
 
-static void renew(struct qb_monitor *m, const struct qb_helper *guest)
+static void renew(struct qb_monitor *m, struct qb_guest *visitor)
 {
+	const struct qb_done done = {.of = QB_MSG_HELLO, .joined = 1};
 	struct qb_journal_owner *owner = &m->session.journal.owner;
-	struct qb_done done = {.of = QB_MSG_HELLO, .joined = 1};
 	struct qb_lease lease;
 	struct qb_error err = {0};
-	int r = m->limits.limited ? qb_queue_others(guest->peer.uid, &err) : 0;
+	int r = m->limits.limited ? qb_queue_others(visitor->peer.uid, &err) : 0;
 
 	if (r > 0)
 		r = qb_error_set(&err, EBUSY,
 			"another user waits for the host: this apply ends as it was to, and is not renewed");
 	if (r == 0)
-		r = qb_lease_make(&lease, &m->message.hello, &guest->peer, &m->limits, &err);
+		r = qb_lease_make(&lease, &m->message.hello, &visitor->peer, &m->limits, &err);
 	if (r == 0) {
 		qb_lease_close(&m->lease);
 		m->lease = lease;
 		r = qb_lease_start(&lease, owner, &m->session.steps, &err);
 	}
 	if (r < 0) {
-		qb_message_send_error(guest->session, &err);
+		qb_wire_send_error(&visitor->wire, &err);
 		return;
 	}
-	qb_message_send_note(guest->session,
+	qb_hold_expect(m);
+	qb_wire_send_note(&visitor->wire,
 		"renewed with its present settings: %s, CPU %s (for other settings, run quietbench restore first)",
 		owner->profile, owner->cpus);
-	qb_message_send(guest->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
+	qb_wire_send(&visitor->wire, QB_MSG_DONE, &done, sizeof(done));
 }
 
-/* Does what they came for, if it is theirs to ask. True: their connection is looked after. */
-static bool answer(struct qb_monitor *m, struct visitor *v)
+/* Does what they came for, if it is theirs to ask. False: their connection is over. */
+static bool answer(struct qb_monitor *m, struct qb_guest *visitor)
 {
 	const struct qb_hello *hello = &m->message.hello;
-	const bool root = v->as.peer.uid == 0, leased = m->state == QB_STATE_LEASE;
+	const struct relation to = relate(m, &visitor->peer);
+	const bool root = visitor->peer.uid == 0, leased = m->state == QB_STATE_LEASE;
 
 	switch ((enum qb_purpose)hello->purpose) {
 	case QB_PURPOSE_RUN:
-		if (!v->inside && !v->owns)
+		if (!to.inside && !to.owns)
 			return false;
-		admit(m, v);
+		admit(m, visitor, &to);
 		return true;
 	case QB_PURPOSE_LEASE:
 		if (leased && m->pool && root && hello->shared) {
-			welcome(m, v);
+			welcome(m, visitor);
 			return true;
 		}
-		if (v->owns)
-			renew(m, &v->as);
+		if (to.owns)
+			renew(m, visitor);
 		return false;
 	case QB_PURPOSE_RESTORE:
-		if (!leased || !(v->owns || root))
+		if (!leased || !(to.owns || root))
 			return false;
-		qb_hold_expire(m, &v->as);
+		qb_hold_expire(m, visitor);
 		return true;
 	}
 	return false;
 }
 
+void qb_door_hear(struct qb_monitor *m, struct qb_guest *guest)
+{
+	struct qb_message *message = &m->message;
+	const bool visits = guest->kind == QB_GUEST_VISITOR;
+	bool stays = false;
+
+	if (qb_message_receive_now(guest->wire.fd, QB_SENDER_CLIENT, message, NULL) > 0) {
+		const enum qb_message_type type = (enum qb_message_type)message->head.type;
+
+		qb_message_close(message);
+		stays = true;
+		if (visits)
+			stays = type == QB_MSG_HELLO && answer(m, guest);
+		else if (type == QB_MSG_JOIN && (m->pool || guest->kind == QB_GUEST_ADMITTED))
+			take_join(guest, &message->join);
+		else if (type == QB_MSG_RESTORE && m->pool)
+			leave(m, guest, true);
+		else
+			stays = false;
+	}
+	if (stays)
+		return;
+	leave(m, guest, false);
+	forget(guest);
+}
+
 void qb_door_serve(struct qb_monitor *m)
 {
-	struct visitor v = {.as.lock = -1};
+	int connection = accept4(m->door, NULL, NULL, SOCK_CLOEXEC);
+	struct qb_peer peer = {.pidfd = -1};
+	struct qb_guest *guest = NULL;
+	struct relation to;
 
-	v.as.session = qb_door_answer(m->door, &v.as.peer);
-	if (v.as.session < 0)
+	if (connection < 0)
 		return;
-	look_at(m, &v);
-	if ((v.inside || v.owns || v.as.peer.uid == 0) &&
-		qb_door_listen(v.as.session, &m->message) > 0) {
-		bool looked_after = answer(m, &v);
-
-		qb_message_close(&m->message);
-		if (looked_after)
-			return;
+	if (qb_peer_look(connection, &peer, NULL) == 0) {
+		to = relate(m, &peer);
+		if ((to.inside || to.owns || peer.uid == 0) &&
+			count(m, QB_GUEST_VISITOR) < VISITORS_MAX)
+			guest = qb_door_sit(m, connection, QB_GUEST_VISITOR);
 	}
-	close(v.as.session);
-	close(v.as.peer.pidfd);
+	if (guest) {
+		guest->peer = peer;
+		guest->until_ns = qb_ns_now(CLOCK_MONOTONIC) + HELLO_NS;
+		return;
+	}
+	close(connection);
+	if (peer.pidfd >= 0)
+		close(peer.pidfd);
+}
+
+int64_t qb_door_tend(struct qb_monitor *m)
+{
+	const int64_t now = qb_ns_now(CLOCK_MONOTONIC);
+	int64_t until = INT64_MAX;
+
+	for (int i = 0; i < QB_GUESTS_MAX && m->state != QB_STATE_END; i++) {
+		struct qb_guest *guest = &m->guests[i];
+		int64_t late = qb_wire_until(&guest->wire);
+
+		if (!guest->kind)
+			continue;
+		if (guest->kind == QB_GUEST_VISITOR && guest->until_ns < late)
+			late = guest->until_ns;
+		if (qb_wire_flush(&guest->wire) < 0 || late <= now) {
+			leave(m, guest, false);
+			forget(guest);
+		} else if (late < until) {
+			until = late;
+		}
+	}
+	return until;
+}
+
+void qb_door_close(struct qb_monitor *m)
+{
+	if (m->door >= 0)
+		close(m->door);
+	m->door = -1;
+	for (int i = 0; i < QB_GUESTS_MAX; i++) {
+		struct qb_guest *guest = &m->guests[i];
+
+		if (!guest->kind)
+			continue;
+		guest->client = -1; /* its own process ends it */
+		forget(guest);
+	}
 }

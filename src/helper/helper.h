@@ -50,19 +50,96 @@ bool qb_peer_dead(const struct qb_peer *peer);
  */
 int qb_peer_host_namespace(const struct qb_peer *peer, struct qb_error *err);
 
+/* ---- wire ---- */
+
+/*
+ * A socket that somebody else has an end of: the client's, the planner's, a guest's, another
+ * session's. Root's side sends and receives in no other way, and never waits for any of them:
+ *
+ *	qb_wire_send…     appends to the wire's queue; nothing is sent yet, and nothing can fail: a wire
+ *	                  that has `gone` swallows it
+ *	qb_wire_flush     sends what there is room for: in the monitor's loop, and while it waits
+ *	qb_message_receive_now    after poll
+ *	qb_wire_wait      the only way to wait for one
+ *
+ * Whose queue does not get shorter for QB_WIRE_MS, or longer than memory that one session may cost, is
+ * gone. Whatever they do to a socket that they have a copy of (its buffers, marks and flags, what lies
+ * in it) costs them their own session.
+ */
+#define QB_WIRE_MS 10000
+
+struct qb_packet;
+struct qb_wire {
+	int fd;	  /* -1: closed */
+	int gone; /* why nothing can be sent any more: an errno */
+	struct qb_packet *first, *last;
+	size_t queued;
+	int64_t since_ns; /* the first of them waits */
+};
+#define QB_WIRE_NONE ((struct qb_wire){.fd = -1})
+
+void qb_wire_send(
+	struct qb_wire *wire, enum qb_message_type type, const void *message, size_t size);
+/* With descriptors, which no queue keeps: at once, or the wire has gone. */
+void qb_wire_send_fds(struct qb_wire *wire, enum qb_message_type type, void *message, size_t size,
+	const int *fds, unsigned n_fds);
+void qb_wire_send_steps(struct qb_wire *wire, const struct qb_steps *steps);
+void qb_wire_send_done(struct qb_wire *wire, enum qb_message_type of);
+void qb_wire_send_error(struct qb_wire *wire, const struct qb_error *err);
+void qb_wire_send_note(struct qb_wire *wire, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* What answers RESTORE. */
+void qb_wire_send_restored(struct qb_wire *wire, const struct qb_steps *steps,
+	const struct qb_undo_summary *summary, bool recovered, bool over);
+/* qb_isolation_seen: names every process that is moved back; `wire` is one. */
+void qb_wire_send_leftover(void *wire, pid_t pid, const char *comm);
+/* 0: all is sent; 1: there is no room now (POLLOUT); negative: gone. */
+int qb_wire_flush(struct qb_wire *wire);
+/* When what is queued comes too late (CLOCK_MONOTONIC). */
+int64_t qb_wire_until(const struct qb_wire *wire);
+/* Sends what goes at once, and closes it. */
+void qb_wire_close(struct qb_wire *wire);
+
+struct qb_helper;
+struct pollfd;
+/* poll(2) until then (CLOCK_MONOTONIC); INT64_MAX: for ever. */
+int qb_wire_poll(struct pollfd *fds, size_t n, int64_t until_ns);
+/*
+ * Waits until there is something to receive from `wire` (1), or it is time (0); NULL: for the time
+ * alone. The client is told meanwhile what is queued for it. -ECANCELED: SIGTERM, which is still there for
+ * the next one who waits; -EPIPE: the client is gone.
+ */
+int qb_wire_wait(
+	struct qb_helper *helper, struct qb_wire *wire, int64_t until_ns, struct qb_error *err);
+/* The last words: until they are sent, or nobody takes them, or SIGTERM. */
+void qb_wire_drain(struct qb_helper *helper, struct qb_wire *wire);
+
 /* ---- session ---- */
 
-/* What guardian, monitor and recovery share of one session. */
+/* What guardian, monitor and recovery tell each other: shared memory. */
+struct qb_shared {
+	/* The request that is being served, 0 between two: noted before it is taken off the socket, so
+	 * that a recovery knows whether the client is waiting for an answer. BYE stays: nothing is to be
+	 * heard after it. */
+	_Atomic uint16_t pending;
+	_Atomic bool lease;	/* the session does not end with its client */
+	_Atomic bool restoring; /* the monitor is about it, now */
+	_Atomic bool restored;	/* `summary` tells of it, and the lock may be another's */
+	struct qb_undo_summary summary;
+};
+
+/* What they share of one session. */
 struct qb_helper {
-	int session; /* the socket to the client */
-	int lock;    /* the host lock's description */
-	int lost;    /* qb_lock_watch; and */
-	int sign;    /* of queue.c's: -1 as long as it does not hold the host */
+	struct qb_wire client;
+	int lock; /* the host lock's description */
+	int lost; /* qb_lock_watch; and */
+	int sign; /* of queue.c's: -1 as long as it does not hold the host */
 	struct qb_peer peer;
-	char kept[96]; /* of the caller's, which root cannot reset here (qb_sandbox_start) */
-	/* The request that is being served, 0 between two: shared memory, so that a recovery knows
-	 * whether the client is waiting for an answer. BYE stays: nothing is to be heard after it. */
-	_Atomic uint16_t *pending;
+	char kept[96];	    /* of the caller's, which root cannot reset here (qb_sandbox_start) */
+	int term, children; /* signalfds: SIGTERM, SIGCHLD */
+	int watchdog; /* a timerfd: when it expires, the guardian ends the monitor; -1: none */
+	struct qb_shared *shared;
+	_Atomic uint16_t *pending; /* of `shared`, or one that no recovery reads */
 };
 
 /* ---- audit ---- */
@@ -125,40 +202,9 @@ int qb_place_take(struct qb_message *message, int *ret_socket, struct qb_error *
  */
 void qb_place_serve(int *socket, const struct qb_peer *peer, struct qb_conditioning *session,
 	const struct qb_selection *selection, bool joined, bool confined);
-
-/* ---- conduct ---- */
-
-/* Conditioning: from judged steps to a conditioned host, under a journal. */
-/*
- * Silences the rivals, looks at everything, journals it, writes, sweeps for threads born
- * meanwhile, looks again. When the partition turns out invalid and the profile leaves the way to
- * us, masks isolate instead. On error the caller restores `session` (its journal knows how far
- * it came).
- */
-int qb_conduct_apply(struct qb_conditioning *session, const struct qb_journal_owner *owner,
-	struct qb_selection *selection, const struct qb_profile *profile, struct qb_error *err);
-
-/* ---- recover ---- */
-
-/* Restoring what a dead session left. Both need the host lock. */
-/* Tells the client of every process moved back; `data` is a pointer to the session's fd. */
-void qb_recover_leftover(void *data, pid_t pid, const char *comm);
-/* Sends the steps and the DONE that answers RESTORE. */
-int qb_recover_report(int session, const struct qb_steps *steps,
-	const struct qb_undo_summary *summary, bool recovered, bool over);
-
-/*
- * The guardian's: heals, then serves what is left of the session (the client's RESTORE is answered
- * with the steps and `recovered`). Exit status: 0 restored, 1 not completely.
- */
-int qb_recover_run(struct qb_helper *helper);
-
-/*
- * At the start of a session: restores what a session left of which nobody lives. 1: there was one
- * (ret tells how it went), 0: there was none, negative: there is one that cannot be trusted.
- */
-int qb_recover_leftovers(
-	struct qb_conditioning *ret_session, struct qb_undo_summary *ret, struct qb_error *err);
+/* What RUN and PLACE hear once the host is restored. Closes the socket, if there is one. */
+extern const struct qb_error qb_place_late;
+void qb_place_refuse(int *socket);
 
 /* ---- lease ---- */
 
@@ -172,11 +218,8 @@ int qb_recover_leftovers(
  * shared runs is a lease that ends with the last of them, and is root's alone to restore.
  *
  * The door (protocol.h) is open on every conditioned host, a run's too. Only the owner of the
- * session, root, and who is inside the run get an answer there; nobody can hold up the monitor
- * longer than QB_DOOR_MS, and only those three can at all.
+ * session, root, and who is inside the run get an answer there.
  */
-#define QB_DOOR_MS 1000
-
 struct qb_lease {
 	int timer, pidfd; /* readable: the lease is over; -1: it does not depend on that */
 	int64_t ns;	  /* of the timer */
@@ -194,13 +237,6 @@ int qb_lease_make(struct qb_lease *ret, const struct qb_hello *hello, const stru
 int qb_lease_start(const struct qb_lease *lease, struct qb_journal_owner *owner,
 	const struct qb_steps *steps, struct qb_error *err);
 void qb_lease_close(struct qb_lease *lease);
-
-/* Opens the door. */
-int qb_door_open(int *ret, struct qb_error *err);
-/* Who is there? A connection, or -1 when it is nobody after all. */
-int qb_door_answer(int door, struct qb_peer *ret);
-/* Waits for HELLO, but not for long. 1: there is one; its fds are the caller's to close. */
-int qb_door_listen(int connection, struct qb_message *ret);
 
 /* "the run of user 1000 (process 812), since 12:00:01: make bench", "the apply of …". */
 void qb_lease_describe(const struct qb_journal_owner *owner, char *buf, size_t size);
@@ -289,15 +325,28 @@ struct qb_claimant qb_claims_signed(int claims, unsigned cpu, unsigned seat);
 /* ---- guardian ---- */
 
 /*
- * The guardian sleeps. Its only job is recovery when the monitor dies.
+ * The guardian sleeps: it is the watchdog, and its only job is recovery when the monitor dies.
  *
- * It forks the monitor, answers a stopped one with SIGCONT, passes SIGTERM on (restore, then end),
- * and, should the monitor end without having settled its journal, forks a recovery that takes the
- * session over where it stands: the client is told the truth on the same socket. A recovery that
- * crashes is forked again; the journal skips a step after two crashes on it.
+ * It forks the monitor, answers a stopped one with SIGCONT, passes SIGTERM on (restore, then end), and
+ * ends one that does not come back in time: from SIGTERM, from its client's death, from the restore, from
+ * the policy's limit (qb_guardian_expect). Should the monitor end without having settled its journal,
+ * the guardian forks a recovery that takes the session over where it stands: the client is told the
+ * truth on the same socket. A recovery that crashes is forked again; the journal skips a step after two
+ * crashes on it.
  */
 /* Returns the exit status of the helper: 0 when everything of ours is back. */
 int qb_guardian_run(struct qb_helper *helper);
+/* One that somebody has stopped goes on: it may be the only one who can heal. */
+void qb_guardian_wake(const struct qb_journal_owner *holder);
+/* The monitor's word to the watchdog: within so long it has done the next thing; 0: whenever. */
+void qb_guardian_expect(const struct qb_helper *helper, int64_t ns);
+
+/*
+ * At the start of a session: restores what a session left of which nobody lives. 1: there was one
+ * (ret tells how it went), 0: there was none, negative: there is one that cannot be trusted.
+ */
+int qb_guardian_recover(
+	struct qb_conditioning *ret_session, struct qb_undo_summary *ret, struct qb_error *err);
 
 /* ---- monitor ---- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* monitor_internal.h: a run on a host that another session holds. */
 #include "monitor_internal.h"
+#include <base/clock.h>
 #include <base/file.h>
 #include <base/macros.h>
 #include <base/text.h>
@@ -12,17 +13,18 @@
 #include <sys/un.h>
 
 /* The session that is joined may plan, condition or restore before it answers. */
-#define ANSWER_MS 120000
+#define ANSWER_NS (120 * QB_NS_PER_S)
 /* Once it is over the host is restored, by it or by its guardian; so long we wait to see that. */
-#define RESTORED_MS 10000
-#define ROUND_MS    20
+#define ROUND_NS	(20 * QB_NS_PER_MS)
+#define RESTORED_ROUNDS 500
 
 /* ---- speaking to the monitor of the session ---- */
 
+/* Without waiting: at a door with a crowd before it nobody opens now. */
 static int knock(void)
 {
 	const struct sockaddr_un door = {.sun_family = AF_UNIX, .sun_path = QB_DOOR_PATH};
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd >= 0 && connect(fd, (const struct sockaddr *)&door, sizeof(door)) < 0) {
 		close(fd);
@@ -41,8 +43,7 @@ static uint64_t journal_now(void)
 
 static void close_joined(struct qb_joined *joined)
 {
-	if (joined->connection >= 0)
-		close(joined->connection);
+	qb_wire_close(&joined->wire);
 	if (joined->claims >= 0)
 		close(joined->claims);
 	qb_steps_free(&joined->steps);
@@ -60,7 +61,7 @@ void qb_join_keep_steps(struct qb_steps *steps, bool child)
 }
 
 /* Part of an answer. 1: the end of it, in *ret; 0: there is more to come. */
-static int take(struct qb_joined *joined, int client, struct qb_message *message,
+static int take(struct qb_joined *joined, struct qb_wire *client, struct qb_message *message,
 	struct qb_done *ret, struct qb_error *err)
 {
 	const enum qb_message_type type = message->head.type;
@@ -79,8 +80,8 @@ static int take(struct qb_joined *joined, int client, struct qb_message *message
 		joined->profile = message->profile.profile;
 	else if (type == QB_MSG_SELECTION)
 		joined->selection = message->selection.selection;
-	else if (type == QB_MSG_NOTE || type == QB_MSG_LEFTOVER) /* a client that is gone is seen */
-		(void)qb_message_send(client, type, message->bytes, message->size, NULL, 0);
+	else if (type == QB_MSG_NOTE || type == QB_MSG_LEFTOVER)
+		qb_wire_send(client, type, message->bytes, message->size);
 	return 0; /* HOST is for those who plan alone */
 }
 
@@ -88,34 +89,34 @@ static int take(struct qb_joined *joined, int client, struct qb_message *message
  * Asks, and gathers the answer: the host's steps anew, if it has any. 0: it is in *ret; 1: that
  * session is over; negative: what it, or the conversation, says.
  */
-static int ask(struct qb_joined *joined, int client, enum qb_message_type type, void *body,
-	size_t size, const int *fds, unsigned n_fds, struct qb_done *ret, struct qb_error *err)
+static int ask(struct qb_helper *helper, struct qb_joined *joined, enum qb_message_type type,
+	const void *body, size_t size, struct qb_done *ret, struct qb_error *err)
 {
 	static struct qb_message message;
-	struct pollfd p = {.fd = joined->connection, .events = POLLIN};
-	int r = qb_message_send(joined->connection, type, body, size, fds, n_fds);
+	const int64_t until = qb_ns_now(CLOCK_MONOTONIC) + ANSWER_NS;
+	int r;
 
-	if (r < 0 && r != -EPIPE) /* then there may still be an ERROR to read */
-		return qb_error_errno(err, -r, "speak to the session that is joined");
+	if (body)
+		qb_wire_send(&joined->wire, type, body, size);
 	if (type != QB_MSG_JOIN) /* it is answered without any */
 		qb_steps_free(&joined->steps);
-	for (;;) {
-		r = poll(&p, 1, ANSWER_MS);
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r <= 0)
+	do {
+		r = qb_wire_wait(helper, &joined->wire, until, err);
+		if (r == 0)
 			return qb_error_set(err, ETIMEDOUT,
 				"the session that was joined gave no answer within %d s",
-				ANSWER_MS / 1000);
-		r = qb_message_receive(joined->connection, QB_SENDER_HELPER, &message, err);
+				(int)(ANSWER_NS / QB_NS_PER_S));
+		if (r > 0)
+			r = qb_message_receive_now(
+				joined->wire.fd, QB_SENDER_HELPER, &message, err);
+		else
+			return r;
 		if (r == 0 || r == -ECONNRESET)
 			return 1;
 		if (r > 0)
-			r = take(joined, client, &message, ret, err);
+			r = take(joined, &helper->client, &message, ret, err);
 		qb_message_close(&message);
-		if (r != 0)
-			break;
-	}
+	} while (r == 0);
 	qb_join_keep_steps(&joined->steps, false);
 	return r < 0 ? r : 0;
 }
@@ -124,8 +125,10 @@ int qb_join_ask(struct qb_monitor *m, enum qb_message_type type, void *body, siz
 	const int *fds, unsigned n_fds, struct qb_error *err)
 {
 	struct qb_done done;
-	int r = ask(m->joined, m->helper->session, type, body, size, fds, n_fds, &done, err);
+	int r;
 
+	qb_wire_send_fds(&m->joined->wire, type, body, size, fds, n_fds);
+	r = ask(m->helper, m->joined, type, NULL, 0, &done, err);
 	return r > 0 ? qb_error_set(err, EPIPE, "the session of the shared runs has ended") : r;
 }
 
@@ -146,7 +149,7 @@ static void tell_joined(const struct qb_monitor *m)
 	char holder[256];
 
 	qb_lease_describe(&m->joined->owner, holder, sizeof(holder));
-	qb_message_send_note(m->helper->session, "joined %s", holder);
+	qb_wire_send_note(&m->helper->client, "joined %s", holder);
 }
 
 /* One CPU at least, before it has planned: else there is no room for it. */
@@ -163,8 +166,8 @@ static bool reserve(struct qb_joined *joined)
 bool qb_join_beside(struct qb_monitor *m, const struct qb_journal_owner *holder)
 {
 	static struct qb_joined joined;
-	struct qb_hello hello = {.purpose = QB_PURPOSE_LEASE, .shared = 1};
-	struct qb_join join = {0};
+	const struct qb_hello hello = {.purpose = QB_PURPOSE_LEASE, .shared = 1};
+	const struct qb_join join = {0};
 	struct qb_error err = {0};
 	struct qb_done done;
 
@@ -173,14 +176,12 @@ bool qb_join_beside(struct qb_monitor *m, const struct qb_journal_owner *holder)
 	joined = QB_JOINED_NONE;
 	joined.shared = true;
 	joined.owner = *holder;
-	joined.connection = knock();
+	joined.wire.fd = knock();
 	joined.claims = qb_claims_open(&err);
-	if (joined.connection >= 0 && joined.claims >= 0 &&
-		ask(&joined, m->helper->session, QB_MSG_HELLO, &hello, sizeof(hello), NULL, 0,
-			&done, &err) == 0 &&
+	if (joined.wire.fd >= 0 && joined.claims >= 0 &&
+		ask(m->helper, &joined, QB_MSG_HELLO, &hello, sizeof(hello), &done, &err) == 0 &&
 		reserve(&joined) &&
-		ask(&joined, m->helper->session, QB_MSG_JOIN, &join, sizeof(join), NULL, 0, &done,
-			&err) == 0) {
+		ask(m->helper, &joined, QB_MSG_JOIN, &join, sizeof(join), &done, &err) == 0) {
 		joined.journal = journal_now();
 		m->joined = &joined;
 		tell_joined(m);
@@ -212,16 +213,15 @@ void qb_join_become(struct qb_monitor *m, const struct qb_helper *client, int co
 {
 	static struct qb_helper helper;
 	static struct qb_joined joined;
-	static _Atomic uint16_t pending;
-	int kept[5 + QB_REQUEST_FILES] = {
-		client->session, client->peer.pidfd, m->signals, connection, claims};
-	int signals = m->signals;
+	static struct qb_shared shared;
+	int kept[6 + QB_REQUEST_FILES] = {client->client.fd, client->peer.pidfd, m->helper->term,
+		m->helper->children, connection, claims};
 
-	memcpy(kept + 5, m->wanted.fds, m->wanted.request.n_files * sizeof(kept[0]));
+	memcpy(kept + 6, m->wanted.fds, m->wanted.request.n_files * sizeof(kept[0]));
 	qb_file_keep_none(); /* else it would take what has these numbers next for its own */
-	keep_only(kept, 5u + m->wanted.request.n_files);
+	keep_only(kept, 6u + m->wanted.request.n_files);
 	joined = QB_JOINED_NONE;
-	joined.connection = connection;
+	joined.wire.fd = connection;
 	joined.claims = claims;
 	joined.owner = m->session.journal.owner;
 	if (client->peer.uid != joined.owner.uid && client->peer.uid != 0)
@@ -233,17 +233,31 @@ void qb_join_become(struct qb_monitor *m, const struct qb_helper *client, int co
 	joined.journal = journal_now();
 	qb_join_keep_steps(&joined.steps, false);
 	qb_sandbox_survive(false);
-	helper = (struct qb_helper){.session = client->session,
+	helper = (struct qb_helper){.client = client->client,
 		.lock = -1,
 		.lost = -1,
 		.sign = -1,
 		.peer = client->peer,
-		.pending = &pending};
+		.term = m->helper->term,
+		.children = m->helper->children,
+		.watchdog = -1,
+		.shared = &shared,
+		.pending = &shared.pending};
 	*m = QB_MONITOR_NONE;
 	m->helper = &helper;
 	m->joined = &joined;
-	m->signals = signals;
 	m->state = QB_STATE_PLAN;
+	m->heard_ns = qb_ns_now(CLOCK_MONOTONIC);
+}
+
+/* What is still to be said to the founder's client is its own process's to say. */
+static int dismiss(struct qb_wire *client)
+{
+	int fd = client->fd;
+
+	client->fd = -1;
+	qb_wire_close(client);
+	return fd;
 }
 
 int qb_join_found(struct qb_monitor *m, struct qb_error *err)
@@ -276,8 +290,8 @@ int qb_join_found(struct qb_monitor *m, struct qb_error *err)
 	}
 	close(pair[1]);
 	m->helper->pending = &pending;
-	m->founder = m->helper->session;
-	m->helper->session = pair[0];
+	m->founder = dismiss(&m->helper->client);
+	m->helper->client.fd = pair[0];
 	m->hello.purpose = QB_PURPOSE_LEASE;
 	m->state = QB_STATE_PLAN;
 	return 0;
@@ -303,9 +317,8 @@ int qb_join_apply(struct qb_monitor *m, struct qb_error *err)
 	m->joined->founding = false;
 	/* The way of isolating may have changed. */
 	m->planned.selection.isolation = m->joined->selection.isolation;
-	return qb_message_send_steps(m->helper->session, &m->joined->steps) < 0
-		       ? qb_error_set(err, EPIPE, "the client is gone")
-		       : 0;
+	qb_wire_send_steps(&m->helper->client, &m->joined->steps);
+	return 0;
 }
 
 /* Who else is on a CPU. */
@@ -322,7 +335,7 @@ static void look_at(const struct qb_joined *joined, unsigned cpu, struct qb_join
 	}
 }
 
-int qb_join_tell(const struct qb_monitor *m)
+void qb_join_tell(const struct qb_monitor *m)
 {
 	const struct qb_joined *joined = m->joined;
 	struct qb_joined_message message = {0};
@@ -330,8 +343,7 @@ int qb_join_tell(const struct qb_monitor *m)
 	qb_cpus_foreach (cpu, &joined->selection.bench)
 		look_at(joined, cpu, &message);
 	qb_lease_describe(&m->joined->owner, message.holder, sizeof(message.holder));
-	return qb_message_send(
-		m->helper->session, QB_MSG_JOINED, &message, sizeof(message), NULL, 0);
+	qb_wire_send(&m->helper->client, QB_MSG_JOINED, &message, sizeof(message));
 }
 
 void qb_join_placed(struct qb_monitor *m)
@@ -343,7 +355,8 @@ void qb_join_placed(struct qb_monitor *m)
 	qb_cpus_foreach (cpu, &joined->claimed)
 		qb_claims_sign(joined->claims, cpu, joined->seat, &who);
 	/* A session that does not hear it is over, which RESTORE will find. */
-	(void)qb_message_send(m->joined->connection, QB_MSG_JOIN, &join, sizeof(join), NULL, 0);
+	qb_wire_send(&m->joined->wire, QB_MSG_JOIN, &join, sizeof(join));
+	(void)qb_wire_flush(&m->joined->wire);
 }
 
 static bool hung_up(int connection)
@@ -354,13 +367,15 @@ static bool hung_up(int connection)
 }
 
 /* The session is over: is what it had conditioned restored? Its journal goes when it is. */
-static bool see_restored(const struct qb_joined *joined)
+static bool see_restored(struct qb_monitor *m)
 {
-	for (int ms = 0; joined->journal && journal_now() == joined->journal; ms += ROUND_MS) {
-		if (ms >= RESTORED_MS)
+	const struct qb_joined *joined = m->joined;
+
+	for (int rounds = 0; joined->journal && journal_now() == joined->journal; rounds++)
+		if (rounds == RESTORED_ROUNDS ||
+			qb_wire_wait(m->helper, NULL, qb_ns_now(CLOCK_MONOTONIC) + ROUND_NS, NULL) <
+				0)
 			return false;
-		poll(NULL, 0, ROUND_MS);
-	}
 	return true;
 }
 
@@ -368,26 +383,25 @@ int qb_join_leave(struct qb_monitor *m, struct qb_error *err)
 {
 	struct qb_joined *joined = m->joined;
 	struct qb_done done = {.of = QB_MSG_RESTORE, .complete = 1};
-	struct qb_message_head head;
-	int r = hung_up(joined->connection);
+	const struct qb_message_head head = {0};
+	int r = hung_up(joined->wire.fd);
 
 	qb_cpus_foreach (cpu, &joined->claimed)
 		qb_claims_leave(joined->claims, cpu);
 	joined->claimed = (struct qb_cpus){0};
 	if (r == 0 && joined->shared)
-		r = ask(joined, m->helper->session, QB_MSG_RESTORE, &head, sizeof(head), NULL, 0,
-			&done, err);
+		r = ask(m->helper, joined, QB_MSG_RESTORE, &head, sizeof(head), &done, err);
 	if (r < 0)
 		return r;
 	if (r > 0)
-		done.complete = see_restored(joined);
+		done.complete = see_restored(m);
 	done.over = r > 0 || m->early;
 	if (!done.complete && r > 0)
-		qb_message_send_note(m->helper->session,
+		qb_wire_send_note(&m->helper->client,
 			"the session that was joined has died, and the host is not restored: "
 			"quietbench restore");
-	if (r == 0 && joined->shared && !done.joined &&
-		qb_message_send_steps(m->helper->session, &joined->steps) < 0)
-		return qb_error_set(err, EPIPE, "the client is gone");
-	return qb_message_send(m->helper->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
+	if (r == 0 && joined->shared && !done.joined)
+		qb_wire_send_steps(&m->helper->client, &joined->steps);
+	qb_wire_send(&m->helper->client, QB_MSG_DONE, &done, sizeof(done));
+	return 0;
 }

@@ -7,11 +7,9 @@
 #include <base/text.h>
 #include <core/policy.h>
 #include <errno.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
-#include <sys/un.h>
 
 /* The pidfd first, then the look: now it is this process and no later one of its number. */
 static int watch_process(
@@ -81,49 +79,6 @@ void qb_lease_close(struct qb_lease *lease)
 	if (lease->pidfd >= 0)
 		close(lease->pidfd);
 	*lease = QB_LEASE_NONE;
-}
-
-int qb_door_open(int *ret, struct qb_error *err)
-{
-	const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = QB_DOOR_PATH};
-	int door = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	unlink(QB_DOOR_PATH); /* a dead session's; the lock is ours */
-	if (door < 0 || bind(door, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
-		chmod(QB_DOOR_PATH, 0666) < 0 || listen(door, 16) < 0) {
-		qb_error_errno(err, errno, "listen at %s", QB_DOOR_PATH);
-		if (door >= 0)
-			close(door);
-		return -err->code;
-	}
-	*ret = door;
-	return 0;
-}
-
-int qb_door_answer(int door, struct qb_peer *ret)
-{
-	int connection = accept4(door, NULL, NULL, SOCK_CLOEXEC);
-
-	if (connection >= 0 && qb_peer_look(connection, ret, NULL) < 0) {
-		close(connection);
-		return -1;
-	}
-	return connection;
-}
-
-int qb_door_listen(int connection, struct qb_message *ret)
-{
-	const struct timeval limit = {.tv_sec = QB_DOOR_MS / 1000}, none = {0};
-	int r = -EPROTO;
-
-	setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	if (qb_message_receive(connection, QB_SENDER_CLIENT, ret, NULL) == 1) {
-		r = ret->head.type == QB_MSG_HELLO ? 1 : -EPROTO;
-		if (r < 0)
-			qb_message_close(ret);
-	}
-	setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none));
-	return r;
 }
 
 void qb_lease_describe(const struct qb_journal_owner *owner, char *buf, size_t size)

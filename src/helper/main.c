@@ -18,7 +18,7 @@ static int prepare(struct qb_helper *helper, const char *sudo_uid, struct qb_err
 	if (geteuid() != 0)
 		return qb_error_set(
 			err, QB_NOT_FROM_HERE, "the helper is not root; start it through sudo");
-	r = qb_peer_identify(helper->session, sudo_uid, &helper->peer, err);
+	r = qb_peer_identify(helper->client.fd, sudo_uid, &helper->peer, err);
 	if (r < 0)
 		return r;
 	r = qb_peer_host_namespace(&helper->peer, err);
@@ -52,7 +52,7 @@ static int recover(void)
 	if (r >= 0)
 		r = qb_sandbox_limit(&err);
 	if (r == 0 && qb_lock_try(lock) == 0)
-		r = qb_recover_leftovers(&dead, &summary, &err);
+		r = qb_guardian_recover(&dead, &summary, &err);
 	if (r != 0)
 		qb_audit(&(struct qb_peer){.pid = getppid()},
 			"recovery of an interrupted session of user %u: %zu changes restored, %zu failures%s%s",
@@ -63,7 +63,7 @@ static int recover(void)
 
 int main(int argc, char **argv)
 {
-	struct qb_helper helper = {.session = -1, .lock = -1, .lost = -1, .sign = -1};
+	struct qb_helper helper = {.client = QB_WIRE_NONE, .lock = -1, .lost = -1, .sign = -1};
 	struct qb_error err = {0};
 	char sudo_uid[16] = "";
 	const char *from_sudo = getenv("SUDO_UID");
@@ -76,10 +76,11 @@ int main(int argc, char **argv)
 	}
 	if (from_sudo)
 		snprintf(sudo_uid, sizeof(sudo_uid), "%s", from_sudo);
-	if (qb_sandbox_start(&helper.session, helper.kept, sizeof(helper.kept), &err) < 0)
+	if (qb_sandbox_start(&helper.client.fd, helper.kept, sizeof(helper.kept), &err) < 0)
 		return EXIT_FAILURE;
 	if (prepare(&helper, from_sudo ? sudo_uid : NULL, &err) < 0) {
-		qb_message_send_error(helper.session, &err);
+		qb_wire_send_error(&helper.client, &err);
+		qb_wire_close(&helper.client);
 		qb_audit(&helper.peer, "refused: %s", err.text);
 		return EXIT_FAILURE;
 	}

@@ -14,7 +14,9 @@
  *  7. Whenever a session ends - request, end of file, the client's death, SIGTERM, an error - the
  *     host is restored before the lock is left. A benchmark does not outlive its client.
  *     Only a lease, once granted, outlives its client; it ends as helper.h says.
- *  8. Who says nothing is sent away: HELLO comes within HELLO_MS.
+ *     The lock is left when the host is restored, not when the client says BYE.
+ *  8. Who says nothing is sent away: in the states in which a client has nothing to wait for, its next
+ *     request comes within the seconds of the table.
  *  9. What it did for whom, and why not, is in the host's log.
  * 10. A session that cannot be settled ends with QB_MONITOR_UNSETTLED, and the guardian tries.
  * 11. A run that joins conditions nothing and restores nothing. The monitor that serves it has neither
@@ -25,123 +27,112 @@
  *     is told what the policy lets the client see.
  * 14. The lock is where the state is: when /run/quietbench is removed or replaced, the session that
  *     holds the host ends; its journal is written anew first, and no other session begins before.
+ * 15. It blocks on no socket of anybody's: it receives what poll has found, without waiting, and sends
+ *     through queues that are bounded in size and time (helper.h, wire). Who does not read, or sends
+ *     what cannot be read, is gone, and so is its session. Restoring waits for no client.
+ * 16. It takes a request when the answer to the one before is sent, and notes it before it takes it.
+ * 17. Every wait hears SIGTERM and the client's death, and has a limit.
  */
 #include "monitor_internal.h"
+#include <base/clock.h>
 #include <base/file.h>
 #include <base/macros.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
-/* A client says HELLO at once; a silent connection would keep a process of root's for nothing. */
-#define HELLO_MS 10000
-
-#define IN(state) (1u << QB_STATE_##state)
+/* What a session waits for: these requests, and how many seconds for one; 0: as long as it takes. */
+#define MAY(type) (1u << QB_MSG_##type)
 static const struct {
-	enum qb_message_type type;
-	unsigned states;
-	int (*serve)(struct qb_monitor *m, struct qb_error *err);
-} requests[] = {
-	{QB_MSG_HELLO, IN(HELLO), qb_request_hello},
-	{QB_MSG_PLAN, IN(PLAN), qb_request_plan},
-	{QB_MSG_APPLY, IN(APPLY), qb_request_apply},
-	{QB_MSG_LEASE, IN(OFFER), qb_request_lease},
-	{QB_MSG_JOIN, IN(OFFER), qb_request_join},
-	{QB_MSG_RUN, IN(RUN) | IN(RESTORE), qb_request_run},
-	{QB_MSG_WATCH, IN(RUN) | IN(RESTORE), qb_request_watch},
-	{QB_MSG_RESTORE, IN(RUN) | IN(RESTORE), qb_request_restore},
-	{QB_MSG_BYE, ~0u, qb_request_bye},
+	unsigned seconds, requests;
+} states[] = {
+	[QB_STATE_HELLO] = {10, MAY(HELLO)},
+	[QB_STATE_PLAN] = {60, MAY(PLAN)},
+	[QB_STATE_APPLY] = {60, MAY(APPLY)},
+	[QB_STATE_RUN] = {0, MAY(RUN) | MAY(WATCH) | MAY(RESTORE)},
+	[QB_STATE_OFFER] = {60, MAY(LEASE) | MAY(JOIN)},
+	[QB_STATE_LEASE] = {0, 0},
+	[QB_STATE_RESTORE] = {60, MAY(RESTORE)},
+	[QB_STATE_OVER] = {0, MAY(RUN) | MAY(WATCH) | MAY(RESTORE)},
+	[QB_STATE_END] = {0, 0},
 };
+
+static int (*const requests[QB_MSG_END])(struct qb_monitor *m, struct qb_error *err) = {
+	[QB_MSG_HELLO] = qb_request_hello,
+	[QB_MSG_PLAN] = qb_request_plan,
+	[QB_MSG_APPLY] = qb_request_apply,
+	[QB_MSG_LEASE] = qb_request_lease,
+	[QB_MSG_JOIN] = qb_request_join,
+	[QB_MSG_RUN] = qb_request_run,
+	[QB_MSG_WATCH] = qb_request_watch,
+	[QB_MSG_RESTORE] = qb_request_restore,
+	[QB_MSG_BYE] = qb_request_bye,
+};
+
+/* The request that is next on the socket; one that cannot be told apart is none. */
+static uint16_t peek(int session)
+{
+	struct qb_message_head head;
+	ssize_t n = recv(session, &head, sizeof(head), MSG_PEEK | MSG_DONTWAIT);
+
+	return n == (ssize_t)sizeof(head) ? head.type : QB_MSG_NONE;
+}
 
 /* One request of the client's. Negative: the session is over, and *err says why. */
 static int serve(struct qb_monitor *m, struct qb_error *err)
 {
-	int r = qb_message_receive(m->helper->session, QB_SENDER_CLIENT, &m->message, err);
+	const int session = m->helper->client.fd;
+	unsigned type;
+	int r;
 
+	*m->helper->pending = peek(session);
+	r = qb_message_receive_now(session, QB_SENDER_CLIENT, &m->message, err);
 	if (r <= 0)
 		return r < 0 ? r : qb_error_set(err, EPIPE, "the client is gone");
-	for (size_t i = 0; i < QB_ARRAY_SIZE(requests); i++)
-		if (requests[i].type == m->message.head.type &&
-			requests[i].states & 1u << m->state) {
-			*m->helper->pending = m->message.head.type;
-			r = requests[i].serve(m, err);
-			if (r < 0 && !err->code)
-				qb_error_errno(err, -r, "answer the client");
-			if (m->state != QB_STATE_END)
-				*m->helper->pending = 0;
-			qb_message_close(&m->message);
-			return r;
-		}
+	type = m->message.head.type;
+	if ((states[m->state].requests | MAY(BYE)) & 1u << type) {
+		r = requests[type](m, err);
+		if (r < 0 && !err->code)
+			qb_error_errno(err, -r, "answer the client");
+	} else {
+		r = qb_error_set(err, EPROTO, "request %u is not permitted in state %d", type,
+			(int)m->state);
+	}
 	qb_message_close(&m->message);
-	return qb_error_set(err, EPROTO, "request %u is not permitted in state %d",
-		m->message.head.type, (int)m->state);
+	m->heard_ns = qb_ns_now(CLOCK_MONOTONIC);
+	return r;
 }
 
-static void terminated(struct qb_monitor *m)
+static void take_signals(struct qb_monitor *m)
 {
-	struct qb_error err = {0};
-
-	if (m->early || m->over)
-		return; /* the host is restored; we stay to tell the client, or to see it die */
-	if (m->state == QB_STATE_LEASE) {
-		qb_hold_expire(m, NULL);
-		m->early = true;
-		return;
-	}
-	if (m->state != QB_STATE_RUN || qb_hold_restore(m, false, &err) < 0) {
-		if (!err.code)
-			qb_error_set(&err, ECANCELED, "the helper was told to end");
-		qb_hold_end(m, &err);
-		return;
-	}
-	m->early = true;
-	m->state = QB_STATE_RESTORE;
-}
-
-static void take_signal(struct qb_monitor *m)
-{
+	const struct qb_error why = {.code = ECANCELED, .text = "the helper was told to end"};
 	struct signalfd_siginfo signal;
 
-	if (read(m->signals, &signal, sizeof(signal)) != (ssize_t)sizeof(signal))
+	while (read(m->helper->children, &signal, sizeof(signal)) > 0)
+		;
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		; /* guests: what they leave is told by their connections */
+	if (read(m->helper->term, &signal, sizeof(signal)) <= 0)
 		return;
-	if (signal.ssi_signo == SIGCHLD)
-		while (waitpid(-1, NULL, WNOHANG) > 0)
-			; /* guests: what they leave is told by their connections */
-	else
-		terminated(m);
+	qb_hold_break_off(m, &why, false);
+	if (m->restored) /* the watchdog need not wait for more */
+		qb_guardian_expect(m->helper, 0);
 }
 
 /*
- * The host is to be held no longer: as with SIGTERM it is restored and the benchmark goes on, but the
- * lock is left as well. Nothing of this session touches the host any more.
+ * The policy's time for a run is over: as with SIGTERM the host is restored and the benchmark goes
+ * on.
  */
-static void give_up(struct qb_monitor *m, const struct qb_error *why)
-{
-	struct qb_error err = {0};
-
-	qb_limits_stop(&m->limits);
-	if (m->state == QB_STATE_LEASE) { /* of shared runs: their own sessions tell them */
-		qb_hold_expire(m, NULL);
-		return;
-	}
-	if (m->state != QB_STATE_RUN || qb_hold_restore(m, false, &err) < 0) {
-		qb_hold_end(m, err.code ? &err : why);
-		return;
-	}
-	m->over = true;
-	m->state = QB_STATE_RESTORE;
-	qb_message_send_note(
-		m->helper->session, "%s: the host is restored, the command goes on", why->text);
-}
-
 static void overdue(struct qb_monitor *m)
 {
 	struct qb_error why = {0};
 
 	qb_limits_explain(&m->limits, &why);
-	give_up(m, &why);
+	qb_limits_stop(&m->limits);
+	qb_hold_break_off(m, &why, true);
 }
 
 /* MUST 14. What is in the journal's file is still ours to read, and a recovery's to find. */
@@ -157,7 +148,7 @@ static void lost(struct qb_monitor *m)
 	qb_error_set(&why, ESTALE, QB_STATE_DIR " was removed or replaced");
 	qb_audit(&m->helper->peer, "%s", why.text);
 	qb_restore_save(&m->session);
-	give_up(m, &why);
+	qb_hold_break_off(m, &why, true);
 }
 
 static void place(struct qb_monitor *m)
@@ -170,16 +161,11 @@ static void place(struct qb_monitor *m)
 		qb_join_placed(m);
 }
 
-/* How long the monitor waits for anything to happen; -1: for ever. */
-static int patience(const struct qb_monitor *m)
-{
-	return m->state == QB_STATE_HELLO ? HELLO_MS : -1;
-}
-
 /* What the monitor waits for; who comes first is heard first. */
 enum {
 	SOURCE_SESSION,
-	SOURCE_SIGNALS,
+	SOURCE_TERM,
+	SOURCE_CHILDREN,
 	SOURCE_CLIENT,
 	SOURCE_PLACE,
 	SOURCE_LEASE_TIMER,
@@ -191,12 +177,19 @@ enum {
 	SOURCE_COUNT = SOURCE_GUESTS + QB_GUESTS_MAX,
 };
 
+/* Nothing more is heard of who has not taken its answer yet. */
+static short interest(const struct qb_wire *wire)
+{
+	return wire->first ? POLLOUT : POLLIN;
+}
+
 static void gather(const struct qb_monitor *m, struct pollfd fds[SOURCE_COUNT])
 {
 	const bool leased = m->state == QB_STATE_LEASE;
 	const int own[] = {
-		[SOURCE_SESSION] = m->helper->session,
-		[SOURCE_SIGNALS] = m->signals,
+		[SOURCE_SESSION] = m->helper->client.fd,
+		[SOURCE_TERM] = m->helper->term,
+		[SOURCE_CHILDREN] = m->helper->children,
 		[SOURCE_CLIENT] = m->helper->peer.pidfd,
 		[SOURCE_PLACE] = m->place,
 		[SOURCE_LEASE_TIMER] = leased ? m->lease.timer : -1,
@@ -208,11 +201,12 @@ static void gather(const struct qb_monitor *m, struct pollfd fds[SOURCE_COUNT])
 
 	for (int i = 0; i < SOURCE_GUESTS; i++)
 		fds[i] = (struct pollfd){.fd = own[i], .events = POLLIN};
+	fds[SOURCE_SESSION].events = interest(&m->helper->client);
 	for (int i = 0; i < QB_GUESTS_MAX; i++) {
-		int connection = m->guests[i].connection;
+		const struct qb_guest *guest = &m->guests[i];
 
-		fds[SOURCE_GUESTS + i] =
-			(struct pollfd){.fd = connection ? connection : -1, .events = POLLIN};
+		fds[SOURCE_GUESTS + i] = (struct pollfd){
+			.fd = guest->kind ? guest->wire.fd : -1, .events = interest(&guest->wire)};
 	}
 }
 
@@ -220,7 +214,7 @@ static void gather(const struct qb_monitor *m, struct pollfd fds[SOURCE_COUNT])
 static bool hear_guest(struct qb_monitor *m, const struct pollfd *fds)
 {
 	for (int i = 0; i < QB_GUESTS_MAX; i++)
-		if (fds[i].revents) {
+		if (fds[i].revents & ~POLLOUT) {
 			qb_door_hear(m, &m->guests[i]);
 			return true;
 		}
@@ -242,8 +236,8 @@ static void react(struct qb_monitor *m, const struct pollfd *fds)
 		return;
 	else if (fds[SOURCE_CLIENT].revents || session & (POLLHUP | POLLERR))
 		qb_hold_end(m, &gone);
-	else if (fds[SOURCE_SIGNALS].revents)
-		take_signal(m);
+	else if (fds[SOURCE_TERM].revents || fds[SOURCE_CHILDREN].revents)
+		take_signals(m);
 	else if (fds[SOURCE_LIMIT].revents)
 		overdue(m);
 	else if (fds[SOURCE_LOST].revents)
@@ -254,65 +248,76 @@ static void react(struct qb_monitor *m, const struct pollfd *fds)
 		qb_door_serve(m);
 }
 
+/* Says what there is to say. When somebody is to be looked after next. */
+static int64_t tend(struct qb_monitor *m, struct qb_error *err)
+{
+	struct qb_wire *client = &m->helper->client;
+	const int64_t now = qb_ns_now(CLOCK_MONOTONIC), seconds = states[m->state].seconds;
+	const int64_t times[] = {qb_door_tend(m), qb_wire_until(client),
+		seconds ? m->heard_ns + seconds * QB_NS_PER_S : INT64_MAX};
+	int64_t until = INT64_MAX;
+	int r = qb_wire_flush(client);
+
+	if (r == 0 && m->state != QB_STATE_END)
+		*m->helper->pending = QB_MSG_NONE;
+	if (r < 0)
+		qb_error_set(err, EPIPE, "the client is gone");
+	else if (times[2] <= now)
+		qb_error_set(err, ETIMEDOUT, "the client said nothing for %d s", (int)seconds);
+	for (size_t i = 0; i < QB_ARRAY_SIZE(times); i++)
+		if (times[i] < until)
+			until = times[i];
+	return until;
+}
+
 static void loop(struct qb_monitor *m)
 {
 	while (m->state != QB_STATE_END) {
 		struct pollfd fds[SOURCE_COUNT];
 		struct qb_error err = {0};
-		int r;
+		int64_t until = tend(m, &err);
 
 		gather(m, fds);
-		r = poll(fds, SOURCE_COUNT, patience(m));
-		if (r < 0 && errno != EINTR)
+		if (!err.code && qb_wire_poll(fds, SOURCE_COUNT, until) < 0 && errno != EINTR)
 			qb_error_errno(&err, errno, "wait for the client");
-		if (r == 0 && m->state == QB_STATE_HELLO)
-			qb_error_set(&err, ETIMEDOUT, "the client said nothing for %d s",
-				HELLO_MS / 1000);
 		if (err.code)
 			qb_hold_end(m, &err);
-		else if (r > 0)
+		else
 			react(m, fds);
 	}
+	qb_wire_drain(m->helper, &m->helper->client);
 }
 
 /*
  * The session of shared runs is over and the host free, but the founder's client is still served by a
  * child of ours. Where systemd started the helper, that child would be ended with it.
  */
-static void outlive_guests(const struct qb_monitor *m)
+static void outlive_guests(struct qb_monitor *m)
 {
-	struct pollfd p = {.fd = m->signals, .events = POLLIN};
-	struct signalfd_siginfo signal = {0};
+	struct pollfd fds[] = {{.fd = m->helper->term, .events = POLLIN},
+		{.fd = m->helper->children, .events = POLLIN}};
+	struct signalfd_siginfo signal;
 	pid_t ended = 0;
 
-	if (m->helper->session >= 0) /* who asked for the end, and waits for ours */
-		close(m->helper->session);
-	while (ended >= 0 && signal.ssi_signo != SIGTERM) {
+	qb_wire_close(&m->helper->client); /* who asked for the end, and waits for ours */
+	while (ended >= 0 && !fds[0].revents) {
 		do
 			ended = waitpid(-1, NULL, WNOHANG);
 		while (ended > 0);
-		if (ended == 0 && poll(&p, 1, -1) == 1 &&
-			read(m->signals, &signal, sizeof(signal)) < 0)
-			return;
+		if (ended == 0 && poll(fds, QB_ARRAY_SIZE(fds), -1) > 0)
+			(void)!read(m->helper->children, &signal, sizeof(signal));
 	}
 }
 
 int qb_monitor_run(struct qb_helper *helper)
 {
 	static struct qb_monitor m;
-	sigset_t mask;
 	int status;
 
 	m = QB_MONITOR_NONE;
 	m.helper = helper;
+	m.heard_ns = qb_ns_now(CLOCK_MONOTONIC);
 	qb_file_keep();
-	sigemptyset(&mask);
-	sigaddset(&mask, SIGTERM);
-	sigaddset(&mask, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &mask, NULL);
-	m.signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (m.signals < 0)
-		return EXIT_FAILURE;
 	loop(&m);
 	status = m.summary.failures ? EXIT_FAILURE : EXIT_SUCCESS;
 	if (m.session.journal.fd >= 0)

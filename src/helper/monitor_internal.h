@@ -3,7 +3,7 @@
  * What serves a session, in the order in which it calls, downwards only:
  *
  *	main.c      starts, judges its peer, gives up what it does not need
- *	guardian.c  forks the monitor, and a recovery when that dies
+ *	guardian.c  forks the monitor, watches it, and recovers when it dies
  *	monitor.c   when: the loop, the table of states, signals, time. Its MUSTs
  *	requests.c  what each request of the client's does
  *	door.c      who else comes to a host that this session holds, and what becomes of them
@@ -41,6 +41,7 @@ enum qb_state {
 	QB_STATE_OFFER,	  /* conditioned; the client must confirm that it is to stay so */
 	QB_STATE_LEASE,	  /* conditioned, and the client is dismissed */
 	QB_STATE_RESTORE, /* nothing (any more) to restore but what RESTORE reports */
+	QB_STATE_OVER,	  /* restored before the client asked; its command may still run */
 	QB_STATE_END,
 };
 
@@ -52,9 +53,9 @@ struct qb_wanted {
 
 /* The session that a run has joined, as its monitor told it. */
 struct qb_joined {
-	int connection; /* to that monitor; the end of file on it is the end of that session */
-	bool shared;	/* the run has CPUs that no other shared run has */
-	bool founding;	/* and is the first of them: the host is not conditioned yet */
+	struct qb_wire wire; /* to that monitor; the end of file on it is the end of that session */
+	bool shared;	     /* the run has CPUs that no other shared run has */
+	bool founding;	     /* and is the first of them: the host is not conditioned yet */
 	struct qb_journal_owner owner;
 	struct qb_profile profile;     /* of shared runs: what they agree on */
 	struct qb_selection selection; /* its benchmark CPUs are what there is to choose from */
@@ -66,15 +67,24 @@ struct qb_joined {
 	unsigned seat;		     /* on each of them */
 	bool around[QB_CLAIM_SEATS]; /* seats of runs that have joined and that it is inside of */
 };
-#define QB_JOINED_NONE ((struct qb_joined){.connection = -1, .claims = -1})
+#define QB_JOINED_NONE ((struct qb_joined){.wire = QB_WIRE_NONE, .claims = -1})
 
-/* A run that has joined this session, and is served by another process. */
+enum qb_guest_kind {
+	QB_GUEST_NONE,	   /* the seat is free */
+	QB_GUEST_VISITOR,  /* at the door; it has not said HELLO yet */
+	QB_GUEST_ADMITTED, /* a child of ours: it serves a run that has joined */
+	QB_GUEST_HELPER,   /* of a shared run, which looks around, or has left */
+	QB_GUEST_SHARED,   /* the same: it keeps the session of shared runs up */
+};
+
+/* Who has a connection to this session beside its client. */
 struct qb_guest {
-	int connection; /* to that process; 0, which is never one: the seat is free */
-	bool admitted;	/* that process is a child of ours */
-	bool shared;	/* it keeps the session of shared runs up */
-	int client;	/* of the founder: its client's session, which the guardian has open, too */
-	int32_t pid;	/* its benchmark, once it is placed, ... */
+	enum qb_guest_kind kind;
+	struct qb_wire wire;
+	struct qb_peer peer; /* of a visitor, ... */
+	int64_t until_ns;    /* ... who has said HELLO by then (CLOCK_MONOTONIC) */
+	int client; /* of the founder: its client's session, which the guardian has open, too; or -1 */
+	int32_t pid; /* its benchmark, once it is placed, ... */
 	uint64_t start;
 	struct qb_cpus cpus; /* ... and that one's CPUs */
 	uint32_t seat;	     /* on each of them */
@@ -86,8 +96,8 @@ static_assert(QB_GUESTS_MAX <= QB_CLAIM_SEATS, "a seat on a CPU for each run");
 struct qb_monitor {
 	struct qb_helper *helper;
 	struct qb_joined *joined; /* NULL: this session holds the host itself, or will */
-	int signals;		  /* signalfd */
 	enum qb_state state;
+	int64_t heard_ns; /* the client had its last word (CLOCK_MONOTONIC) */
 	struct qb_hello hello;
 	struct qb_wanted wanted;
 	struct qb_planned planned;
@@ -122,7 +132,9 @@ struct qb_monitor {
 
 /* ---- hold.c ---- */
 
-/* APPLY: conditions the host, and opens the door. */
+/* Tells the watchdog how long the host is held at most. */
+void qb_hold_expect(const struct qb_monitor *m);
+/* APPLY: conditions the host, and opens the door. On error it is to be restored. */
 int qb_hold_condition(struct qb_monitor *m, struct qb_error *err);
 /* The host stays conditioned from now on, whatever becomes of the client, which is told to go. */
 int qb_hold_stay(struct qb_monitor *m, struct qb_error *err);
@@ -135,8 +147,15 @@ int qb_hold_restore(struct qb_monitor *m, bool end, struct qb_error *err);
 void qb_hold_leave(struct qb_monitor *m);
 /* The session's end without BYE: restored first, told afterwards, if anybody is there. */
 void qb_hold_end(struct qb_monitor *m, const struct qb_error *why);
-/* The lease is over. `by` asked for it, if anybody did, and is told all in a session. */
-void qb_hold_expire(struct qb_monitor *m, const struct qb_helper *by);
+/* Nothing of this session touches the host any more: the lock is free for the next. */
+void qb_hold_let_go(struct qb_monitor *m);
+/*
+ * Restores before the client asks: SIGTERM, or (`over`) the policy's time is. The command goes on, and
+ * the client is told how it went when it asks.
+ */
+void qb_hold_break_off(struct qb_monitor *m, const struct qb_error *why, bool over);
+/* The lease is over. `by` asked for it, if anybody did, and becomes the client of what is left. */
+void qb_hold_expire(struct qb_monitor *m, struct qb_guest *by);
 
 /* ---- join.c ---- */
 
@@ -163,8 +182,8 @@ int qb_join_ask(struct qb_monitor *m, enum qb_message_type type, void *body, siz
 	const int *fds, unsigned n_fds, struct qb_error *err);
 /* Leaves only the steps of the benchmark's process, or (child false) only the other steps. */
 void qb_join_keep_steps(struct qb_steps *steps, bool child);
-/* Tells the client what it has joined, and who else is there. 0, or a negative errno: it is gone. */
-int qb_join_tell(const struct qb_monitor *m);
+/* Tells the client what it has joined, and who else is there. */
+void qb_join_tell(const struct qb_monitor *m);
 /* APPLY and RESTORE of a run that has joined. RESTORE sends the answer itself. */
 int qb_join_apply(struct qb_monitor *m, struct qb_error *err);
 int qb_join_leave(struct qb_monitor *m, struct qb_error *err);
@@ -178,12 +197,17 @@ int qb_monitor_plan(struct qb_monitor *m, struct qb_error *err);
 
 /* ---- door.c ---- */
 
-/* Somebody is at the door. */
+int qb_door_open(int *ret, struct qb_error *err);
+/* Somebody is at the door. It is the kernel's word who; nobody is waited for. */
 void qb_door_serve(struct qb_monitor *m);
 /* A guest has something to say, or has gone. */
 void qb_door_hear(struct qb_monitor *m, struct qb_guest *guest);
+/* Says to the guests what there is to say, and forgets who is too late; when that is next. */
+int64_t qb_door_tend(struct qb_monitor *m);
 /* Gives the connection a seat; NULL: there is none. */
-struct qb_guest *qb_door_sit(struct qb_monitor *m, int connection);
+struct qb_guest *qb_door_sit(struct qb_monitor *m, int connection, enum qb_guest_kind kind);
+/* Nobody comes any more, and who is there sees the end of its connection. */
+void qb_door_close(struct qb_monitor *m);
 
 /* ---- requests.c: one function for each; the message is in m->message. Negative: it is over. ---- */
 

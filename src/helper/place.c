@@ -10,9 +10,14 @@
 int qb_place_take(struct qb_message *message, int *ret_socket, struct qb_error *err)
 {
 	const int on = 1;
+	socklen_t size = sizeof(int);
+	int type = -1;
 
-	if (message->n_fds != 1)
-		return qb_error_set(err, EPROTO, "RUN takes one socket");
+	/* Another kind of socket can be readable and have nothing to read. */
+	if (message->n_fds != 1 ||
+		getsockopt(message->fds[0], SOL_SOCKET, SO_TYPE, &type, &size) < 0 ||
+		type != SOCK_SEQPACKET)
+		return qb_error_set(err, EPROTO, "RUN takes one socket, of type SOCK_SEQPACKET");
 	if (setsockopt(message->fds[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
 		return qb_error_errno(err, errno, "ask for credentials on the throw-away socket");
 	*ret_socket = message->fds[0];
@@ -90,17 +95,30 @@ void qb_place_serve(int *socket, const struct qb_peer *peer, struct qb_condition
 	const struct qb_selection *selection, bool joined, bool confined)
 {
 	static struct qb_message message;
+	struct qb_wire wire = {.fd = *socket};
 	struct qb_error err = {0};
-	int r = qb_message_receive(*socket, QB_SENDER_BENCHMARK, &message, &err);
+	int r = qb_message_receive_now(*socket, QB_SENDER_BENCHMARK, &message, &err);
 
 	if (r > 0) {
 		r = place(&message, peer, session, selection, joined, confined, &err);
 		qb_message_close(&message);
 	}
 	if (r < 0)
-		qb_message_send_error(*socket, &err);
+		qb_wire_send_error(&wire, &err);
 	else if (message.size)
-		qb_message_send_done(*socket, QB_MSG_PLACE);
-	close(*socket);
+		qb_wire_send_done(&wire, QB_MSG_PLACE);
+	qb_wire_close(&wire);
+	*socket = -1;
+}
+
+const struct qb_error qb_place_late = {.code = ECANCELED,
+	.text = "the host was restored before the command began: the helper was told to end"};
+
+void qb_place_refuse(int *socket)
+{
+	struct qb_wire wire = {.fd = *socket};
+
+	qb_wire_send_error(&wire, &qb_place_late);
+	qb_wire_close(&wire);
 	*socket = -1;
 }

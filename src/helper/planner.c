@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 
 /* Of a planner that hangs, or is kept busy by its input; and of one that never ends to speak. */
-#define ANSWER_MS    20000
+#define ANSWER_NS    (20 * QB_NS_PER_S)
 #define MESSAGES_MAX 1024
 
 #define NAME	    "quietbench-planner"
@@ -90,37 +90,36 @@ static int take(struct qb_helper *helper, struct qb_message *message, struct qb_
 		return qb_error_set(
 			err, EPROTO, "the planner sent %s", qb_messages[message->head.type].name);
 	}
-	return qb_message_send(helper->session, message->head.type, message->bytes, message->size,
-		       NULL, 0) < 0
-		       ? qb_error_set(err, EPIPE, "the client is gone")
-		       : 1;
+	qb_wire_send(&helper->client, (enum qb_message_type)message->head.type, message->bytes,
+		message->size);
+	return 1;
 }
 
 static int converse(struct qb_helper *helper, int socket, struct qb_message *message,
 	struct qb_planned *ret, struct qb_error *err)
 {
-	struct pollfd p = {.fd = socket, .events = POLLIN};
-	const int64_t until = qb_ns_now(CLOCK_MONOTONIC) / QB_NS_PER_MS + ANSWER_MS;
+	struct qb_wire wire = {.fd = socket};
+	const int64_t until = qb_ns_now(CLOCK_MONOTONIC) + ANSWER_NS;
 	unsigned heard = 0;
 	int r;
 
-	if (qb_message_send(socket, QB_MSG_PLAN, &message->request, sizeof(message->request),
-		    message->fds, message->n_fds) < 0)
+	qb_wire_send_fds(&wire, QB_MSG_PLAN, &message->request, sizeof(message->request),
+		message->fds, message->n_fds);
+	if (wire.gone)
 		return qb_error_set(err, EPIPE, "the planner ended before it was asked");
 	do {
-		int64_t left = until - qb_ns_now(CLOCK_MONOTONIC) / QB_NS_PER_MS;
-
-		r = poll(&p, 1, left > 0 ? (int)left : 0);
-		if (r < 0 && errno == EINTR)
-			continue;
+		r = qb_wire_wait(helper, &wire, until, err);
+		if (r < 0)
+			return r;
 		if (r == 0)
 			return qb_error_set(err, ETIMEDOUT,
-				"the planner gave no answer within %d s", ANSWER_MS / 1000);
+				"the planner gave no answer within %d s",
+				(int)(ANSWER_NS / QB_NS_PER_S));
 		if (++heard > MESSAGES_MAX)
 			return qb_error_set(
 				err, E2BIG, "the planner sent more than %d messages", MESSAGES_MAX);
 		qb_message_close(message);
-		r = qb_message_receive(socket, QB_SENDER_PLANNER, message, err);
+		r = qb_message_receive_now(socket, QB_SENDER_PLANNER, message, err);
 		if (r == 0)
 			return qb_error_set(
 				err, EPROTO, "the planner ended before its plan was complete");

@@ -21,7 +21,7 @@ int qb_limits_find(struct qb_helper *helper, struct qb_limits *ret, struct qb_er
 	struct qb_limits limits = {
 		.limited = caller.uid != 0, .rule = qb_policy_members, .timer = -1};
 	struct qb_error why = {0};
-	int r = limits.limited ? qb_peer_groups(helper->session, &groups, &caller.n_groups, err)
+	int r = limits.limited ? qb_peer_groups(helper->client.fd, &groups, &caller.n_groups, err)
 			       : 0;
 
 	if (r < 0)
@@ -33,7 +33,7 @@ int qb_limits_find(struct qb_helper *helper, struct qb_limits *ret, struct qb_er
 	if (r < 0 && limits.limited)
 		return qb_error_set(err, EPERM, "%s", why.text);
 	if (r < 0)
-		qb_message_send_note(helper->session, "%s", why.text);
+		qb_wire_send_note(&helper->client, "%s", why.text);
 	*ret = limits;
 	return 0;
 }

@@ -239,6 +239,7 @@ static int name_holder(const struct waiting *w, char *buf, size_t size, struct q
 	if (!holder.lease && (w->wait->names || holder.uid == peer->uid) &&
 		read_holder(QB_JOURNAL_PATH, &full) == 0 && full.client == holder.client)
 		holder = full;
+	qb_guardian_wake(&holder);
 	qb_lease_describe(&holder, buf, size);
 	if (!holder.lease && qb_task_descends(peer->pid, holder.client))
 		return qb_error_set(err, EDEADLK,
@@ -346,7 +347,7 @@ static int sleep_on(struct waiting *w, struct qb_error *err)
 		[BELL] = {.fd = w->helper->lost, .events = POLLIN},
 		[SIGNALS] = {.fd = w->wait->signals, .events = POLLIN},
 		[CLIENT] = {.fd = w->helper->peer.pidfd, .events = POLLIN},
-		[SESSION] = {.fd = w->helper->session},
+		[SESSION] = {.fd = w->helper->client.fd, .events = POLLRDHUP},
 	};
 	struct signalfd_siginfo signal;
 	char events[4096];

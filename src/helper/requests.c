@@ -17,9 +17,10 @@ static bool join_beside(void *data, const struct qb_journal_owner *holder)
 
 static void tell_waiting(void *data, const char *holder)
 {
-	const struct qb_monitor *m = data;
+	struct qb_monitor *m = data;
 
-	qb_message_send_note(m->helper->session, "waiting for %s", holder);
+	qb_wire_send_note(&m->helper->client, "waiting for %s", holder);
+	(void)qb_wire_flush(&m->helper->client); /* the wait sees a client that is gone */
 }
 
 /* What dead sessions left is restored first; what cannot be trusted stops this one. */
@@ -27,7 +28,7 @@ static int recover(struct qb_monitor *m, bool *ret_recovered, struct qb_error *e
 {
 	_cleanup_(qb_conditioning_free) struct qb_conditioning dead = {.journal.fd = -1};
 	struct qb_undo_summary sum = {0};
-	int r = qb_recover_leftovers(&dead, &sum, err);
+	int r = qb_guardian_recover(&dead, &sum, err);
 
 	if (r <= 0)
 		return r;
@@ -35,7 +36,7 @@ static int recover(struct qb_monitor *m, bool *ret_recovered, struct qb_error *e
 	qb_audit(&m->helper->peer,
 		"restored what a killed session of user %u left: %zu changes, %zu conflicts, %zu failures",
 		dead.journal.owner.uid, sum.restored, sum.conflicts, sum.failures);
-	qb_message_send_note(m->helper->session,
+	qb_wire_send_note(&m->helper->client,
 		"restored what a killed run of %s left: %zu changes, %zu conflicts, %zu failures%s%s",
 		dead.journal.owner.profile, sum.restored, sum.conflicts, sum.failures,
 		sum.failures ? ": " : "", sum.failures ? sum.first.text : "");
@@ -46,7 +47,7 @@ int qb_request_hello(struct qb_monitor *m, struct qb_error *err)
 {
 	struct qb_done done = {.of = QB_MSG_HELLO};
 	struct qb_queue_wait wait = {.ns = m->message.hello.lock_wait_ns,
-		.signals = m->signals,
+		.signals = m->helper->term,
 		.told = tell_waiting,
 		.admitted = m->message.hello.shared ? join_beside : NULL,
 		.data = m};
@@ -69,6 +70,7 @@ int qb_request_hello(struct qb_monitor *m, struct qb_error *err)
 		qb_claims_forget();
 		r = qb_limits_start(
 			&m->limits, m->lease.ns ? qb_ns_now(CLOCK_BOOTTIME) : since, err);
+		qb_hold_expect(m);
 		if (r == 0)
 			r = recover(m, &recovered, err);
 		if (r == 0 && m->hello.shared)
@@ -80,18 +82,18 @@ int qb_request_hello(struct qb_monitor *m, struct qb_error *err)
 		return 0;
 	if (m->hello.purpose == QB_PURPOSE_RESTORE) {
 		m->state = QB_STATE_RESTORE;
-		m->restored = true;
 		r = qb_conflicts_retry(
 			QB_CONFLICTS_PATH, m->hello.force, &m->session.steps, &m->summary, err);
 		if (r < 0)
 			return r;
-		qb_hold_leave(m);
+		qb_hold_let_go(m);
 	} else {
 		m->state = QB_STATE_PLAN;
 	}
 	done.recovered = recovered;
 	done.joined = done.shared = m->hello.shared;
-	return qb_message_send(m->helper->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
+	qb_wire_send(&m->helper->client, QB_MSG_DONE, &done, sizeof(done));
+	return 0;
 }
 
 int qb_request_plan(struct qb_monitor *m, struct qb_error *err)
@@ -105,13 +107,14 @@ int qb_request_plan(struct qb_monitor *m, struct qb_error *err)
 		return r;
 	m->session.steps = m->planned.steps;
 	m->planned.steps = (struct qb_steps){0};
-	if (qb_message_send_steps(m->helper->session, &m->session.steps) < 0 ||
-		(m->joined && qb_message_send_steps(m->helper->session, &m->joined->steps) < 0))
-		return qb_error_set(err, EPIPE, "the client is gone");
-	if (m->joined && !m->joined->shared && qb_join_tell(m) < 0)
-		return qb_error_set(err, EPIPE, "the client is gone");
+	qb_wire_send_steps(&m->helper->client, &m->session.steps);
+	if (m->joined)
+		qb_wire_send_steps(&m->helper->client, &m->joined->steps);
+	if (m->joined && !m->joined->shared)
+		qb_join_tell(m);
 	m->state = QB_STATE_APPLY;
-	return qb_message_send_done(m->helper->session, QB_MSG_PLAN);
+	qb_wire_send_done(&m->helper->client, QB_MSG_PLAN);
+	return 0;
 }
 
 static void audit_begin(struct qb_monitor *m)
@@ -138,13 +141,12 @@ int qb_request_apply(struct qb_monitor *m, struct qb_error *err)
 	if (r < 0)
 		return r;
 	selection.selection = m->planned.selection; /* the way of isolating may have changed */
-	if (qb_message_send(m->helper->session, QB_MSG_SELECTION, &selection, sizeof(selection),
-		    NULL, 0) < 0 ||
-		qb_message_send_steps(m->helper->session, &m->session.steps) < 0)
-		return qb_error_set(err, EPIPE, "the client is gone");
+	qb_wire_send(&m->helper->client, QB_MSG_SELECTION, &selection, sizeof(selection));
+	qb_wire_send_steps(&m->helper->client, &m->session.steps);
 	audit_begin(m);
 	m->state = m->hello.purpose == QB_PURPOSE_LEASE ? QB_STATE_OFFER : QB_STATE_RUN;
-	return qb_message_send_done(m->helper->session, QB_MSG_APPLY);
+	qb_wire_send_done(&m->helper->client, QB_MSG_APPLY);
+	return 0;
 }
 
 /* The client is dismissed: it has its answer, or goes on as a guest. */
@@ -155,51 +157,53 @@ static int stay(struct qb_monitor *m, struct qb_error *err)
 	if (r < 0)
 		return r;
 	close(m->helper->peer.pidfd);
-	m->helper->session = m->helper->peer.pidfd = -1;
+	m->helper->peer.pidfd = -1;
 	return 0;
 }
 
 int qb_request_lease(struct qb_monitor *m, struct qb_error *err)
 {
-	const int session = m->helper->session;
 	int r = m->pool ? qb_error_set(err, EPROTO, "shared runs join") : stay(m, err);
 
 	if (r < 0)
 		return r;
-	qb_limits_stop(&m->limits);
-	qb_message_send_done(session, QB_MSG_LEASE);
-	close(session);
+	qb_wire_send_done(&m->helper->client, QB_MSG_LEASE);
+	qb_wire_close(&m->helper->client);
 	return 0;
 }
 
 /* The founder's: from now on it is a guest like any other, and the policy's time counts for all. */
 int qb_request_join(struct qb_monitor *m, struct qb_error *err)
 {
-	const int session = m->helper->session;
-	struct qb_guest *guest;
 	int r = m->pool ? stay(m, err) : qb_error_set(err, EPROTO, "JOIN is for shared runs");
+	struct qb_guest *guest;
 
 	if (r < 0)
 		return r;
-	guest = qb_door_sit(m, session); /* the first: nobody was let in before */
-	guest->shared = true;
+	/* The first: nobody was let in before. */
+	guest = qb_door_sit(m, m->helper->client.fd, QB_GUEST_SHARED);
 	guest->client = m->founder;
-	return qb_message_send_done(session, QB_MSG_JOIN);
+	m->helper->client = QB_WIRE_NONE;
+	qb_wire_send_done(&guest->wire, QB_MSG_JOIN);
+	return 0;
 }
 
 int qb_request_run(struct qb_monitor *m, struct qb_error *err)
 {
-	static const struct qb_error late = {.code = ECANCELED,
-		.text = "the host was restored before the command began: the helper was told to end"};
-	int r;
+	int r = 0;
 
-	if (m->state != QB_STATE_RUN) /* the client still learns how the restore went */
-		return qb_message_send_error(m->helper->session, &late);
+	if (m->state == QB_STATE_OVER) { /* the client still learns how the restore went */
+		qb_wire_send_error(&m->helper->client, &qb_place_late);
+		return 0;
+	}
 	r = m->place >= 0 ? qb_error_set(err, EPROTO, "RUN before the one before it was placed")
 			  : qb_place_take(&m->message, &m->place, err);
-	if (r == 0 && m->joined && !m->joined->shared && qb_join_tell(m) < 0)
-		return qb_error_set(err, EPIPE, "the client is gone");
-	return r < 0 ? r : qb_message_send_done(m->helper->session, QB_MSG_RUN);
+	if (r < 0)
+		return r;
+	if (m->joined && !m->joined->shared)
+		qb_join_tell(m);
+	qb_wire_send_done(&m->helper->client, QB_MSG_RUN);
+	return 0;
 }
 
 /* ---- who runs on the benchmark's CPUs, for a client who may not use perf: quietbench-watcher ---- */
@@ -245,9 +249,8 @@ static bool end_watch(struct qb_monitor *m)
 			return false;
 		if (m->message.head.type != QB_MSG_SWITCHES)
 			return m->message.head.type == QB_MSG_DONE;
-		if (qb_message_send(m->helper->session, QB_MSG_SWITCHES, &m->message.switches,
-			    sizeof(m->message.switches), NULL, 0) < 0)
-			return false;
+		qb_wire_send(&m->helper->client, QB_MSG_SWITCHES, &m->message.switches,
+			sizeof(m->message.switches));
 	}
 	return false;
 }
@@ -281,7 +284,8 @@ int qb_request_watch(struct qb_monitor *m, struct qb_error *err)
 	}
 	if (!ends && done.unseen)
 		qb_program_end(&m->watcher);
-	return qb_message_send(m->helper->session, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
+	qb_wire_send(&m->helper->client, QB_MSG_DONE, &done, sizeof(done));
+	return 0;
 }
 
 int qb_request_restore(struct qb_monitor *m, struct qb_error *err)
@@ -291,9 +295,11 @@ int qb_request_restore(struct qb_monitor *m, struct qb_error *err)
 	if (r < 0)
 		return r;
 	m->state = QB_STATE_RESTORE;
-	return m->joined ? qb_join_leave(m, err)
-			 : qb_recover_report(m->helper->session, &m->session.steps, &m->summary,
-				   m->early, m->over);
+	if (m->joined)
+		return qb_join_leave(m, err);
+	qb_wire_send_restored(
+		&m->helper->client, &m->session.steps, &m->summary, m->early, m->over);
+	return 0;
 }
 
 int qb_request_bye(struct qb_monitor *m, struct qb_error *err)

@@ -16,7 +16,7 @@
 int qb_program_send(
 	const struct qb_program *program, enum qb_message_type type, void *message, size_t size)
 {
-	return qb_message_send(program->socket, type, message, size, NULL, 0);
+	return qb_message_send_now(program->socket, type, message, size, NULL, 0);
 }
 
 int qb_program_ended(const struct qb_program *program, char *said, size_t size)
@@ -53,7 +53,7 @@ int qb_program_await(const struct qb_program *program, enum qb_sender sender, in
 	} while (r < 0 && errno == EINTR);
 	if (r == 0)
 		return qb_error_set(err, ETIMEDOUT, "no answer within %d s", patience_ms / 1000);
-	r = qb_message_receive(program->socket, sender, ret, err);
+	r = qb_message_receive_now(program->socket, sender, ret, err);
 	if (r > 0)
 		qb_message_close(ret);
 	return r == 0 || r == -ECONNRESET ? explain_end(program, err) : r < 0 ? r : 0;

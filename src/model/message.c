@@ -4,7 +4,6 @@
 #include <base/text.h>
 #include <errno.h>
 #include <quietbench/protocol.h>
-#include <stdarg.h>
 #include <sys/socket.h>
 
 #define FIXED	 false
@@ -22,8 +21,8 @@ const struct qb_message_info qb_messages[QB_MSG_END] = {
 QB_MESSAGES(X)
 #undef X
 
-int qb_message_send(int fd, enum qb_message_type type, void *message, size_t size, const int *fds,
-	unsigned n_fds)
+static int send_packet(int fd, enum qb_message_type type, void *message, size_t size,
+	const int *fds, unsigned n_fds, int flags)
 {
 	struct qb_message_head *head = message;
 	struct iovec iov = {.iov_base = message, .iov_len = size};
@@ -48,42 +47,60 @@ int qb_message_send(int fd, enum qb_message_type type, void *message, size_t siz
 		memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * n_fds);
 	}
 	for (;;) {
-		if (sendmsg(fd, &msg, MSG_NOSIGNAL) >= 0)
+		if (sendmsg(fd, &msg, flags | MSG_NOSIGNAL) >= 0)
 			return 0;
 		if (errno != EINTR)
 			return -errno;
 	}
 }
 
-int qb_message_send_steps(int fd, const struct qb_steps *steps)
+int qb_message_send(int fd, enum qb_message_type type, void *message, size_t size, const int *fds,
+	unsigned n_fds)
 {
-	_Alignas(8) unsigned char buf[QB_MESSAGE_MAX];
-	size_t used = sizeof(struct qb_message_head);
+	return send_packet(fd, type, message, size, fds, n_fds, 0);
+}
 
-	for (size_t i = 0; i < steps->n;) {
+int qb_message_send_now(int fd, enum qb_message_type type, void *message, size_t size,
+	const int *fds, unsigned n_fds)
+{
+	return send_packet(fd, type, message, size, fds, n_fds, MSG_DONTWAIT);
+}
+
+int qb_message_pack_steps(
+	const struct qb_steps *steps, size_t *at, unsigned char buf[QB_MESSAGE_MAX])
+{
+	size_t used = sizeof(struct qb_message_head);
+	const size_t first = *at;
+
+	for (; *at < steps->n; ++*at) {
 		uint32_t length;
 		int n = -EMSGSIZE;
 
-		if (used + sizeof(length) < sizeof(buf))
-			n = qb_step_encode(&steps->v[i], buf + used + sizeof(length),
-				sizeof(buf) - used - sizeof(length));
-		if (n >= 0) {
-			length = (uint32_t)n;
-			memcpy(buf + used, &length, sizeof(length));
-			used += sizeof(length) + length;
-			i++;
-		}
-		if (n == -EMSGSIZE && used == sizeof(struct qb_message_head))
+		if (used + sizeof(length) < QB_MESSAGE_MAX)
+			n = qb_step_encode(&steps->v[*at], buf + used + sizeof(length),
+				QB_MESSAGE_MAX - used - sizeof(length));
+		if (n < 0 && *at == first)
 			return n; /* one step that no packet holds */
-		if (n == -EMSGSIZE || i == steps->n) {
-			int r = qb_message_send(fd, QB_MSG_STEP, buf, used, NULL, 0);
-
-			if (r < 0)
-				return r;
-			used = sizeof(struct qb_message_head);
-		}
+		if (n < 0)
+			break;
+		length = (uint32_t)n;
+		memcpy(buf + used, &length, sizeof(length));
+		used += sizeof(length) + length;
 	}
-	return 0;
+	return (int)used;
+}
+
+int qb_message_send_steps(int fd, const struct qb_steps *steps)
+{
+	_Alignas(8) unsigned char buf[QB_MESSAGE_MAX];
+	int r = 0;
+
+	for (size_t at = 0; r == 0 && at < steps->n;) {
+		int size = qb_message_pack_steps(steps, &at, buf);
+
+		r = size < 0 ? size : qb_message_send(fd, QB_MSG_STEP, buf, (size_t)size, NULL, 0);
+	}
+	return r;
 }
 
 int qb_message_read_steps(const struct qb_message *message, struct qb_steps *steps)
@@ -123,17 +140,6 @@ int qb_message_send_error(int fd, const struct qb_error *err)
 
 	qb_text_copy(message.text, sizeof(message.text), err->text);
 	return qb_message_send(fd, QB_MSG_ERROR, &message, sizeof(message), NULL, 0);
-}
-
-int qb_message_send_note(int fd, const char *fmt, ...)
-{
-	struct qb_note note = {0};
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(note.text, sizeof(note.text), fmt, ap);
-	va_end(ap);
-	return qb_message_send(fd, QB_MSG_NOTE, &note, sizeof(note), NULL, 0);
 }
 
 void qb_message_close(struct qb_message *message)
@@ -370,7 +376,8 @@ static int check(struct qb_message *message, enum qb_sender sender, struct qb_er
 	return accept_strings[type] ? accept_strings[type](message, err) : 0;
 }
 
-int qb_message_receive(int fd, enum qb_sender sender, struct qb_message *ret, struct qb_error *err)
+static int receive_packet(
+	int fd, enum qb_sender sender, struct qb_message *ret, int flags, struct qb_error *err)
 {
 	struct iovec iov = {.iov_base = ret->bytes, .iov_len = sizeof(ret->bytes)};
 	union {
@@ -390,7 +397,7 @@ int qb_message_receive(int fd, enum qb_sender sender, struct qb_message *ret, st
 	ret->n_fds = 0;
 	ret->pid = 0;
 	do {
-		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
+		n = recvmsg(fd, &msg, flags | MSG_CMSG_CLOEXEC);
 		/* A peer that ended with an unread request resets the socket once; what it said
 		 * before it ended is behind that. */
 		if (n < 0 && errno == ECONNRESET && again) {
@@ -412,4 +419,15 @@ int qb_message_receive(int fd, enum qb_sender sender, struct qb_message *ret, st
 	if (r < 0)
 		qb_message_close(ret);
 	return r < 0 ? r : 1;
+}
+
+int qb_message_receive(int fd, enum qb_sender sender, struct qb_message *ret, struct qb_error *err)
+{
+	return receive_packet(fd, sender, ret, 0, err);
+}
+
+int qb_message_receive_now(
+	int fd, enum qb_sender sender, struct qb_message *ret, struct qb_error *err)
+{
+	return receive_packet(fd, sender, ret, MSG_DONTWAIT, err);
 }

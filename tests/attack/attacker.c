@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * attacker: speaks the protocol to the helper behind QB_SOCKET_PATH as no client of ours would, one attack each call, and
- * prints what it got: the words of an ERROR, "done", or "closed".
+ * prints what it got: the words of an ERROR, "done", or "closed". With ATTACK_HELPER, a path, the helper comes through sudo: then
+ * the attacker keeps a copy of the helper's own end of the session.
  */
 #include <base/macros.h>
 #include <errno.h>
@@ -76,6 +77,30 @@ static bool hello(int fd, struct qb_hello *body)
 	return hear(fd);
 }
 
+static int helpers_end = -1;
+
+static int come_through_sudo(const char *helper)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		perror("socketpair");
+	if (fork() == 0) {
+		dup2(pair[1], 0);
+		execlp("sudo", "sudo", "-n", "--", helper, NULL);
+		_exit(9);
+	}
+	helpers_end = pair[1];
+	return pair[0];
+}
+
+static int open_session(void)
+{
+	const char *helper = getenv("ATTACK_HELPER");
+
+	return helper ? come_through_sudo(helper) : reach(QB_SOCKET_PATH);
+}
+
 static struct qb_request *request(void)
 {
 	static struct qb_request body = {
@@ -92,8 +117,11 @@ static bool plan(int fd, struct qb_request *body, const int *fds, unsigned n)
 
 static int greeted(void)
 {
-	struct qb_hello body = {.purpose = QB_PURPOSE_RUN, .lock_wait_ns = -1, .command = "attack"};
-	int fd = reach(QB_SOCKET_PATH);
+	struct qb_hello body = {.purpose = QB_PURPOSE_RUN,
+		.lock_wait_ns = -1,
+		.shared = getenv("ATTACK_SHARED") != NULL,
+		.command = "attack"};
+	int fd = open_session();
 
 	if (!hello(fd, &body))
 		exit(0);
@@ -569,6 +597,90 @@ static void command(void)
 		puts("conditioned");
 }
 
+/* ---- to keep the host: each says "held" when the rest is only to be there ---- */
+
+static _Noreturn void hold(void)
+{
+	puts("held");
+	(void)fflush(stdout);
+	for (;;)
+		pause();
+}
+
+/* A socket that poll finds readable, and recvmsg not. */
+static void stream(void)
+{
+	const int never = 1 << 20;
+	int pair[2], fd = conditioned();
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 ||
+		setsockopt(pair[0], SOL_SOCKET, SO_RCVLOWAT, &never, sizeof(never)) < 0 ||
+		write(pair[1], "x", 1) < 0)
+		perror("stream");
+	simple(fd, QB_MSG_RUN, &pair[0], 1);
+}
+
+/* Asks and asks, and reads no answer. */
+static void mute(void)
+{
+	struct qb_watch_message body = {0};
+	int fd, socket = running(&fd);
+
+	if (fork() == 0) {
+		place(socket, getpid());
+		pause();
+	}
+	usleep(500000);
+	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
+	for (int i = 0; i < 4000; i++) {
+		body.until_ns = i & 1;
+		if (qb_message_send(fd, QB_MSG_WATCH, &body, sizeof(body), NULL, 0) < 0)
+			usleep(1000);
+	}
+	hold();
+}
+
+/* Leaves no room for what the helper says; with SHARED it does so to the session of all shared runs. */
+static void fill(void)
+{
+	const int mark = 1 << 20;
+	char garbage[4096] = {0};
+	struct qb_message_head head;
+	int fd = conditioned();
+
+	while (send(helpers_end, garbage, sizeof(garbage), MSG_DONTWAIT) > 0)
+		;
+	setsockopt(helpers_end, SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof(mark));
+	(void)fcntl(helpers_end, F_SETFL, 0);
+	qb_message_send(fd, QB_MSG_RESTORE, &head, sizeof(head), NULL, 0);
+	hold();
+}
+
+/* Takes the requests off the helper's end before the helper does. */
+static void thief(void)
+{
+	static struct qb_message stolen;
+	struct qb_message_head head;
+	int fd = conditioned();
+
+	for (int i = 0; i < 200; i++) {
+		(void)fcntl(helpers_end, F_SETFL, i & 1 ? O_NONBLOCK : 0);
+		qb_message_send(fd, QB_MSG_RESTORE, &head, sizeof(head), NULL, 0);
+		if (qb_message_receive_now(helpers_end, QB_SENDER_CLIENT, &stolen, NULL) <= 0)
+			break;
+	}
+	qb_message_send(fd, QB_MSG_RESTORE, &head, sizeof(head), NULL, 0);
+	hold();
+}
+
+/* It ends, and a child of its keeps all its descriptors. */
+static void keeper(void)
+{
+	conditioned();
+	if (fork() == 0)
+		hold();
+}
+
 static const struct {
 	const char *name;
 	void (*attack)(void);
@@ -582,7 +694,8 @@ static const struct {
 	{"place-grandchild", place_grandchild}, {"place-nothing", place_nothing},
 	{"place-twice", place_twice}, {"place-set-uid", place_set_uid},
 	{"watch-nobody", watch_nobody}, {"watch-again", watch_again}, {"nobye", nobye},
-	{"door", door}, {"command", command}};
+	{"door", door}, {"command", command}, {"stream", stream}, {"mute", mute},
+	{"fill", fill}, {"thief", thief}, {"keeper", keeper}};
 
 int main(int argc, char **argv)
 {

@@ -149,6 +149,12 @@ my %code = map { $_ => $text{$_} =~ s{/\*.*?\*/}{}gsr } @sources;
 my @writers = grep { $code{$_} =~ m{(?<!int )\bqb_lever_write\b} } @sources;
 is("@writers", 'src/core/apply.c src/core/undo.c', 'qb_lever_write is called by apply and undo alone');
 
+# ---- root's side waits for no socket ----
+my @patient = grep { my $wants = $built{$_}{wants}; m{^src/(?:helper|host|levers|core)/} && grep { /^qb_message_(?:send|receive|send_(?:steps|done|error))$/ } keys %$wants } sort keys %built;
+none('who serves as root sends and receives without waiting (MUST 15)', @patient);
+my @senders = grep { m{^src/helper/} && $built{$_}{wants}{qb_message_send_now} } sort keys %built;
+is("@senders", 'src/helper/wire.c', 'and sends through its queues alone');
+
 # ---- every unit test bears the name of what it tests ----
 my %without_source = (
 	'core/profile_shipped' => 'the files of profiles/',

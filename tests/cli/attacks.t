@@ -57,8 +57,9 @@ keep|HELLO with 1 descriptors, not at most 0
 +HELLO with 4 descriptors, not at most 0
 +not kept
 run-twice|RUN before the one before it was placed
-run-bare|RUN takes one socket
-+ask for credentials on the throw-away socket: .*
+run-bare|RUN takes one socket, of type SOCK_SEQPACKET
++RUN takes one socket, of type SOCK_SEQPACKET
+stream|RUN takes one socket, of type SOCK_SEQPACKET
 place-self|process [0-9]+ is not a child of the client, process [0-9]+
 place-other|send: Operation not permitted
 place-grandchild|process [0-9]+ is not a child of the client, process [0-9]+

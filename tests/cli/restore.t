@@ -54,6 +54,20 @@ wait \$check
 echo \$? >$tmp/check.status
 rmdir $governor && mv $governor.was $governor
 say late $qb restore
+# The monitor is killed while its guardian, which would restore now, is stopped.
+$qb run --no-check -q -s cpus.isolation=none -- sleep 30 2>/dev/null &
+run=\$!
+until $qb status >/dev/null; do sleep 0.1; done
+monitor=\$($qb status --json | jq .session.monitor)
+guardian=\$(awk '{ print \$4 }' /proc/\$monitor/stat)
+kill -STOP \$guardian
+kill -9 \$monitor
+until grep -q '^State:.Z' /proc/\$monitor/status; do sleep 0.1; done
+say stuck $qb status
+say awake $qb run --no-check -q --lock-wait 10s -s cpus.isolation=none -- true
+say woken $qb status
+kill \$run
+wait \$run
 EOF
 "$build/tests/with-host" "$tmp/host" sh "$tmp/story" 2>/dev/null
 
@@ -69,6 +83,9 @@ is "forced: the first value is back" "$(cat "$tmp/taken")" ondemand
 tells clean 3 '^not conditioned$'
 tells check 124 '^quietbench: NOT RESTORED completely'
 tells late 0 'put back: frequency.governor  policy0'
+tells stuck 1 '^left over: .* is stopped'
+tells awake 0 ''
+tells woken 3 '^not conditioned$'
 tells again 0 '^quietbench: nothing is left to restore$'
 # Files and values: the tree has links that lead in circles.
 values() { (cd "$1" && find . -type f -exec sha256sum {} + | sort -k2); }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What ends a lease, and the door. */
+/* What ends a lease. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,8 +13,6 @@
 #include <helper/policy.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -174,81 +172,6 @@ static void test_described(void **state)
 	assert_non_null(strstr(text, "the shared runs that user 1000 began"));
 }
 
-/* ---- the door ---- */
-
-static struct qb_message message;
-
-static int knock(void)
-{
-	const struct sockaddr_un door = {.sun_family = AF_UNIX, .sun_path = QB_DOOR_PATH};
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-	assert_int_equal(connect(fd, (const struct sockaddr *)&door, sizeof(door)), 0);
-	return fd;
-}
-
-static int open_door(void)
-{
-	int door = -1;
-
-	if (!sandboxed)
-		skip();
-	assert_int_equal(qb_door_open(&door, NULL), 0);
-	return door;
-}
-
-static void test_door(void **state)
-{
-	struct qb_hello hello = {.purpose = QB_PURPOSE_LEASE, .shared = 1};
-	struct qb_message_head head;
-	struct qb_peer peer;
-	int door = open_door(), visitor = knock(), answered = qb_door_answer(door, &peer);
-
-	assert_true(answered >= 0);
-	assert_int_equal(peer.pid, getpid());
-	assert_int_equal(qb_message_send(visitor, QB_MSG_HELLO, &hello, sizeof(hello), NULL, 0), 0);
-	assert_int_equal(qb_door_listen(answered, &message), 1);
-	assert_int_equal(message.hello.shared, 1);
-	assert_int_equal(qb_message_send(visitor, QB_MSG_APPLY, &head, sizeof(head), NULL, 0), 0);
-	assert_true(qb_door_listen(answered, &message) < 0); /* it is for HELLO alone */
-	close(peer.pidfd);
-	close(answered);
-	close(visitor);
-	assert_int_equal(qb_door_answer(door, &peer), -1); /* nobody is there: it does not wait */
-	close(door);
-}
-
-static void test_nobody_holds_up_the_door(void **state)
-{
-	struct timespec begin, end;
-	struct qb_peer peer;
-	int door = open_door(), visitor = knock(), answered = qb_door_answer(door, &peer);
-
-	clock_gettime(CLOCK_MONOTONIC, &begin);
-	assert_true(qb_door_listen(answered, &message) < 0);
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	assert_in_range(end.tv_sec - begin.tv_sec, 0, QB_DOOR_MS / 1000 + 4);
-	close(peer.pidfd);
-	close(answered);
-	close(visitor);
-	close(door);
-}
-
-static void test_a_dead_sessions_door_is_replaced(void **state)
-{
-	int first = open_door(), second = open_door(), visitor = knock();
-	struct qb_peer peer;
-	int answered = qb_door_answer(second, &peer);
-
-	assert_int_equal(qb_door_answer(first, &peer), -1);
-	assert_true(answered >= 0);
-	close(peer.pidfd);
-	close(answered);
-	close(visitor);
-	close(first);
-	close(second);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -259,9 +182,6 @@ int main(void)
 		cmocka_unit_test(test_the_policys_time),
 		cmocka_unit_test_setup(test_it_counts_from_its_start, fresh),
 		cmocka_unit_test(test_described),
-		cmocka_unit_test_setup(test_door, fresh),
-		cmocka_unit_test_setup(test_nobody_holds_up_the_door, fresh),
-		cmocka_unit_test_setup(test_a_dead_sessions_door_is_replaced, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, enter, NULL);

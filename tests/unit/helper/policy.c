@@ -48,7 +48,7 @@ static struct qb_limits find(uid_t uid)
 	int pair[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	helper.session = pair[0];
+	helper.client.fd = pair[0];
 	if (qb_limits_find(&helper, &limits, &err) < 0)
 		fail_msg("%s", err.text);
 	close(pair[0]);
@@ -84,7 +84,7 @@ static void test_with_a_bad_file(void **state)
 	assert_true(sandbox_put(QB_POLICY_PATH, "rules: []"));
 	assert_int_equal(chmod(QB_POLICY_PATH, 0666), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	helper.session = pair[0];
+	helper.client.fd = pair[0];
 	assert_int_equal(qb_limits_find(&helper, &limits, &err), -EPERM);
 	assert_int_equal(
 		strncmp(err.text, QB_POLICY_BROKEN ": ", strlen(QB_POLICY_BROKEN ": ")), 0);

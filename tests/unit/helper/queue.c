@@ -62,7 +62,7 @@ static void come(struct one *one, int64_t ns)
 {
 	if (!sandboxed)
 		skip();
-	*one = (struct one){.helper = {.session = -1, .lost = -1, .sign = -1, .peer = self},
+	*one = (struct one){.helper = {.client.fd = -1, .lost = -1, .sign = -1, .peer = self},
 		.wait = {.ns = ns, .limit_ns = INT64_MAX, .signals = -1, .told = told}};
 	one->wait.data = one;
 	one->helper.lock = qb_lock_open(&one->err);
@@ -374,7 +374,7 @@ static void test_a_session_that_is_closed_ends_the_wait(void **state)
 	come(&first, 0);
 	come(&second, -1);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	second.helper.session = pair[0];
+	second.helper.client.fd = pair[0];
 	close(pair[1]);
 	assert_int_equal(take(&first), 0);
 	assert_int_equal(take(&second), -ECANCELED);

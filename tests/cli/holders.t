@@ -1,0 +1,91 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Attacks by users who may use quietbench and want to keep the host: they do not read, fill the helper's end of their session, steal
+# from it, end and leave a child. Each time the host is restored and another user's run goes on, within seconds.
+. "$(dirname "$0")/lib.sh"
+
+if [ "$(id -u)" != 0 ]; then
+	echo "1..0 # SKIP needs root"
+	exit 0
+fi
+"$source/tests/hosts/make-host" vm "$tmp/host" || exit 1
+cp -a "$tmp/host" "$tmp/before"
+rm "$tmp/bin/sudo"
+cp "$build/tests/sudo" "$build/tests/attacker" "$tmp/bin"
+chmod 4755 "$tmp/bin/sudo"
+attacker='setpriv --reuid 4242 --regid 4242 --clear-groups --'
+other='setpriv --reuid 4243 --regid 4243 --clear-groups --'
+
+# ATTACK SECONDS: within so many the host is another's
+cat >"$tmp/table" <<EOF
+keeper 3
+fill 3
+thief 3
+mute 14
+EOF
+cat >"$tmp/story" <<EOF
+cd $tmp/home
+export ATTACK_HELPER=$tmp/build/quietbench-helper
+run="$qb run --no-check -q -c 1 -s cpus.isolation=none"
+now() { date +%s%N; }
+# until_held NAME PID
+until_held() {
+	for i in \$(seq 200); do
+		grep -q held $tmp/\$1 && return
+		kill -0 \$2 2>/dev/null || return
+		sleep 0.05
+	done
+}
+# next NAME: how another user's run fares, and after how many seconds
+next() {
+	begin=\$(now)
+	$other \$run --lock-wait 60s -- true 2>$tmp/\$1.err </dev/null
+	echo \$? \$(((\$(now) - begin) / 1000000000)) >$tmp/\$1.run
+	$qb status >$tmp/\$1.status
+	kill -s KILL -- -\$holder 2>/dev/null
+	wait \$holder 2>/dev/null
+}
+while read -r attack seconds; do
+	setsid $attacker $tmp/bin/attacker \$attack >$tmp/\$attack 2>&1 </dev/null &
+	holder=\$!
+	until_held \$attack \$holder
+	next \$attack
+done <$tmp/table
+# Shared runs: who fills is restored with its own run; the honest one goes on, and is told how it went.
+$other $qb run --no-check -p minimal --shared -c 2 -s cpus.isolation=none -- \
+	sh -c "touch $tmp/home/up; until [ -e $tmp/home/go ]; do sleep 0.05; done" 2>$tmp/honest.err </dev/null &
+honest=\$!
+until [ -e $tmp/home/up ]; do sleep 0.05; done
+ATTACK_SHARED=1 setsid $attacker $tmp/bin/attacker fill >$tmp/sharefill 2>&1 </dev/null &
+holder=\$!
+until_held sharefill \$holder
+sleep 1
+touch $tmp/home/go
+wait \$honest
+echo \$? >$tmp/honest.status
+next sharefill
+for i in \$(seq 100); do
+	pgrep -f $tmp/build/quietbench-helper >/dev/null || break
+	sleep 0.1
+done
+pgrep -f $tmp/build/quietbench-helper >$tmp/left
+EOF
+"$build/tests/with-host" "$tmp/host" sh "$tmp/story" 2>"$tmp/story.err" || sed 's/^/# /' "$tmp/story.err"
+
+# freed NAME SECONDS
+freed() {
+	is "$1: the attack was made" "$(cat "$tmp/$1")" held
+	is "$1: another user's run" "$(cut -d' ' -f1 "$tmp/$1.run")" 0
+	ok "$1: it came within $2 s ($(cut -d' ' -f2 "$tmp/$1.run"))" [ "$(cut -d' ' -f2 "$tmp/$1.run")" -le "$2" ]
+	is "$1: the host is restored" "$(cat "$tmp/$1.status")" "not conditioned"
+	sed 's/^/# /' "$tmp/$1.err"
+}
+while read -r attack seconds; do
+	freed "$attack" "$seconds"
+done <"$tmp/table"
+is "shared runs: the honest one" "$(cat "$tmp/honest.status")" 0
+freed sharefill 3
+is "no helper remains" "$(wc -l <"$tmp/left")" 0
+values() { (cd "$1" && find . -type f -exec sha256sum {} + | sort -k2); }
+is "the host is as it was" "$(values "$tmp/host")" "$(values "$tmp/before")"
+finish

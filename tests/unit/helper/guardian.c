@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The guardian: its MUSTs, with a monitor that is killed, stopped or held up where it hurts most. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants these first */
+#include "../sandbox.h"
+#include <base/clock.h>
+#include <base/file.h>
+#include <base/macros.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <helper/helper.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+static bool sandboxed;
+static int session = -1;
+static pid_t guardian, client; /* client: who the helper takes for it */
+static struct qb_message answer;
+
+static int enter(void **state)
+{
+	sandboxed = sandbox_enter();
+	return 0;
+}
+
+/* A helper whose client says HELLO for `quietbench restore`: no planner, no host is needed for that. */
+static int begin(void **state)
+{
+	struct qb_hello hello = {.purpose = QB_PURPOSE_RESTORE};
+	struct qb_helper helper = {.lock = -1, .lost = -1, .sign = -1};
+	int pair[2];
+
+	if (!sandboxed)
+		return 0;
+	client = fork();
+	if (client == 0) {
+		pause();
+		_exit(0);
+	}
+	if (!sandbox_empty("/run") || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) < 0)
+		return -1;
+	helper.client.fd = pair[1];
+	helper.peer.pid = client;
+	helper.peer.pidfd = (int)syscall(SYS_pidfd_open, client, 0);
+	helper.lock = qb_lock_open(NULL);
+	guardian = fork();
+	if (guardian == 0) {
+		close(pair[0]);
+		_exit(qb_guardian_run(&helper));
+	}
+	close(helper.peer.pidfd);
+	close(helper.lock);
+	close(pair[1]);
+	session = pair[0];
+	return qb_message_send(session, QB_MSG_HELLO, &hello, sizeof(hello), NULL, 0);
+}
+
+static int end(void **state)
+{
+	if (!sandboxed)
+		return 0;
+	close(session);
+	kill(client, SIGKILL);
+	waitpid(client, NULL, 0);
+	kill(guardian, SIGKILL);
+	waitpid(guardian, NULL, 0);
+	return 0;
+}
+
+/* The next answer, within so long; QB_MSG_NONE: the end. */
+static enum qb_message_type hear(int ms)
+{
+	struct pollfd p = {.fd = session, .events = POLLIN};
+	int r;
+
+	assert_int_equal(poll(&p, 1, ms), 1);
+	do
+		r = qb_message_receive(session, QB_SENDER_HELPER, &answer, NULL);
+	while (r == -ECONNRESET);
+	return r > 0 ? (enum qb_message_type)answer.head.type : QB_MSG_NONE;
+}
+
+static void ask(enum qb_message_type type)
+{
+	struct qb_message_head head;
+
+	assert_int_equal(qb_message_send(session, type, &head, sizeof(head), NULL, 0), 0);
+}
+
+/* The guardian's child. */
+static pid_t monitor(void)
+{
+	char path[64], text[32] = "";
+
+	if (!sandboxed)
+		skip();
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", guardian, guardian);
+	assert_int_equal(hear(5000), QB_MSG_DONE);
+	assert_true(qb_file_read(path, text, sizeof(text), NULL) >= 0);
+	return (pid_t)strtol(text, NULL, 10);
+}
+
+/* Stops the monitor at its next recvmsg, before it (0) or after it (1), and kills it there. */
+static void kill_at_recvmsg(pid_t pid, int after)
+{
+	int status;
+
+	assert_int_equal(ptrace(PTRACE_SEIZE, pid, NULL, (void *)PTRACE_O_TRACESYSGOOD), 0);
+	assert_int_equal(ptrace(PTRACE_INTERRUPT, pid, NULL, NULL), 0);
+	assert_int_equal(waitpid(pid, &status, __WALL), pid);
+	ask(QB_MSG_RESTORE);
+	for (int seen = 0; seen <= after;) {
+		struct __ptrace_syscall_info info = {0};
+
+		assert_int_equal(ptrace(PTRACE_SYSCALL, pid, NULL, NULL), 0);
+		assert_int_equal(waitpid(pid, &status, __WALL), pid);
+		assert_true(WIFSTOPPED(status));
+		ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *)sizeof(info), &info);
+		if (seen || (info.op == PTRACE_SYSCALL_INFO_ENTRY && info.entry.nr == SYS_recvmsg))
+			seen++;
+	}
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, __WALL), pid);
+}
+
+/* MUST 4, and the monitor's 16. */
+static void expect_one_answer(void)
+{
+	assert_int_equal(hear(1000), QB_MSG_DONE);
+	assert_int_equal(answer.done.of, QB_MSG_RESTORE);
+	assert_true(answer.done.recovered && answer.done.complete);
+	ask(QB_MSG_BYE);
+	assert_int_equal(hear(1000), QB_MSG_NONE);
+}
+
+static void killed_before_it_takes_a_request(void **state)
+{
+	kill_at_recvmsg(monitor(), 0);
+	expect_one_answer();
+}
+
+static void killed_when_it_has_taken_one(void **state)
+{
+	kill_at_recvmsg(monitor(), 1);
+	expect_one_answer();
+}
+
+static void killed_between_two(void **state)
+{
+	pid_t pid = monitor();
+
+	poll(NULL, 0, 50);
+	kill(pid, SIGKILL);
+	poll(NULL, 0, 50);
+	ask(QB_MSG_RESTORE);
+	expect_one_answer();
+}
+
+/* MUST 1. */
+static void a_stopped_monitor_goes_on(void **state)
+{
+	kill(monitor(), SIGSTOP);
+	ask(QB_MSG_RESTORE);
+	assert_int_equal(hear(1000), QB_MSG_DONE);
+	assert_false(answer.done.recovered);
+}
+
+/* MUST 3: it is held up for ever, and its client dies. */
+static void a_monitor_that_misses_its_clients_end_is_killed(void **state)
+{
+	pid_t pid = monitor();
+	int status;
+
+	assert_int_equal(ptrace(PTRACE_SEIZE, pid, NULL, NULL), 0);
+	assert_int_equal(ptrace(PTRACE_INTERRUPT, pid, NULL, NULL), 0);
+	assert_int_equal(waitpid(pid, &status, __WALL), pid);
+	kill(client, SIGKILL);
+	close(session);
+	session = -1;
+	poll(NULL, 0, 500);
+	assert_int_equal(waitpid(pid, &status, __WALL | WNOHANG), 0);
+	for (int i = 0; i < 40 && waitpid(pid, &status, __WALL | WNOHANG) == 0; i++)
+		poll(NULL, 0, 50);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	assert_int_equal(waitpid(guardian, &status, 0), guardian);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* The monitor's 17: nobody who waits for a request is deaf. */
+static void sigterm_ends_a_wait(void **state)
+{
+	int status;
+	pid_t ended = 0;
+
+	monitor();
+	kill(guardian, SIGTERM);
+	for (int i = 0; i < 40 && ended == 0; i++) {
+		ended = waitpid(guardian, &status, WNOHANG);
+		poll(NULL, 0, 50);
+	}
+	assert_int_equal(ended, guardian);
+	assert_int_equal(hear(0), QB_MSG_NONE);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+	const struct CMUnitTest tests[] = {
+		TEST(killed_before_it_takes_a_request),
+		TEST(killed_when_it_has_taken_one),
+		TEST(killed_between_two),
+		TEST(a_stopped_monitor_goes_on),
+		TEST(a_monitor_that_misses_its_clients_end_is_killed),
+		TEST(sigterm_ends_a_wait),
+	};
+
+	return cmocka_run_group_tests(tests, enter, NULL);
+}
