@@ -601,6 +601,7 @@ static void command(void)
 
 static _Noreturn void hold(void)
 {
+	alarm(60); /* whoever cannot kill it does not keep it */
 	puts("held");
 	(void)fflush(stdout);
 	for (;;)
@@ -694,8 +695,8 @@ static const struct {
 	{"place-grandchild", place_grandchild}, {"place-nothing", place_nothing},
 	{"place-twice", place_twice}, {"place-set-uid", place_set_uid},
 	{"watch-nobody", watch_nobody}, {"watch-again", watch_again}, {"nobye", nobye},
-	{"door", door}, {"command", command}, {"stream", stream}, {"mute", mute},
-	{"fill", fill}, {"thief", thief}, {"keeper", keeper}};
+	{"door", door}, {"command", command}, {"stream", stream}, {"mute", mute}, {"fill", fill},
+	{"thief", thief}, {"keeper", keeper}};
 
 int main(int argc, char **argv)
 {
