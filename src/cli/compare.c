@@ -81,6 +81,9 @@ static int prepare(struct qb_comparison *c, const struct qb_cli *cli)
 		r = qb_error_set(&err, EINVAL, "%s",
 			self ? "--self compares one command with itself: quietbench compare --self 'CMD'"
 			     : "no commands given: quietbench compare 'CMD A' 'CMD B'");
+	else if (self && qb_option_given(options, PARAMETER))
+		r = qb_error_set(
+			&err, EINVAL, "--self compares one command with itself: no --parameter");
 	else
 		r = choose_plan(options, &c->trial.plan, &err);
 	if (r < 0)
@@ -159,8 +162,16 @@ static int conclude(struct qb_comparison *c, int r, const struct qb_error *why)
 {
 	struct qb_error err = {0};
 	int status = r < 0 ? EXIT_NOTHING : verdict(c);
+	const char *spoilt;
 
 	qb_condition_end(&c->ground.condition);
+	spoilt = qb_ground_spoilt(&c->ground.condition);
+	if (spoilt) {
+		qb_say(QB_SAY_ERROR, "%s: nothing is claimed", spoilt);
+		qb_experiment_spoil(&c->trial.experiment, spoilt);
+		c->trial.n_results = 0;
+		status = EXIT_NOTHING;
+	}
 	if (r < 0 && r != -QB_TOLD_TO_END)
 		qb_say(QB_SAY_ERROR, "%s", why->text);
 	if (!c->trial.experiment.n)

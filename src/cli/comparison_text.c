@@ -3,6 +3,7 @@
 #include <base/text.h>
 #include <cli/exports.h>
 #include <math.h>
+#include <stats/looks.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,16 +73,31 @@ static void print_details(
 			out);
 }
 
+/* Looks begin at 10, of long experiments later; of programs at once each has its part of the level. */
+static void too_few(const struct qb_trial *trial, char *buf, size_t size)
+{
+	const double level = QB_LOOKS_LEVEL / (trial->experiment.n_programs - 1);
+	unsigned enough = 1;
+
+	while (qb_rank_critical(enough, level) < 0)
+		enough++;
+	if (trial->plan.runs || trial->experiment.n_programs > 2 || trial->rows.n > 1)
+		qb_text_format(buf, size,
+			"no claim: %u rounds are too few (-r %u or more); the figures above are a description",
+			trial->judged, enough);
+	else
+		qb_text_format(buf, size,
+			"no claim: after %u pairs it is too early; the figures above are a description",
+			trial->judged);
+}
+
 void qb_comparison_claim(
 	const struct qb_trial *trial, const struct qb_trial_result *result, char *buf, size_t size)
 {
 	const struct qb_evidence_terms terms = terms_of(trial, result);
 
 	if (result->state == QB_TRIAL_TOO_FEW)
-		qb_text_format(buf, size,
-			"no claim: %u pairs are too few (%s); the figures above are a description",
-			trial->judged,
-			trial->plan.runs ? "-r 6 or more" : "the first look is at 10");
+		too_few(trial, buf, size);
 	else
 		qb_evidence_claim(result->claim, &result->difference, &terms, buf, size);
 }

@@ -75,8 +75,10 @@ void qb_evidence_description(const struct qb_described *d, const char *unit, cha
 		*scale.unit ? " " : "", scale.unit, interval, d->mnad * 100, of[3], of[4]);
 }
 
-void qb_evidence_course(const struct qb_change *change, const char *unit, char *buf, size_t size)
+void qb_evidence_course(
+	const struct qb_change *change, size_t warm_ups, const char *unit, char *buf, size_t size)
 {
+	const size_t steady = warm_ups + change->steady; /* by the number of all runs */
 	char first[48], last[48];
 
 	*buf = '\0';
@@ -93,7 +95,7 @@ void qb_evidence_course(const struct qb_change *change, const char *unit, char *
 		break;
 	case QB_COURSE_SLOWDOWN:
 		qb_text_format(buf, size, "slower from run %zu on: %s, after %s at first",
-			change->steady + 1, last, first);
+			steady + 1, last, first);
 		break;
 	case QB_COURSE_UNSTEADY:
 		qb_text_format(buf, size,

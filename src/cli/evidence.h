@@ -19,8 +19,9 @@ void qb_evidence_percent(double share, double half, char *buf, size_t size);
 /* "median 103.2 ms [102.9, 103.8], MNAD 0.41 %, 101.9 to 108.3 ms"; one unit for all. */
 void qb_evidence_description(
 	const struct qb_described *d, const char *unit, char *buf, size_t size);
-/* How a series of runs went; "" where it is flat or too short. */
-void qb_evidence_course(const struct qb_change *change, const char *unit, char *buf, size_t size);
+/* How a series of runs went, after so many that do not count; "" where it is flat or too short. */
+void qb_evidence_course(
+	const struct qb_change *change, size_t warm_ups, const char *unit, char *buf, size_t size);
 
 /* How a difference is told. */
 struct qb_evidence_terms {

@@ -75,6 +75,16 @@ static int put_hyperfine(const struct qb_comparison *c, FILE *out, struct qb_err
 	return qb_json_print(json, out, err);
 }
 
+/* Within quotes; a line stays one. */
+static void put_quoted(const char *text, FILE *out)
+{
+	for (; *text; text++)
+		if (*text == '"')
+			fputs("\"\"", out);
+		else
+			fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
+}
+
 /* One line a run, those that do not count, too. */
 static int put_csv(const struct qb_comparison *c, FILE *out, struct qb_error *err)
 {
@@ -90,10 +100,10 @@ static int put_csv(const struct qb_comparison *c, FILE *out, struct qb_error *er
 			fprintf(out, "%s,%u,%d,%d,%s,\"",
 				trial->experiment.programs[s->program].name, s->round, s->warm_up,
 				s->repeated, qb_record_noise_name(s->noise));
-			for (const char *p = trial->rows.v[row].name; *p; p++)
-				fprintf(out, *p == '"' ? "\"\"" : "%c", *p);
-			fprintf(out, "\",%.9g,%s,%.9g,%.9g\n", trial->rows.v[row].values[i],
-				trial->rows.unit, (double)s->user_ns / 1e9,
+			put_quoted(trial->rows.v[row].name, out);
+			fprintf(out, "\",%.9g,\"", trial->rows.v[row].values[i]);
+			put_quoted(trial->rows.unit, out);
+			fprintf(out, "\",%.9g,%.9g\n", (double)s->user_ns / 1e9,
 				(double)s->sys_ns / 1e9);
 		}
 	}

@@ -17,6 +17,10 @@ int qb_figures_add(struct qb_figures *figures, const char *name, double value, s
 		figures->v = v;
 	if (!copy)
 		return qb_error_errno(err, ENOMEM, "keep a figure");
+	qb_text_one_line(copy); /* it reaches terminals, and pull requests */
+	for (char *p = copy; *p; p++)
+		if (*p == '`')
+			*p = '\'';
 	figures->v[figures->n++] = (struct qb_figure){.name = copy, .value = value};
 	return 0;
 }

@@ -62,14 +62,17 @@ void qb_figures_free(struct qb_figures *figures);
 struct qb_measure_source {
 	const char *output; /* what it printed; ends with NUL */
 	size_t size;
-	int64_t begun_ns; /* CLOCK_REALTIME: what is older was not written by it */
+	/* CLOCK_REALTIME. Files that are older than its begin, or no newer than those read before, were not
+	 * written by it. */
+	int64_t begun_ns, read_before_ns;
+	int64_t read_ns; /* found: the newest of the files that were read; 0: none was */
 };
 
 /*
  * One run's, of its output or of the files that it wrote. -EBADMSG: there is none, or it is no
  * positive number; what was looked for, and where, is in *err.
  */
-int qb_measure_read(const struct qb_measure_spec *spec, const struct qb_measure_source *source,
+int qb_measure_read(const struct qb_measure_spec *spec, struct qb_measure_source *source,
 	struct qb_figures *ret, struct qb_error *err);
 
 struct qb_row {

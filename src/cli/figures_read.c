@@ -17,9 +17,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-typedef int read_function(const char *argument, const struct qb_measure_source *source,
+typedef int read_function(const char *argument, struct qb_measure_source *source,
 	struct qb_figures *ret, struct qb_error *err);
 
+/* Beyond that not even a variance is a number. */
+#define FIGURE_MAX 1e100
 /* File systems' clocks tick this coarsely. */
 #define TICK_NS 20000000
 
@@ -46,14 +48,13 @@ static int add(struct qb_figures *ret, const char *name, double value, const cha
 {
 	const double seconds = seconds_of(unit);
 
-	if (!isfinite(value) || value <= 0)
-		return qb_error_set(err, EBADMSG,
-			"%s%sis %g: only positive figures can be compared",
-			*name ? name : "the figure", " ", value);
 	if (seconds > 0) {
 		value *= seconds;
 		unit = QB_UNIT_SECONDS;
 	}
+	if (!(value > 0 && value < FIGURE_MAX))
+		return qb_error_set(err, EBADMSG, "%s is %g: only positive figures can be compared",
+			*name ? name : "the figure", value);
 	if (ret->n && strcmp(ret->unit, unit) != 0)
 		return qb_error_set(err, EBADMSG, "%s is in %s, other figures are in %s", name,
 			unit, ret->unit);
@@ -83,8 +84,8 @@ static int add_text(
 
 /* ---- by pattern and by pointer ---- */
 
-static int read_regex(const char *pattern, const struct qb_measure_source *source,
-	struct qb_figures *ret, struct qb_error *err)
+static int read_regex(const char *pattern, struct qb_measure_source *source, struct qb_figures *ret,
+	struct qb_error *err)
 {
 	regmatch_t match[2];
 	regex_t regex;
@@ -105,8 +106,8 @@ static int read_regex(const char *pattern, const struct qb_measure_source *sourc
 	return add_text(ret, "", text, err);
 }
 
-static int read_json(const char *pointer, const struct qb_measure_source *source,
-	struct qb_figures *ret, struct qb_error *err)
+static int read_json(const char *pointer, struct qb_measure_source *source, struct qb_figures *ret,
+	struct qb_error *err)
 {
 	_cleanup_(qb_json_value_freep) struct qb_json_value *json = NULL;
 	const struct qb_json_value *value;
@@ -128,23 +129,25 @@ static int read_json(const char *pointer, const struct qb_measure_source *source
 /* ---- tools ---- */
 
 /* A file that this run did not write is another run's, and its figures are, too. */
-static int judge_fresh(
-	const char *file, const struct qb_measure_source *source, struct qb_error *err)
+static int judge_fresh(const char *file, struct qb_measure_source *source, struct qb_error *err)
 {
 	struct stat st;
+	int64_t ns;
 
 	if (stat(file, &st) < 0)
 		return qb_error_errno(err, errno, "look at %s", file);
-	if (st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec <
-		source->begun_ns - TICK_NS)
+	ns = st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
+	if (ns < source->begun_ns - TICK_NS || ns <= source->read_before_ns)
 		return qb_error_set(err, EBADMSG,
 			"%s is older than the run: the command did not write it", file);
+	if (ns > source->read_ns)
+		source->read_ns = ns;
 	return 0;
 }
 
 /* The document: of a file, or what was printed. */
-static int load(const char *file, const struct qb_measure_source *source,
-	struct qb_json_value **ret, struct qb_error *err)
+static int load(const char *file, struct qb_measure_source *source, struct qb_json_value **ret,
+	struct qb_error *err)
 {
 	if (!file)
 		return qb_json_parse(source->output, source->size, ret, err);
@@ -178,8 +181,8 @@ static int none(const char *tool, const struct qb_figures *ret, struct qb_error 
 }
 
 /* With repetitions and aggregates the median of them, else each time (the last one of a name counts). */
-static int read_google(const char *file, const struct qb_measure_source *source,
-	struct qb_figures *ret, struct qb_error *err)
+static int read_google(const char *file, struct qb_measure_source *source, struct qb_figures *ret,
+	struct qb_error *err)
 {
 	_cleanup_(qb_json_value_freep) struct qb_json_value *json = NULL;
 	const struct qb_json_value *all;
@@ -206,7 +209,7 @@ static int read_google(const char *file, const struct qb_measure_source *source,
 }
 
 /* Its names are commands: one alone has none, for that of the other side is another. */
-static int read_hyperfine(const char *file, const struct qb_measure_source *source,
+static int read_hyperfine(const char *file, struct qb_measure_source *source,
 	struct qb_figures *ret, struct qb_error *err)
 {
 	_cleanup_(qb_json_value_freep) struct qb_json_value *json = NULL;
@@ -251,8 +254,8 @@ static double pyperf_mean(const struct qb_json_value *benchmarks, size_t i)
 	return n ? sum / (double)n : 0;
 }
 
-static int read_pyperf(const char *file, const struct qb_measure_source *source,
-	struct qb_figures *ret, struct qb_error *err)
+static int read_pyperf(const char *file, struct qb_measure_source *source, struct qb_figures *ret,
+	struct qb_error *err)
 {
 	_cleanup_(qb_json_value_freep) struct qb_json_value *json = NULL;
 	const struct qb_json_value *all;
@@ -272,15 +275,21 @@ static int read_pyperf(const char *file, const struct qb_measure_source *source,
 }
 
 /* One benchmark's folder: …/new/estimates.json, and benchmark.json beside it for its name. */
-static int add_criterion(const char *path, const struct qb_measure_source *source,
-	struct qb_figures *ret, struct qb_error *err)
+static int add_criterion(const char *path, struct qb_measure_source *source, struct qb_figures *ret,
+	struct qb_error *err)
 {
 	_cleanup_(qb_json_value_freep) struct qb_json_value *estimates = NULL, *benchmark = NULL;
 	const char *name = path;
 	char beside[4096];
 	double median;
-	int r = load(path, source, &estimates, err);
+	int r;
 
+	/* Of benchmarks that this run left out there are older ones: not its figures. */
+	if (judge_fresh(path, source, err) < 0) {
+		*err = (struct qb_error){0};
+		return 0;
+	}
+	r = qb_json_read(path, &estimates, err);
 	if (r < 0)
 		return r;
 	qb_text_format(beside, sizeof(beside), "%.*s/benchmark.json",
@@ -294,7 +303,7 @@ static int add_criterion(const char *path, const struct qb_measure_source *sourc
 	return add(ret, name, median, "ns", err);
 }
 
-static int read_criterion(const char *argument, const struct qb_measure_source *source,
+static int read_criterion(const char *argument, struct qb_measure_source *source,
 	struct qb_figures *ret, struct qb_error *err)
 {
 	const char *dir = argument ? argument : "target/criterion";
@@ -312,20 +321,21 @@ static int read_criterion(const char *argument, const struct qb_measure_source *
 	fts_close(tree);
 	if (r == 0 && !ret->n)
 		r = qb_error_set(err, EBADMSG,
-			"criterion: there is no */new/estimates.json in %s; did the benchmark write it?",
+			"criterion: there is no */new/estimates.json of this run in %s; did the benchmark write it?",
 			dir);
 	return r;
 }
 
 /* "1234567,,instructions,…" on standard error: the counter's line. */
-static int read_perf(const char *event, const struct qb_measure_source *source,
-	struct qb_figures *ret, struct qb_error *err)
+static int read_perf(const char *event, struct qb_measure_source *source, struct qb_figures *ret,
+	struct qb_error *err)
 {
 	for (const char *line = source->output; *line;) {
 		const size_t n = strcspn(line, "\n");
 		char value[64] = "", unit[32] = "", name[128] = "";
-		const size_t first = strcspn(line, ","),
-			     second = first + 1 + strcspn(line + first + 1, ",");
+		const size_t first = strcspn(line, ",\n");
+		const size_t second =
+			line[first] == ',' ? first + 1 + strcspn(line + first + 1, ",\n") : n;
 
 		if (second < n) {
 			const size_t third = second + 1 + strcspn(line + second + 1, ",\n");
@@ -416,7 +426,7 @@ bool qb_measure_reads_errors(const struct qb_measure_spec *spec)
 	return spec->kind == QB_MEASURE_PERF;
 }
 
-int qb_measure_read(const struct qb_measure_spec *spec, const struct qb_measure_source *source,
+int qb_measure_read(const struct qb_measure_spec *spec, struct qb_measure_source *source,
 	struct qb_figures *ret, struct qb_error *err)
 {
 	return kinds[spec->kind].read(spec->argument, source, ret, err);

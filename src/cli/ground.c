@@ -66,6 +66,16 @@ int qb_ground_enter(struct qb_ground *ground, const struct qb_options *options,
 	return r < 0 ? r : preflight(ground, options, err);
 }
 
+const char *qb_ground_spoilt(const struct qb_condition *condition)
+{
+	if (!condition->applied)
+		return NULL;
+	if (condition->answer.done.recovered || condition->session.fd < 0)
+		return "the helper ended before the command did";
+	return condition->answer.done.over ? "the host was restored before the command ended"
+					   : NULL;
+}
+
 void qb_ground_say_prepared(const struct qb_condition *condition)
 {
 	qb_run_text_process(&condition->answer);

@@ -32,6 +32,8 @@ int qb_ground_prepare(
  * qb_preflight_measure. */
 int qb_ground_enter(struct qb_ground *ground, const struct qb_options *options,
 	char *const *command, struct qb_error *err);
+/* After the restore: what was said of the runs is worth nothing, and why; NULL: it is. */
+const char *qb_ground_spoilt(const struct qb_condition *condition);
 /* Of the command's process, once: its own levers, and root. For qb_execute_order's `prepared`. */
 void qb_ground_say_prepared(const struct qb_condition *condition);
 /* How long a probe beside a run takes; 0: none. */

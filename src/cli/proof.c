@@ -10,18 +10,34 @@
 #include <signal.h>
 #include <stdlib.h>
 
-/* The caller's signals, between two blocks as before the first: each block has a job of its own. */
-static bool restore_signals(const sigset_t *mask)
+/* Which signal would end us, now that the caller's mask is to hold again; 0: none. */
+static int ender(const sigset_t *mask)
 {
 	static const int enders[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 	sigset_t pending;
 
 	sigpending(&pending);
-	for (size_t i = 0; i < QB_ARRAY_SIZE(enders); i++)
-		if (sigismember(&pending, enders[i]) && !sigismember(mask, enders[i]))
-			return false; /* it would end us here, with nothing said */
+	for (size_t i = 0; i < QB_ARRAY_SIZE(enders); i++) {
+		struct sigaction action;
+
+		if (sigismember(&pending, enders[i]) && !sigismember(mask, enders[i]) &&
+			sigaction(enders[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+			return enders[i];
+	}
+	return 0;
+}
+
+/* The caller's signals, between two blocks as before the first: each block has a job of its own. */
+static int restore_signals(struct qb_proof *proof, const sigset_t *mask, struct qb_error *err)
+{
+	const int signal = ender(mask);
+
+	if (signal) { /* with nothing said */
+		proof->signal = signal;
+		return qb_error_set(err, QB_TOLD_TO_END, "told to end");
+	}
 	sigprocmask(SIG_SETMASK, mask, NULL);
-	return true;
+	return 0;
 }
 
 static int enter(struct qb_proof *proof, struct qb_proof_side *side, struct qb_ground *ground,
@@ -34,7 +50,11 @@ static int enter(struct qb_proof *proof, struct qb_proof_side *side, struct qb_g
 		return r;
 	if (side->as_is)
 		return qb_condition_bare(&ground->condition, NULL, err);
-	return qb_ground_enter(ground, &side->options, command, err);
+	r = qb_ground_enter(ground, &side->options, command, err);
+	if (r == 0 && ground->condition.answer.joined && !ground->condition.answer.shared)
+		r = qb_error_set(err, EBUSY,
+			"prove conditions the host itself, and another session has: quietbench restore ends an apply");
+	return r;
 }
 
 static int run_and_keep(struct qb_proof *proof, struct qb_ground *ground, unsigned side,
@@ -69,12 +89,11 @@ static int run_block(
 	struct qb_proof_side *side = &proof->sides[which];
 	struct qb_ground ground = QB_GROUND_NONE;
 	const enum qb_say loudness = qb_say_limit(QB_SAY_ERROR);
-	int r = 0;
+	int r;
 
 	if (!side->told)
 		qb_say_limit(loudness);
-	if (!restore_signals(mask))
-		r = qb_error_set(err, QB_TOLD_TO_END, "told to end");
+	r = restore_signals(proof, mask, err);
 	if (r == 0)
 		r = enter(proof, side, &ground, err);
 	side->told = true;
@@ -85,6 +104,8 @@ static int run_block(
 	qb_condition_end(&ground.condition);
 	qb_say_limit(loudness);
 	proof->incomplete |= !ground.condition.complete;
+	if (ground.condition.job.signal)
+		proof->signal = ground.condition.job.signal;
 	qb_ground_free(&side->last);
 	side->last = ground;
 	if (side->last.condition.has_job) /* the next block has one of its own */
@@ -163,9 +184,9 @@ int qb_proof_run(struct qb_proof *proof, struct qb_error *err)
 	r = qb_experiment_begin(&proof->experiment, err);
 	while (r == 0 && proof->pairs < proof->wanted)
 		r = run_pair(proof, &random, &mask, err);
-	if (!restore_signals(&mask) && r == 0)
-		r = qb_error_set(err, QB_TOLD_TO_END, "told to end");
 	judged = judge(proof, &random, r < 0 ? &late : err);
+	if (r == 0)
+		r = restore_signals(proof, &mask, err);
 	return r < 0 ? r : judged;
 }
 

@@ -55,6 +55,7 @@ struct qb_proof {
 	bool judged; /* what follows says something */
 	struct qb_spread spread;
 	bool incomplete; /* the host could not be restored completely */
+	int signal;	 /* what told us to end; 0: nothing did */
 };
 
 int qb_proof_run(struct qb_proof *proof, struct qb_error *err);

@@ -181,6 +181,8 @@ static int prepare(const struct qb_cli *cli, struct qb_proof *proof, char *path,
 	struct qb_error err = {0};
 	int r = choose_plan(options, &proof->plan, &err);
 
+	if (r == 0 && qb_option_given(options, JSON) && qb_option_given(options, EACH_LEVER))
+		r = qb_error_set(&err, EINVAL, "--each-lever answers in text, not in JSON");
 	if (r == 0 && cli->argc == 0)
 		r = qb_error_set(&err, EINVAL,
 			"no command given: quietbench prove [OPTION...] [--] COMMAND [ARG...]");
@@ -243,12 +245,13 @@ int qb_cmd_prove(struct qb_cli *cli)
 		levers = qb_prove_each_lever(&proof, &err);
 	if (levers < 0) {
 		qb_say(QB_SAY_ERROR, "%s", err.text);
-		status = EXIT_NOTHING;
+		status = proof.incomplete ? QB_EXIT_INCOMPLETE : EXIT_NOTHING;
 	}
 	qb_proof_free(&proof);
-	if ((r == -QB_TOLD_TO_END || levers == -QB_TOLD_TO_END) && status != QB_EXIT_INCOMPLETE) {
+	if ((r == -QB_TOLD_TO_END || levers == -QB_TOLD_TO_END) && proof.signal &&
+		status != QB_EXIT_INCOMPLETE) {
 		fflush(stdout);
-		qb_job_die(SIGINT);
+		qb_job_die(proof.signal);
 	}
 	return status;
 }

@@ -13,6 +13,6 @@ void qb_prove_end_progress(void);
  * against itself without that key. Prints what each is worth, then the smallest profile that keeps nine
  * tenths of the gain, as YAML, and what it was measured to keep.
  */
-int qb_prove_each_lever(const struct qb_proof *whole, struct qb_error *err);
+int qb_prove_each_lever(struct qb_proof *whole, struct qb_error *err);
 
 #endif

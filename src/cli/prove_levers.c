@@ -84,7 +84,7 @@ static void begin(const struct qb_proof *whole, struct qb_proof *ret)
 	}
 }
 
-static int weigh(const struct qb_proof *whole, struct worth *worth, struct qb_error *err)
+static int weigh(struct qb_proof *whole, struct worth *worth, struct qb_error *err)
 {
 	struct qb_proof proof;
 	int r;
@@ -95,6 +95,8 @@ static int weigh(const struct qb_proof *whole, struct worth *worth, struct qb_er
 		r = qb_proof_run(&proof, err);
 	worth->judged = proof.judged;
 	worth->spread = proof.spread;
+	whole->incomplete |= proof.incomplete;
+	whole->signal = proof.signal;
 	qb_proof_free(&proof);
 	qb_prove_end_progress();
 	return r;
@@ -176,7 +178,7 @@ static void print_profile(const struct qb_proof *whole, const struct worth *drop
 
 /* The smaller profile against the host as it is: does it keep what was promised? */
 static int verify(
-	const struct qb_proof *whole, const struct worth *dropped, size_t n, struct qb_error *err)
+	struct qb_proof *whole, const struct worth *dropped, size_t n, struct qb_error *err)
 {
 	struct qb_proof proof;
 	char claim[320];
@@ -196,11 +198,13 @@ static int verify(
 		qb_prove_claim(&proof, claim, sizeof(claim));
 		printf("# measured: %s\n", claim);
 	}
+	whole->incomplete |= proof.incomplete;
+	whole->signal = proof.signal;
 	qb_proof_free(&proof);
 	return r;
 }
 
-int qb_prove_each_lever(const struct qb_proof *whole, struct qb_error *err)
+int qb_prove_each_lever(struct qb_proof *whole, struct qb_error *err)
 {
 	_cleanup_free_ struct worth *worths = NULL;
 	size_t n, kept;
@@ -222,6 +226,10 @@ int qb_prove_each_lever(const struct qb_proof *whole, struct qb_error *err)
 	for (size_t i = 0; i < n; i++)
 		print_worth(&worths[i]);
 	kept = enough(worths, n);
+	if (!kept) {
+		puts("no lever alone has a gain here");
+		return 0;
+	}
 	printf("# %zu of %zu levers keep %.0f %% of the gain:\n", kept, n, 100 * KEPT);
 	print_profile(whole, worths + kept, n - kept);
 	return verify(whole, worths + kept, n - kept, err);

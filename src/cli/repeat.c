@@ -113,12 +113,13 @@ static int execute(struct repeat *r, struct qb_error *err)
 
 static void say_course(const struct repeat *r, const double *values)
 {
+	const size_t warm_ups = (size_t)r->options->number[QB_OPTION_WARMUP];
 	struct qb_change change;
 	char text[200];
 
 	if (qb_change_look(values, r->counted, &change) < 0)
 		return;
-	qb_evidence_course(&change, r->rows.unit, text, sizeof(text));
+	qb_evidence_course(&change, warm_ups, r->rows.unit, text, sizeof(text));
 	if (*text)
 		qb_say(QB_SAY_WARN, "%s", text);
 }
@@ -192,7 +193,7 @@ static int status_of(const struct repeat *r, int result, const struct qb_error *
 		return failed_status(r);
 	if (result != -QB_TOLD_TO_END)
 		qb_say(QB_SAY_ERROR, "%s", err->text);
-	if (r->experiment.n || result == -QB_TOLD_TO_END)
+	if (r->experiment.n || (result != -ENOENT && result != -EACCES && result != -ENOEXEC))
 		return QB_EXIT_REFUSED;
 	return result == -ENOENT ? QB_EXIT_NOT_FOUND : QB_EXIT_NOT_EXECUTABLE;
 }
@@ -208,6 +209,7 @@ int qb_repeat_run(const struct qb_options *options, struct qb_ground *ground, co
 			.prepare = options->value[QB_OPTION_PREPARE],
 			.cleanup = options->value[QB_OPTION_CLEANUP]}};
 	struct qb_error err = {0};
+	const char *spoilt;
 	int result, status;
 
 	r.experiment = (struct qb_experiment){.programs = &r.program,
@@ -223,6 +225,9 @@ int qb_repeat_run(const struct qb_options *options, struct qb_ground *ground, co
 	tell(&r);
 	status = status_of(&r, result, &err);
 	qb_condition_end(&ground->condition);
+	spoilt = qb_ground_spoilt(&ground->condition);
+	if (spoilt)
+		qb_experiment_spoil(&r.experiment, spoilt);
 	if (options->value[QB_OPTION_RECORD] && r.experiment.n && write_record(&r, &err) < 0) {
 		qb_say(QB_SAY_ERROR, "%s", err.text);
 		status = status == EXIT_SUCCESS ? QB_EXIT_REFUSED : status;

@@ -13,9 +13,6 @@
 #include <errno.h>
 #include <limits.h>
 
-#define HELPER_ENDED "the helper ended before the command did"
-#define LEASE_ENDED  "the host was restored before the command ended"
-
 struct run {
 	const struct qb_cli *cli;
 	char path[PATH_MAX]; /* of the command */
@@ -50,6 +47,10 @@ static int prepare(struct run *run)
 	r = record ? qb_record_prepare(record, &err) : 0;
 	if (!record && qb_option_given(options, TIMELINE))
 		r = qb_error_set(&err, EINVAL, "run: --timeline is for the record: -o FILE");
+	if (r == 0 && !qb_repeat_asked(options) &&
+		(qb_option_given(options, PREPARE) || qb_option_given(options, CLEANUP)))
+		r = qb_error_set(
+			&err, EINVAL, "run: --prepare and --cleanup are for several runs: -r N");
 	if (r == 0)
 		r = qb_ground_prepare(&run->ground, options, &err);
 	return r < 0 ? refuse(&err) : 0;
@@ -68,17 +69,6 @@ static int execute(struct run *run, struct qb_error *err)
 		.prepared = qb_ground_say_prepared};
 
 	return qb_execute(&run->ground.condition, &order, &run->result, err);
-}
-
-/* What the end of the session says of the result. */
-static void spoil(const struct qb_condition *condition, struct qb_result *result)
-{
-	if (condition->applied && (condition->answer.done.recovered || condition->session.fd < 0))
-		result->spoilt = HELPER_ENDED;
-	else if (condition->applied && condition->answer.done.over)
-		result->spoilt = LEASE_ENDED;
-	if (result->spoilt)
-		result->noise = QB_NOISE_UNKNOWN;
 }
 
 static int write_record(const struct run *run, const char *file, struct qb_error *err)
@@ -110,7 +100,9 @@ static int conclude(struct run *run)
 
 	qb_run_text_result(result);
 	qb_condition_end(&run->ground.condition);
-	spoil(&run->ground.condition, result);
+	result->spoilt = qb_ground_spoilt(&run->ground.condition);
+	if (result->spoilt)
+		result->noise = QB_NOISE_UNKNOWN;
 	if (status == 0 && result->noise == QB_NOISE_NOISY)
 		status = noisy_status(&run->cli->options);
 	if (file && write_record(run, file, &err) < 0) {

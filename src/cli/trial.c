@@ -31,7 +31,8 @@ static int measure(struct qb_trial *trial, struct qb_error *err)
 	const struct qb_sample *sample = &e->samples[e->n - 1];
 	_cleanup_(qb_figures_free) struct qb_figures figures = {0};
 	_cleanup_free_ char *output = NULL;
-	struct qb_measure_source source = {.begun_ns = sample->started_at};
+	struct qb_measure_source source = {
+		.begun_ns = sample->started_at, .read_before_ns = trial->read_ns};
 	int r;
 
 	if (trial->plan.measure.kind == QB_MEASURE_TIME) {
@@ -43,6 +44,8 @@ static int measure(struct qb_trial *trial, struct qb_error *err)
 		source.output = output;
 		if (r == 0)
 			r = qb_measure_read(&trial->plan.measure, &source, &figures, err);
+		if (source.read_ns)
+			trial->read_ns = source.read_ns;
 	}
 	return r < 0 ? r : qb_rows_add(&trial->rows, &figures, err);
 }
@@ -143,7 +146,8 @@ static int advance(struct qb_trial *trial, struct qb_random *random, struct qb_e
 /* One difference can be looked at while it comes; several are looked at once. */
 static bool has_looks(const struct qb_trial *trial)
 {
-	return !trial->plan.runs && trial->experiment.n_programs == 2 && trial->rows.n <= 1;
+	return !trial->plan.runs && trial->experiment.n_programs == 2 &&
+	       (trial->looks || trial->rows.n <= 1);
 }
 
 /* Before the first timed round; a round takes about `round_ns`. */
@@ -243,6 +247,11 @@ static int judge_one(struct qb_trial *trial, struct qb_trial_result *result, int
 					       ? log(pairs[i].probe_b) - log(pairs[i].probe_a)
 					       : 0);
 	result->p = qb_rank_p(u, n);
+	if (result->difference.moves) { /* as the interval holds both */
+		for (unsigned i = 0; i < n; i++)
+			u[i] = log(pairs[i].b) - log(pairs[i].a);
+		result->p = fmax(result->p, qb_rank_p(u, n));
+	}
 	return 0;
 }
 
@@ -307,12 +316,13 @@ int qb_trial_slower(const struct qb_trial *trial)
 			return -1;
 		if (trial->plan.more_is_better)
 			more = (struct qb_interval){-more.high, -more.middle, -more.low};
-		if (more.low > trial->plan.slower)
+		/* Of several figures one alone may lie there by chance. */
+		if (more.low > trial->plan.slower && (trial->rows.n <= 1 || result->differs))
 			return 1;
 		if (more.high >= trial->plan.slower)
 			answer = -1;
 	}
-	return trial->n_results ? answer : -1;
+	return trial->n_results && !trial->incomplete ? answer : -1;
 }
 
 static bool is_decided(const struct qb_trial *trial)
@@ -335,7 +345,9 @@ static bool is_look(const struct qb_trial *trial)
 
 static bool has_time(const struct qb_trial *trial)
 {
-	return !trial->plan.time_ns || !trial->judged ||
+	const bool must = has_looks(trial) ? !trial->judged : trial->rounds < LEAST;
+
+	return !trial->plan.time_ns || must ||
 	       now() - trial->begun_ns + trial->round_ns <= trial->plan.time_ns;
 }
 
@@ -350,8 +362,13 @@ int qb_trial_run(struct qb_trial *trial, struct qb_error *err)
 	r = warm_up(trial, &trial->round_ns, err);
 	trial->most = fix_most(trial, trial->round_ns);
 	while (r == 0 && !decided && trial->rounds < trial->most && has_time(trial)) {
+		const unsigned before = trial->rounds;
+
 		r = advance(trial, &random, err);
-		if (r == 0 && is_look(trial)) {
+		/* Without warm-ups the first round tells how long one takes: no matter who is A. */
+		if (r == 0 && !trial->plan.warm_ups && trial->rounds + trial->repeated == 1)
+			trial->most = fix_most(trial, trial->round_ns);
+		if (r == 0 && trial->rounds > before && is_look(trial)) {
 			r = judge(trial, err);
 			trial->looks++;
 			decided = r == 0 && is_decided(trial);

@@ -63,6 +63,7 @@ struct qb_trial {
 	unsigned looks, repeated;
 	int64_t begun_ns, round_ns; /* a round's usual length */
 	struct qb_rows rows;
+	int64_t read_ns; /* the newest file that figures were read from */
 	size_t *runs_of; /* owned: round * n_programs + program -> sample and run of rows */
 	struct qb_trial_result *results; /* owned */
 	size_t n_results;
@@ -70,8 +71,8 @@ struct qb_trial {
 };
 
 int qb_trial_run(struct qb_trial *trial, struct qb_error *err);
-/* B is slower by more than plan.slower: 1; shown not to be: 0; not decided: -1. Of the first figure
- * and each program. */
+/* B is slower by more than plan.slower: 1; shown not to be: 0; not decided: -1. Of all programs and figures;
+ * one of several figures counts only if it differs by which of all of them. */
 int qb_trial_slower(const struct qb_trial *trial);
 /* The values of a program's figure in the order of the runs that count: malloc'd. */
 double *qb_trial_values(const struct qb_trial *trial, unsigned program, size_t row, size_t *ret_n);

@@ -209,6 +209,15 @@ void qb_experiment_complaint(const struct qb_experiment *e, char *buf, size_t si
 	qb_text_copy(buf, size, line ? line + 1 : tail);
 }
 
+void qb_experiment_spoil(struct qb_experiment *e, const char *why)
+{
+	for (size_t i = 0; i < e->n; i++) {
+		free(e->samples[i].reason);
+		e->samples[i].reason = strdup(why); /* without it the verdict stands */
+		e->samples[i].noise = QB_NOISE_UNKNOWN;
+	}
+}
+
 void qb_experiment_pause(struct qb_experiment *e)
 {
 	qb_probe_free(&e->last);

@@ -77,6 +77,8 @@ int qb_experiment_output(const struct qb_experiment *e, bool errors, char **ret,
 	struct qb_error *err);
 /* The last line of what the last command printed on its standard error, or "". */
 void qb_experiment_complaint(const struct qb_experiment *e, char *buf, size_t size);
+/* Nothing is known of any run: the session ended before the last of them. */
+void qb_experiment_spoil(struct qb_experiment *e, const char *why);
 /* The next run has no run before it: the host was changed, or time has passed. */
 void qb_experiment_pause(struct qb_experiment *e);
 void qb_experiment_free(struct qb_experiment *e);

@@ -202,8 +202,8 @@
 	/* Several records: how a figure went over the weeks. */
 	function showHistory(figure) {
 		const points = [];
-		records.forEach(record => ((record.experiment || {}).figures || []).slice(0, 1).forEach(f => f.of.forEach((d, i) => {
-			if (d.median !== undefined)
+		records.forEach(record => ((record.experiment || {}).figures || []).slice(0, 1).forEach(f => (f.of || []).forEach((d, i) => {
+			if (d.median !== undefined && (!points.length || points[0].unit === record.experiment.unit))
 				points.push({ at: new Date(record.started_at), i, d, unit: record.experiment.unit });
 		})));
 		if (d3.extent(points, p => +p.at)[0] === d3.extent(points, p => +p.at)[1])
@@ -226,6 +226,14 @@
 		heat: (figure, record) => showHeat(figure, record.check), soak: showSoak,
 		history: showHistory
 	};
+	/* A record that lacks something spoils its own picture alone. */
+	function draw(figure) {
+		try {
+			charts[figure.dataset.chart](figure, records[+figure.dataset.record]);
+		} catch (error) {
+			figure.textContent = 'The record does not hold what this picture needs.';
+		}
+	}
 	document.querySelectorAll('figure[data-chart]').forEach(figure =>
-		charts[figure.dataset.chart](figure, records[+figure.dataset.record]));
+		draw(figure));
 })();

@@ -45,6 +45,7 @@ refused "a measure without what it needs" '--measure json: expected json:POINTER
 refused "a pattern without a group" '--measure regex:x: put the number into a group' --measure regex:x true true
 refused "a pattern that is none" '--measure regex:\(: ' --measure 'regex:(' true true
 refused "a parameter without values" '--parameter x: expected NAME=a,b,c' --parameter x 'sleep {x}'
+refused "itself, by a parameter" '--self compares one command with itself: no --parameter$' --self --parameter x=1,2 'sleep {x}'
 refused "too many runs" '--max-runs: expected a number from 10 to 405' --max-runs 406 true true
 compare -o /nosuch/record true true
 is "a record that cannot be written: status" "$status" 125
@@ -68,7 +69,7 @@ compare --self --measure "$measure" "$a"
 like "the same, twice" "$out" '^no difference above 1\.0+ % between A and B: '
 compare --measure "$measure" -r 3 "$a" "$b"
 is "too few: status" "$status" 0
-like "too few" "$out" '^no claim: 3 pairs are too few \(-r 6 or more\)'
+like "too few" "$out" '^no claim: 3 rounds are too few \(-r 6 or more\)'
 compare --measure "$measure" -r 6 --precision 0.0001% "$a" 'sh other c 1000'
 like "undecided" "$out" '^undecided: B against A .* after 6 runs each; if there is no difference, about [0-9]+ would show it'
 compare --measure "$measure" --min-effect 10% --max-runs 10 "$a" "$b"
@@ -101,7 +102,7 @@ is "prepare fails: status" "$status" 125
 like "prepare fails" "$err" '^quietbench: --prepare failed with status 3: exit 3$'
 compare -r 6 --parameter n=1000,1050,1100 --measure "$measure" 'sh bench {n} {n}'
 like "a parameter: each value" "$out" '^C: sh bench 1100 1100$'
-like "and against the first" "$out" '^C is (9|10)\.[0-9]+ % slower than A |^no claim: 6 pairs are too few'
+like "and against the first" "$out" '^C is (9|10)\.[0-9]+ % slower than A |^no claim: 6 rounds are too few \(-r 7 or more\)'
 compare -r 7 --parameter n=1000,1100 --measure "$measure" 'sh bench {n} {n}'
 like "and two of them" "$out" '^B is (9|10)\.[0-9]+ % slower than A '
 compare -r 6 --shell 'true && true' 'true; true'
@@ -115,7 +116,7 @@ is "or shown" "$(printf '%s\n' "$out" | grep -c took)" 14
 compare --measure "$measure" "$a" 'sh bench b 1050 5 7'
 is "a command that fails in the middle: status" "$status" 3
 like "a command that fails in the middle" "$err" '^quietbench: B exited with 7 in run [0-9]+$'
-like "nothing of what was measured is lost" "$out" '^no claim: 3 pairs are too few'
+like "nothing of what was measured is lost" "$out" '^no claim: after 3 pairs it is too early'
 compare --measure "$measure" "$a" 'sh bench b 1050 5'
 is "a run without a figure: status" "$status" 3
 like "a run without a figure" "$err" '^quietbench: regex:.* matches nothing of what the command printed$'
@@ -127,13 +128,14 @@ rm -f count-*
 $user "$qb" compare --no-check -q --measure "$measure" --precision 0.0001% --shell "$a; sleep 0.1" "$a; sleep 0.1" >"$tmp/out" 2>"$tmp/err" &
 pid=$!
 for wait in $(seq 600); do
-	[ "$(cat count-a 2>/dev/null || echo 0)" -le 6 ] || break
+	count=$(cat count-a 2>/dev/null) # empty while it is written
+	[ "${count:-0}" -le 6 ] || break
 	sleep 0.05
 done
 kill -TERM "$pid"
 wait "$pid"
 is "told to end: status" "$?" 143
-like "told to end: what is known so far" "$(cat "$tmp/out")" '^no claim: [0-9] pairs are too few'
+like "told to end: what is known so far" "$(cat "$tmp/out")" '^no claim: after [0-9] pairs it is too early'
 
 # ---- several figures ----
 cat >suite <<'EOF'
@@ -152,6 +154,12 @@ compare --measure google -r 12 'sh suite a 0' 'sh suite b 20'
 like "the worst first" "$(printf '%s\n' "$out" | grep -m1 ' -> B: ')" '^\* worse +101\.0 ns -> B: 121\.0 ns +19\.[0-9]+ % slower'
 like "how many" "$out" '^2 of 3 figures differ \(\*\): of those that are said to, 5 % are expected not to$'
 like "and their mean" "$out" '^geometric mean of B to A over 3 figures: \+[0-9.]+ %$'
+
+cat >lively <<'EOF'
+perl -e 'srand; print "{\"benchmarks\": [", join(",", map { sprintf "{\"name\": \"b$_\", \"real_time\": %.6f, \"time_unit\": \"ns\"}", 100 + 10 * rand } 1 .. 40), "]}\n"'
+EOF
+compare --measure google -r 12 --fail-slower 0.1% 'sh lively' 'sh lively'
+ok "several figures, none of which differs: not slower" [ "$status" != 1 ]
 
 # ---- files ----
 compare --measure "$measure" -r 12 -o record --export-json hyperfine.json --export-csv runs.csv --markdown comment.md "$a" "$b"
