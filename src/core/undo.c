@@ -12,7 +12,7 @@
 #include <quietbench/lever.h>
 
 /* So often may an undo of one step end in a crash before the step is skipped. */
-#define CRASHES_MAX 2
+#define CRASHES_MAX 3
 
 struct undo {
 	struct qb_journal *journal;

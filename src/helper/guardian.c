@@ -23,7 +23,7 @@
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 
-/* Two crashes are allowed for each step; what crashes oftener crashes outside of any step. */
+/* Three crashes are allowed for each step; what crashes oftener crashes outside of any step. */
 #define RECOVERIES_MAX 64
 /* A host with 50,000 threads under emulation takes 5 s. */
 #define END_NS	  (20 * QB_NS_PER_S)
@@ -55,6 +55,8 @@ static void answer(struct qb_helper *helper, const struct qb_steps *steps)
 			&helper->client, steps, &helper->shared->summary, true, false);
 	else
 		qb_wire_send_error(&helper->client, &lost);
+	qb_wire_drain(
+		helper, &helper->client); /* what is not sent is still owed, should we die here */
 	*helper->pending = 0;
 }
 
@@ -96,9 +98,15 @@ static void restore(struct qb_helper *helper, struct qb_conditioning *session)
 	struct qb_error err = {0};
 	int r;
 
-	if (helper->shared->restored || qb_lock_try(helper->lock) < 0)
+	if (helper->shared->restored)
 		return;
-	r = qb_restore_load(session, &err);
+	r = qb_lock_try(helper->lock);
+	if (r < 0 && r != -EWOULDBLOCK)
+		r = qb_lock_try(helper->lock); /* once more: without it nothing is restored */
+	if (r == -EWOULDBLOCK)
+		return;
+	r = r < 0 ? qb_error_errno(&err, -r, "take the lock of the host, %s", QB_LOCK_PATH)
+		  : qb_restore_load(session, &err);
 	if (r == 0 && qb_lock_lost(helper->lock))
 		r = qb_error_set(&err, ESTALE,
 			QB_STATE_DIR

@@ -68,9 +68,9 @@ int qb_lock_try(int lock)
 {
 	struct stat st;
 
-	if (flock(lock, LOCK_EX | LOCK_NB) < 0)
+	if (flock(lock, LOCK_EX | LOCK_NB) < 0 || fstat(lock, &st) < 0)
 		return -errno;
-	if (fstat(lock, &st) == 0 && st.st_size > 0)
+	if (st.st_size > 0)
 		return 0;
 	if (qb_lock_is_elsewhere(&st)) {
 		qb_lock_leave(lock);

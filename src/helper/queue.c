@@ -11,10 +11,9 @@
  *  5. Who is not root has at most WAITING_MAX sessions waiting.
  *  6. What another user runs is told only to whom the policy lets see that.
  *
- * A sign is a FIFO: whoever has opened its writing end sees POLLERR once nobody reads it any more, and
- * whoever comes later cannot open it (ENXIO). Both are states, not events: none can be missed. Nobody
- * ever writes. Each place has one from before it can be seen; its name says whose it is, and since when.
- * Who gets the lock takes the sign along (HOLDER): a monitor has the host and has not left it.
+ * A sign is a FIFO into which nobody ever writes: who has opened its writing end sees POLLERR once nobody reads it,
+ * and who comes later cannot open it (ENXIO). Both are states, not events: none can be missed. Each place has one
+ * from before it can be seen; its name says whose it is, and since when. Who gets the lock takes it along (HOLDER).
  */
 #include "helper.h"
 #include <base/clock.h>
@@ -176,7 +175,10 @@ static int seek(enum sought what, int most, const struct place *own, const struc
 		_cleanup_close_ int sign = -1;
 		struct place other;
 		char path[160];
+		pid_t maker;
 
+		if (sscanf(entry->d_name, ".new.%d", &maker) == 1 && kill(maker, 0) < 0)
+			unlinkat(dirfd(dir), entry->d_name, 0); /* that was killed there */
 		if (!parse_place(entry->d_name, &other) || !is_sought(what, &other, own, spell))
 			continue;
 		place_path(&other, path, sizeof(path));
@@ -437,6 +439,11 @@ int qb_queue_take(struct qb_helper *helper, const struct qb_queue_wait *wait, in
 
 void qb_queue_leave(struct qb_helper *helper)
 {
+	char self[64], path[128] = "";
+
+	qb_text_format(self, sizeof(self), "/proc/self/fd/%d", helper->sign);
+	if (readlink(self, path, sizeof(path) - 1) > 0 && strstr(path, QB_QUEUE_DIR "/"))
+		unlink(path); /* a place that could not become the holder's sign */
 	if (helper->lock >= 0)
 		qb_lock_leave(helper->lock);
 	drop(&helper->sign);
