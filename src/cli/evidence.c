@@ -4,7 +4,11 @@
 #include <base/text.h>
 #include <cli/evidence.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* So many reasons are told, the most frequent ones. */
+#define REASONS_SHOWN 3
 
 /* ---- figures ---- */
 
@@ -200,6 +204,13 @@ static void count_reason(struct qb_evidence_disturbed *d, const char *reason)
 		}
 }
 
+static int by_number(const void *a, const void *b)
+{
+	const struct qb_evidence_reason *x = a, *y = b;
+
+	return (x->n < y->n) - (x->n > y->n);
+}
+
 struct qb_evidence_disturbed qb_evidence_disturbances(
 	const struct qb_experiment *experiment, int program)
 {
@@ -216,6 +227,7 @@ struct qb_evidence_disturbed qb_evidence_disturbances(
 		if (sample->noise != QB_NOISE_QUIET && sample->reason)
 			count_reason(&d, sample->reason);
 	}
+	qsort(d.of, QB_ARRAY_SIZE(d.of), sizeof(d.of[0]), by_number);
 	return d;
 }
 
@@ -227,7 +239,7 @@ void qb_evidence_disturbance(const struct qb_evidence_disturbed *d, char *buf, s
 	if (d->unknown)
 		qb_text_append(buf, size, "%s%zu of %zu not known to be quiet", d->n ? ", " : "",
 			d->unknown, d->runs);
-	for (size_t i = 0; i < QB_ARRAY_SIZE(d->of) && d->of[i].reason; i++)
+	for (size_t i = 0; i < REASONS_SHOWN && d->of[i].reason; i++)
 		qb_text_append(
 			buf, size, "%s%s (%zu)", i ? "; " : ": ", d->of[i].reason, d->of[i].n);
 }

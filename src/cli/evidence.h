@@ -42,10 +42,10 @@ void qb_evidence_interval(const struct qb_interval *interval, const struct qb_ev
 struct qb_evidence_disturbed {
 	size_t n, unknown; /* noisy runs; runs of which it is not known */
 	size_t runs;
-	struct {
+	struct qb_evidence_reason {
 		const char *reason; /* the sample's */
 		size_t n;
-	} of[3];
+	} of[8];
 };
 /* Of a program's runs that count; `program` -1: of all. */
 struct qb_evidence_disturbed qb_evidence_disturbances(

@@ -5,6 +5,7 @@
 #include <cli/json.h>
 #include <errno.h>
 #include <jansson.h>
+#include <math.h>
 #include <quietbench/lever.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,7 +118,7 @@ void qb_json_share(struct qb_json *json, const char *key, double share)
 
 void qb_json_real(struct qb_json *json, const char *key, double value)
 {
-	add(json, key, json_real(value));
+	add(json, key, isfinite(value) ? json_real(value) : json_null());
 }
 
 void qb_json_bool(struct qb_json *json, const char *key, bool value)

@@ -40,6 +40,7 @@ void qb_json_text(struct qb_json *json, const char *key, const char *text); /* N
 void qb_json_number(struct qb_json *json, const char *key, int64_t number);
 /* Negative or not a number: null. */
 void qb_json_share(struct qb_json *json, const char *key, double share);
+/* Not a finite number: null. */
 void qb_json_real(struct qb_json *json, const char *key, double value);
 void qb_json_bool(struct qb_json *json, const char *key, bool value);
 void qb_json_null(struct qb_json *json, const char *key);
