@@ -96,7 +96,8 @@ sub row {
 	for (my $n = $first + int rand min($stride, @call - $first + 1); $n <= @call; $n += $stride) {
 		$host->strike(@$leave) if $name eq 'later restore';
 		my $struck = $host->strike(@{ $before // [] }, "$role:$n:kill=$victims", @{ $command // \@RUN });
-		my @wrong = $struck == 1 ? ("the call never came; counted was: $call[$n - 1]") : ();
+		# A thread born meanwhile, or a stranger more, is a call more: the last one may have been it.
+		my @wrong = $struck == 1 && $n < @call ? ("the call never came; counted was: $call[$n - 1]") : ();
 		push @wrong, healed_later($host) if $victims =~ /guardian/;
 		push @wrong, $host->judge;
 		$kills++;
