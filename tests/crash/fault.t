@@ -39,16 +39,19 @@ sub matrix {
 	my ($quietbench, $verb, @options) = Crash::run_command('grep', '-H', '', @levers);
 	my @run = ('--', $quietbench, $verb, '--record', $record, @options);
 	my @restore = ('--', $quietbench, 'restore');
-	my ($run, $again);
-	for (1 .. 2) { # it looks at each stranger that it sees: the calmer of two
-		$again = $host->count(@run);
-		$host->judge and return $host->result(0, 'an undisturbed run leaves nothing');
-		$run = $again if !$run || @{ $again->{'client/look'} } < @{ $run->{'client/look'} };
-	}
+	my $run = $host->count(@run);
+	$host->judge and return $host->result(0, 'an undisturbed run leaves nothing');
+	my $again = $host->count(@run); # its client looks at each stranger that it sees: the calmer of two
+	$host->judge;
+	$run->{'client/look'} = $again->{'client/look'} if @{ $again->{'client/look'} } < @{ $run->{'client/look'} };
 
 	my $dead = "monitor:@{[ $run->{bench}{monitor} + 1 ]}:kill=monitor";
-	my $recovery = $host->count($dead, @run);
-	$host->judge;
+	my $recovery;
+	for (1 .. 3) { # a thread born meanwhile is a change more
+		$recovery = $host->count($dead, @run);
+		$host->judge;
+		last if $recovery->{recovery};
+	}
 	my @leave = ("monitor:@{[ $run->{bench}{monitor} + 1 ]}:kill=client+guardian+monitor", @bare);
 	$host->strike(@leave);
 	my $later = $host->count(@restore);
