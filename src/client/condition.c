@@ -145,7 +145,9 @@ struct qb_session *qb_condition_placer(struct qb_condition *condition)
 
 int qb_condition_interrupted(struct qb_condition *condition, struct qb_error *err)
 {
-	return qb_job_interrupted(&condition->job) ? qb_error_set(err, QB_TOLD_TO_END, "told to end") : 0;
+	return qb_job_interrupted(&condition->job)
+		       ? qb_error_set(err, QB_TOLD_TO_END, "told to end")
+		       : 0;
 }
 
 int qb_condition_restore(struct qb_condition *condition, struct qb_error *err)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* verdict.h */
 #include "verdict.h"
-#include <stats/distributions.h>
 #include <base/macros.h>
+#include <stats/distributions.h>
 
 static double value_of(const struct qb_noise_window *window, enum qb_noise_metric metric)
 {
