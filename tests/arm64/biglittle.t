@@ -4,8 +4,6 @@
 export QB_VM_MACHINE=biglittle
 . "$(dirname "$0")/../vm/lib.sh"
 # Unit tests that QEMU's user emulation has no kernel for
-for unit in helper/guardian helper/peer helper/policy host/move; do
-	vm_file+=(-f "$vm_build/tests/unit/$unit:/qb/unit/${unit#*/}")
-done
+for unit in peer policy; do vm_file+=(-f "$vm_build/tests/unit/helper/$unit:/qb/unit/$unit"); done
 guest "4 little, 4 big" -t 300 -s 2,4,1 guest/biglittle.sh
 finish

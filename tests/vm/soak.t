@@ -4,7 +4,9 @@
 # SOAK_SECONDS=N: how long (60). It says with which seed; SOAK_SEED=S repeats one, SOAK_STEP=N a single step of it.
 . "$(dirname "$0")/lib.sh"
 vm_file+=(-f "$(vm_tool sudo "$vm_here/sudo.c")" -f "$(vm_tool storm "$vm_here/storm.c")")
-seconds=${SOAK_SECONDS:-60} seed=${SOAK_SEED:-$((RANDOM * 32768 + RANDOM))}
+seconds=${SOAK_SECONDS:-60}
+# A change is held against the same minute as the one before; make soak draws a seed.
+seed=${SOAK_SEED:-$([ -z "${SOAK_SECONDS-}" ] && echo 20261130 || echo $((RANDOM * 32768 + RANDOM)))}
 first=1 last=1000000
 [ -z "${SOAK_STEP:-}" ] || first=$SOAK_STEP last=$SOAK_STEP
 
