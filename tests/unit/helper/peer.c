@@ -187,6 +187,23 @@ static void test_groups(void **state)
 	close_pair(pair);
 }
 
+/* Where the kernel gives no pidfd of a peer, one that began after this process is taken for another: these
+ * clients do. A real one begins before the helper. */
+static bool gives_peerpidfd(void)
+{
+	int pair[2], pidfd = -1;
+	socklen_t size = sizeof(pidfd);
+	bool gives;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	gives = getsockopt(pair[0], SOL_SOCKET, 77 /* SO_PEERPIDFD */, &pidfd, &size) == 0;
+	if (gives)
+		close(pidfd);
+	close(pair[0]);
+	close(pair[1]);
+	return gives;
+}
+
 /* A client of this user, in one group beside its own, that connects at the unit's socket. */
 static int connected_by_user(uid_t uid, gid_t group)
 {
@@ -224,7 +241,7 @@ static void test_members_alone_come_by_the_socket(void **state)
 	bool activated;
 	int pair[2] = {-1, -1};
 
-	if (!sandboxed || setgroups(0, NULL) < 0)
+	if (!sandboxed || setgroups(0, NULL) < 0 || !gives_peerpidfd())
 		skip(); /* in a user's own namespace there are no other users */
 	for (size_t i = 0; i < QB_ARRAY_SIZE(rows); i++) {
 		pair[0] = connected_by_user(UID, GROUP);
