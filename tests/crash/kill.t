@@ -96,8 +96,12 @@ sub row {
 	for (my $n = $first + int rand min($stride, @call - $first + 1); $n <= @call; $n += $stride) {
 		$host->strike(@$leave) if $name eq 'later restore';
 		my $struck = $host->strike(@{ $before // [] }, "$role:$n:kill=$victims", @{ $command // \@RUN });
-		# A thread born meanwhile, or a stranger more, is a call more: the last one may have been it.
-		my @wrong = $struck == 1 && $n < @call ? ("the call never came; counted was: $call[$n - 1]") : ();
+		# A thread born while it was counted is a call more: then the last one is the one before.
+		if ($struck == 1 && $n == @call && $n > 1) {
+			$host->judge;
+			$struck = $host->strike(@{ $before // [] }, "$role:@{[ $n - 1 ]}:kill=$victims", @{ $command // \@RUN });
+		}
+		my @wrong = $struck == 1 ? ("the call never came; counted was: $call[$n - 1]") : ();
 		push @wrong, healed_later($host) if $victims =~ /guardian/;
 		push @wrong, $host->judge;
 		$kills++;
