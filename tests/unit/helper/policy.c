@@ -51,7 +51,7 @@ static struct qb_limits find(uid_t uid)
 	helper.client.fd = pair[0];
 	if (qb_limits_find(&helper, &limits, &err) < 0)
 		fail_msg("%s", err.text);
-	close(pair[0]);
+	qb_wire_close(&helper.client);
 	close(pair[1]);
 	return limits;
 }
@@ -88,7 +88,7 @@ static void test_with_a_bad_file(void **state)
 	assert_int_equal(qb_limits_find(&helper, &limits, &err), -EPERM);
 	assert_int_equal(
 		strncmp(err.text, QB_POLICY_BROKEN ": ", strlen(QB_POLICY_BROKEN ": ")), 0);
-	close(pair[0]);
+	qb_wire_close(&helper.client);
 	close(pair[1]);
 	assert_false(find(0).limited);
 	assert_int_equal(unlink(QB_POLICY_PATH), 0);
