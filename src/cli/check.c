@@ -17,7 +17,6 @@
 #include <errno.h>
 
 #define EXIT_NOISY    1
-#define EXIT_NOTHING  3 /* could not measure */
 #define FIRST_LOOK_NS (3 * QB_NS_PER_S)
 #define DETECT_RUNS   20
 /* A benchmark that follows is told of timers that are due in its first minute, too. */
@@ -222,7 +221,7 @@ int qb_cmd_check(struct qb_cli *cli)
 		return QB_EXIT_USAGE;
 	}
 	r = conduct(&check, &err);
-	status = r < 0 ? EXIT_NOTHING : status_of(&check);
+	status = r < 0 ? QB_EXIT_NOT_MEASURED : status_of(&check);
 	if (r < 0 && !condition->job.signal)
 		qb_say(QB_SAY_ERROR, "check: %s", err.text);
 	if (!condition->answer.joined && !condition->complete)

@@ -15,10 +15,8 @@
 #include <signal.h>
 #include <sys/random.h>
 
-#define EXIT_SLOWER    1
-#define EXIT_NOTHING   3 /* could not measure */
-#define EXIT_UNDECIDED 4
-#define SAME	       10000 /* no difference above 1 % is a result, in millionths */
+#define EXIT_SLOWER 1
+#define SAME	    10000 /* no difference above 1 % is a result, in millionths */
 
 static double log_share(const struct qb_options *options, enum qb_option_id id)
 {
@@ -153,7 +151,7 @@ static int verdict(const struct qb_comparison *c)
 	switch (qb_trial_slower(&c->trial)) {
 	case 0: return EXIT_SUCCESS;
 	case 1: return EXIT_SLOWER;
-	default: return EXIT_UNDECIDED;
+	default: return QB_EXIT_UNDECIDED;
 	}
 }
 
@@ -161,7 +159,7 @@ static int verdict(const struct qb_comparison *c)
 static int conclude(struct qb_comparison *c, int r, const struct qb_error *why)
 {
 	struct qb_error err = {0};
-	int status = r < 0 ? EXIT_NOTHING : verdict(c);
+	int status = r < 0 ? QB_EXIT_NOT_MEASURED : verdict(c);
 	const char *spoilt;
 
 	qb_condition_end(&c->ground.condition);
@@ -170,7 +168,7 @@ static int conclude(struct qb_comparison *c, int r, const struct qb_error *why)
 		qb_say(QB_SAY_ERROR, "%s: nothing is claimed", spoilt);
 		qb_experiment_spoil(&c->trial.experiment, spoilt);
 		c->trial.n_results = 0;
-		status = EXIT_NOTHING;
+		status = QB_EXIT_NOT_MEASURED;
 	}
 	if (r < 0 && r != -QB_TOLD_TO_END)
 		qb_say(QB_SAY_ERROR, "%s", why->text);
@@ -178,7 +176,7 @@ static int conclude(struct qb_comparison *c, int r, const struct qb_error *why)
 		status = r < 0 && r != -QB_TOLD_TO_END && r != -ECHILD ? QB_EXIT_REFUSED : status;
 	if (qb_exports_write(c, &err) < 0) {
 		qb_say(QB_SAY_ERROR, "%s", err.text);
-		status = status == EXIT_SUCCESS ? EXIT_NOTHING : status;
+		status = status == EXIT_SUCCESS ? QB_EXIT_NOT_MEASURED : status;
 	}
 	return c->ground.condition.complete ? status : QB_EXIT_INCOMPLETE;
 }

@@ -21,7 +21,6 @@
 #include <sys/random.h>
 
 #define EXIT_NO_CLAIM 1
-#define EXIT_NOTHING  3	      /* could not measure */
 #define AS_IS	      "as-is" /* the profile that changes nothing */
 
 /* ---- the two sides ---- */
@@ -216,7 +215,7 @@ static int conclude(
 	if (r < 0 && r != -QB_TOLD_TO_END)
 		qb_say(QB_SAY_ERROR, "%s", why->text);
 	if (r < 0)
-		status = proof->experiment.n ? EXIT_NOTHING : QB_EXIT_REFUSED;
+		status = proof->experiment.n ? QB_EXIT_NOT_MEASURED : QB_EXIT_REFUSED;
 	if (qb_option_given(options, JSON))
 		r = print_json(proof, &err);
 	else if (proof->pairs)
@@ -225,7 +224,7 @@ static int conclude(
 		(void)write_record(options, proof, &err);
 	if (err.code) {
 		qb_say(QB_SAY_ERROR, "%s", err.text);
-		status = EXIT_NOTHING;
+		status = QB_EXIT_NOT_MEASURED;
 	}
 	return proof->incomplete ? QB_EXIT_INCOMPLETE : status;
 }
@@ -245,7 +244,7 @@ int qb_cmd_prove(struct qb_cli *cli)
 		levers = qb_prove_each_lever(&proof, &err);
 	if (levers < 0) {
 		qb_say(QB_SAY_ERROR, "%s", err.text);
-		status = proof.incomplete ? QB_EXIT_INCOMPLETE : EXIT_NOTHING;
+		status = proof.incomplete ? QB_EXIT_INCOMPLETE : QB_EXIT_NOT_MEASURED;
 	}
 	qb_proof_free(&proof);
 	if ((r == -QB_TOLD_TO_END || levers == -QB_TOLD_TO_END) && proof.signal &&

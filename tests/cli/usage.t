@@ -9,9 +9,25 @@ like "no arguments: help" "$out" '^  run  '
 is "no arguments: nothing on stderr" "$err" ""
 run --help
 like "--help: the commands" "$out" '^  topology  '
-run --version
-is "--version: status" "$status" 0
-like "--version" "$out" '^quietbench [0-9]+\.[0-9]+\.[0-9]+$'
+run help
+is "help says the same" "$out" "$(run --help; echo "$out")"
+for version in --version -V version; do
+	run $version
+	is "$version: status" "$status" 0
+	like "$version" "$out" '^quietbench [0-9]+\.[0-9]+\.[0-9]+$'
+done
+# Every command: `help NAME` is NAME --help, and tells the statuses, that of a usage error among them.
+for command in $(run help; sed -n 's/^  \([a-z]*\)  .*/\1/p' "$tmp/out"); do
+	run help $command
+	is "help $command: status" "$status" 0
+	cp "$tmp/out" "$tmp/help"
+	run $command --help
+	is "help $command is $command --help" "$out" "$(cat "$tmp/help")"
+	sed '1,/^Exit status:$/d' "$tmp/help" >"$tmp/statuses"
+	run $command --no-such-option
+	ok "$command: a usage error is among its statuses" grep -q "^ *$status  " "$tmp/statuses"
+done
+ok "all commands were asked" [ "$tests" -gt 30 ]
 run run --help
 is "run --help: status" "$status" 0
 like "run --help: usage" "$out" '^Usage: quietbench run '
@@ -32,6 +48,9 @@ wrong() {
 }
 wrong 2 'unknown command: rnu; did you mean run?' rnu
 wrong 2 'unknown command: frobnicate; quietbench --help lists them' frobnicate
+wrong 2 'unknown command: rnu; did you mean run?' help rnu
+wrong 2 'help: one command at a time: plan' help run plan
+wrong 2 'version: takes no argument: x' version x
 wrong 2 'apply: --for: expected a duration such as 30s or 10m, not "1"' apply --for 1
 wrong 2 'apply: --for: expected a duration above 0' apply --for 0
 wrong 2 'apply: --while: expected a number from 2 to 2147483647, not "1"' apply --while 1
