@@ -79,6 +79,9 @@ static int prepare(struct qb_comparison *c, const struct qb_cli *cli)
 		r = qb_error_set(&err, EINVAL, "%s",
 			self ? "--self compares one command with itself: quietbench compare --self 'CMD'"
 			     : "no commands given: quietbench compare 'CMD A' 'CMD B'");
+	else if (qb_option_given(options, JSON) && qb_option_given(options, SHOW_OUTPUT))
+		r = qb_error_set(&err, EINVAL,
+			"--json and --show-output both write to standard output: one of them");
 	else if (self && qb_option_given(options, PARAMETER))
 		r = qb_error_set(
 			&err, EINVAL, "--self compares one command with itself: no --parameter");

@@ -57,29 +57,31 @@ static int enter(struct qb_proof *proof, struct qb_proof_side *side, struct qb_g
 	return r;
 }
 
+/* The last run's time, if it gave one. */
+static int keep(struct qb_proof *proof, struct qb_error *err)
+{
+	struct qb_experiment *e = &proof->experiment;
+	_cleanup_(qb_figures_free) struct qb_figures figures = {.unit = QB_UNIT_SECONDS};
+	int r = qb_experiment_judge_exit(e, err);
+
+	if (r == 0)
+		r = qb_figures_add(&figures, "", (double)e->samples[e->n - 1].wall_ns / 1e9, err);
+	return r < 0 ? r : qb_rows_add(&proof->rows, &figures, err);
+}
+
 static int run_and_keep(struct qb_proof *proof, struct qb_ground *ground, unsigned side,
 	bool warm_up, struct qb_error *err)
 {
 	struct qb_experiment *e = &proof->experiment;
-	_cleanup_(qb_figures_free) struct qb_figures figures = {.unit = QB_UNIT_SECONDS};
-	const struct qb_sample *sample;
-	int r = qb_experiment_execute(e, &ground->condition, side, proof->pairs, warm_up, err);
+	struct qb_error late = {0};
+	int cleaned,
+		r = qb_experiment_execute(e, &ground->condition, side, proof->pairs, warm_up, err);
 
 	if (r < 0)
 		return r;
-	sample = &e->samples[e->n - 1];
-	if (sample->code != 0) {
-		char complaint[160];
-
-		qb_experiment_complaint(e, complaint, sizeof(complaint));
-		return qb_error_set(err, ECHILD, "run %zu (%s) %s %d%s%s", e->n,
-			proof->sides[side].name,
-			sample->signal ? "was killed by signal" : "exited with",
-			sample->signal ? sample->signal : sample->code, *complaint ? ": " : "",
-			complaint);
-	}
-	r = qb_figures_add(&figures, "", (double)sample->wall_ns / 1e9, err);
-	return r < 0 ? r : qb_rows_add(&proof->rows, &figures, err);
+	r = keep(proof, err);
+	cleaned = qb_experiment_clean(e, &ground->condition, r < 0 ? &late : err);
+	return r < 0 ? r : cleaned;
 }
 
 /* A block of one side: condition, run, restore. What is said of it is said once. */

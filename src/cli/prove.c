@@ -182,6 +182,9 @@ static int prepare(const struct qb_cli *cli, struct qb_proof *proof, char *path,
 
 	if (r == 0 && qb_option_given(options, JSON) && qb_option_given(options, EACH_LEVER))
 		r = qb_error_set(&err, EINVAL, "--each-lever answers in text, not in JSON");
+	if (r == 0 && qb_option_given(options, JSON) && qb_option_given(options, SHOW_OUTPUT))
+		r = qb_error_set(&err, EINVAL,
+			"--json and --show-output both write to standard output: one of them");
 	if (r == 0 && cli->argc == 0)
 		r = qb_error_set(&err, EINVAL,
 			"no command given: quietbench prove [OPTION...] [--] COMMAND [ARG...]");

@@ -101,8 +101,10 @@ static int execute(struct repeat *r, struct qb_error *err)
 			e, &r->ground->condition, 0, (unsigned)r->counted, warm_up, err);
 		if (result == 0)
 			result = keep_value(r, err);
-		if (result == 0 && !warm_up)
-			r->counted++;
+		if (result < 0)
+			break;
+		r->counted += !warm_up;
+		result = qb_experiment_clean(e, &r->ground->condition, err);
 		if (result == 0 && e->samples[e->n - 1].code != 0)
 			result = 1;
 	}

@@ -50,31 +50,19 @@ static int measure(struct qb_trial *trial, struct qb_error *err)
 	return r < 0 ? r : qb_rows_add(&trial->rows, &figures, err);
 }
 
-static int failed(const struct qb_trial *trial, struct qb_error *err)
-{
-	const struct qb_experiment *e = &trial->experiment;
-	const struct qb_sample *sample = &e->samples[e->n - 1];
-	char complaint[160], how[48];
-
-	if (sample->code == 0)
-		return 0;
-	qb_experiment_complaint(e, complaint, sizeof(complaint));
-	if (sample->signal)
-		snprintf(how, sizeof(how), "was killed by signal %d", sample->signal);
-	else
-		snprintf(how, sizeof(how), "exited with %d", sample->code);
-	return qb_error_set(err, ECHILD, "%s %s in run %zu%s%s", e->programs[sample->program].name,
-		how, e->n, *complaint ? ": " : "", complaint);
-}
-
 static int run_one(struct qb_trial *trial, unsigned program, bool warm_up, struct qb_error *err)
 {
-	int r = qb_experiment_execute(
-		&trial->experiment, trial->condition, program, trial->rounds, warm_up, err);
+	struct qb_error late = {0};
+	int cleaned, r = qb_experiment_execute(&trial->experiment, trial->condition, program,
+			     trial->rounds, warm_up, err);
 
+	if (r < 0)
+		return r;
+	r = qb_experiment_judge_exit(&trial->experiment, err);
 	if (r == 0)
-		r = failed(trial, err);
-	return r < 0 ? r : measure(trial, err);
+		r = measure(trial, err);
+	cleaned = qb_experiment_clean(&trial->experiment, trial->condition, r < 0 ? &late : err);
+	return r < 0 ? r : cleaned;
 }
 
 /* Each program, in an order by lot. */

@@ -45,7 +45,8 @@ static int run_shell(struct qb_experiment *e, struct qb_condition *condition, co
 	if (!command)
 		return 0;
 	qb_experiment_pause(e);
-	status = qb_spawn_wait(&(struct qb_spawn){.argv = argv, .silent = !e->shows}, err);
+	status = qb_spawn_wait(
+		&(struct qb_spawn){.argv = argv, .silent = !e->shows}, &condition->job, err);
 	if (status < 0)
 		return status;
 	if (qb_condition_interrupted(condition, err) < 0)
@@ -122,6 +123,21 @@ static int empty(int fd, struct qb_error *err)
 	return 0;
 }
 
+/* What was kept of the last run, to where it would have gone. */
+static int show(int from, int to, struct qb_error *err)
+{
+	char part[4096];
+	ssize_t n;
+
+	for (off_t at = 0; (n = pread(from, part, sizeof(part), at)) > 0; at += n)
+		for (ssize_t done = 0, w; done < n; done += w) {
+			w = write(to, part + done, (size_t)(n - done));
+			if (w < 0)
+				return qb_error_errno(err, errno, "show what the command printed");
+		}
+	return 0;
+}
+
 int qb_experiment_execute(struct qb_experiment *e, struct qb_condition *condition, unsigned program,
 	unsigned round, bool warm_up, struct qb_error *err)
 {
@@ -156,10 +172,22 @@ int qb_experiment_execute(struct qb_experiment *e, struct qb_condition *conditio
 			(struct qb_sample){.program = program, .round = round, .warm_up = warm_up});
 		e->last = result.after;
 		result.after = (struct qb_probe){0};
-		r = run_shell(e, condition, "--cleanup", p->cleanup, err);
+	}
+	if (r == 0 && e->shows && e->reads) {
+		r = show(e->out, STDOUT_FILENO, err);
+		if (r == 0)
+			r = show(e->errors, STDERR_FILENO, err);
 	}
 	qb_result_free(&result);
 	return r;
+}
+
+int qb_experiment_clean(
+	struct qb_experiment *e, struct qb_condition *condition, struct qb_error *err)
+{
+	const struct qb_program *p = &e->programs[e->samples[e->n - 1].program];
+
+	return run_shell(e, condition, "--cleanup", p->cleanup, err);
 }
 
 int qb_experiment_output(const struct qb_experiment *e, bool errors, char **ret, size_t *ret_size,
@@ -191,7 +219,8 @@ int qb_experiment_output(const struct qb_experiment *e, bool errors, char **ret,
 	return 0;
 }
 
-void qb_experiment_complaint(const struct qb_experiment *e, char *buf, size_t size)
+/* The last line of what the last command printed on its standard error, or "". */
+static void read_complaint(const struct qb_experiment *e, char *buf, size_t size)
 {
 	char tail[512] = "";
 	struct stat st;
@@ -207,6 +236,26 @@ void qb_experiment_complaint(const struct qb_experiment *e, char *buf, size_t si
 		tail[--n] = '\0';
 	line = strrchr(tail, '\n');
 	qb_text_copy(buf, size, line ? line + 1 : tail);
+}
+
+int qb_experiment_judge_exit(const struct qb_experiment *e, struct qb_error *err)
+{
+	const struct qb_sample *sample = &e->samples[e->n - 1];
+	char complaint[160], before[64] = "";
+	size_t succeeded = 0;
+
+	if (sample->code == 0)
+		return 0;
+	for (size_t i = 0; i < e->n; i++)
+		succeeded += e->samples[i].program == sample->program && e->samples[i].code == 0;
+	if (succeeded)
+		qb_text_format(before, sizeof(before), ", after %zu that succeeded", succeeded);
+	read_complaint(e, complaint, sizeof(complaint));
+	return qb_error_set(err, ECHILD, "run %zu (%s) %s %d%s%s%s", e->n,
+		e->programs[sample->program].name,
+		sample->signal ? "was killed by signal" : "exited with",
+		sample->signal ? sample->signal : sample->code, before, *complaint ? ": " : "",
+		complaint);
 }
 
 void qb_experiment_spoil(struct qb_experiment *e, const char *why)

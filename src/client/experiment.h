@@ -6,6 +6,8 @@
  *	struct qb_experiment e = {.programs = programs, .n_programs = 2, .probe_ns = …};
  *	r = qb_experiment_begin(&e, &err);
  *	r = qb_experiment_execute(&e, &condition, program, round, false, &err);     as often as one likes
+ *	… its sample, its output, its files …
+ *	r = qb_experiment_clean(&e, &condition, &err);
  *	… e.samples …
  *	qb_experiment_free(&e);
  *
@@ -52,8 +54,8 @@ struct qb_experiment {
 	int64_t probe_ns;	      /* 0: no probes */
 	const struct qb_probe *usual; /* as qb_execute_order has it; NULL: not known */
 	const char *noisy_before;     /* likewise */
-	bool shows;		      /* the commands' output goes where ours goes */
-	bool reads; /* what they print is wanted (qb_experiment_output), and not shown */
+	bool shows; /* the commands' output goes where ours goes; of `reads` when they have ended */
+	bool reads; /* what they print is wanted (qb_experiment_output) */
 	void (*prepared)(
 		const struct qb_condition *condition); /* as qb_execute_order has it; NULL */
 
@@ -66,17 +68,20 @@ struct qb_experiment {
 
 int qb_experiment_begin(struct qb_experiment *e, struct qb_error *err);
 /*
- * One run: prepare, probe, the command, probe, cleanup. Its sample is the last one of e->samples, but
- * after an error: -QB_TOLD_TO_END, told to end (a run that Ctrl-C ended is none); -ECANCELED, prepare or cleanup
- * failed; or those of qb_execute.
+ * One run: prepare, probe, the command, probe. Its sample is the last one of e->samples, but after an
+ * error: -QB_TOLD_TO_END, told to end (a run that Ctrl-C ended is none); -ECANCELED, prepare failed; or
+ * those of qb_execute.
  */
 int qb_experiment_execute(struct qb_experiment *e, struct qb_condition *condition, unsigned program,
 	unsigned round, bool warm_up, struct qb_error *err);
+/* The last run's cleanup, after what it left was read. Errors as above; the run stays what it is. */
+int qb_experiment_clean(
+	struct qb_experiment *e, struct qb_condition *condition, struct qb_error *err);
 /* What the last command printed on its standard output, or error: malloc'd, ends with NUL. */
 int qb_experiment_output(const struct qb_experiment *e, bool errors, char **ret, size_t *ret_size,
 	struct qb_error *err);
-/* The last line of what the last command printed on its standard error, or "". */
-void qb_experiment_complaint(const struct qb_experiment *e, char *buf, size_t size);
+/* -ECHILD: the last command failed; how, in which run, and the last line of its standard error. 0: it did not. */
+int qb_experiment_judge_exit(const struct qb_experiment *e, struct qb_error *err);
 /* Nothing is known of any run: the session ended before the last of them. */
 void qb_experiment_spoil(struct qb_experiment *e, const char *why);
 /* The next run has no run before it: the host was changed, or time has passed. */

@@ -352,7 +352,7 @@ static int try_sudo(char *helper, const struct qb_session_hello *hello, struct q
 
 	if (r != -ENOTCONN || !can_prompt())
 		return r;
-	r = qb_spawn_wait(&prompt, err);
+	r = qb_spawn_wait(&prompt, job, err);
 	if (r < 0)
 		return r;
 	if (qb_job_interrupted(job))

@@ -7,13 +7,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
 /* Where more knock than are let in, the kernel would make us wait for ever. */
 #define CONNECT_S 2
+/* What was told to end has so long, then it is killed. */
+#define END_MS 5000
 
 static char *const no_environment[] = {NULL};
 
@@ -125,7 +129,26 @@ int qb_spawn_connect(const char *path, struct qb_error *err)
 	return connected;
 }
 
-int qb_spawn_wait(const struct qb_spawn *spawn, struct qb_error *err)
+/* Until it has ended, or does not end although it was told to, twice. */
+static void hear(pid_t pid, struct qb_job *job)
+{
+	_cleanup_close_ int ended = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd fds[] = {
+		{.fd = ended, .events = POLLIN}, {.fd = job->early, .events = POLLIN}};
+
+	while (ended >= 0 && !fds[0].revents) {
+		if (poll(fds, QB_ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+			return;
+		if (fds[0].revents || !qb_job_interrupted(job))
+			continue;
+		kill(pid, job->signal);
+		if (poll(fds, 1, END_MS) == 0)
+			kill(pid, SIGKILL);
+		return;
+	}
+}
+
+int qb_spawn_wait(const struct qb_spawn *spawn, struct qb_job *job, struct qb_error *err)
 {
 	int status;
 	pid_t pid = fork();
@@ -139,6 +162,7 @@ int qb_spawn_wait(const struct qb_spawn *spawn, struct qb_error *err)
 		}
 		become(spawn);
 	}
+	hear(pid, job);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return qb_error_errno(err, errno, "wait for %s", spawn->argv[0]);

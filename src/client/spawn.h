@@ -9,6 +9,7 @@
 #ifndef QB_CLIENT_SPAWN_H
 #define QB_CLIENT_SPAWN_H
 
+#include <client/job.h>
 #include <quietbench/error.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,7 +33,10 @@ int qb_spawn_start(const struct qb_spawn *spawn, int *ret_fd, pid_t *ret_pid, st
  * for this user; -EPERM: the listening process is not root's (err says who).
  */
 int qb_spawn_connect(const char *path, struct qb_error *err);
-/* Runs it in the caller's terminal to its end; `silent`: without its output. Returns the wait status, or a negative errno. */
-int qb_spawn_wait(const struct qb_spawn *spawn, struct qb_error *err);
+/*
+ * Runs it in the caller's terminal to its end; `silent`: without its output. What tells the caller to end
+ * is passed on to it; some seconds later it is killed. Returns the wait status, or a negative errno.
+ */
+int qb_spawn_wait(const struct qb_spawn *spawn, struct qb_job *job, struct qb_error *err);
 
 #endif

@@ -47,6 +47,7 @@ refused "a pattern that is none" '--measure regex:\(: ' --measure 'regex:(' true
 refused "a parameter without values" '--parameter x: expected NAME=a,b,c' --parameter x 'sleep {x}'
 refused "itself, by a parameter" '--self compares one command with itself: no --parameter$' --self --parameter x=1,2 'sleep {x}'
 refused "too many runs" '--max-runs: expected a number from 10 to 405' --max-runs 406 true true
+refused "two writers of standard output" '--json and --show-output both write to standard output' --json --show-output true true
 compare -o /nosuch/record true true
 is "a record that cannot be written: status" "$status" 125
 like "a record that cannot be written" "$err" '^quietbench: cannot write the record to /nosuch/record: '
@@ -111,19 +112,25 @@ compare -r 6 "$a" "$b"
 is "what they print is hidden" "$(printf '%s\n' "$out" | grep -c took)" 0
 compare -r 6 --show-output "$a" "$b"
 is "or shown" "$(printf '%s\n' "$out" | grep -c took)" 14
+compare -r 6 --show-output --measure "$measure" "$a" "$b"
+is "or shown and read" "$(printf '%s\n' "$out" | grep -c took)" 14
+like "and compared" "$out" '^B is [45]\.[0-9]+ % slower than A '
+# What cleanup takes away was read before.
+compare -r 6 --measure google:left --cleanup 'rm left' --shell 'echo "{\"benchmarks\": [{\"name\": \"x\", \"real_time\": 7, \"time_unit\": \"ns\"}]}" >left' 'echo "{\"benchmarks\": [{\"name\": \"x\", \"real_time\": 8, \"time_unit\": \"ns\"}]}" >left'
+is "a file that cleanup removes: status" "$status" 0
 
 # ---- what goes wrong ----
 compare --measure "$measure" "$a" 'sh bench b 1050 5 7'
 is "a command that fails in the middle: status" "$status" 3
-like "a command that fails in the middle" "$err" '^quietbench: B exited with 7 in run [0-9]+$'
+like "a command that fails in the middle" "$err" '^quietbench: run [0-9]+ \(B\) exited with 7, after 4 that succeeded$'
 like "nothing of what was measured is lost" "$out" '^no claim: after 3 pairs it is too early'
 compare --measure "$measure" "$a" 'sh bench b 1050 5'
 is "a run without a figure: status" "$status" 3
 like "a run without a figure" "$err" '^quietbench: regex:.* matches nothing of what the command printed$'
 compare 'sh -c "kill -9 \$\$"' true
-like "a command that is killed" "$err" '^quietbench: A was killed by signal 9 in run 1$'
+like "a command that is killed" "$err" '^quietbench: run 1 \(A\) was killed by signal 9$'
 compare 'sh -c "echo first >&2; echo it broke >&2; exit 4"' true
-like "its last words" "$err" '^quietbench: A exited with 4 in run 1: it broke$'
+like "its last words" "$err" '^quietbench: run 1 \(A\) exited with 4: it broke$'
 rm -f count-*
 $user "$qb" compare --no-check -q --measure "$measure" --precision 0.0001% --shell "$a; sleep 0.1" "$a; sleep 0.1" >"$tmp/out" 2>"$tmp/err" &
 pid=$!
@@ -136,6 +143,24 @@ kill -TERM "$pid"
 wait "$pid"
 is "told to end: status" "$?" 143
 like "told to end: what is known so far" "$(cat "$tmp/out")" '^no claim: after [0-9] pairs it is too early'
+
+# Before and after a run, too: what is told to end is --prepare, and it is told.
+for when in prepare cleanup; do
+	rm -f around ended count-*
+	$user "$qb" compare --no-check -q --measure "$measure" --$when "trap 'echo yes >ended; exit' TERM; echo >around; sleep 30 & wait; kill \$!" "$a" "$b" >"$tmp/out" 2>"$tmp/err" &
+	pid=$!
+	for wait in $(seq 600); do
+		[ ! -e around ] || break
+		sleep 0.05
+	done
+	begun=$(date +%s)
+	kill -TERM "$pid"
+	wait "$pid"
+	is "told to end during --$when: status" "$?" 143
+	ok "told to end during --$when: at once" [ "$(($(date +%s) - begun))" -lt 5 ]
+	is "told to end during --$when: it is, too" "$(cat ended)" yes
+	is "told to end during --$when: and that is no fault" "$(cat "$tmp/err")" ""
+done
 
 # ---- several figures ----
 cat >suite <<'EOF'

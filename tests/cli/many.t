@@ -71,4 +71,6 @@ is "prove: its schema" "$(/usr/bin/python3 -W ignore -m jsonschema -i record "$s
 run prove -q -r 24 -- false
 is "prove: a command that fails: status" "$status" 3
 like "prove: a command that fails" "$err" '^quietbench: run 1 \((as it is|conditioned)\) exited with 1$'
+run prove -q --json --show-output -- true
+is "prove: two writers of standard output" "$status" 2
 finish
