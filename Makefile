@@ -163,46 +163,34 @@ $(BUILD)/sample: contrib/demo/sample.c
 	$(say) CC $@
 	$(Q)$(CC) -std=c17 -O2 -D_GNU_SOURCE $(WARNINGS) -o $@ $<
 
+# What is installed, as MODE:SOURCE:FILE; uninstall takes exactly that away.
+put = $(foreach source,$(3),$(1):$(source):$(2)/$(notdir $(source)))
+INSTALLED := $(call put,0755,$(bindir),$(BUILD)/quietbench) \
+	$(call put,0755,$(libexecdir),$(filter-out $(BUILD)/quietbench,$(PROGRAMS))) \
+	$(call put,0644,$(datadir)/profiles,$(wildcard profiles/*.yaml)) \
+	$(call put,0644,$(datadir),$(BUILD)/report.html $(BUILD)/sudoers contrib/policy/policy.yaml $(wildcard contrib/schema/*.json)) \
+	$(foreach section,5 7,$(call put,0644,$(mandir)/man$(section),$(filter %.$(section),$(MANUAL) $(wildcard contrib/man/*.$(section))))) \
+	$(call put,0644,$(systemddir)/systemd/system,contrib/systemd/quietbench.socket $(BUILD)/quietbench@.service) \
+	0644:contrib/systemd/sysusers.conf:$(systemddir)/sysusers.d/quietbench.conf \
+	0644:contrib/systemd/tmpfiles.conf:$(systemddir)/tmpfiles.d/quietbench.conf
+install_with = $(Q)DESTDIR='$(DESTDIR)' FOLDERS='$(datadir)/folders' contrib/install/install
 install: all
-	install -D -m 0755 $(BUILD)/quietbench $(DESTDIR)$(bindir)/quietbench
-	install -D -m 0755 $(BUILD)/quietbench-helper $(DESTDIR)$(libexecdir)/quietbench-helper
-	install -D -m 0755 $(BUILD)/quietbench-planner $(DESTDIR)$(libexecdir)/quietbench-planner
-	install -D -m 0755 $(BUILD)/quietbench-watcher $(DESTDIR)$(libexecdir)/quietbench-watcher
-	$(if $(HAVE_SYSTEMD),install -D -m 0755 $(BUILD)/quietbench-bus $(DESTDIR)$(libexecdir)/quietbench-bus)
-	install -d $(DESTDIR)$(datadir)/profiles
-	install -m 0644 $(BUILD)/report.html $(DESTDIR)$(datadir)
-	install -m 0644 profiles/*.yaml $(DESTDIR)$(datadir)/profiles
-	install -D -m 0644 $(BUILD)/quietbench-levers.7 $(DESTDIR)$(mandir)/man7/quietbench-levers.7
-	install -D -m 0644 $(BUILD)/quietbench-policy.5 $(DESTDIR)$(mandir)/man5/quietbench-policy.5
-	install -D -m 0644 contrib/policy/policy.yaml $(DESTDIR)$(datadir)/policy.yaml
-	install -m 0644 contrib/man/quietbench-security.7 contrib/man/quietbench-ci.7 $(DESTDIR)$(mandir)/man7
-	install -D -m 0644 contrib/schema/record.schema.json $(DESTDIR)$(datadir)/record.schema.json
-	install -m 0644 contrib/schema/check.schema.json $(DESTDIR)$(datadir)
-	install -D -m 0644 $(BUILD)/sudoers $(DESTDIR)$(datadir)/sudoers
-	install -D -m 0644 contrib/systemd/quietbench.socket $(DESTDIR)$(systemddir)/systemd/system/quietbench.socket
-	install -m 0644 $(BUILD)/quietbench@.service $(DESTDIR)$(systemddir)/systemd/system
-	install -D -m 0644 contrib/systemd/sysusers.conf $(DESTDIR)$(systemddir)/sysusers.d/quietbench.conf
-	install -D -m 0644 contrib/systemd/tmpfiles.conf $(DESTDIR)$(systemddir)/tmpfiles.d/quietbench.conf
-
+	$(install_with) install $(INSTALLED)
 uninstall:
-	rm -f $(DESTDIR)$(bindir)/quietbench $(DESTDIR)$(mandir)/man7/quietbench-levers.7 \
-		$(DESTDIR)$(mandir)/man5/quietbench-policy.5 \
-		$(DESTDIR)$(mandir)/man7/quietbench-security.7 $(DESTDIR)$(mandir)/man7/quietbench-ci.7
-	rm -f $(DESTDIR)$(systemddir)/systemd/system/quietbench.socket $(DESTDIR)$(systemddir)/systemd/system/quietbench@.service \
-		$(DESTDIR)$(systemddir)/sysusers.d/quietbench.conf $(DESTDIR)$(systemddir)/tmpfiles.d/quietbench.conf
-	rm -rf $(DESTDIR)$(libexecdir) $(DESTDIR)$(datadir)
+	$(install_with) uninstall $(INSTALLED)
 
 # What is linked into the programs that root executes, in lines.
 root-lines: $(PROGRAMS)
 	$(Q)contrib/root-lines/root-lines $(BUILD) quietbench-helper quietbench-watcher $(if $(HAVE_SYSTEMD),quietbench-bus)
 
+DIST := quietbench-$(VERSION).tar.gz
 dist:
-	git archive --prefix=quietbench-$(VERSION)/ -o quietbench-$(VERSION).tar.gz HEAD
+	$(Q)contrib/dist/dist quietbench-$(VERSION) $(DIST)
 
 clean:
 	rm -rf $(BUILD)
 
-C_FILES = $(shell git ls-files '*.c' '*.h')
+C_FILES = $(shell find include src tests contrib -name '*.[ch]')
 format:
 	$(Q)clang-format -i $(C_FILES)
 lint:

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# make install and uninstall, into a folder: what is there then, and that nothing stays behind.
+# make install and uninstall, into a folder: what is there then, and that nothing stays behind; make dist: a tarball that
+# is made and builds without git.
 . "$(dirname "$0")/lib.sh"
 dest=$tmp/dest
 there() { (cd "$dest" && find . -type f -o -type l) | sort; }
@@ -21,6 +22,7 @@ is "the programs, the profiles, the manual, the schema, what lets users in" "$(t
 		./usr/local/lib/tmpfiles.d/quietbench.conf
 		./usr/local/share/man/man7/quietbench-levers.7
 		./usr/local/share/quietbench/policy.yaml
+		./usr/local/share/quietbench/folders
 		./usr/local/share/man/man7/quietbench-security.7
 		./usr/local/share/man/man7/quietbench-ci.7
 		./usr/local/share/quietbench/record.schema.json
@@ -44,6 +46,38 @@ is "the unit may what the helper keeps" \
 like "the helper knows a socket" "$(cat "$source/include/quietbench/protocol.h")" '^#define QB_SOCKET_PATH "/run/[a-z.]+"$'
 is "the socket is where the helper knows it" "$(sed -n 's/^ListenSequentialPacket=//p' "$unit/quietbench.socket")" \
 	"$(sed -n 's/^#define QB_SOCKET_PATH "\(.*\)"/\1/p' "$source/include/quietbench/protocol.h")"
+# What was there before stays, empty or not; what an administrator put beside ours, too.
 ok "make uninstall" make_it uninstall
-is "nothing stays behind" "$(there)" ""
+is "nothing stays behind" "$(find "$dest" -mindepth 1)" ""
+mkdir -p "$dest/usr/local/share/man/man7" "$dest/usr/local/lib/systemd"
+before=$(cd "$dest" && find .)
+ok "make install, where some folders are" make_it install
+ok "and again" make_it install
+mkdir -p "$dest/usr/local/lib/systemd/system/quietbench@.service.d"
+ok "make uninstall there" make_it uninstall
+is "only what somebody else put beside it stays" "$(find "$dest/usr/local/lib/systemd" -mindepth 1 -printf '%P\n')" "system
+system/quietbench@.service.d"
+rmdir "$dest/usr/local/lib/systemd/system/quietbench@.service.d" "$dest/usr/local/lib/systemd/system"
+is "and what was there before" "$(cd "$dest" && find .)" "$before"
+
+# The tarball, and the tarball of what it unpacks to where nobody has git.
+version=$(sed -n 's/^VERSION := //p' "$source/Makefile")
+folder=quietbench-$version
+dist() { make -s -C "$1" DIST="$tmp/$2.tar.gz" dist >"$tmp/out" 2>&1 || { sed 's/^/# /' "$tmp/out"; false; }; }
+printf '#!/bin/sh\necho "no git here" >&2\nexit 1\n' >"$tmp/bin/git"
+chmod 755 "$tmp/bin/git"
+in_checkout() { (PATH=${PATH#"$tmp/bin:"} && "$@"); }
+if [ -e "$source/.git" ]; then
+	ok "make dist" in_checkout dist "$source" first
+	is "has what git tracks" "$(tar -tf "$tmp/first.tar.gz" | sort)" "$(cd "$source" && in_checkout git ls-files | sed "s|^|$folder/|" | sort)"
+else
+	ok "make dist" dist "$source" first
+fi
+tar -xf "$tmp/first.tar.gz" -C "$tmp"
+ok "make dist of that" dist "$tmp/$folder" second
+ok "has the same files" [ "$(tar -tf "$tmp/first.tar.gz")" = "$(tar -tf "$tmp/second.tar.gz")" ]
+ok "make dist a second time" dist "$tmp/$folder" third
+ok "has the same bytes" cmp "$tmp/second.tar.gz" "$tmp/third.tar.gz"
+# tests/full/packages.t builds all of it so.
+ok "it builds" make -s -C "$tmp/$folder" BUILD="$tmp/again" "$tmp/again/tests/hostshot" "$tmp/again/obj/src/base/error.o" "$tmp/again/sudoers"
 finish
