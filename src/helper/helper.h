@@ -259,9 +259,11 @@ void qb_lock_leave(int lock);
  * The lock is where the state is. Whoever removes or replaces /run/quietbench under a session takes its
  * lock away from it: that session ends, and nobody else gets the host before. qb_lock_watch: a
  * descriptor that is readable when it may have happened (to be asked for before the lock is taken);
- * qb_lock_lost: has it?
+ * qb_lock_unwatch: it need not be any more (who closes one that watches waits some 15 ms for the kernel to
+ * forget the watches, which it does meanwhile when it is told before); qb_lock_lost: has it happened?
  */
 int qb_lock_watch(struct qb_error *err);
+void qb_lock_unwatch(int watch);
 bool qb_lock_lost(int lock);
 /* Does a helper hold one that had the name before this file (`ours`) got it? */
 bool qb_lock_is_elsewhere(const struct stat *ours);

@@ -210,6 +210,7 @@ int qb_hold_restore(struct qb_monitor *m, bool end, struct qb_error *err)
 		qb_guardian_expect(m->helper, 0);
 		return r;
 	}
+	qb_lock_unwatch(m->helper->lost); /* the session ends in any case */
 	qb_place_refuse(&m->place);
 	qb_door_close(m);
 	r = m->joined ? qb_restore_bench(&m->session.journal.bench, end, &seen, err)

@@ -38,6 +38,13 @@ int qb_lock_watch(struct qb_error *err)
 	return -err->code;
 }
 
+/* They are numbered from 1; one that is not there any more costs nothing. */
+void qb_lock_unwatch(int watch)
+{
+	for (int i = 1; watch >= 0 && i <= 2; i++)
+		inotify_rm_watch(watch, i);
+}
+
 /* Is this descriptor of another helper's a host lock that is not ours, and held? `link` is its name. */
 static bool is_held_lock(const char *link, const struct stat *ours, dev_t run)
 {

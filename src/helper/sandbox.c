@@ -70,9 +70,10 @@ static const struct qb_confine_rule allowed[] = {
 	QB_CALL("fdatasync"), QB_CALL("sync"), QB_CALL("mkdir"), QB_CALL("mkdirat"),
 	QB_CALL("rmdir"), QB_CALL("unlink"), QB_CALL("unlinkat"), QB_CALL("rename"),
 	QB_CALL("renameat"), QB_CALL("renameat2"), QB_CALL_IF("mknodat", 2, S_IFMT, S_IFIFO),
-	QB_CALL("inotify_init1"), QB_CALL("inotify_add_watch"), QB_CALL("chmod"), QB_CALL("fchmod"),
-	QB_CALL("fchmodat"), QB_CALL("flock"), QB_CALL("dup"), QB_CALL("dup2"), QB_CALL("dup3"),
-	QB_CALL("close_range"), QB_CALL("umask"), QB_CALL("memfd_create"),
+	QB_CALL("inotify_init1"), QB_CALL("inotify_add_watch"), QB_CALL("inotify_rm_watch"),
+	QB_CALL("chmod"), QB_CALL("fchmod"), QB_CALL("fchmodat"), QB_CALL("flock"), QB_CALL("dup"),
+	QB_CALL("dup2"), QB_CALL("dup3"), QB_CALL("close_range"), QB_CALL("umask"),
+	QB_CALL("memfd_create"),
 	QB_CALL_IF("mount", 3, ~(uint64_t)0, MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME),
 	QB_CALL("umount2"),
 	/* processes: ours, and those that are moved, ended, waited for */

@@ -69,6 +69,7 @@ struct qb_watch {
 	} * of; /* owned */
 	struct qb_watcher watcher;
 	bool by_switches, steal_known;
+	bool forbidden;		     /* to see the switches: root might */
 	bool steal_moved;	     /* since boot: where it never did, a guest is told of none */
 	struct qb_accounts accounts; /* at the beginning, where the switches are not seen */
 	uint64_t swapped[2], oom_kills[2];

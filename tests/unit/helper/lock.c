@@ -116,6 +116,25 @@ static void move_lock(void)
 	assert_int_equal(rename(QB_LOCK_PATH, "/run/lock"), 0);
 }
 
+/* A session that ends does not make its client wait until the kernel has forgotten what it watched. */
+static void test_watch_ends_before_it_is_closed(void **state)
+{
+	char events[4096];
+	int lock = opened(), watch = qb_lock_watch(NULL);
+	struct pollfd p = {.fd = watch, .events = POLLIN};
+
+	assert_true(watch >= 0);
+	qb_lock_unwatch(watch);
+	while (read(watch, events, sizeof(events)) > 0)
+		; /* that they are ended */
+	remove_folder();
+	assert_int_equal(poll(&p, 1, 0), 0);
+	assert_true(qb_lock_lost(lock));
+	close(watch);
+	close(lock);
+	qb_lock_unwatch(-1);
+}
+
 static void cover_folder(void)
 {
 	assert_int_equal(mount("tmpfs", QB_STATE_DIR, "tmpfs", 0, "mode=0755"), 0);
@@ -325,6 +344,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_planted_files_are_refused, fresh),
+		cmocka_unit_test_setup(test_watch_ends_before_it_is_closed, fresh),
 		cmocka_unit_test_setup(test_lost_lock_holds_still, fresh),
 		cmocka_unit_test_setup(test_covered_lock_holds_still, fresh),
 		cmocka_unit_test_setup(test_only_a_new_lock_is_doubted, fresh),
