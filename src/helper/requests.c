@@ -212,10 +212,23 @@ int qb_request_run(struct qb_monitor *m, struct qb_error *err)
 #define WATCHER_MS  5000
 #define WATCHER_MAX 256
 
+/*
+ * Above 2 perf_event_paranoid is Debian's and Ubuntu's: their kernels then ask for CAP_SYS_ADMIN, and
+ * CAP_PERFMON is not enough.
+ */
+static int perf_capability(void)
+{
+	long long paranoid;
+
+	if (qb_file_read_number("/proc/sys/kernel/perf_event_paranoid", &paranoid, NULL) < 0)
+		return CAP_PERFMON;
+	return paranoid > 2 ? CAP_SYS_ADMIN : CAP_PERFMON;
+}
+
 static bool begin_watch(struct qb_monitor *m)
 {
 	/* perf, and /proc where that hides other users' processes */
-	static const int caps[] = {CAP_PERFMON, CAP_SYS_PTRACE};
+	const int caps[] = {perf_capability(), CAP_SYS_PTRACE};
 	const struct qb_program_order watcher = {.name = "quietbench-watcher",
 		.nobody = true,
 		.caps = caps,

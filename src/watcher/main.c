@@ -8,15 +8,18 @@
  *
  *  1. It tells sums, and whose they are only where FOLLOW lets it; no descriptor of perf's leaves it.
  *  2. It does not outlive who started it, nor the end of its socket.
+ *  3. What opening perf's events took (CAP_PERFMON, or CAP_SYS_ADMIN) it has no longer than that takes.
  */
 #include <base/macros.h>
 #include <core/confine.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <host/tasks.h>
+#include <linux/capability.h>
 #include <noise/watcher.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #define WRITING (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
 
@@ -24,6 +27,7 @@
 static const struct qb_confine_rule allowed[] = {
 	QB_CALL_IF("openat", 2, WRITING, 0),
 	QB_CALL("perf_event_open"),
+	QB_CALL("capset"),
 	QB_CALL("poll"),
 	QB_CALL("ppoll"),
 };
@@ -59,6 +63,17 @@ static int watch(struct qb_watcher *watcher, struct qb_message *message)
 	return 0;
 }
 
+/* MUST 3. What stays sees /proc where that hides other users' processes. */
+static int shed(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+	struct __user_cap_data_struct *word = &data[CAP_TO_INDEX(CAP_SYS_PTRACE)];
+
+	word->effective = word->permitted = CAP_TO_MASK(CAP_SYS_PTRACE);
+	return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
+}
+
 static int serve(struct qb_message *message)
 {
 	const struct qb_follow order = message->follow;
@@ -66,7 +81,7 @@ static int serve(struct qb_message *message)
 	struct qb_watcher watcher = {0};
 	int r;
 
-	done.unseen = qb_watcher_open(&watcher, &order.cpus, order.pid, NULL) < 0;
+	done.unseen = qb_watcher_open(&watcher, &order.cpus, order.pid, NULL) < 0 || shed() < 0;
 	r = qb_message_send(0, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
 	if (r == 0 && !done.unseen)
 		r = watch(&watcher, message);
