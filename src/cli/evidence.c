@@ -83,10 +83,11 @@ void qb_evidence_course(
 	const struct qb_change *change, size_t warm_ups, const char *unit, char *buf, size_t size)
 {
 	const size_t steady = warm_ups + change->steady; /* by the number of all runs */
-	char first[48], last[48];
+	char first[48], before[48], last[48];
 
 	*buf = '\0';
 	qb_evidence_value(change->first, unit, first, sizeof(first));
+	qb_evidence_value(change->before, unit, before, sizeof(before));
 	qb_evidence_value(change->last, unit, last, sizeof(last));
 	switch (change->course) {
 	case QB_COURSE_UNKNOWN:
@@ -98,12 +99,12 @@ void qb_evidence_course(
 			change->steady);
 		break;
 	case QB_COURSE_SLOWDOWN:
-		qb_text_format(buf, size, "slower from run %zu on: %s, after %s at first",
-			steady + 1, last, first);
+		qb_text_format(buf, size, "slower from run %zu on: %s, after %s", steady + 1, last,
+			before);
 		break;
 	case QB_COURSE_UNSTEADY:
 		qb_text_format(buf, size,
-			"no steady state: its level still changed at the end; more runs, or a longer warm-up, may tell");
+			"no steady state: its level changed until the end; more runs, or a longer warm-up, may tell");
 		break;
 	}
 }

@@ -55,8 +55,8 @@ static int put_hyperfine(const struct qb_comparison *c, FILE *out, struct qb_err
 				&trial->experiment
 					 .samples[trial->runs_of[round * c->programs.n + i]];
 
-			user += (double)sample->user_ns / 1e9 / trial->rounds;
-			sys += (double)sample->sys_ns / 1e9 / trial->rounds;
+			user += (double)sample->used.user_ns / 1e9 / trial->rounds;
+			sys += (double)sample->used.sys_ns / 1e9 / trial->rounds;
 		}
 		if (values && n) {
 			d = qb_stats_describe(values, n);
@@ -103,8 +103,8 @@ static int put_csv(const struct qb_comparison *c, FILE *out, struct qb_error *er
 			put_quoted(trial->rows.v[row].name, out);
 			fprintf(out, "\",%.9g,\"", trial->rows.v[row].values[i]);
 			put_quoted(trial->rows.unit, out);
-			fprintf(out, "\",%.9g,%.9g\n", (double)s->user_ns / 1e9,
-				(double)s->sys_ns / 1e9);
+			fprintf(out, "\",%.9g,%.9g\n", (double)s->used.user_ns / 1e9,
+				(double)s->used.sys_ns / 1e9);
 		}
 	}
 	return 0;

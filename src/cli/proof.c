@@ -65,7 +65,8 @@ static int keep(struct qb_proof *proof, struct qb_error *err)
 	int r = qb_experiment_judge_exit(e, err);
 
 	if (r == 0)
-		r = qb_figures_add(&figures, "", (double)e->samples[e->n - 1].wall_ns / 1e9, err);
+		r = qb_figures_add(
+			&figures, "", (double)e->samples[e->n - 1].used.wall_ns / 1e9, err);
 	return r < 0 ? r : qb_rows_add(&proof->rows, &figures, err);
 }
 
@@ -218,10 +219,12 @@ double qb_proof_waited(const struct qb_proof *proof, unsigned side)
 
 		if (!counts(proof, sample, side))
 			continue;
+		if (sample->waited_ns < 0)
+			return -1;
 		waited += (double)sample->waited_ns;
-		wall += (double)sample->wall_ns;
+		wall += (double)sample->used.wall_ns;
 	}
-	return wall > 0 ? waited / wall : 0;
+	return wall > 0 ? waited / wall : -1;
 }
 
 void qb_proof_free(struct qb_proof *proof)

@@ -61,7 +61,7 @@ struct qb_proof {
 int qb_proof_run(struct qb_proof *proof, struct qb_error *err);
 /* The figures of one side, in the order of the pairs: malloc'd, pairs * plan.block of them. */
 double *qb_proof_values(const struct qb_proof *proof, unsigned side);
-/* For which share of the wall time a side's threads could have run and did not. */
+/* For which share of the wall time a side's threads could have run and did not; -1: not known. */
 double qb_proof_waited(const struct qb_proof *proof, unsigned side);
 void qb_proof_free(struct qb_proof *proof);
 

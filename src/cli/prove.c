@@ -92,6 +92,7 @@ static void print_side(const struct qb_proof *proof, unsigned side)
 	const size_t n = (size_t)proof->pairs * proof->plan.block;
 	const struct qb_evidence_disturbed disturbed =
 		qb_evidence_disturbances(&proof->experiment, (int)side);
+	const double waited = qb_proof_waited(proof, side);
 	_cleanup_free_ double *values = qb_proof_values(proof, side);
 	struct qb_described d;
 	char text[400];
@@ -101,8 +102,12 @@ static void print_side(const struct qb_proof *proof, unsigned side)
 	d = qb_stats_describe(values, n);
 	qb_evidence_description(&d, proof->rows.unit, text, sizeof(text));
 	printf("%s: %s; %zu runs\n", proof->sides[side].name, text, n);
-	printf("   waited for a CPU for %.3f %% of it; as many runs again would show a change of %.2f %%\n",
-		100 * qb_proof_waited(proof, side), 100 * d.detectable);
+	if (waited >= 0)
+		printf("   waited for a CPU for %.3f %% of it\n", 100 * waited);
+	if (d.detectable > 0) {
+		qb_evidence_percent(d.detectable, d.detectable / 8, text, sizeof(text));
+		printf("   as many runs again would show a change of %s\n", text);
+	}
 	qb_evidence_disturbance(&disturbed, text, sizeof(text));
 	if (*text)
 		printf("   %s\n", text);

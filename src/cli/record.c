@@ -176,10 +176,10 @@ static void put_watched(struct qb_json *json, const struct qb_result *run)
 
 	qb_json_number(json, "others_ns", watched->others_ns);
 	qb_json_number(json, "others_uncertain_ns", watched->uncertain_ns);
-	qb_json_number(json, "steal_ns", watched->steal_ns);
+	qb_record_put_known(json, "steal_ns", run->steal_known ? watched->steal_ns : -1);
 	qb_json_number(json, "throttled", (int64_t)watched->throttled);
 	qb_json_number(json, "swapped_in", (int64_t)watched->swapped);
-	qb_json_number(json, "own_waits_ns", watched->waited_ns);
+	qb_record_put_known(json, "own_waits_ns", watched->waited_ns);
 	put_look(json, &run->tally, &run->tally.looks[1]);
 	put_table(json, "interrupts", &run->tally, &run->tally.interrupts);
 	put_table(json, "softirqs", &run->tally, &run->tally.softirqs);
@@ -221,18 +221,6 @@ static void put_timeline(struct qb_json *json, const struct qb_result *run)
 	qb_json_end(json);
 }
 
-static void put_counters(struct qb_json *json, const struct qb_result *run)
-{
-	qb_json_object(json, "counters");
-	qb_json_number(json, "voluntary_switches", run->voluntary_switches);
-	qb_json_number(json, "involuntary_switches", run->involuntary_switches);
-	qb_json_number(json, "minor_faults", run->minor_faults);
-	qb_json_number(json, "major_faults", run->major_faults);
-	if (run->is_watched)
-		put_watched(json, run);
-	qb_json_end(json);
-}
-
 /* Of each CPU, what a chunk of the probe's work cost. */
 static void put_costs(struct qb_json *json, const char *key, const struct qb_probe *probe)
 {
@@ -267,11 +255,10 @@ static void put_run(struct qb_json *json, const struct qb_result *run)
 		qb_json_text(json, NULL, *arg);
 	qb_json_end(json);
 	qb_record_put_exit(json, run->code, run->signal);
-	qb_json_number(json, "wall_ns", run->wall_ns);
-	qb_json_number(json, "user_ns", run->user_ns);
-	qb_json_number(json, "sys_ns", run->sys_ns);
-	qb_json_number(json, "max_rss_kib", run->max_rss_kib);
-	put_counters(json, run);
+	qb_record_put_usage(json, &run->used);
+	if (run->is_watched)
+		put_watched(json, run);
+	qb_json_end(json);
 	if (run->is_watched) {
 		put_probes(json, run);
 		put_sources(json, run);

@@ -20,6 +20,27 @@ void qb_record_put_exit(struct qb_json *json, int code, int signal)
 	qb_json_end(json);
 }
 
+void qb_record_put_known(struct qb_json *json, const char *key, int64_t value)
+{
+	if (value < 0)
+		qb_json_null(json, key);
+	else
+		qb_json_number(json, key, value);
+}
+
+void qb_record_put_usage(struct qb_json *json, const struct qb_usage *used)
+{
+	qb_json_number(json, "wall_ns", used->wall_ns);
+	qb_json_number(json, "user_ns", used->user_ns);
+	qb_json_number(json, "sys_ns", used->sys_ns);
+	qb_json_number(json, "max_rss_kib", used->max_rss_kib);
+	qb_json_object(json, "counters");
+	qb_json_number(json, "voluntary_switches", used->voluntary_switches);
+	qb_json_number(json, "involuntary_switches", used->involuntary_switches);
+	qb_json_number(json, "minor_faults", used->minor_faults);
+	qb_json_number(json, "major_faults", used->major_faults);
+}
+
 const char *qb_record_noise_name(enum qb_noise noise)
 {
 	switch (noise) {
@@ -223,19 +244,6 @@ void qb_record_put_experiment(struct qb_json *json, const struct qb_experiment_r
 
 /* ---- the runs ---- */
 
-static void put_counters(struct qb_json *json, const struct qb_sample *sample)
-{
-	qb_json_object(json, "counters");
-	qb_json_number(json, "voluntary_switches", sample->voluntary_switches);
-	qb_json_number(json, "involuntary_switches", sample->involuntary_switches);
-	qb_json_number(json, "minor_faults", sample->minor_faults);
-	qb_json_number(json, "major_faults", sample->major_faults);
-	qb_json_number(json, "others_ns", sample->others_ns);
-	qb_json_number(json, "steal_ns", sample->steal_ns);
-	qb_json_number(json, "own_waits_ns", sample->waited_ns);
-	qb_json_end(json);
-}
-
 /* What it gave, by name. Of a whole command that is its wall time, which is told anyway. */
 static void put_values(struct qb_json *json, const struct qb_rows *rows, size_t run)
 {
@@ -261,11 +269,11 @@ void qb_record_put_samples(struct qb_json *json, const struct qb_experiment_reco
 		qb_json_bool(json, "repeated", sample->repeated);
 		qb_json_number(json, "at_ns", sample->started_at - e->samples[0].started_at);
 		qb_record_put_exit(json, sample->code, sample->signal);
-		qb_json_number(json, "wall_ns", sample->wall_ns);
-		qb_json_number(json, "user_ns", sample->user_ns);
-		qb_json_number(json, "sys_ns", sample->sys_ns);
-		qb_json_number(json, "max_rss_kib", sample->max_rss_kib);
-		put_counters(json, sample);
+		qb_record_put_usage(json, &sample->used);
+		qb_record_put_known(json, "others_ns", sample->others_ns);
+		qb_record_put_known(json, "steal_ns", sample->steal_ns);
+		qb_record_put_known(json, "own_waits_ns", sample->waited_ns);
+		qb_json_end(json);
 		put_values(json, record->rows, i);
 		qb_json_share(json, "probe_before_ns", sample->before ? sample->before : -1);
 		qb_json_share(json, "probe_after_ns", sample->after ? sample->after : -1);

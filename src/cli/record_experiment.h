@@ -23,6 +23,10 @@ void qb_record_put_samples(struct qb_json *json, const struct qb_experiment_reco
 
 /* Of one run, likewise where it is told at length. */
 void qb_record_put_exit(struct qb_json *json, int code, int signal);
+/* ... up to its object of counters, which is left open. */
+void qb_record_put_usage(struct qb_json *json, const struct qb_usage *used);
+/* A count; null where it is negative: not known. */
+void qb_record_put_known(struct qb_json *json, const char *key, int64_t value);
 const char *qb_record_noise_name(enum qb_noise noise);
 
 #endif

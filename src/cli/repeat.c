@@ -81,7 +81,7 @@ static int keep_value(struct repeat *r, struct qb_error *err)
 {
 	const struct qb_sample *sample = &r->experiment.samples[r->experiment.n - 1];
 	_cleanup_(qb_figures_free) struct qb_figures figures = {.unit = QB_UNIT_SECONDS};
-	int e = qb_figures_add(&figures, "", (double)sample->wall_ns / 1e9, err);
+	int e = qb_figures_add(&figures, "", (double)sample->used.wall_ns / 1e9, err);
 
 	return e < 0 ? e : qb_rows_add(&r->rows, &figures, err);
 }

@@ -273,7 +273,7 @@ bool qb_run_text_waits(const struct qb_result *run, char *buf, size_t size)
 	const struct qb_watched *w = &run->watched;
 	const char *s = run->cpus == 1 ? "" : "s";
 
-	if (w->threads < 2 || w->waited_ns - w->others_ns <= run->wall_ns / 20)
+	if (w->threads < 2 || w->waited_ns - w->others_ns <= run->used.wall_ns / 20)
 		return false;
 	if (run->unspread)
 		qb_text_format(buf, size,
@@ -301,10 +301,10 @@ void qb_run_text_result(const struct qb_result *run)
 	const struct qb_watched *w = &run->watched;
 	char took[48], ended[96] = "", preempted[64] = "", why[512] = "", waits[192];
 
-	if (run->wall_ns < 1000000000)
-		qb_text_format(took, sizeof(took), "%.2f ms", (double)run->wall_ns / 1e6);
+	if (run->used.wall_ns < 1000000000)
+		qb_text_format(took, sizeof(took), "%.2f ms", (double)run->used.wall_ns / 1e6);
 	else
-		qb_text_format(took, sizeof(took), "%.2f s", (double)run->wall_ns / 1e9);
+		qb_text_format(took, sizeof(took), "%.2f s", (double)run->used.wall_ns / 1e9);
 	if (run->signal)
 		qb_text_format(ended, sizeof(ended), ", ended by signal %d (%s)", run->signal,
 			strsignal(run->signal));
@@ -312,7 +312,7 @@ void qb_run_text_result(const struct qb_result *run)
 		qb_text_format(ended, sizeof(ended), ", status %d", run->code);
 	if (run->noise != QB_NOISE_UNKNOWN)
 		qb_text_format(preempted, sizeof(preempted), ", preempted %.2f %%",
-			100.0 * (double)w->others_ns / ((double)run->wall_ns * run->cpus));
+			100.0 * (double)w->others_ns / ((double)run->used.wall_ns * run->cpus));
 	for (size_t i = 0; i < w->n_reasons && run->noise != QB_NOISE_QUIET; i++)
 		qb_text_join(why, sizeof(why), "; ", "%s", w->reasons[i]);
 	if (!run->is_watched)

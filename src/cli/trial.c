@@ -36,7 +36,7 @@ static int measure(struct qb_trial *trial, struct qb_error *err)
 	int r;
 
 	if (trial->plan.measure.kind == QB_MEASURE_TIME) {
-		r = qb_figures_add(&figures, "", (double)sample->wall_ns / 1e9, err);
+		r = qb_figures_add(&figures, "", (double)sample->used.wall_ns / 1e9, err);
 		qb_text_copy(figures.unit, sizeof(figures.unit), QB_UNIT_SECONDS);
 	} else {
 		r = qb_experiment_output(e, qb_measure_reads_errors(&trial->plan.measure), &output,

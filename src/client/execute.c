@@ -144,14 +144,14 @@ static void account(const struct execution *e, struct qb_result *ret)
 
 	ret->code = killed ? -1 : WEXITSTATUS(end->status);
 	ret->signal = killed ? WTERMSIG(end->status) : 0;
-	ret->wall_ns = end->wall_ns;
-	ret->user_ns = ns(&end->usage.ru_utime);
-	ret->sys_ns = ns(&end->usage.ru_stime);
-	ret->max_rss_kib = end->usage.ru_maxrss;
-	ret->voluntary_switches = end->usage.ru_nvcsw;
-	ret->involuntary_switches = end->usage.ru_nivcsw;
-	ret->minor_faults = end->usage.ru_minflt;
-	ret->major_faults = end->usage.ru_majflt;
+	ret->used.wall_ns = end->wall_ns;
+	ret->used.user_ns = ns(&end->usage.ru_utime);
+	ret->used.sys_ns = ns(&end->usage.ru_stime);
+	ret->used.max_rss_kib = end->usage.ru_maxrss;
+	ret->used.voluntary_switches = end->usage.ru_nvcsw;
+	ret->used.involuntary_switches = end->usage.ru_nivcsw;
+	ret->used.minor_faults = end->usage.ru_minflt;
+	ret->used.major_faults = end->usage.ru_majflt;
 	ret->cpus = qb_cpus_count(&selection->bench);
 	ret->most = selection->most;
 	ret->unspread = selection->unspread;
@@ -175,7 +175,7 @@ static void judge(struct execution *e, struct qb_result *ret)
 	struct qb_watch *watch = &e->watch;
 	const struct qb_setting *set = e->condition->answer.profile.set;
 	const struct qb_probe none = {0}, *usual = e->order->usual ? e->order->usual : &none;
-	const struct qb_watch_terms terms = {.used_ns = ret->user_ns + ret->sys_ns,
+	const struct qb_watch_terms terms = {.used_ns = ret->used.user_ns + ret->used.sys_ns,
 		.max_preempted = set[QB_KEY_CHECK_MAX_PREEMPTED].number,
 		.max_speed = set[QB_KEY_CHECK_MAX_SPEED_DEVIATION].number,
 		.guest = e->condition->answer.host.guest,
@@ -191,7 +191,7 @@ static void judge(struct execution *e, struct qb_result *ret)
 		return;
 	qb_watch_judge(watch, &terms, &ret->watched);
 	ret->is_watched = true;
-	ret->wall_ns = ret->watched.wall_ns;
+	ret->used.wall_ns = ret->watched.wall_ns;
 	ret->noise = ret->watched.noise;
 	ret->switches = "ticks";
 	if (qb_watcher_is_open(&watch->watcher))

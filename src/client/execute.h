@@ -37,15 +37,20 @@ struct qb_execute_order {
 	void (*prepared)(const struct qb_condition *condition);
 };
 
+/* What a command used, as the kernel accounts it. */
+struct qb_usage {
+	int64_t wall_ns, user_ns, sys_ns;
+	int64_t max_rss_kib;
+	int64_t voluntary_switches, involuntary_switches, minor_faults, major_faults;
+};
+
 /* What the kernel and the watch say of one execution. Times are in nanoseconds, sizes in KiB. */
 struct qb_result {
 	char *const *argv;  /* the order's, not owned; ends with NULL */
 	int64_t started_at; /* CLOCK_REALTIME; 0: the command was never let go */
 	int code;	    /* exit code; -1 when a signal ended it */
 	int signal;	    /* 0: none */
-	int64_t wall_ns, user_ns, sys_ns;
-	int64_t max_rss_kib;
-	int64_t voluntary_switches, involuntary_switches, minor_faults, major_faults;
+	struct qb_usage used;
 	unsigned cpus, most; /* that it had, and could have had (struct qb_selection) */
 	bool unspread;	     /* some of several were isolated at boot */
 	enum qb_noise noise; /* the verdict; UNKNOWN when it was not watched, or is spoilt */

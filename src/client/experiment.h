@@ -38,10 +38,8 @@ struct qb_sample {
 	bool repeated;	    /* its round was disturbed, and made again: not counted either */
 	int64_t started_at; /* CLOCK_REALTIME */
 	int code, signal;   /* as struct qb_result has them */
-	int64_t wall_ns, user_ns, sys_ns, max_rss_kib;
-	int64_t voluntary_switches, involuntary_switches, minor_faults, major_faults;
-	int64_t others_ns, steal_ns,
-		waited_ns; /* as struct qb_watched has them; 0 where it was not watched */
+	struct qb_usage used;
+	int64_t others_ns, steal_ns, waited_ns; /* as struct qb_watched has them; -1: not known */
 	double before,
 		after; /* the probes round it: what a chunk cost, mean of the CPUs; 0: not known */
 	enum qb_noise noise;

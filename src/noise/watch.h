@@ -101,7 +101,7 @@ struct qb_watched {
 	enum qb_noise noise;
 	int64_t others_ns;    /* other tasks' time on the CPUs */
 	int64_t uncertain_ns; /* it may be so much more; by the ticks, also less */
-	int64_t waited_ns;    /* own threads that could have run did not for so long */
+	int64_t waited_ns; /* own threads that could have run did not for so long; -1: not known */
 	int64_t steal_ns;
 	int64_t wall_ns;  /* from exec to exit, as the kernel saw it, or else the caller */
 	unsigned threads; /* of the benchmark's that could run at once; 0: not known */

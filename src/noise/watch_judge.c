@@ -70,6 +70,7 @@ static void sum_ticks(const struct qb_watch *watch, int64_t used_ns, struct qb_w
 			tick;
 	ret->others_ns = busy > (double)used_ns ? (int64_t)(busy - (double)used_ns) : 0;
 	ret->uncertain_ns = (int64_t)(2 * tick * (double)watch->n);
+	ret->waited_ns = -1;
 }
 
 /* The accounts of all threads are read once more only where somebody is to be named. */

@@ -174,13 +174,12 @@ static void judge(
 		return;
 	}
 	c->first = level_of(values, n, c, 0, scratch);
-	c->last = lowest = level_of(values, n, c, c->n_points, scratch);
+	c->before = c->last = lowest = level_of(values, n, c, c->n_points, scratch);
 	near = fmax(ALIKE * fabs(c->last), noise);
 	/* Levels before the last that are as it is belong to it. */
 	for (alike = c->n_points; alike > 0; alike--) {
-		const double level = level_of(values, n, c, alike - 1, scratch);
-
-		if (fabs(level - c->last) > near)
+		c->before = level_of(values, n, c, alike - 1, scratch);
+		if (fabs(c->before - c->last) > near)
 			break;
 	}
 	for (size_t i = 0; i < alike; i++)
@@ -190,8 +189,10 @@ static void judge(
 		c->course = QB_COURSE_FLAT;
 	else if (c->steady > n - n / 4)
 		c->course = QB_COURSE_UNSTEADY;
+	else if (lowest >= c->last - near)
+		c->course = QB_COURSE_WARM_UP;
 	else
-		c->course = lowest < c->last - near ? QB_COURSE_SLOWDOWN : QB_COURSE_WARM_UP;
+		c->course = c->before < c->last ? QB_COURSE_SLOWDOWN : QB_COURSE_UNSTEADY;
 }
 
 int qb_change_look(const double *values, size_t n, struct qb_change *ret)

@@ -21,8 +21,9 @@ enum qb_course {
 	QB_COURSE_UNKNOWN, /* fewer than QB_CHANGE_RUNS_MIN runs */
 	QB_COURSE_FLAT,
 	QB_COURSE_WARM_UP,  /* the last level is the lowest */
-	QB_COURSE_SLOWDOWN, /* it was lower before */
-	QB_COURSE_UNSTEADY, /* the last quarter still changed, or more changes than are told */
+	QB_COURSE_SLOWDOWN, /* the level before it was lower */
+	/* the last quarter still changed, it came down to where it was before, or more changes than are told */
+	QB_COURSE_UNSTEADY,
 };
 
 struct qb_change {
@@ -30,7 +31,8 @@ struct qb_change {
 	size_t n_points;
 	size_t points[QB_CHANGES_MAX]; /* each the first run of a new level; ascending, never 0 */
 	size_t steady;		       /* WARM_UP, SLOWDOWN: the first run of the last level */
-	double first, last;	       /* medians of the first and of the last level */
+	double first, before,
+		last; /* medians of the first level, of the one before the last, of the last */
 };
 
 /* Of a time or another measure of which less is better, in the order of the runs. 0, or -ENOMEM. */

@@ -113,11 +113,11 @@ static void finish(struct session *s)
 	s->runs[0] = watched;
 	s->runs[0].argv = argv_plain;
 	s->runs[0].code = 3;
-	s->runs[0].wall_ns = 12410000000;
-	s->runs[0].user_ns = 12000000000;
-	s->runs[0].sys_ns = 1000;
-	s->runs[0].max_rss_kib = 5120;
-	s->runs[0].involuntary_switches = 7;
+	s->runs[0].used.wall_ns = 12410000000;
+	s->runs[0].used.user_ns = 12000000000;
+	s->runs[0].used.sys_ns = 1000;
+	s->runs[0].used.max_rss_kib = 5120;
+	s->runs[0].used.involuntary_switches = 7;
 	s->runs[0].noise = QB_NOISE_NOISY;
 	s->runs[0].cpus = 1;
 	s->runs[1] = (struct qb_result){.argv = argv_bytes, .code = -1, .signal = 9};

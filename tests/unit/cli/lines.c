@@ -259,7 +259,7 @@ static void programs_see_what_they_get(void **state)
 static const char *waits_of(unsigned threads, unsigned cpus, unsigned most, bool unspread)
 {
 	static char line[192];
-	const struct qb_result run = {.wall_ns = 1000000000,
+	const struct qb_result run = {.used.wall_ns = 1000000000,
 		.cpus = cpus,
 		.most = most,
 		.unspread = unspread,
@@ -286,7 +286,7 @@ static void threads_that_waited_get_advice(void **state)
 /* A twentieth of the wall time is the least; what other tasks took is none of it. */
 static void little_waiting_is_no_matter(void **state)
 {
-	struct qb_result run = {.wall_ns = 1000, .cpus = 1, .most = 2, .watched = {.threads = 2}};
+	struct qb_result run = {.used.wall_ns = 1000, .cpus = 1, .most = 2, .watched = {.threads = 2}};
 	char line[192];
 
 	run.watched.waited_ns = 50;

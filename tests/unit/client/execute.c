@@ -114,7 +114,7 @@ static void nothing_is_left(void **state)
 		execute(&condition, argv_true, i % 2, &result);
 		assert_int_equal(result.code, 0);
 		assert_int_equal(result.signal, 0);
-		assert_true(result.wall_ns > 0);
+		assert_true(result.used.wall_ns > 0);
 		qb_result_free(&result);
 		if (i == 1) { /* the first two have loaded what stays */
 			fds = descriptors();

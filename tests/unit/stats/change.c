@@ -75,6 +75,7 @@ static void slowdown(void **unused)
 		change = look(x, N);
 		assert_int_equal(change.course, QB_COURSE_SLOWDOWN);
 		assert_in_range(change.steady, 59, 61);
+		assert_true(change.before < change.last);
 	}
 }
 
@@ -86,6 +87,10 @@ static void unsteady(void **unused)
 	series(x, N, NORMAL, 1);
 	for (int i = N - 10; i < N; i++)
 		x[i] *= 0.8;
+	assert_int_equal(look(x, N).course, QB_COURSE_UNSTEADY);
+	series(x, N, NORMAL, 1);
+	for (int i = 0; i < 60; i++) /* slow, fast, slow, and then faster than that: no slowdown */
+		x[i] *= i >= 20 && i < 40 ? 0.5 : 2;
 	assert_int_equal(look(x, N).course, QB_COURSE_UNSTEADY);
 	for (int i = 0, level = 0; i < N; i++) { /* a new level every four runs */
 		level = i % 4 ? level : (int)qb_random_below(&random, 1000);

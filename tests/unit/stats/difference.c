@@ -83,26 +83,39 @@ static struct outcome many(enum family family, double effect, double r2, int tim
 	return outcome;
 }
 
-/* Level and coverage, over all looks: 5 %, and what 400 experiments leave open (4 errors). */
+/*
+ * Level and coverage of each family, over all looks, adjusted by probes that tell nothing, some or most (the effect is
+ * none: another one moves every interval by itself and no more). 95 % holds, and what so many experiments
+ * leave open: with 12,000 of each family (make check-full) no family claims more than 5.5 % or covers less than 94 %.
+ */
 static void nothing_there(void **unused)
 {
-	struct outcome all = {0};
+	const bool full = getenv("QB_FULL");
+	const int times = full ? 4000 : 800;
+	int claims = 0, experiments = 0;
 
-	for (int family = 0; family < FAMILIES; family++)
+	for (int family = 0; family < FAMILIES; family++) {
+		struct outcome all = {0};
+		double open;
+
 		for (double r2 = 0; r2 < 1; r2 += 0.35) {
-			const struct outcome o = many((enum family)family, 0, r2, 400);
+			const struct outcome o = many((enum family)family, 0, r2, times);
 
-			assert_true(o.claims <= 400 * (0.05 + 4 * sqrt(0.05 * 0.95 / 400)));
 			all.claims += o.claims;
 			all.missed += o.missed;
 			all.experiments += o.experiments;
 		}
-	print_message("# false claims %.4f of %d experiments, intervals that miss %.4f\n",
-		(double)all.claims / all.experiments, all.experiments,
-		(double)all.missed / all.experiments);
-	assert_true(all.claims <= 0.055 * all.experiments);
-	assert_true(all.missed <= 0.06 * all.experiments);
-	assert_true(all.claims >= 0.03 * all.experiments); /* neither is it blind */
+		print_message("# family %d: false claims %.4f of %d experiments, coverage %.4f\n",
+			family, (double)all.claims / all.experiments, all.experiments,
+			1 - (double)all.missed / all.experiments);
+		open = full ? 0 : 2 * sqrt(0.05 * 0.95 / all.experiments);
+		assert_true(all.claims <= (0.055 + open) * all.experiments);
+		assert_true(all.missed <= (0.06 + open) * all.experiments);
+		claims += all.claims;
+		experiments += all.experiments;
+	}
+	assert_true(claims <= 0.055 * experiments);
+	assert_true(claims >= 0.03 * experiments); /* neither is it blind */
 }
 
 /* A change of 2 % is found, and the interval holds it. */
