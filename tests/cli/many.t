@@ -67,6 +67,8 @@ like "prove: either side" "$out" '^as it is: median [0-9.]+ ms .* 24 runs$'
 like "prove: what it bought, or not" "$out" '^(conditioned: [0-9.]+ times less spread than as it is|not shown to have less spread: )'
 like "prove: how" "$out" '^   6 pairs of blocks of 4 runs; seed 7$'
 is "prove: the record" "$(jq -r '[.experiment.kind, .experiment.pairs, (.runs | length)] | join(" ")' record)" "prove 6 60"
+known=$(jq '[.runs[] | select(.warm_up | not).counters.own_waits_ns] | all(. != null)' record)
+is "prove: waiting is told where it is known, and only there" "$(printf '%s\n' "$out" | grep -c '   waited for a CPU for ')" "$([ "$known" = true ] && echo 2 || echo 0)"
 is "prove: its schema" "$(/usr/bin/python3 -W ignore -m jsonschema -i record "$source/contrib/schema/record.schema.json" 2>&1)" ""
 run prove -q -r 24 -- false
 is "prove: a command that fails: status" "$status" 3
