@@ -78,7 +78,9 @@ Q := @
 say = @printf '  %-7s %s\n'
 endif
 
-MANUAL := $(BUILD)/quietbench-levers.7 $(BUILD)/quietbench-policy.5
+# Every page of contrib/man, in folders as `man -M $(BUILD)/man` wants them.
+PAGES_MAN := $(notdir $(wildcard contrib/man/*.[1578]))
+MANUAL := $(foreach page,$(PAGES_MAN),$(BUILD)/man/man$(lastword $(subst ., ,$(page)))/$(page))
 CONFIGURED := $(BUILD)/quietbench@.service $(BUILD)/sudoers
 
 all: $(PROGRAMS) $(MANUAL) $(CONFIGURED) $(BUILD)/report.html
@@ -114,10 +116,10 @@ $(BUILD)/quietbench-bus: $(call obj,$(BUS_SRC) $(SANITIZED)) $(LIB)
 	$(say) LD $@
 	$(call link,$^,$(call pkg_libs,$(PKGS_BUS)))
 
-# The manual's pages of levers and of the policy come from the tables themselves.
-$(BUILD)/levers: $(call obj,contrib/man/levers.c) $(LIB)
+# The manual: what the tables have comes from the tables themselves, those of the command line among them.
+$(BUILD)/manual: $(call obj,contrib/man/manual.c $(filter-out src/cli/main.c,$(CLI_SRC)) $(SANITIZED)) $(LIB)
 	$(say) LD $@
-	$(call link,$^,$(call pkg_libs,$(PKGS_PLANNER)) -lcpupower -lm)
+	$(call link,$^,$(call pkg_libs,$(PKGS_CLI)) -lm)
 # The page that `report` fills in: one file, with its style, its script and the library that draws (Debian's node-d3).
 D3 ?= /usr/share/nodejs/d3/dist/d3.min.js
 PAGE := $(addprefix src/report/page.,html css js)
@@ -126,9 +128,11 @@ $(BUILD)/report.html: $(PAGE) $(D3)
 	$(Q)awk 'function put(file, line) { while ((getline line < file) > 0) print line } \
 		/^@STYLE@$$/ { put("src/report/page.css"); next } /^@SCRIPT@$$/ { put("src/report/page.js"); next } \
 		/^@D3@$$/ { put("$(D3)"); next } { print }' src/report/page.html >$@.new && mv $@.new $@
-$(MANUAL): $(BUILD)/%: contrib/man/%.in $(BUILD)/levers
+$(MANUAL): $(BUILD)/manual
 	$(say) MAN $@
-	$(Q)$(EMULATOR) $(BUILD)/levers <$< >$@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(EMULATOR) $(BUILD)/manual $(@F) <contrib/man/$(@F) >$@
+$(foreach page,$(MANUAL),$(eval $(page): contrib/man/$(notdir $(page))))
 
 # What names the installed helper.
 $(BUILD)/quietbench@.service: contrib/systemd/quietbench@.service.in
@@ -169,7 +173,7 @@ INSTALLED := $(call put,0755,$(bindir),$(BUILD)/quietbench) \
 	$(call put,0755,$(libexecdir),$(filter-out $(BUILD)/quietbench,$(PROGRAMS))) \
 	$(call put,0644,$(datadir)/profiles,$(wildcard profiles/*.yaml)) \
 	$(call put,0644,$(datadir),$(BUILD)/report.html $(BUILD)/sudoers contrib/policy/policy.yaml $(wildcard contrib/schema/*.json)) \
-	$(foreach section,5 7,$(call put,0644,$(mandir)/man$(section),$(filter %.$(section),$(MANUAL) $(wildcard contrib/man/*.$(section))))) \
+	$(foreach section,1 5 7 8,$(call put,0644,$(mandir)/man$(section),$(filter %.$(section),$(MANUAL)))) \
 	$(call put,0644,$(systemddir)/systemd/system,contrib/systemd/quietbench.socket $(BUILD)/quietbench@.service) \
 	0644:contrib/systemd/sysusers.conf:$(systemddir)/sysusers.d/quietbench.conf \
 	0644:contrib/systemd/tmpfiles.conf:$(systemddir)/tmpfiles.d/quietbench.conf

@@ -15,16 +15,13 @@ is "the programs, the profiles, the manual, the schema, what lets users in" "$(t
 		./usr/local/libexec/quietbench/quietbench-planner
 		./usr/local/libexec/quietbench/quietbench-watcher
 		$([ ! -e "$build/quietbench-bus" ] || echo ./usr/local/libexec/quietbench/quietbench-bus)
-		./usr/local/share/man/man5/quietbench-policy.5
 		./usr/local/lib/systemd/system/quietbench.socket
 		./usr/local/lib/systemd/system/quietbench@.service
 		./usr/local/lib/sysusers.d/quietbench.conf
 		./usr/local/lib/tmpfiles.d/quietbench.conf
-		./usr/local/share/man/man7/quietbench-levers.7
 		./usr/local/share/quietbench/policy.yaml
 		./usr/local/share/quietbench/folders
-		./usr/local/share/man/man7/quietbench-security.7
-		./usr/local/share/man/man7/quietbench-ci.7
+		$(cd "$source/contrib/man" && for page in *.[1-8]; do echo "./usr/local/share/man/man${page##*.}/$page"; done)
 		./usr/local/share/quietbench/record.schema.json
 		./usr/local/share/quietbench/report.html
 		./usr/local/share/quietbench/check.schema.json

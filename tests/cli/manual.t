@@ -1,15 +1,59 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The pages: well-formed, and every lever that doctor reports, every key of a rule, every metric is there.
+# The pages: well-formed, help and manual say the same, and every lever that doctor reports, every key of a rule, every metric is there.
 . "$(dirname "$0")/lib.sh"
-page=$build/quietbench-levers.7
+man=$build/man
+page=$man/man7/quietbench-levers.7
 
-for name in levers.7 policy.5; do
-	is "mandoc has nothing to say of $name" "$(mandoc -T lint -W warning "$build/quietbench-$name" 2>&1)" ""
+# What a page says, as one line. mandoc shows "-" as it was written, and joins nothing across lines but blanks.
+said() { mandoc -T ascii "$1" | col -b | tr -s '[:space:]' ' '; }
+
+for file in "$man"/man*/*; do
+	# Whether another page is installed on this machine is no fault of this one.
+	is "mandoc has nothing to say of ${file##*/}" \
+		"$(mandoc -T lint "$file" 2>&1 | grep -v -e 'outdated mandoc.db' -e 'referenced manual not found')" ""
 done
-for name in security.7 ci.7; do
-	is "mandoc has nothing to say of $name" "$(mandoc -T lint -W warning "$source/contrib/man/quietbench-$name" 2>&1)" ""
-done
+is "every page refers to pages that are there" "$(
+	for file in "$man"/man*/*; do
+		sed -n 's/^\.\(BR\|Xr\) \(quietbench[a-z\\-]*\) (*\([1-8]\).*/\2.\3/p' "$file" | tr -d '\\'
+	done | sort -u | while read -r name; do [ -e "$man/man${name##*.}/$name" ] || echo "$name"; done
+)" ""
+
+# Help and manual agree: every command has its page, with each line of its help.
+run help
+sed -n 's/^  \([a-z]*\)  *\(.*\)/\1 \2/p' "$tmp/out" >"$tmp/commands"
+ok "help lists commands" [ "$(wc -l <"$tmp/commands")" -ge 14 ]
+said "$man/man1/quietbench.1" >"$tmp/line"
+while read -r command text; do
+	ok "quietbench(1) has $command" grep -qF -- "$text" "$tmp/line"
+	case $command in help | version) continue ;; esac
+	said "$man/man1/quietbench-$command.1" >"$tmp/page"
+	run help "$command"
+	is "$command: the page has what help says of it" "$(
+		sed -n -e 's/^ *\(-., \)*\(--[a-z-]*\) *\(.*\)/\1\2 \3/p' -e 's/^  *\(own\|[0-9][0-9]*\)  /\1 /p' \
+			-e 's/^Usage: //p' "$tmp/out" | tr -s ' ' |
+			while read -r line; do grep -qF -- "$line" "$tmp/page" || echo "$line"; done
+	)" ""
+	is "$command: and the page has no other option" \
+		"$(mandoc -T ascii "$man/man1/quietbench-$command.1" | col -b | sed -n '/^OPTIONS/,/^EXIT/s/^ *\(-., \)*\(--[a-z-]*\).*/\2/p')" \
+		"$(sed -n '/^Options:/,/^Exit/s/^ *\(-., \)*\(--[a-z-]*\).*/\2/p' "$tmp/out")"
+done <"$tmp/commands"
+is "no page but those of commands" "$(cd "$man/man1" && ls | grep -v '^quietbench\.1$')" \
+	"$(sed 's/ .*//' "$tmp/commands" | grep -v -e '^help$' -e '^version$' | sort | sed 's/.*/quietbench-&.1/')"
+
+said "$man/man5/quietbench-profile.5" >"$tmp/page"
+sed -n 's/^\tX([A-Z_0-9]*, "\([a-z_0-9.]*\)", .*, "\(.*\)").*/\1 \2/p' "$source/include/quietbench/profile.h" >"$tmp/keys"
+ok "a profile has keys" [ "$(wc -l <"$tmp/keys")" -gt 50 ]
+is "quietbench-profile(5) has them" "$(
+	while read -r key; do grep -qF -- "$key" "$tmp/page" || echo "$key"; done <"$tmp/keys"
+)" ""
+is "and the shipped profiles" "$(
+	for file in "$source"/profiles/*.yaml; do
+		name=${file##*/}
+		grep -q -- " ${name%.yaml} " "$tmp/page" || echo "$name"
+	done
+)" ""
+
 mandoc -T ascii "$page" | col -b >"$tmp/page"
 "$qb" doctor --json | jq -r '.levers[].lever' | sort -u >"$tmp/levers"
 ok "doctor reports levers" [ -s "$tmp/levers" ]
@@ -22,13 +66,13 @@ for effect in 'it ends it (worth a finding unless it reads performance or usersp
 	'turbo off under intel_pstate (/sys/devices/system/cpu/intel_pstate/no_turbo): the clock rises and falls with heat'; do
 	ok "the page tells what a setting does: $effect" grep -qF "$effect" "$tmp/line"
 done
-mandoc -T ascii "$build/quietbench-policy.5" | col -b >"$tmp/page"
+mandoc -T ascii "$man/man5/quietbench-policy.5" | col -b >"$tmp/page"
 sed -n '/^#define QB_POLICY_KEYS/,/^$/s/.*X([A-Z_]*, "\([a-z_]*\)".*/\1/p' "$source/include/quietbench/policy.h" >"$tmp/keys"
 is "a rule has keys" "$(wc -l <"$tmp/keys")" 10
 while read -r key; do
 	ok "$key has a paragraph" grep -q "^  *$key\b" "$tmp/page"
 done <"$tmp/keys"
-mandoc -T ascii "$source/contrib/man/quietbench-ci.7" | col -b | grep -o 'quietbench_check_[a-z_]*' | sort >"$tmp/page"
+mandoc -T ascii "$man/man7/quietbench-ci.7" | col -b | grep -o 'quietbench_check_[a-z_]*' | sort >"$tmp/page"
 ok "metrics are written" "$build/san/tests/unit/cli/outputs" "$tmp/home"
 ok "and some are explained" [ "$(wc -l <"$tmp/page")" -gt 5 ]
 is "every metric is explained" "$(sed -n 's/^# HELP \([^ ]*\) .*/\1/p' "$tmp/home/loud.prom" | sort)" "$(cat "$tmp/page")"
