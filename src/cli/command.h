@@ -67,6 +67,7 @@ int qb_cmd_profile(struct qb_cli *cli);
 int qb_cmd_compare(struct qb_cli *cli);
 int qb_cmd_prove(struct qb_cli *cli);
 int qb_cmd_report(struct qb_cli *cli);
+int qb_cmd_provision(struct qb_cli *cli);
 int qb_cmd_help(struct qb_cli *cli);
 int qb_cmd_version(struct qb_cli *cli);
 

@@ -68,6 +68,11 @@ static const struct qb_exit of_compare[] = {
 static const struct qb_exit of_report[] = {
 	{0, "FILE.html is written"}, {QB_EXIT_FAILURE, "it is not"}, USAGE, END,
 };
+static const struct qb_exit of_provision[] = {
+	{0, "all of it: planned, written, in effect, or undone"},
+	{QB_EXIT_FAILURE, "not all of it: what failed, is kept, refused or not in effect is said"}, ASKED_WRONGLY,
+	{3, "verify: nothing is provisioned"}, END,
+};
 
 const struct qb_command qb_commands[] = {
 	{"run", "[--] COMMAND [ARG...]", "condition the host, run COMMAND, restore",
@@ -106,7 +111,8 @@ const struct qb_command qb_commands[] = {
 		QB_EXIT_USAGE, qb_cmd_compare, of_compare},
 	{"report", "RECORD... -o FILE.html", "records as one page to look at: what was claimed, every run, what disturbed it",
 		ALL | BITS(RECORD) | LOUDNESS, QB_EXIT_USAGE, qb_cmd_report, of_report},
-	{"provision", "", "persistent settings of a benchmark host", 0, QB_EXIT_USAGE, NULL, NULL},
+	{"provision", "plan|apply|verify|undo", "kernel arguments and settings of a dedicated benchmark host, from the next boot on",
+		ALL | CHOOSING | BITS(FORCE) | BITS(JSON) | LOUDNESS, QB_EXIT_USAGE, qb_cmd_provision, of_provision},
 	{"help", "[NAME]", "this list, or the options and statuses of one command",
 		ALL, QB_EXIT_USAGE, qb_cmd_help, of_question},
 	{"version", "", "the version of quietbench",

@@ -39,11 +39,11 @@ sub none
 # ---- who may use whom ----
 # Proved on the objects' symbols: an include line says what a file could use, and the headers of include/quietbench are
 # everybody's. The include lines only add what leaves no symbol: types, constants.
-my @rooms = qw(base stats model host levers core noise client helper planner watcher bus cli);
+my @rooms = qw(base stats model host levers core noise client helper planner watcher bus provision cli);
 my %rank = map { $rooms[$_] => $_ } 0 .. $#rooms;
 my @shared = qw(base stats model host levers core noise);
 my %program = (
-	'quietbench' => [@shared, qw(client cli)],
+	'quietbench' => [@shared, qw(client provision cli)],
 	'quietbench-helper' => [@shared, 'helper'],
 	'quietbench-planner' => [@shared, 'planner'],
 	'quietbench-watcher' => [@shared, 'watcher'],
