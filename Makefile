@@ -81,9 +81,11 @@ endif
 # Every page of contrib/man, in folders as `man -M $(BUILD)/man` wants them.
 PAGES_MAN := $(notdir $(wildcard contrib/man/*.[1578]))
 MANUAL := $(foreach page,$(PAGES_MAN),$(BUILD)/man/man$(lastword $(subst ., ,$(page)))/$(page))
+# Named as each shell looks for them.
+COMPLETIONS := $(BUILD)/completion/quietbench $(BUILD)/completion/_quietbench $(BUILD)/completion/quietbench.fish
 CONFIGURED := $(BUILD)/quietbench@.service $(BUILD)/sudoers
 
-all: $(PROGRAMS) $(MANUAL) $(CONFIGURED) $(BUILD)/report.html
+all: $(PROGRAMS) $(MANUAL) $(COMPLETIONS) $(CONFIGURED) $(BUILD)/report.html
 
 # Other flags build anew: `make && make install PREFIX=/usr` installs programs that look in /usr.
 ifneq ($(file <$(BUILD)/flags),$(CC) $(CFLAGS_ALL))
@@ -117,7 +119,9 @@ $(BUILD)/quietbench-bus: $(call obj,$(BUS_SRC) $(SANITIZED)) $(LIB)
 	$(call link,$^,$(call pkg_libs,$(PKGS_BUS)))
 
 # The manual: what the tables have comes from the tables themselves, those of the command line among them.
-$(BUILD)/manual: $(call obj,contrib/man/manual.c $(filter-out src/cli/main.c,$(CLI_SRC)) $(SANITIZED)) $(LIB)
+$(BUILD)/manual: $(call obj,contrib/man/manual.c)
+$(BUILD)/completer: $(call obj,contrib/completion/completion.c)
+$(BUILD)/manual $(BUILD)/completer: $(call obj,$(filter-out src/cli/main.c,$(CLI_SRC)) $(SANITIZED)) $(LIB)
 	$(say) LD $@
 	$(call link,$^,$(call pkg_libs,$(PKGS_CLI)) -lm)
 # The page that `report` fills in: one file, with its style, its script and the library that draws (Debian's node-d3).
@@ -133,6 +137,14 @@ $(MANUAL): $(BUILD)/manual
 	$(Q)mkdir -p $(@D)
 	$(Q)$(EMULATOR) $(BUILD)/manual $(@F) <contrib/man/$(@F) >$@
 $(foreach page,$(MANUAL),$(eval $(page): contrib/man/$(notdir $(page))))
+# And completion, alike.
+$(BUILD)/completion/quietbench: contrib/completion/quietbench.bash
+$(BUILD)/completion/_quietbench: contrib/completion/quietbench.zsh
+$(BUILD)/completion/quietbench.fish: contrib/completion/quietbench.fish
+$(COMPLETIONS): $(BUILD)/completer
+	$(say) COMPL $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(EMULATOR) $(BUILD)/completer $(if $(filter %.fish,$@),fish,sh) <$(filter contrib/%,$^) >$@
 
 # What names the installed helper.
 $(BUILD)/quietbench@.service: contrib/systemd/quietbench@.service.in
@@ -146,7 +158,7 @@ include tests/tests.mk
 # ---- what a machine needs ----
 BUILD_PACKAGES := gcc make pkg-config node-d3 libhwloc-dev libcpupower-dev libyaml-dev libjansson-dev \
 	libsystemd-dev libseccomp-dev libcap-dev libmd-dev
-TEST_PACKAGES  := libcmocka-dev perl clang libclang-rt-14-dev strace jq python3-jsonschema python3-prometheus-client chromium hyperfine libbenchmark-dev linux-perf g++ mandoc \
+TEST_PACKAGES  := libcmocka-dev perl clang libclang-rt-14-dev strace jq python3-jsonschema python3-prometheus-client chromium bash-completion zsh fish hyperfine libbenchmark-dev linux-perf g++ mandoc \
 	util-linux procps hwloc-nox sudo bash cpulimit gdb \
 	qemu-system-x86 busybox-static acpica-tools cpio kmod xz-utils libelf1 gcc-12 irqbalance \
 	gcc-aarch64-linux-gnu qemu-user-static qemu-system-arm device-tree-compiler
@@ -174,6 +186,9 @@ INSTALLED := $(call put,0755,$(bindir),$(BUILD)/quietbench) \
 	$(call put,0644,$(datadir)/profiles,$(wildcard profiles/*.yaml)) \
 	$(call put,0644,$(datadir),$(BUILD)/report.html $(BUILD)/sudoers contrib/policy/policy.yaml $(wildcard contrib/schema/*.json)) \
 	$(foreach section,1 5 7 8,$(call put,0644,$(mandir)/man$(section),$(filter %.$(section),$(MANUAL)))) \
+	$(call put,0644,$(PREFIX)/share/bash-completion/completions,$(BUILD)/completion/quietbench) \
+	$(call put,0644,$(PREFIX)/share/zsh/site-functions,$(BUILD)/completion/_quietbench) \
+	$(call put,0644,$(PREFIX)/share/fish/vendor_completions.d,$(BUILD)/completion/quietbench.fish) \
 	$(call put,0644,$(systemddir)/systemd/system,contrib/systemd/quietbench.socket $(BUILD)/quietbench@.service) \
 	0644:contrib/systemd/sysusers.conf:$(systemddir)/sysusers.d/quietbench.conf \
 	0644:contrib/systemd/tmpfiles.conf:$(systemddir)/tmpfiles.d/quietbench.conf

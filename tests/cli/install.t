@@ -22,6 +22,9 @@ is "the programs, the profiles, the manual, the schema, what lets users in" "$(t
 		./usr/local/share/quietbench/policy.yaml
 		./usr/local/share/quietbench/folders
 		$(cd "$source/contrib/man" && for page in *.[1-8]; do echo "./usr/local/share/man/man${page##*.}/$page"; done)
+		./usr/local/share/bash-completion/completions/quietbench
+		./usr/local/share/fish/vendor_completions.d/quietbench.fish
+		./usr/local/share/zsh/site-functions/_quietbench
 		./usr/local/share/quietbench/record.schema.json
 		./usr/local/share/quietbench/report.html
 		./usr/local/share/quietbench/check.schema.json
