@@ -73,17 +73,20 @@ int qb_child_find(const char *command, char *buf, size_t size, struct qb_error *
 	return r < 0 ? qb_error_errno(err, -r, "%s", command) : 0;
 }
 
-/* The held child's: asks the helper to place it, and waits until that is done. */
-static int request_place(int socket, struct qb_error *err)
+/* The held child's: asks the helper to place it, and waits until that is done, or the parent is dead. */
+static int request_place(int socket, int control, struct qb_error *err)
 {
-	struct pollfd answered = {.fd = socket, .events = POLLIN};
+	struct pollfd fds[] = {{.fd = socket, .events = POLLIN}, {.fd = control, .events = POLLIN}};
 	struct qb_message message;
 	struct qb_message_head head;
 	int r = qb_message_send(socket, QB_MSG_PLACE, &head, sizeof(head), NULL, 0);
 
 	if (r < 0)
 		return qb_error_errno(err, -r, "ask to be placed");
-	if (poll(&answered, 1, PLACE_MS) == 0)
+	r = poll(fds, QB_ARRAY_SIZE(fds), PLACE_MS);
+	if (fds[1].revents)
+		_exit(127);
+	if (r == 0)
 		return qb_error_set(
 			err, ETIMEDOUT, "the helper did not place it within %d s", PLACE_MS / 1000);
 	r = qb_message_receive(socket, QB_SENDER_HELPER, &message, err);
@@ -126,7 +129,7 @@ static _Noreturn void be_held(
 	for (size_t i = 0; placing->socket >= 0 && i < QB_ARRAY_SIZE(placing->ours); i++)
 		close(placing->ours[i]);
 	await_word(control);
-	if (placing->socket < 0 || request_place(placing->socket, &report.err) == 0)
+	if (placing->socket < 0 || request_place(placing->socket, control, &report.err) == 0)
 		report.n = qb_process_apply(
 			&order->answer->steps, &order->answer->selection, report.results);
 	send_report(control, &report);

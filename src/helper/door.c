@@ -36,10 +36,8 @@ struct qb_guest *qb_door_sit(struct qb_monitor *m, int connection, enum qb_guest
 {
 	for (int i = 0; i < QB_GUESTS_MAX; i++)
 		if (!m->guests[i].kind) {
-			m->guests[i] = (struct qb_guest){.kind = kind,
-				.wire.fd = connection,
-				.peer.pidfd = -1,
-				.client = -1};
+			m->guests[i] = (struct qb_guest){
+				.kind = kind, .wire.fd = connection, .peer.pidfd = -1};
 			return &m->guests[i];
 		}
 	return NULL;
@@ -61,11 +59,20 @@ static void forget(struct qb_guest *guest)
 	qb_wire_close(&guest->wire);
 	if (guest->peer.pidfd >= 0)
 		close(guest->peer.pidfd);
-	if (guest->client >= 0) { /* without the run's own process it would not be ended */
-		shutdown(guest->client, SHUT_RDWR);
-		close(guest->client);
-	}
 	*guest = (struct qb_guest){0};
+}
+
+void qb_door_dismiss(struct qb_monitor *m)
+{
+	bool served = m->keeper || m->state < QB_STATE_LEASE;
+
+	for (int i = 0; i < QB_GUESTS_MAX; i++)
+		served = served || m->guests[i].founder;
+	if (served || m->founder < 0)
+		return;
+	shutdown(m->founder, SHUT_RDWR);
+	close(m->founder);
+	m->founder = -1;
 }
 
 /* The last of the shared runs has left. If it asked, it is told how the host came back. */
@@ -173,7 +180,8 @@ static void admit(struct qb_monitor *m, struct qb_guest *visitor, const struct r
 	if (claims >= 0)
 		pid = fork();
 	if (pid == 0) {
-		qb_join_become(m, &as, pair[1], claims, &to->cpus);
+		if (qb_join_become(m, &as, pair[1], claims, &to->cpus) < 0)
+			_exit(EXIT_FAILURE);
 		memcpy(m->joined->around, to->around, sizeof(to->around));
 		qb_join_tell(m);
 		qb_wire_send(&m->helper->client, QB_MSG_DONE, &done, sizeof(done));
@@ -292,6 +300,7 @@ void qb_door_hear(struct qb_monitor *m, struct qb_guest *guest)
 		return;
 	leave(m, guest, false);
 	forget(guest);
+	qb_door_dismiss(m);
 }
 
 void qb_door_serve(struct qb_monitor *m)
@@ -335,6 +344,7 @@ int64_t qb_door_tend(struct qb_monitor *m)
 		if (qb_wire_flush(&guest->wire) < 0 || late <= now) {
 			leave(m, guest, false);
 			forget(guest);
+			qb_door_dismiss(m);
 		} else if (late < until) {
 			until = late;
 		}
@@ -347,12 +357,6 @@ void qb_door_close(struct qb_monitor *m)
 	if (m->door >= 0)
 		close(m->door);
 	m->door = -1;
-	for (int i = 0; i < QB_GUESTS_MAX; i++) {
-		struct qb_guest *guest = &m->guests[i];
-
-		if (!guest->kind)
-			continue;
-		guest->client = -1; /* its own process ends it */
-		forget(guest);
-	}
+	for (int i = 0; i < QB_GUESTS_MAX; i++)
+		forget(&m->guests[i]);
 }

@@ -5,10 +5,11 @@
  *  1. A monitor that is stopped goes on.
  *  2. A monitor that has not restored within END_NS after SIGTERM, or after it began to, does not hold the
  *     host any longer: it is killed, and a recovery restores.
- *  3. Nor one that has not begun to within CLIENT_NS after its client's death, unless it holds a lease,
- *     nor one that holds the host longer than the policy or its lease says.
+ *  3. Nor one that has not begun to within CLIENT_NS after its client's death, unless it holds a lease, or
+ *     then stands still, nor one that holds the host longer than the policy or its lease says.
  *  4. A monitor that dies is recovered from the journal, and its client told the truth: the answer that it
  *     waits for, and no other.
+ *  5. The benchmark of a monitor that has died does not outlive its client either, be it joined or not.
  */
 #include "helper.h"
 #include <base/clock.h>
@@ -28,6 +29,9 @@
 /* A host with 50,000 threads under emulation takes 5 s. */
 #define END_NS	  (20 * QB_NS_PER_S)
 #define CLIENT_NS (1500 * QB_NS_PER_MS)
+/* A restore for nobody is looked at so often; one that did nothing STILL_LOOKS times in a row stands still. */
+#define STILL_NS    (500 * QB_NS_PER_MS)
+#define STILL_LOOKS 2
 /* So long one that is killed may still hang in a system call; it never comes back from that. */
 #define KILLED_NS (2 * QB_NS_PER_S)
 
@@ -64,8 +68,9 @@ static void answer(struct qb_helper *helper, const struct qb_steps *steps)
  * The client may be anywhere in its sequence: waiting for an answer that the monitor owed, or for
  * its benchmark. Whatever it asks but RESTORE is answered with the error that ends it. A request that
  * was noted may still lie on the socket; it is one all the same.
+ * True: the client is gone without BYE.
  */
-static void serve_rest(struct qb_helper *helper, const struct qb_steps *steps)
+static bool serve_rest(struct qb_helper *helper, const struct qb_steps *steps)
 {
 	static struct qb_message message;
 
@@ -78,15 +83,16 @@ static void serve_rest(struct qb_helper *helper, const struct qb_steps *steps)
 			r = qb_message_receive_now(
 				helper->client.fd, QB_SENDER_CLIENT, &message, NULL);
 			if (r <= 0)
-				return;
+				return true;
 			qb_message_close(&message);
 			*helper->pending = message.head.type;
 		}
 		if (r < 0)
-			return;
+			return r == -EPIPE;
 		if (*helper->pending != QB_MSG_BYE)
 			answer(helper, steps);
 	}
+	return false;
 }
 
 /* What the monitor left, if the lock is ours and not another session's already. */
@@ -98,7 +104,7 @@ static void restore(struct qb_helper *helper, struct qb_conditioning *session)
 	struct qb_error err = {0};
 	int r;
 
-	if (helper->shared->restored)
+	if (helper->shared->restored || helper->lock < 0)
 		return;
 	r = qb_lock_try(helper->lock);
 	if (r < 0 && r != -EWOULDBLOCK)
@@ -124,18 +130,44 @@ static void restore(struct qb_helper *helper, struct qb_conditioning *session)
 		summary->failures ? ": " : "", summary->failures ? summary->first.text : "");
 	if (r >= 0)
 		qb_lock_leave(helper->lock);
+	session->journal.bench.joined = true; /* from now on only what is its own is ended */
+	if (r >= 0 && session->journal.bench.pid)
+		qb_guardian_remember(helper, &session->journal.bench);
+}
+
+/* MUST 5. `end`: the client is gone; else what runs goes on where it came from. */
+static void leave_bench(struct qb_helper *helper, bool end)
+{
+	const struct qb_isolation_seen seen = {
+		.seen = qb_wire_send_leftover, .data = &helper->client};
+	struct qb_undo_summary *summary = &helper->shared->summary;
+	struct qb_error err = {0};
+
+	if (helper->shared->placed &&
+		qb_restore_bench(&helper->shared->bench, end, &seen, &err) < 0) {
+		summary->failures++;
+		summary->first = err;
+	}
 }
 
 static int run_recovery(struct qb_helper *helper)
 {
 	_cleanup_(qb_conditioning_free) struct qb_conditioning session = {.journal.fd = -1};
 
+	/* It is not ended for waiting: there may be nobody else who restores. */
+	helper->shared->until_ns = 0;
+	helper->shared->restoring = true;
+	qb_guardian_expect(helper, END_NS);
 	qb_file_keep();
 	restore(helper, &session);
+	if (!helper->shared->restored)
+		leave_bench(helper, qb_peer_dead(&helper->peer));
+	qb_guardian_restoring(helper, false);
 	/* The monitor's place, if it died in the queue: who looks at all removes those of the dead. */
 	(void)qb_queue_others(UINT32_MAX, NULL);
-	if (!qb_peer_dead(&helper->peer))
-		serve_rest(helper, &session.steps);
+	if (*helper->pending != QB_MSG_BYE &&
+		(qb_peer_dead(&helper->peer) || serve_rest(helper, &session.steps)))
+		leave_bench(helper, true);
 	qb_wire_drain(helper, &helper->client);
 	return helper->shared->summary.failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -160,13 +192,20 @@ void qb_guardian_expect(const struct qb_helper *helper, int64_t ns)
 		timerfd_settime(helper->watchdog, 0, &in, NULL);
 }
 
-static pid_t spawn(int (*run)(struct qb_helper *), struct qb_helper *helper)
+void qb_guardian_restoring(const struct qb_helper *helper, bool restoring)
 {
-	pid_t pid = fork();
+	helper->shared->until_ns = qb_ns_now(CLOCK_BOOTTIME) + END_NS;
+	helper->shared->restoring = restoring;
+	qb_guardian_expect(helper, restoring ? STILL_NS : 0);
+}
 
-	if (pid == 0)
-		_exit(run(helper));
-	return pid;
+void qb_guardian_remember(const struct qb_helper *helper, const struct qb_journal_bench *bench)
+{
+	if (helper->shared->lease)
+		return;
+	helper->shared->placed = false; /* the one before it has ended */
+	helper->shared->bench = *bench;
+	helper->shared->placed = true;
 }
 
 /* The child's wait status, if it has ended. A stopped one goes on. */
@@ -189,6 +228,28 @@ static bool took(int fd, size_t size)
 	return read(fd, buf, size) > 0;
 }
 
+/* What the watchdog has seen of a monitor that restores. */
+struct seen {
+	int64_t ran_ns;
+	int idle; /* so many looks ago it ran last */
+};
+
+/* Its time is over: may it have more? */
+static bool may_go_on(struct qb_helper *helper, pid_t pid, bool for_nobody, struct seen *seen)
+{
+	const struct qb_shared *shared = helper->shared;
+	const int64_t ran_ns = qb_task_ran(pid);
+
+	if (!shared->restoring || qb_ns_now(CLOCK_BOOTTIME) >= shared->until_ns)
+		return false;
+	seen->idle = ran_ns >= 0 && ran_ns == seen->ran_ns ? seen->idle + 1 : 0;
+	seen->ran_ns = ran_ns;
+	if (for_nobody && seen->idle >= STILL_LOOKS)
+		return false;
+	qb_guardian_expect(helper, STILL_NS);
+	return true;
+}
+
 /* Waits for the child's end. Returns its wait status. */
 static int watch(struct qb_helper *helper, pid_t pid)
 {
@@ -196,6 +257,7 @@ static int watch(struct qb_helper *helper, pid_t pid)
 		{.fd = helper->children, .events = POLLIN},
 		{.fd = helper->watchdog, .events = POLLIN},
 		{.fd = helper->peer.pidfd, .events = POLLIN}};
+	struct seen seen = {0};
 	bool killed = false;
 	int status;
 
@@ -211,7 +273,8 @@ static int watch(struct qb_helper *helper, pid_t pid)
 			if (!helper->shared->lease && !helper->shared->restoring)
 				qb_guardian_expect(helper, CLIENT_NS);
 		}
-		if (!took(helper->watchdog, sizeof(uint64_t)))
+		if (!took(helper->watchdog, sizeof(uint64_t)) ||
+			(!killed && may_go_on(helper, pid, fds[3].fd < 0, &seen)))
 			continue;
 		if (killed)
 			return SIGKILL; /* it hangs in the kernel, and is dead all the same */
@@ -238,29 +301,41 @@ static int signals(int signal)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-int qb_guardian_run(struct qb_helper *helper)
+/* To its end, and what is left of it. Returns the helper's exit status. */
+static int guard(struct qb_helper *helper, pid_t pid)
 {
-	int status;
-	pid_t pid;
+	int status = watch(helper, pid);
+
+	for (int i = 0; i < RECOVERIES_MAX && !settled(status); i++) {
+		pid = fork();
+		if (pid == 0)
+			_exit(run_recovery(helper));
+		if (pid < 0)
+			return EXIT_FAILURE; /* the next quietbench will find the journal */
+		status = watch(helper, pid);
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
+}
+
+int qb_guardian_fork(
+	struct qb_helper *helper, enum qb_message_type pending, const int *fds, size_t n)
+{
+	pid_t pid = -1;
 
 	helper->shared = mmap(NULL, sizeof(*helper->shared), PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	helper->term = signals(SIGTERM);
 	helper->children = signals(SIGCHLD);
 	helper->watchdog = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (helper->shared == MAP_FAILED || helper->term < 0 || helper->children < 0 ||
-		helper->watchdog < 0)
-		return EXIT_FAILURE;
-	helper->pending = &helper->shared->pending;
-	pid = spawn(qb_monitor_run, helper);
-	if (pid < 0)
-		return EXIT_FAILURE;
-	status = watch(helper, pid);
-	for (int i = 0; i < RECOVERIES_MAX && !settled(status); i++) {
-		pid = spawn(run_recovery, helper);
-		if (pid < 0)
-			return EXIT_FAILURE; /* the next quietbench will find the journal */
-		status = watch(helper, pid);
+	if (helper->shared != MAP_FAILED && helper->term >= 0 && helper->children >= 0 &&
+		helper->watchdog >= 0) {
+		helper->pending = &helper->shared->pending;
+		*helper->pending = (uint16_t)pending;
+		pid = fork();
 	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
+	if (pid <= 0)
+		return pid;
+	for (size_t i = 0; i < n; i++)
+		close(fds[i]);
+	_exit(guard(helper, pid));
 }

@@ -123,9 +123,15 @@ struct qb_shared {
 	 * heard after it. */
 	_Atomic uint16_t pending;
 	_Atomic bool lease;	/* the session does not end with its client */
-	_Atomic bool restoring; /* the monitor is about it, now */
-	_Atomic bool restored;	/* `summary` tells of it, and the lock may be another's */
+	_Atomic bool restoring; /* the monitor, or a recovery, is about it, now; ... */
+	_Atomic int64_t
+		until_ns; /* ... the monitor until then (CLOCK_BOOTTIME) as long as it does something */
+	_Atomic bool restored; /* `summary` tells of it, and the lock may be another's */
 	struct qb_undo_summary summary;
+	/* What is to end with the client, and no journal tells: the benchmark of a run that joined, or of
+	 * one whose host is restored. */
+	_Atomic bool placed;
+	struct qb_journal_bench bench;
 };
 
 /* What they share of one session. */
@@ -198,9 +204,9 @@ int qb_place_take(struct qb_message *message, int *ret_socket, struct qb_error *
 /*
  * Receives PLACE, places its sender, answers it, and closes the socket. Only a child of the peer's
  * with the peer's uid is placed. A failure is the child's to hear; the session goes on. The bench is
- * remembered in the session's journal, or, `joined`, beside it; `confined` to its CPUs.
+ * remembered in the session's journal, or, `joined`, by the guardian; `confined` to its CPUs.
  */
-void qb_place_serve(int *socket, const struct qb_peer *peer, struct qb_conditioning *session,
+void qb_place_serve(int *socket, const struct qb_helper *helper, struct qb_conditioning *session,
 	const struct qb_selection *selection, bool joined, bool confined);
 /* What RUN and PLACE hear once the host is restored. Closes the socket, if there is one. */
 extern const struct qb_error qb_place_late;
@@ -327,7 +333,8 @@ struct qb_claimant qb_claims_signed(int claims, unsigned cpu, unsigned seat);
 /* ---- guardian ---- */
 
 /*
- * The guardian sleeps: it is the watchdog, and its only job is recovery when the monitor dies.
+ * The guardian sleeps: it is the watchdog, and its only job is recovery when the monitor dies. Each monitor
+ * has one, also that of a run that joined (which holds no lock).
  *
  * It forks the monitor, answers a stopped one with SIGCONT, passes SIGTERM on (restore, then end), and
  * ends one that does not come back in time: from SIGTERM, from its client's death, from the restore, from
@@ -336,12 +343,21 @@ struct qb_claimant qb_claims_signed(int claims, unsigned cpu, unsigned seat);
  * truth on the same socket. A recovery that crashes is forked again; the journal skips a step after two
  * crashes on it.
  */
-/* Returns the exit status of the helper: 0 when everything of ours is back. */
-int qb_guardian_run(struct qb_helper *helper);
+/*
+ * Forks. 0 in the child, which is the monitor; the caller guards it, and ends with the helper's exit status:
+ * 0 when everything of ours is back. The client may be waiting for the answer to `pending` already; these
+ * descriptors are the monitor's alone.
+ */
+int qb_guardian_fork(
+	struct qb_helper *helper, enum qb_message_type pending, const int *fds, size_t n);
 /* One that somebody has stopped goes on: it may be the only one who can heal. */
 void qb_guardian_wake(const struct qb_journal_owner *holder);
 /* The monitor's word to the watchdog: within so long it has done the next thing; 0: whenever. */
 void qb_guardian_expect(const struct qb_helper *helper, int64_t ns);
+/* It begins to restore, or is no longer about it. */
+void qb_guardian_restoring(const struct qb_helper *helper, bool restoring);
+/* That benchmark ends with the client, whatever becomes of the monitor; no journal has it. */
+void qb_guardian_remember(const struct qb_helper *helper, const struct qb_journal_bench *bench);
 
 /*
  * At the start of a session: restores what a session left of which nobody lives. 1: there was one

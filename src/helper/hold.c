@@ -9,9 +9,8 @@
 
 /* Threads that may be born during the run and still get a record. */
 #define ROOM_FOR_BIRTHS 512
-/* The watchdog's limits: a restore; and how much later than the monitor it acts. */
-#define RESTORE_NS (20 * QB_NS_PER_S)
-#define GRACE_NS   (2 * QB_NS_PER_S)
+/* So much later than the monitor the watchdog acts. */
+#define GRACE_NS (2 * QB_NS_PER_S)
 
 /* ---- conditioning ---- */
 
@@ -180,10 +179,11 @@ void qb_hold_let_go(struct qb_monitor *m)
 	struct qb_helper *helper = m->helper;
 
 	m->restored = true;
-	helper->shared->restoring = false;
-	qb_guardian_expect(helper, 0);
+	qb_guardian_restoring(helper, false);
 	/* The run's group may soon be another's: should the client die, only what is its own ends. */
 	m->session.journal.bench.joined = true;
+	if (m->session.journal.bench.pid)
+		qb_guardian_remember(helper, &m->session.journal.bench);
 	if (m->joined)
 		return;
 	helper->shared->summary = m->summary;
@@ -198,16 +198,14 @@ int qb_hold_restore(struct qb_monitor *m, bool end, struct qb_error *err)
 		.seen = qb_wire_send_leftover, .data = &m->helper->client};
 	int r;
 
-	m->helper->shared->restoring = true;
-	qb_guardian_expect(m->helper, RESTORE_NS);
+	qb_guardian_restoring(m->helper, true);
 	qb_program_end(&m->watcher);
 	if (m->restored) {
 		/* The client of a run that was restored early has died before the benchmark: MUST 7. */
 		r = end && m->hello.purpose != QB_PURPOSE_LEASE
 			    ? qb_restore_bench(&m->session.journal.bench, true, NULL, err)
 			    : 0;
-		m->helper->shared->restoring = false;
-		qb_guardian_expect(m->helper, 0);
+		qb_guardian_restoring(m->helper, false);
 		return r;
 	}
 	qb_lock_unwatch(m->helper->lost); /* the session ends in any case */

@@ -6,6 +6,7 @@
 #include <base/macros.h>
 #include <base/text.h>
 #include <errno.h>
+#include <host/tasks.h>
 #include <poll.h>
 #include <quietbench/lever.h>
 #include <sys/socket.h>
@@ -17,6 +18,8 @@
 /* Once it is over the host is restored, by it or by its guardian; so long we wait to see that. */
 #define ROUND_NS	(20 * QB_NS_PER_MS)
 #define RESTORED_ROUNDS 500
+/* Less where both are dead: another helper may be about it. */
+#define ORPHAN_ROUNDS 50
 
 /* ---- speaking to the monitor of the session ---- */
 
@@ -208,18 +211,18 @@ static void keep_only(const int *kept, size_t n)
 	}
 }
 
-void qb_join_become(struct qb_monitor *m, const struct qb_helper *client, int connection,
-	int claims, const struct qb_cpus *cpus)
+int qb_join_become(struct qb_monitor *m, const struct qb_helper *client, int connection, int claims,
+	const struct qb_cpus *cpus)
 {
 	static struct qb_helper helper;
 	static struct qb_joined joined;
-	static struct qb_shared shared;
-	int kept[6 + QB_REQUEST_FILES] = {client->client.fd, client->peer.pidfd, m->helper->term,
-		m->helper->children, connection, claims};
+	const int own[] = {connection, claims};
+	int kept[4 + QB_REQUEST_FILES] = {
+		client->client.fd, client->peer.pidfd, connection, claims};
 
-	memcpy(kept + 6, m->wanted.fds, m->wanted.request.n_files * sizeof(kept[0]));
+	memcpy(kept + 4, m->wanted.fds, m->wanted.request.n_files * sizeof(kept[0]));
 	qb_file_keep_none(); /* else it would take what has these numbers next for its own */
-	keep_only(kept, 6u + m->wanted.request.n_files);
+	keep_only(kept, 4u + m->wanted.request.n_files);
 	joined = QB_JOINED_NONE;
 	joined.wire.fd = connection;
 	joined.claims = claims;
@@ -233,21 +236,14 @@ void qb_join_become(struct qb_monitor *m, const struct qb_helper *client, int co
 	joined.journal = journal_now();
 	qb_join_keep_steps(&joined.steps, false);
 	qb_sandbox_survive(false);
-	helper = (struct qb_helper){.client = client->client,
-		.lock = -1,
-		.lost = -1,
-		.sign = -1,
-		.peer = client->peer,
-		.term = m->helper->term,
-		.children = m->helper->children,
-		.watchdog = -1,
-		.shared = &shared,
-		.pending = &shared.pending};
+	helper = (struct qb_helper){
+		.client = client->client, .lock = -1, .lost = -1, .sign = -1, .peer = client->peer};
 	*m = QB_MONITOR_NONE;
 	m->helper = &helper;
 	m->joined = &joined;
 	m->state = QB_STATE_PLAN;
 	m->heard_ns = qb_ns_now(CLOCK_MONOTONIC);
+	return qb_guardian_fork(&helper, QB_MSG_HELLO, own, claims < 0 ? 1 : 2);
 }
 
 /* What is still to be said to the founder's client is its own process's to say. */
@@ -280,7 +276,8 @@ int qb_join_found(struct qb_monitor *m, struct qb_error *err)
 	if (pid < 0)
 		return qb_error_errno(err, errno, "serve the first of the shared runs");
 	if (pid == 0) {
-		qb_join_become(m, m->helper, pair[1], -1, &(struct qb_cpus){0});
+		if (qb_join_become(m, m->helper, pair[1], -1, &(struct qb_cpus){0}) < 0)
+			_exit(EXIT_FAILURE);
 		m->hello = hello;
 		m->limits = limits;
 		m->limits.timer = -1; /* the lock is the pool's */
@@ -291,6 +288,7 @@ int qb_join_found(struct qb_monitor *m, struct qb_error *err)
 	close(pair[1]);
 	m->helper->pending = &pending;
 	m->founder = dismiss(&m->helper->client);
+	m->keeper = pid;
 	m->helper->client.fd = pair[0];
 	m->hello.purpose = QB_PURPOSE_LEASE;
 	m->state = QB_STATE_PLAN;
@@ -366,16 +364,30 @@ static bool hung_up(int connection)
 	return poll(&p, 1, 0) == 1;
 }
 
+static bool is_dead(pid_t pid)
+{
+	struct qb_task task;
+
+	return qb_task_read(pid, &task, NULL) < 0 || task.ended;
+}
+
 /* The session is over: is what it had conditioned restored? Its journal goes when it is. */
 static bool see_restored(struct qb_monitor *m)
 {
+	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
 	const struct qb_joined *joined = m->joined;
+	struct qb_journal of = {0};
+	int rounds = RESTORED_ROUNDS;
 
-	for (int rounds = 0; joined->journal && journal_now() == joined->journal; rounds++)
-		if (rounds == RESTORED_ROUNDS ||
-			qb_wire_wait(m->helper, NULL, qb_ns_now(CLOCK_MONOTONIC) + ROUND_NS, NULL) <
-				0)
+	(void)qb_journal_read(&of, QB_JOURNAL_PATH, &steps, NULL); /* none: it is restored */
+	for (; joined->journal && journal_now() == joined->journal; rounds--) {
+		if (rounds > ORPHAN_ROUNDS && is_dead(of.owner.monitor) &&
+			is_dead(of.owner.guardian))
+			rounds = ORPHAN_ROUNDS;
+		if (rounds == 0 || qb_wire_wait(m->helper, NULL,
+					   qb_ns_now(CLOCK_MONOTONIC) + ROUND_NS, NULL) < 0)
 			return false;
+	}
 	return true;
 }
 

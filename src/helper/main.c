@@ -84,5 +84,7 @@ int main(int argc, char **argv)
 		qb_audit(&helper.peer, "refused: %s", err.text);
 		return EXIT_FAILURE;
 	}
-	return qb_guardian_run(&helper);
+	if (qb_guardian_fork(&helper, QB_MSG_NONE, NULL, 0) < 0)
+		return EXIT_FAILURE;
+	_exit(qb_monitor_run(&helper));
 }

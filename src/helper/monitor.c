@@ -106,6 +106,18 @@ static int serve(struct qb_monitor *m, struct qb_error *err)
 	return r;
 }
 
+/* Those that serve guests, or their guardians: what they leave is told by their connections. -1: there are none. */
+static pid_t reap(struct qb_monitor *m)
+{
+	pid_t pid;
+
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+		if (pid == m->keeper)
+			m->keeper = 0;
+	qb_door_dismiss(m);
+	return pid;
+}
+
 static void take_signals(struct qb_monitor *m)
 {
 	const struct qb_error why = {.code = ECANCELED, .text = "the helper was told to end"};
@@ -113,8 +125,7 @@ static void take_signals(struct qb_monitor *m)
 
 	while (read(m->helper->children, &signal, sizeof(signal)) > 0)
 		;
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		; /* guests: what they leave is told by their connections */
+	(void)reap(m);
 	if (read(m->helper->term, &signal, sizeof(signal)) <= 0)
 		return;
 	qb_hold_break_off(m, &why, false);
@@ -155,8 +166,8 @@ static void place(struct qb_monitor *m)
 {
 	const bool confined = m->joined && m->joined->shared;
 
-	qb_place_serve(&m->place, &m->helper->peer, &m->session, &m->planned.selection,
-		m->joined != NULL, confined);
+	qb_place_serve(&m->place, m->helper, &m->session, &m->planned.selection, m->joined != NULL,
+		confined);
 	if (m->joined && m->session.journal.bench.pid)
 		qb_join_placed(m);
 }
@@ -301,9 +312,7 @@ static void outlive_guests(struct qb_monitor *m)
 
 	qb_wire_close(&m->helper->client); /* who asked for the end, and waits for ours */
 	while (ended >= 0 && !fds[0].revents) {
-		do
-			ended = waitpid(-1, NULL, WNOHANG);
-		while (ended > 0);
+		ended = reap(m);
 		if (ended == 0 && poll(fds, QB_ARRAY_SIZE(fds), -1) > 0)
 			(void)!read(m->helper->children, &signal, sizeof(signal));
 	}

@@ -83,8 +83,8 @@ struct qb_guest {
 	struct qb_wire wire;
 	struct qb_peer peer; /* of a visitor, ... */
 	int64_t until_ns;    /* ... who has said HELLO by then (CLOCK_MONOTONIC) */
-	int client; /* of the founder: its client's session, which the guardian has open, too; or -1 */
-	int32_t pid; /* its benchmark, once it is placed, ... */
+	bool founder;	     /* of the shared runs */
+	int32_t pid;	     /* its benchmark, once it is placed, ... */
 	uint64_t start;
 	struct qb_cpus cpus; /* ... and that one's CPUs */
 	uint32_t seat;	     /* on each of them */
@@ -117,7 +117,10 @@ struct qb_monitor {
 	int place;     /* our end of the throw-away socket, or -1 */
 	int door;      /* -1: nobody can join (yet) */
 	bool pool; /* this is the session of all shared runs; its client is the founder's monitor */
-	int founder; /* of a pool: the session of the founder's client, which is not ours to serve */
+	/* Of a pool: the session of the founder's client, which is not ours to serve, but has our guardian's
+	 * end, too; and the guardian of who serves it, 0 when that has ended. */
+	int founder;
+	pid_t keeper;
 	struct qb_guest guests[QB_GUESTS_MAX];
 	struct qb_message message;
 };
@@ -128,7 +131,8 @@ struct qb_monitor {
 		.limits = QB_LIMITS_NONE,                                                          \
 		.watcher = QB_PROGRAM_NONE,                                                        \
 		.place = -1,                                                                       \
-		.door = -1})
+		.door = -1,                                                                        \
+		.founder = -1})
 
 /* ---- hold.c ---- */
 
@@ -170,10 +174,10 @@ int qb_join_found(struct qb_monitor *m, struct qb_error *err);
  * In a child of m's, which holds the host: closes what is the host's - its lock and journal, a lever's
  * promise of some latency must end with that session - but keeps these, and becomes the monitor of the
  * run at the other end of client->session, joined by `connection`, within `cpus`, with `claims` (-1:
- * none).
+ * none). It gets a guardian of its own, which this process becomes: who returns is that one's child.
  */
-void qb_join_become(struct qb_monitor *m, const struct qb_helper *client, int connection,
-	int claims, const struct qb_cpus *cpus);
+int qb_join_become(struct qb_monitor *m, const struct qb_helper *client, int connection, int claims,
+	const struct qb_cpus *cpus);
 /*
  * One request to the session that is joined: what it tells goes into m->joined, NOTEs to the client.
  * That session must not end meanwhile (-EPIPE).
@@ -206,6 +210,8 @@ void qb_door_hear(struct qb_monitor *m, struct qb_guest *guest);
 int64_t qb_door_tend(struct qb_monitor *m);
 /* Gives the connection a seat; NULL: there is none. */
 struct qb_guest *qb_door_sit(struct qb_monitor *m, int connection, enum qb_guest_kind kind);
+/* When nobody serves the founder's client any more, it is to see that. */
+void qb_door_dismiss(struct qb_monitor *m);
 /* Nobody comes any more, and who is there sees the end of its connection. */
 void qb_door_close(struct qb_monitor *m);
 

@@ -63,7 +63,7 @@ static int judge(const struct qb_message *message, const struct qb_held *held,
 	return 0;
 }
 
-static int place(const struct qb_message *message, const struct qb_peer *peer,
+static int place(const struct qb_message *message, const struct qb_helper *helper,
 	struct qb_conditioning *session, const struct qb_selection *selection, bool joined,
 	bool confined, struct qb_error *err)
 {
@@ -77,21 +77,23 @@ static int place(const struct qb_message *message, const struct qb_peer *peer,
 	if (r == 0)
 		r = qb_held_open(message->pid, 0, &held, err);
 	if (r == 0)
-		r = judge(message, &held, peer, err);
+		r = judge(message, &held, &helper->peer, err);
 	if (r == 0)
-		r = qb_isolation_origin(&held, peer->uid, &bench, err);
+		r = qb_isolation_origin(&held, helper->peer.uid, &bench, err);
 	bench.joined = joined;
 	bench.confined = confined;
-	if (r == 0 && joined)
+	if (r == 0 && joined) {
 		session->journal.bench = bench;
-	else if (r == 0)
+		qb_guardian_remember(helper, &bench);
+	} else if (r == 0) {
 		r = qb_journal_placed(&session->journal, &bench, err);
+	}
 	if (r == 0)
 		r = qb_isolation_place(selection, wants_lock(&session->steps), &bench, &held, err);
 	return r;
 }
 
-void qb_place_serve(int *socket, const struct qb_peer *peer, struct qb_conditioning *session,
+void qb_place_serve(int *socket, const struct qb_helper *helper, struct qb_conditioning *session,
 	const struct qb_selection *selection, bool joined, bool confined)
 {
 	static struct qb_message message;
@@ -100,7 +102,7 @@ void qb_place_serve(int *socket, const struct qb_peer *peer, struct qb_condition
 	int r = qb_message_receive_now(*socket, QB_SENDER_BENCHMARK, &message, &err);
 
 	if (r > 0) {
-		r = place(&message, peer, session, selection, joined, confined, &err);
+		r = place(&message, helper, session, selection, joined, confined, &err);
 		qb_message_close(&message);
 	}
 	if (r < 0)

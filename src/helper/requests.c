@@ -182,7 +182,7 @@ int qb_request_join(struct qb_monitor *m, struct qb_error *err)
 		return r;
 	/* The first: nobody was let in before. */
 	guest = qb_door_sit(m, m->helper->client.fd, QB_GUEST_SHARED);
-	guest->client = m->founder;
+	guest->founder = true;
 	m->helper->client = QB_WIRE_NONE;
 	qb_wire_send_done(&guest->wire, QB_MSG_JOIN);
 	return 0;

@@ -42,7 +42,7 @@ int qb_program_start(
 int qb_program_send(
 	const struct qb_program *program, enum qb_message_type type, void *message, size_t size);
 /*
- * Its next message, from `sender`: 0, or a negative errno. -ETIMEDOUT: nothing came for so long; -EPIPE: it
+ * Its next message, from `sender`; one that is stopped goes on. 0, or a negative errno. -ETIMEDOUT: nothing came for so long; -EPIPE: it
  * has died; -ENOTSUP: and said why before (it could not be executed, a library is missing).
  */
 int qb_program_await(const struct qb_program *program, enum qb_sender sender, int patience_ms,

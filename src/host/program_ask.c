@@ -12,6 +12,8 @@
 
 /* From the end of its socket to its own. */
 #define ENDING_MS 1000
+/* One that somebody has stopped goes on as soon. */
+#define STOPPED_MS 250
 
 int qb_program_send(
 	const struct qb_program *program, enum qb_message_type type, void *message, size_t size)
@@ -46,11 +48,14 @@ int qb_program_await(const struct qb_program *program, enum qb_sender sender, in
 	struct pollfd p = {.fd = program->socket, .events = POLLIN};
 	int r;
 
-	do {
+	for (;;) {
 		const int64_t left = until - qb_ns_now(CLOCK_MONOTONIC) / QB_NS_PER_MS;
 
-		r = poll(&p, 1, left > 0 ? (int)left : 0);
-	} while (r < 0 && errno == EINTR);
+		r = poll(&p, 1, left <= 0 ? 0 : left < STOPPED_MS ? (int)left : STOPPED_MS);
+		if (r > 0 || (r < 0 && errno != EINTR) || left <= 0)
+			break;
+		(void)syscall(SYS_pidfd_send_signal, program->pidfd, SIGCONT, NULL, 0);
+	}
 	if (r == 0)
 		return qb_error_set(err, ETIMEDOUT, "no answer within %d s", patience_ms / 1000);
 	r = qb_message_receive_now(program->socket, sender, ret, err);

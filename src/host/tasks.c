@@ -143,16 +143,27 @@ void qb_task_keep_off(const struct qb_selection *selection)
 		(void)qb_task_set_affinity(gettid(), &selection->housekeeping, NULL);
 }
 
-int64_t qb_task_waited(pid_t tid)
+/* A number of /proc/TID/schedstat; -1: not told. */
+static int64_t schedstat(pid_t tid, int which)
 {
 	char path[64], text[128];
-	int64_t waited;
+	int64_t numbers[2];
 
 	qb_text_format(path, sizeof(path), "/proc/%d/schedstat", tid);
 	if (qb_file_read(path, text, sizeof(text), NULL) < 0 ||
-		sscanf(text, "%*d %" SCNd64, &waited) != 1)
+		sscanf(text, "%" SCNd64 " %" SCNd64, &numbers[0], &numbers[1]) != 2)
 		return -1;
-	return waited;
+	return numbers[which];
+}
+
+int64_t qb_task_ran(pid_t tid)
+{
+	return schedstat(tid, 0);
+}
+
+int64_t qb_task_waited(pid_t tid)
+{
+	return schedstat(tid, 1);
 }
 
 bool qb_task_is_kernel(pid_t tid)

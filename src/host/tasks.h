@@ -54,8 +54,9 @@ int qb_task_read(pid_t tid, struct qb_task *ret, struct qb_error *err);
 /* Where nobody is kept off the benchmark's CPUs the calling thread keeps off by itself from now on. Not
  * while CPUs are offline for the run: then every mask is looked after, and ours would not come back. */
 void qb_task_keep_off(const struct qb_selection *selection);
-/* How long the thread has wanted to run and did not, in ns (Documentation/scheduler/sched-stats.rst);
- * -1: not told. */
+/* How long the thread has run, and has wanted to run and did not, in ns
+ * (Documentation/scheduler/sched-stats.rst); -1: not told. */
+int64_t qb_task_ran(pid_t tid);
 int64_t qb_task_waited(pid_t tid);
 /* Is it a thread of the kernel's? One that has ended is none: they live long. */
 bool qb_task_is_kernel(pid_t tid);

@@ -342,10 +342,12 @@ static size_t how_many(enum role role)
 	return n;
 }
 
-/* A guardian that we held up is nobody's to end: it does not hold what others need. */
+/* A guardian that we held up is nobody's to end: it does not hold what others need. A guest's is one when it
+ * has its guest. */
 static bool may_outlive(const struct process *process)
 {
-	return process->role == ROLE_GUARDIAN && process->held_up;
+	return process->held_up && (process->role == ROLE_GUARDIAN ||
+					   (process->role == ROLE_KEEPER && process->had_monitor));
 }
 
 static bool outlived(void)

@@ -20,8 +20,11 @@ enum role {
 	ROLE_GUARDIAN,
 	ROLE_MONITOR,
 	ROLE_RECOVERY,
-	ROLE_GUEST, /* a child of the monitor's: it serves a run that joins, or becomes the planner */
+	ROLE_KEEPER, /* a child of the monitor's: the guardian of a guest, or it becomes a program */
+	ROLE_GUEST,  /* a child of a keeper's: it serves a run that joins */
 	ROLE_PLANNER,
+	ROLE_BUS,
+	ROLE_WATCHER,
 	ROLE_COUNT,
 };
 extern const char *const role_names[ROLE_COUNT];
@@ -62,7 +65,7 @@ struct process {
 	bool known;		/* its parent's fork has been seen: the role is set */
 	bool held;		/* stopped until it is known */
 	pid_t parent;		/* of one that is held: its parent then */
-	bool had_monitor;	/* of a guardian: the next child is a recovery */
+	bool had_monitor;	/* of a guardian or a keeper: the next child is a recovery */
 	bool stopped;		/* by a signal */
 	bool held_up;		/* a strike's caller: it was delayed, or stopped others */
 	int64_t delayed_until;	/* in ms; 0: it is not */

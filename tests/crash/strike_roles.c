@@ -40,10 +40,12 @@ void role_inherit(struct process *process, struct process *parent, bool thread)
 		return; /* it is no guardian yet: whom it needs to leave its group ends at once */
 	else if (parent->role == ROLE_GUARDIAN)
 		process->role = parent->had_monitor ? ROLE_RECOVERY : ROLE_MONITOR;
+	else if (parent->role == ROLE_KEEPER)
+		process->role = parent->had_monitor ? ROLE_RECOVERY : ROLE_GUEST;
 	else if (parent->role == ROLE_MONITOR || parent->role == ROLE_RECOVERY ||
 		 parent->role == ROLE_GUEST)
-		process->role = ROLE_GUEST;
-	if (!thread && parent->role == ROLE_GUARDIAN)
+		process->role = ROLE_KEEPER;
+	if (!thread && (parent->role == ROLE_GUARDIAN || parent->role == ROLE_KEEPER))
 		parent->had_monitor = true;
 }
 
@@ -56,6 +58,8 @@ bool role_execute(struct process *process, char *buf, size_t size)
 		{"quietbench", ROLE_CLIENT},
 		{"quietbench-helper", ROLE_GUARDIAN},
 		{"quietbench-planner", ROLE_PLANNER},
+		{"quietbench-bus", ROLE_BUS},
+		{"quietbench-watcher", ROLE_WATCHER},
 	};
 	char path[64], exe[4096];
 	const char *name;

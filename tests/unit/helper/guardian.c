@@ -53,7 +53,9 @@ static int begin(void **state)
 	guardian = fork();
 	if (guardian == 0) {
 		close(pair[0]);
-		_exit(qb_guardian_run(&helper));
+		_exit(qb_guardian_fork(&helper, QB_MSG_NONE, NULL, 0) < 0
+				? EXIT_FAILURE
+				: qb_monitor_run(&helper));
 	}
 	close(helper.peer.pidfd);
 	close(helper.lock);
