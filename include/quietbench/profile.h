@@ -97,7 +97,7 @@ enum qb_key_type {
 	X(CHECK_MAX_PREEMPTED, "check.max_preempted", PERCENT, 0, 1000000, "", "0.05%", "limit: time taken by other tasks") \
 	X(CHECK_MAX_GAPS, "check.max_gaps", PERCENT, 0, 1000000, "", "0.5%", "limit: time taken by anything") \
 	X(CHECK_MAX_GAP, "check.max_gap", DURATION, 0, 1000000000, "", "200us", "limit: longest single gap") \
-	X(CHECK_MAX_STEAL, "check.max_steal", PERCENT, 0, 1000000, "", "0%", "limit: time taken by the hypervisor") \
+	X(CHECK_MAX_STEAL, "check.max_steal", PERCENT, 0, 1000000, "", "0", "limit: time taken by the hypervisor") \
 	X(CHECK_MAX_SPEED_DEVIATION, "check.max_speed_deviation", PERCENT, 0, 1000000, "", "0.5%", "limit: wander of the core's speed") \
 	X(CHECK_ON_NOISE, "check.on_noise", WORD, 0, 0, "warn wait fail", "warn", "what a noisy preflight does") \
 	X(CHECK_MAX_WAIT, "check.max_wait", DURATION, 0, 86400000000000, "", "1m", "with on_noise: wait, how long to wait for quiet before running all the same") \

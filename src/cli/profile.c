@@ -6,6 +6,7 @@
 #include <base/macros.h>
 #include <base/text.h>
 #include <cli/lines.h>
+#include <cli/profile.h>
 #include <cli/query.h>
 #include <client/say.h>
 #include <core/profile.h>
@@ -115,10 +116,23 @@ static int list(const struct qb_cli *cli, bool as_json, struct qb_error *err)
 	return as_json ? qb_query_print(json, EXIT_SUCCESS) : EXIT_SUCCESS;
 }
 
+/* Beside a list of CPUs a count counts, also the default one. */
+static bool is_default(const struct qb_profile *profile, enum qb_key key)
+{
+	char text[QB_SETTING_FORMAT];
+
+	if (!profile->set[key].explicit_)
+		return true;
+	if (key == QB_KEY_CPUS_COUNT && profile->set[QB_KEY_CPUS_LIST].kind != QB_SETTING_UNSET)
+		return false;
+	qb_setting_format(key, &profile->set[key], text, sizeof(text));
+	return strcmp(text, qb_keys[key].dflt) == 0;
+}
+
 static void print_setting(const struct qb_profile *profile, enum qb_key key)
 {
 	const char *name = qb_keys[key].name, *dot = strchr(name, '.');
-	char text[QB_SETTING_TEXT];
+	char text[QB_SETTING_FORMAT];
 
 	if (profile->set[key].kind == QB_SETTING_UNSET)
 		return;
@@ -133,22 +147,23 @@ static bool same_section(enum qb_key a, enum qb_key b)
 	return strncmp(qb_keys[a].name, qb_keys[b].name, length + 1) == 0;
 }
 
-/*
- * As a profile that says the same: what somebody wrote as settings, the defaults as comments
- * (written out, they would contradict: a cpus.list stands alone, a default cpus.count beside it
- * would not).
- */
-static void print_settings(const struct qb_profile *profile)
+/* The defaults are comments: written out, they would contradict, as a default cpus.count does a cpus.list. */
+void qb_profile_print(const struct qb_profile *profile, bool brief)
 {
 	for (enum qb_key key = 0, end; key < QB_KEY_COUNT; key = end) {
-		bool written = false;
-		for (end = key; end < QB_KEY_COUNT && same_section(key, end); end++)
+		bool written = false, differs = false;
+		for (end = key; end < QB_KEY_COUNT && same_section(key, end); end++) {
 			written = written || profile->set[end].explicit_;
+			differs = differs || !is_default(profile, end);
+		}
+		if (brief && !differs)
+			continue;
 		if (strchr(qb_keys[key].name, '.'))
 			printf("%s%.*s:\n", written ? "" : "# ",
 				(int)strcspn(qb_keys[key].name, "."), qb_keys[key].name);
 		for (enum qb_key k = key; k < end; k++)
-			print_setting(profile, k);
+			if (!brief || !is_default(profile, k))
+				print_setting(profile, k);
 	}
 }
 
@@ -172,7 +187,7 @@ static int show(const struct qb_cli *cli, const char *name, bool as_json, struct
 	if (qb_json_quote(stdout, answer.profile.description) < 0)
 		return qb_query_fail(&(struct qb_error){ENOMEM, "out of memory"});
 	putchar('\n');
-	print_settings(&answer.profile);
+	qb_profile_print(&answer.profile, false);
 	return EXIT_SUCCESS;
 }
 

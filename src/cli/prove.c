@@ -103,7 +103,7 @@ static void print_side(const struct qb_proof *proof, unsigned side)
 	qb_evidence_description(&d, proof->rows.unit, text, sizeof(text));
 	printf("%s: %s; %zu runs\n", proof->sides[side].name, text, n);
 	if (waited >= 0)
-		printf("   waited for a CPU for %.3f %% of it\n", 100 * waited);
+		printf("   waited for a CPU for %.2f %% of the time\n", 100 * waited);
 	if (d.detectable > 0) {
 		qb_evidence_percent(d.detectable, d.detectable / 8, text, sizeof(text));
 		printf("   as many runs again would show a change of %s\n", text);

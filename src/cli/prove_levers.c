@@ -2,6 +2,8 @@
 /* prove.h: what each lever is worth. */
 #include <base/macros.h>
 #include <base/text.h>
+#include <cli/condition.h>
+#include <cli/profile.h>
 #include <cli/prove.h>
 #include <client/say.h>
 #include <errno.h>
@@ -39,9 +41,24 @@ static bool did_something(const struct qb_steps *steps, enum qb_key key)
 	return false;
 }
 
-/* The keys that are worth asking for. malloc'd. */
-static struct worth *candidates(const struct qb_answer *answer, size_t *ret_n)
+/* What must apply is not to be switched off. */
+static bool is_required(const struct qb_proof_side *side, enum qb_key key)
 {
+	const struct qb_setting *require = &side->last.condition.answer.profile.set[QB_KEY_REQUIRE];
+
+	for (const char *word = NULL; (word = qb_setting_next(require, word));)
+		if (strcmp(word, qb_keys[key].name) == 0)
+			return true;
+	for (unsigned i = 0; i < side->options.n_require; i++)
+		if (strcmp(side->options.require[i], qb_keys[key].name) == 0)
+			return true;
+	return false;
+}
+
+/* The keys that are worth asking for. malloc'd. */
+static struct worth *candidates(const struct qb_proof_side *side, size_t *ret_n)
+{
+	const struct qb_answer *answer = &side->last.condition.answer;
 	struct worth *worths = calloc(QB_KEY_COUNT, sizeof(*worths));
 
 	*ret_n = 0;
@@ -50,7 +67,8 @@ static struct worth *candidates(const struct qb_answer *answer, size_t *ret_n)
 		const char *off = off_of((enum qb_key)key);
 
 		qb_setting_format((enum qb_key)key, &answer->profile.set[key], is, sizeof(is));
-		if (!did_something(&answer->steps, (enum qb_key)key) || strcmp(is, off) == 0)
+		if (!did_something(&answer->steps, (enum qb_key)key) || strcmp(is, off) == 0 ||
+			is_required(side, (enum qb_key)key))
 			continue;
 		worths[*ret_n].key = (enum qb_key)key;
 		qb_text_format(worths[*ret_n].set, sizeof(worths[*ret_n].set), "%s=%s",
@@ -136,48 +154,24 @@ static size_t enough(const struct worth *worths, size_t n)
 	return i;
 }
 
-/* "irqs" of "irqs.move". */
-static size_t section_of(const struct worth *worth)
+/* All that the smaller profile is, the caller's own settings included: it needs no other file. */
+static int print_profile(const struct qb_options *options, struct qb_error *err)
 {
-	return strcspn(qb_keys[worth->key].name, ".");
+	_cleanup_(qb_asked_free) struct qb_asked asked = QB_ASKED_NONE;
+	_cleanup_(qb_answer_free) struct qb_answer answer = {0};
+	int r = qb_asked_build(options, QB_REQUEST_PROFILE, &asked, err);
+
+	if (r == 0)
+		r = qb_planner_ask(&asked, &answer, err);
+	if (r < 0)
+		return r;
+	puts("version: 1\nname: enough");
+	qb_profile_print(&answer.profile, true);
+	return 0;
 }
 
-static bool shares_section(const struct worth *a, const struct worth *b)
-{
-	return section_of(a) == section_of(b) &&
-	       strncmp(qb_keys[a->key].name, qb_keys[b->key].name, section_of(a)) == 0;
-}
-
-/* All keys of one section on one line, where its first one stands. */
-static void print_section(const struct worth *worths, size_t n, size_t at)
-{
-	const char *gap = "";
-
-	for (size_t i = 0; i < at; i++)
-		if (shares_section(&worths[i], &worths[at]))
-			return;
-	printf("%.*s: {", (int)section_of(&worths[at]), qb_keys[worths[at].key].name);
-	for (size_t i = at; i < n; i++)
-		if (shares_section(&worths[i], &worths[at])) {
-			printf("%s%s: %s", gap,
-				qb_keys[worths[i].key].name + section_of(&worths[i]) + 1,
-				strchr(worths[i].set, '=') + 1);
-			gap = ", ";
-		}
-	puts("}");
-}
-
-static void print_profile(const struct qb_proof *whole, const struct worth *dropped, size_t n)
-{
-	const struct qb_profile *profile = &whole->sides[1].last.condition.answer.profile;
-
-	printf("version: 1\nname: enough\nextends: %s\n", profile->name);
-	for (size_t i = 0; i < n; i++)
-		print_section(dropped, n, i);
-}
-
-/* The smaller profile against the host as it is: does it keep what was promised? */
-static int verify(
+/* The smaller profile, and against the host as it is: does it keep what was promised? */
+static int conclude(
 	struct qb_proof *whole, const struct worth *dropped, size_t n, struct qb_error *err)
 {
 	struct qb_proof proof;
@@ -191,6 +185,8 @@ static int verify(
 	proof.sides[1].name = "enough";
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = switch_off(&proof.sides[1], dropped[i].set, err);
+	if (r == 0)
+		r = print_profile(&proof.sides[1].options, err);
 	if (r == 0)
 		r = qb_proof_run(&proof, err);
 	qb_prove_end_progress();
@@ -210,7 +206,7 @@ int qb_prove_each_lever(struct qb_proof *whole, struct qb_error *err)
 	size_t n, kept;
 	int r = 0;
 
-	worths = candidates(&whole->sides[1].last.condition.answer, &n);
+	worths = candidates(&whole->sides[1], &n);
 	if (!worths)
 		return qb_error_errno(err, ENOMEM, "weigh the levers");
 	if (!n) {
@@ -231,6 +227,5 @@ int qb_prove_each_lever(struct qb_proof *whole, struct qb_error *err)
 		return 0;
 	}
 	printf("# %zu of %zu levers keep %.0f %% of the gain:\n", kept, n, 100 * KEPT);
-	print_profile(whole, worths + kept, n - kept);
-	return verify(whole, worths + kept, n - kept, err);
+	return conclude(whole, worths + kept, n - kept, err);
 }

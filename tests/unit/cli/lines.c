@@ -286,7 +286,8 @@ static void threads_that_waited_get_advice(void **state)
 /* A twentieth of the wall time is the least; what other tasks took is none of it. */
 static void little_waiting_is_no_matter(void **state)
 {
-	struct qb_result run = {.used.wall_ns = 1000, .cpus = 1, .most = 2, .watched = {.threads = 2}};
+	struct qb_result run = {
+		.used.wall_ns = 1000, .cpus = 1, .most = 2, .watched = {.threads = 2}};
 	char line[192];
 
 	run.watched.waited_ns = 50;
