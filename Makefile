@@ -162,7 +162,7 @@ TEST_PACKAGES  := libcmocka-dev perl clang libclang-rt-14-dev strace jq python3-
 	util-linux procps hwloc-nox sudo bash cpulimit gdb \
 	qemu-system-x86 busybox-static acpica-tools cpio kmod xz-utils libelf1 gcc-12 irqbalance \
 	gcc-aarch64-linux-gnu qemu-user-static qemu-system-arm device-tree-compiler
-FULL_PACKAGES  := debootstrap e2fsprogs qemu-efi-aarch64
+FULL_PACKAGES  := debootstrap e2fsprogs qemu-efi-aarch64 cargo librust-criterion-dev
 BENCH_PACKAGES := perl rt-tests hyperfine
 LINT_PACKAGES  := clang-format cppcheck
 

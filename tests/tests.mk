@@ -101,7 +101,7 @@ bench-noise: deps
 	$(Q)contrib/deps/install $(BENCH_PACKAGES)
 	$(Q)$(MAKE) --no-print-directory all $(NOISE_TOOLS)
 	$(Q)tests/bench/noise $(BUILD); noise=$$?; tests/bench/verdicts $(BUILD) && exit $$noise
-# What compare and prove are worth on this host, beside hyperfine and the ways people pin today: some eight minutes.
+# What compare and prove are worth on this host, beside hyperfine and the ways people pin today: ten minutes at most.
 bench-evidence: deps
 	$(Q)contrib/deps/install $(BENCH_PACKAGES)
 	$(Q)$(MAKE) --no-print-directory all $(BUILD)/sample

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The tools people use, each run for real under compare, and its own output read: Google Benchmark, hyperfine, perf stat.
-# (Criterion's and pyperf's forms are tests/unit/cli/figures_read.c's.) The second command does twice the work of the first.
+# (Criterion.rs takes minutes to build: tests/full/criterion.t. pyperf's form is tests/unit/cli/figures_read.c's: Debian has none.) The second command does twice the work of the first.
 . "$(dirname "$0")/lib.sh"
 
 # twice NAME ARG...: the second is found to take about twice as long
