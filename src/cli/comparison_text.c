@@ -62,12 +62,12 @@ static void print_details(
 	const struct qb_comparison *c, const struct qb_trial_result *result, FILE *out)
 {
 	const struct qb_evidence_terms terms = terms_of(&c->trial, result);
-	char text[160];
+	char raw[160], said[160];
 
-	if (result->difference.adjusts || result->difference.moves) {
-		qb_evidence_interval(&result->difference.raw, &terms, text, sizeof(text));
-		fprintf(out, "   without what the probes say of the host: %s\n", text);
-	}
+	qb_evidence_interval(&result->difference.raw, &terms, raw, sizeof(raw));
+	qb_evidence_interval(&result->difference.interval, &terms, said, sizeof(said));
+	if (strcmp(raw, said) != 0)
+		fprintf(out, "   without what the probes say of the host: %s\n", raw);
 	if (result->difference.moves)
 		fputs("   the programs change the probes beside them (heat, clock): the interval holds both\n",
 			out);

@@ -240,7 +240,9 @@ void qb_evidence_disturbance(const struct qb_evidence_disturbed *d, char *buf, s
 	if (d->unknown)
 		qb_text_append(buf, size, "%s%zu of %zu not known to be quiet", d->n ? ", " : "",
 			d->unknown, d->runs);
-	for (size_t i = 0; i < REASONS_SHOWN && d->of[i].reason; i++)
-		qb_text_append(
-			buf, size, "%s%s (%zu)", i ? "; " : ": ", d->of[i].reason, d->of[i].n);
+	for (size_t i = 0; i < REASONS_SHOWN && d->of[i].reason; i++) {
+		qb_text_append(buf, size, "%s%s", i ? "; " : ": ", d->of[i].reason);
+		if (d->of[i].n > 1) /* its figures are those of one of them */
+			qb_text_append(buf, size, " (%zu alike)", d->of[i].n);
+	}
 }

@@ -50,7 +50,7 @@ struct qb_evidence_disturbed {
 /* Of a program's runs that count; `program` -1: of all. */
 struct qb_evidence_disturbed qb_evidence_disturbances(
 	const struct qb_experiment *experiment, int program);
-/* "2 of 24 runs disturbed: sshd had 0.6 % of the CPU (2)"; "" if none was. */
+/* "2 of 24 runs disturbed: sshd (pid 812) ran for about 3 ms (2 alike)"; "" if none was. */
 void qb_evidence_disturbance(const struct qb_evidence_disturbed *d, char *buf, size_t size);
 
 #endif

@@ -289,7 +289,8 @@ static void put_levers(FILE *out, const struct qb_json_value *record)
 
 	if (!n)
 		return;
-	fprintf(out, "<details><summary>what was changed, and put back: %zu values</summary>\n", n);
+	fprintf(out,
+		"<details><summary>the levers: %zu values, and what became of them</summary>\n", n);
 	put_head(out, names);
 	for (size_t i = 0; i < n; i++)
 		put_row(out, item(levers, i), pointers);
@@ -329,6 +330,12 @@ static void put_soak(FILE *out, const struct qb_json_value *soak, size_t index)
 		"/name", "/cause", "/blamed", "%/mean", "%/worst", NULL};
 	const struct qb_json_value *causes = qb_json_at(soak, "/culprits");
 
+	double noisy = 0, block_ns = 0;
+
+	(void)qb_json_to_number(qb_json_at(soak, "/noisy"), &noisy);
+	(void)qb_json_to_number(qb_json_at(soak, "/block_ns"), &block_ns);
+	fprintf(out, "<p class=\"claim\">%.0f of %zu blocks of %.10g s were noisy</p>\n", noisy,
+		qb_json_size(qb_json_at(soak, "/blocks")), block_ns / 1e9);
 	put_figure(out, "soak", index);
 	put_head(out, names);
 	for (size_t i = 0; i < qb_json_size(causes); i++)

@@ -66,7 +66,7 @@ static void say_cpus(const struct qb_answer *answer, const char *holder)
 void qb_run_text_not_conditioned(const struct qb_answer *answer, const char *why, bool hint)
 {
 	if (hint)
-		qb_say(QB_SAY_WARN, "NOT CONDITIONED: %s; to condition it: sudo %s run ...", why,
+		qb_say(QB_SAY_WARN, "NOT CONDITIONED: %s; to condition it: sudo %s ...", why,
 			program_invocation_name);
 	else
 		qb_say(QB_SAY_WARN, "NOT CONDITIONED: %s", why);

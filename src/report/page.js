@@ -7,7 +7,11 @@
 	const colour = i => `var(--c${i % 5})`;
 	/* Programs differ in shape as well as in colour. */
 	const shapes = [d3.symbolCircle, d3.symbolSquare, d3.symbolTriangle, d3.symbolDiamond, d3.symbolStar];
-	const bad = d3.symbol().type(d3.symbolCross).size(90)();
+	/* What was disturbed keeps the shape and colour of its program, and has a cross through it. */
+	const CROSS = 'M-7,-7L7,7M-7,7L7,-7';
+	const shapeOf = (symbol, size, disturbed) => d3.symbol().type(symbol).size(size)() + (disturbed ? CROSS : '');
+	/* Ticks of a time scale that say what they are: a day, or an hour. */
+	const clock = ([from, to]) => d3.timeFormat(to - from > 2 * 864e5 ? '%d %b' : to - from > 6e5 ? '%H:%M' : '%H:%M:%S');
 
 	const scaleOf = (unit, value) => unit !== 's' ? [1, unit]
 		: value >= 1 ? [1, 's'] : value >= 1e-3 ? [1e3, 'ms'] : value >= 1e-6 ? [1e6, 'us'] : [1e9, 'ns'];
@@ -30,8 +34,8 @@
 			.on('blur', () => tip.text(''));
 	}
 
-	function axes(svg, x, y, height, xText, yText) {
-		svg.append('g').attr('transform', `translate(0,${height - BOTTOM})`).call(d3.axisBottom(x).ticks(8));
+	function axes(svg, x, y, height, xText, yText, format) {
+		svg.append('g').attr('transform', `translate(0,${height - BOTTOM})`).call(d3.axisBottom(x).ticks(8).tickFormat(format || null));
 		svg.append('text').attr('x', WIDTH / 2).attr('y', height - 4).attr('text-anchor', 'middle').text(xText);
 		if (!y)
 			return;
@@ -54,18 +58,18 @@
 		const height = 320, [factor, unit] = scaleOf(e.unit, d3.median(runs, r => r.value));
 		const programs = e.programs.map(p => p.name);
 		const { svg, tip } = picture(figure, height,
-			'Every run in its order. A cross is a run that was disturbed; hollow: it does not count (warm-up, or its round was repeated).',
+			'Every run in its order. A cross through it: the run was disturbed; hollow: it does not count (warm-up, or its round was repeated).',
 			'Runs in their order');
+		const top = programs.length > 1 ? TOP + 20 : TOP; /* the legend is above */
 		const x = d3.scaleLinear().domain([1, Math.max(2, record.runs.length)]).range([LEFT, WIDTH - RIGHT]);
-		const y = d3.scaleLinear().domain(d3.extent(runs, r => r.value * factor)).nice().range([height - BOTTOM, TOP]);
+		const y = d3.scaleLinear().domain(d3.extent(runs, r => r.value * factor)).nice().range([height - BOTTOM, top]);
 		axes(svg, x, y, height, 'run', unit || 'figure');
+		const noisy = r => r.run.verdict === 'noisy', program = r => programs.indexOf(r.run.program);
 		const dots = svg.append('g').selectAll('path').data(runs).enter().append('path').attr('class', 'dot')
 			.attr('transform', r => `translate(${x(r.i + 1)},${y(r.value * factor)})`)
-			.attr('d', r => r.run.verdict === 'noisy' ? bad
-				: d3.symbol().type(shapes[programs.indexOf(r.run.program) % 5]).size(48)())
-			.attr('stroke', r => r.run.verdict === 'noisy' ? 'var(--bad)' : colour(programs.indexOf(r.run.program)))
-			.attr('fill', r => r.run.warm_up || r.run.repeated ? 'none'
-				: r.run.verdict === 'noisy' ? 'var(--bad)' : colour(programs.indexOf(r.run.program)));
+			.attr('d', r => shapeOf(shapes[program(r) % 5], 60, noisy(r)))
+			.attr('stroke', r => noisy(r) ? 'var(--bad)' : colour(program(r)))
+			.attr('fill', r => r.run.warm_up || r.run.repeated ? 'none' : colour(program(r)));
 		tells(dots, tip, r => `run ${r.i + 1}, ${r.run.program}: ${(r.value * factor).toPrecision(4)} ${unit}, ${r.run.verdict}` +
 			(r.run.warm_up ? ', warm-up' : '') + (r.run.reasons.length ? `: ${r.run.reasons[0]}` : ''));
 		if (programs.length > 1)
@@ -73,7 +77,7 @@
 	}
 
 	function legend(svg, names, symbols) {
-		const g = svg.append('g').attr('transform', `translate(${LEFT + 10},${TOP + 4})`);
+		const g = svg.append('g').attr('transform', `translate(${LEFT + 10},${TOP})`);
 		names.forEach((name, i) => {
 			g.append('path').attr('transform', `translate(${i * 150},0)`).attr('fill', colour(i))
 				.attr('d', d3.symbol().type(symbols[i % 5]).size(60)());
@@ -189,14 +193,16 @@
 			return;
 		const height = 220, keys = Object.keys(blocks[0]).filter(k => typeof blocks[0][k] === 'number' && k !== 'at_ns' && k !== 'longest_ns');
 		const key = keys.includes('preempted') ? 'preempted' : keys[0];
-		const { svg, tip } = picture(figure, height, `Noise as the hours go by (${key}, in %). A cross is a noisy block.`);
-		const x = d3.scaleLinear().domain(d3.extent(blocks, b => b.at_ns / 6e10)).range([LEFT, WIDTH - RIGHT]);
+		const { svg, tip } = picture(figure, height, `Noise as time goes by (${key}, in % of each block). A cross through it: the block was noisy.`);
+		const span = d3.extent(blocks, b => b.at_ns / 1e6);
+		const x = d3.scaleTime().domain(span).range([LEFT + 10, WIDTH - RIGHT - 10]);
 		const y = d3.scaleLinear().domain([0, Math.max(0.01, d3.max(blocks, b => b[key] * 100))]).nice().range([height - BOTTOM, TOP]);
-		axes(svg, x, y, height, 'minutes', '%');
+		axes(svg, x, y, height, 'time', '%', clock(span));
 		const dots = svg.append('g').selectAll('path').data(blocks).enter().append('path').attr('class', 'dot')
-			.attr('transform', b => `translate(${x(b.at_ns / 6e10)},${y(b[key] * 100)})`)
-			.attr('d', b => b.verdict === 'noisy' ? bad : d3.symbol().size(40)()).attr('fill', b => b.verdict === 'noisy' ? 'var(--bad)' : colour(0));
-		tells(dots, tip, b => `minute ${(b.at_ns / 6e10).toFixed(0)}: ${(b[key] * 100).toFixed(3)} %, ${b.verdict}` + (b.culprit ? `: ${b.culprit}` : ''));
+			.attr('transform', b => `translate(${x(b.at_ns / 1e6)},${y(b[key] * 100)})`)
+			.attr('d', b => shapeOf(d3.symbolCircle, 40, b.verdict === 'noisy')).attr('fill', colour(0))
+			.attr('stroke', b => b.verdict === 'noisy' ? 'var(--bad)' : colour(0));
+		tells(dots, tip, b => `${new Date(b.at_ns / 1e6).toISOString().slice(0, 19)}: ${(b[key] * 100).toFixed(3)} %, ${b.verdict}` + (b.culprit ? `: ${b.culprit}` : ''));
 	}
 
 	/* Several records: how a figure went over the weeks. */
@@ -212,7 +218,7 @@
 		const { svg, tip } = picture(figure, height, 'Medians with their intervals, from record to record.');
 		const x = d3.scaleTime().domain(d3.extent(points, p => p.at)).range([LEFT + 10, WIDTH - RIGHT - 10]);
 		const y = d3.scaleLinear().domain(d3.extent(points.flatMap(p => [p.d.low * factor, p.d.high * factor]))).nice().range([height - BOTTOM, TOP]);
-		axes(svg, x, y, height, 'time', unit);
+		axes(svg, x, y, height, 'time', unit, clock(d3.extent(points, p => +p.at)));
 		points.forEach(p => svg.append('line').attr('x1', x(p.at)).attr('x2', x(p.at)).attr('y1', y(p.d.low * factor)).attr('y2', y(p.d.high * factor)).attr('stroke', colour(p.i)));
 		const dots = svg.append('g').selectAll('path').data(points).enter().append('path').attr('class', 'dot')
 			.attr('transform', p => `translate(${x(p.at)},${y(p.d.median * factor)})`)

@@ -26,6 +26,8 @@ page=$(grep -v '^<script' page.html)
 like "the claim stands in it" "$page" '<p class="claim">B is [45]\.[0-9]+ % slower than A \['
 like "what prove found" "$page" '<p class="claim">(conditioned: |not shown )'
 like "how the runs were" "$page" '<td>median 1\.00[0-9] ms \[1\.00[0-9], 1\.00[0-9]\], MNAD 0\.[0-9]+ %, 1\.000 to 1\.009; 12 runs</td>'
+like "how a soak went" "$page" '<p class="claim">[01] of 1 blocks of 10 s were noisy</p>'
+like "what was noisy in it" "$page" '<th scope="col">noisy blocks</th>'
 is "a table of runs each" "$(printf '%s\n' "$page" | grep -c '<summary>[0-9]* runs*</summary>')" 4
 is "text of a command is text" "$(grep -c '</script><img' page.html)" 0
 like "of the command, too" "$page" '&lt;/script&gt;&lt;img'
@@ -40,6 +42,7 @@ browse --dump-dom >dom
 is "nothing on the console" "$(grep -i 'CONSOLE' "$tmp/console")" ""
 # history; compare: differences, runs, spread; many: runs, spread; timeline; prove: runs, spread; check: heat (if it saw any gap); soak
 ok "pictures are drawn" [ "$(grep -o '<svg' dom | wc -l)" -ge 9 ]
+like "a soak's time is that of a clock" "$(grep -o '<figure data-chart="soak".*' dom)" '>[0-2][0-9]:[0-5][0-9]:[0-5][0-9]</text>'
 ok "each run is a dot" [ "$(grep -o 'class="dot"' dom | wc -l)" -ge 80 ]
 like "that can be reached and read" "$(cat dom)" 'tabindex="0"[^>]*aria-label="run 1, [AB]: '
 browse --print-to-pdf="$PWD/page.pdf" >/dev/null
