@@ -114,16 +114,23 @@ int qb_provision_cmdline(char **ret, struct qb_error *err)
 	return 0;
 }
 
-/* The arguments with which the host was booted, without those of the loader and ours. */
+/*
+ * What the file of ours begins with, or else the arguments with which the host was booted; without those of the
+ * loader and ours. (The former lacks what kernel-install adds by itself.)
+ */
 static int compose_cmdline(const struct qb_provision *plan, const struct qb_provision *now,
 	FILE *out, struct qb_error *err)
 {
-	_cleanup_free_ char *text = NULL;
+	const struct qb_provision_object *ours = qb_provision_object_of(now, CMDLINE_FILE);
+	_cleanup_free_ char *text = ours ? strdup(ours->text) : NULL;
 	char *save = NULL;
-	int r = qb_provision_cmdline(&text, err);
+	int r = ours ? 0 : qb_provision_cmdline(&text, err);
 
 	if (r < 0)
 		return r;
+	if (!text)
+		return qb_error_errno(err, ENOMEM, "read the arguments");
+	text[strcspn(text, "\n")] = '\0';
 	for (char *word = strtok_r(text, " ", &save); word; word = strtok_r(NULL, " ", &save))
 		if (strncmp(word, "BOOT_IMAGE=", 11) != 0 && strncmp(word, "initrd=", 7) != 0 &&
 			!qb_text_has_word(now->args, word) &&
@@ -190,13 +197,18 @@ static void listen(int fd, char *buf, size_t size)
 	keep_last(said, buf, size);
 }
 
+/* grub-mkconfig makes the menu's language of LANG: it gets the caller's. */
 static int start_tool(const char *path, char *const *argv, int out, pid_t *ret)
 {
-	char *const environment[] = {
-		(char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", (char *)"LC_ALL=C", NULL};
+	char path_variable[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", language[64];
+	char *environment[] = {path_variable, NULL, NULL};
+	const char *lang = getenv("LANG");
 	posix_spawn_file_actions_t actions;
 	int r;
 
+	if (lang && qb_text_is_word(lang) &&
+		qb_text_format(language, sizeof(language), "LANG=%s", lang))
+		environment[1] = language;
 	if (posix_spawn_file_actions_init(&actions) != 0)
 		return -ENOMEM;
 	r = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);

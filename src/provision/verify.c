@@ -82,6 +82,33 @@ static void look_at_governors(struct qb_provision_item *item)
 	}
 }
 
+/* A CPU whose callbacks are handed over has a thread of its own for them. */
+static void look_at_callbacks(struct qb_provision_item *item)
+{
+	_cleanup_free_ unsigned *pids = NULL;
+	struct qb_cpus wanted, there;
+	char path[64], name[64], list[256];
+	size_t n = 0;
+	unsigned cpu;
+
+	qb_cpus_zero(&there);
+	if (qb_cpus_parse_list(item->value, &wanted) < 0 ||
+		qb_dir_numbers("/proc", "", &pids, &n, NULL) < 0) {
+		tell(item, QB_PROVISION_UNKNOWN, "/proc does not tell");
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		qb_text_format(path, sizeof(path), "/proc/%u/comm", pids[i]);
+		if (qb_file_read(path, name, sizeof(name), NULL) > 0 &&
+			(sscanf(name, "rcuop/%u", &cpu) == 1 ||
+				sscanf(name, "rcuos/%u", &cpu) == 1))
+			qb_cpus_add(&there, cpu);
+	}
+	if (!qb_cpus_subset(&wanted, &there))
+		tell(item, QB_PROVISION_NOT, "the kernel has such threads (rcuop) for CPUs \"%s\"",
+			qb_cpus_text(&there, list, sizeof(list)));
+}
+
 static void look_at_argument(struct qb_provision_item *item, const struct looking *at)
 {
 	const char *name = qb_provisions[item->row].name;
@@ -97,6 +124,8 @@ static void look_at_argument(struct qb_provision_item *item, const struct lookin
 		look_at_list(item, "/sys/devices/system/cpu/isolated");
 	else if (strcmp(name, "nohz_full") == 0)
 		look_at_list(item, "/sys/devices/system/cpu/nohz_full");
+	else if (strcmp(name, "rcu_nocbs") == 0)
+		look_at_callbacks(item);
 	else if (strcmp(name, "irqaffinity") == 0)
 		look_at_affinity(item);
 	else if (strcmp(name, "governor") == 0)

@@ -51,9 +51,10 @@ world() {
 				if [ -f /etc/kernel/cmdline ]; then options=$(cat /etc/kernel/cmdline); else
 					options=$(tr -s ' ' '\n' </proc/cmdline | grep -v ^BOOT_IMAGE= | tr '\n' ' ')
 				fi
-				echo "options $options" | sed 's/ *$//' >/boot/loader/entries/linux.conf
+				case $options in *systemd.machine_id=*) ;; *) options="${options% } systemd.machine_id=7" ;; esac
+				echo "options $options" >/boot/loader/entries/linux.conf
 			EOT
-			echo 'options root=/dev/vda1 ro quiet' >"$w/boot/loader/entries/linux.conf"
+			echo 'options root=/dev/vda1 ro quiet systemd.machine_id=7' >"$w/boot/loader/entries/linux.conf"
 			;;
 	esac
 	chmod 755 "$w"/sbin/* 2>/dev/null
@@ -274,11 +275,12 @@ provision undo
 like "kernel-install: what to remove by hand" "$err" 'by hand: isolcpus='
 
 # ---- killed at every change (MUST 2, MUST 3) ----
-# kill_at N VERB: it is killed at its Nth change; false: it has no such
+# kill_at N VERB HOW: it is killed at its Nth change, or that fails; false: it has no such
 kills=0
 kill_at() {
-	in_world "$build/tests/strike" -l /dev/null -s "client:$1:kill=client" "$qb" provision $2 -p dohost >"$tmp/strike" 2>&1
+	in_world "$build/tests/strike" -l /dev/null -s "client:$1:$3" "$qb" provision $2 -p dohost >"$tmp/strike" 2>&1
 }
+# kill_matrix LOADER HOW
 kill_matrix() {
 	loader=$1
 	every=8
@@ -288,7 +290,7 @@ kill_matrix() {
 	for verb in apply undo; do
 		n=$first
 		bad=
-		while back_to "$([ $verb = apply ] && echo was || echo applied)"; kill_at $n $verb; [ $? = 0 ]; do
+		while back_to "$([ $verb = apply ] && echo was || echo applied)"; kill_at $n $verb $2; [ $? = 0 ]; do
 			kills=$((kills + 1))
 			[ -z "$(find "$w/etc" -name 'quietbench*' ! -name '*-new' -type f -size 0)" ] || bad="$bad $n:torn"
 			rm -rf "$w.struck"
@@ -303,16 +305,18 @@ kill_matrix() {
 			[ "$status" = 0 ] && pristine >"$tmp/diff" 2>&1 || bad="$bad $n:undo"
 			n=$((n + every))
 		done
-		is "$loader: killed at the changes of $verb, then mended" "$bad" ""
+		is "$loader: $verb, $2 at its changes, then mended" "$bad" ""
 		[ -z "$bad" ] || { sed 's/^/# /' "$tmp/diff" "$tmp/err"; }
 	done
 }
 first=1
 for loader in grub grubby kernel-install; do
 	world "kill-$loader" small-boost $loader
-	kill_matrix $loader
+	kill_matrix $loader kill=client
 	first=$((first + 3))
 done
+world fail-grub small-boost grub
+kill_matrix grub fail=28
 echo "# $kills kills"
 ok "there were kills" [ $kills -gt 20 ]
 finish
