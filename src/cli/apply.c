@@ -8,6 +8,7 @@
 #include <cli/command.h>
 #include <cli/condition.h>
 #include <cli/run_text.h>
+#include <client/privilege.h>
 #include <client/say.h>
 #include <errno.h>
 #include <time.h>
@@ -54,8 +55,10 @@ static int apply(const struct qb_session_hello *hello, struct qb_condition *cond
 	int r = qb_condition_open(condition, hello, &err);
 
 	if (r == -EACCES && qb_condition_lacks_privilege(condition, r)) {
-		qb_say(QB_SAY_ERROR, "apply needs root (%s); run: sudo %s apply", err.text,
-			program_invocation_name);
+		char text[PATH_MAX + QB_ERROR_MAX];
+
+		qb_privilege_explain(err.text, text, sizeof(text));
+		qb_say(QB_SAY_ERROR, "apply needs privilege: %s", text);
 		return QB_EXIT_FAILURE;
 	}
 	if (r == 0 && !condition->applied) {

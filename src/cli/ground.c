@@ -33,7 +33,7 @@ static int condition(struct qb_ground *ground, const struct qb_options *options,
 	} else if (qb_condition_lacks_privilege(condition, r)) {
 		r = qb_condition_bare(condition, &why, err);
 		if (r == 0)
-			qb_run_text_not_conditioned(&condition->answer, why.text, geteuid() != 0);
+			qb_run_text_not_conditioned(&condition->answer, why.text);
 	} else {
 		*err = why;
 	}

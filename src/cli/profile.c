@@ -180,6 +180,8 @@ static int show(const struct qb_cli *cli, const char *name, bool as_json, struct
 		qb_json_profile(json, "profile", &answer.profile, &asked.request);
 		return qb_query_print(json, EXIT_SUCCESS);
 	}
+	if (!name)
+		printf("# without -p, run takes this one here: %s\n", answer.profile.name);
 	printf("# %s\n", answer.profile.file);
 	for (unsigned i = 0; i < asked.request.n_set; i++)
 		printf("# with -s %s\n", asked.request.set[i]);

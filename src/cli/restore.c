@@ -4,13 +4,17 @@
  * other programs changed meanwhile. The helper recovers as soon as it has the lock and says so itself; what
  * is asked for here are changes that earlier restores left alone or could not undo.
  */
+#include <base/file.h>
 #include <base/macros.h>
 #include <cli/command.h>
 #include <cli/outcome.h>
 #include <cli/run_text.h>
+#include <client/privilege.h>
 #include <client/say.h>
 #include <client/session.h>
+#include <core/restore.h>
 #include <errno.h>
+#include <quietbench/journal.h>
 
 static int say_restored(const struct qb_answer *answer, bool force, struct qb_error *err)
 {
@@ -41,11 +45,29 @@ static int say_restored(const struct qb_answer *answer, bool force, struct qb_er
 	return 0;
 }
 
+/*
+ * Everybody may see whether there is a session, and what was kept of earlier ones. A user is not asked for a password
+ * for the sake of nothing.
+ */
+static bool is_nothing_left(void)
+{
+	_cleanup_(qb_steps_free) struct qb_steps kept = {0};
+	struct qb_journal list;
+	int r;
+
+	if (qb_file_exists(QB_JOURNAL_PATH) || qb_file_exists(QB_SUMMARY_PATH))
+		return false;
+	r = qb_journal_read(&list, QB_CONFLICTS_PATH, &kept, NULL);
+	return r == -ENOENT || r == -ESTALE || (r == 0 && kept.n == 0);
+}
+
 static int fail(int r, const struct qb_error *err)
 {
+	char text[PATH_MAX + QB_ERROR_MAX];
+
+	qb_privilege_explain(err->text, text, sizeof(text));
 	if (r == -EACCES)
-		qb_say(QB_SAY_ERROR, "restore needs root (%s); run: sudo quietbench restore",
-			err->text);
+		qb_say(QB_SAY_ERROR, "restore needs privilege: %s", text);
 	else
 		qb_say(QB_SAY_ERROR, "restore: %s", err->text);
 	return QB_EXIT_FAILURE;
@@ -82,6 +104,10 @@ int qb_cmd_restore(struct qb_cli *cli)
 	struct qb_error err = {0};
 	struct qb_job job;
 
+	if (geteuid() != 0 && is_nothing_left()) {
+		qb_say(QB_SAY_NOTE, "nothing is left to restore");
+		return EXIT_SUCCESS;
+	}
 	int r = qb_job_begin(&job, &err);
 	if (r < 0)
 		return fail(r, &err);

@@ -5,6 +5,7 @@
 #include <cli/lines.h>
 #include <cli/outcome.h>
 #include <cli/run_text.h>
+#include <client/privilege.h>
 #include <client/require.h>
 #include <client/say.h>
 #include <errno.h>
@@ -63,13 +64,12 @@ static void say_cpus(const struct qb_answer *answer, const char *holder)
 		qb_say(QB_SAY_DETAIL, "%s", chosen->why);
 }
 
-void qb_run_text_not_conditioned(const struct qb_answer *answer, const char *why, bool hint)
+void qb_run_text_not_conditioned(const struct qb_answer *answer, const char *why)
 {
-	if (hint)
-		qb_say(QB_SAY_WARN, "NOT CONDITIONED: %s; to condition it: sudo %s ...", why,
-			program_invocation_name);
-	else
-		qb_say(QB_SAY_WARN, "NOT CONDITIONED: %s", why);
+	char text[PATH_MAX + QB_ERROR_MAX];
+
+	qb_privilege_explain(why, text, sizeof(text));
+	qb_say(QB_SAY_WARN, "NOT CONDITIONED: %s", text);
 	say_cpus(answer, "");
 }
 

@@ -7,7 +7,7 @@
 
 /* The first lines of a run that changes nothing of the host: why, how to change that, and what is
  * done nevertheless. `hint`: more privilege would help. */
-void qb_run_text_not_conditioned(const struct qb_answer *answer, const char *why, bool hint);
+void qb_run_text_not_conditioned(const struct qb_answer *answer, const char *why);
 /* The CPUs, the clock, how many levers, which are missing and why. Of a host that was joined,
  * one line: which session, and the CPUs. That session has said everything else. */
 void qb_run_text_conditioned(const struct qb_condition *condition);

@@ -199,3 +199,14 @@ int qb_privilege_find(struct qb_privilege *ret, struct qb_error *err)
 		find_sudo(ret, helper, r);
 	return 0;
 }
+
+void qb_privilege_explain(const char *why, char *buf, size_t size)
+{
+	struct qb_privilege privilege;
+
+	if (geteuid() == 0 || qb_privilege_find(&privilege, NULL) < 0 || !*privilege.command)
+		qb_text_copy(buf, size, why);
+	else
+		qb_text_format(buf, size, "%s; to change that: %s",
+			*privilege.why ? privilege.why : why, privilege.command);
+}

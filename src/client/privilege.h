@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <quietbench/error.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 struct qb_privilege {
 	const char *way; /* "root", "socket", "sudo", "sudo-password"; NULL: none */
@@ -19,5 +20,10 @@ struct qb_privilege {
 int qb_privilege_attainable(struct qb_error *err);
 /* Tries them: the helper is started, and told BYE at once. It takes no lock and touches nothing. */
 int qb_privilege_find(struct qb_privilege *ret, struct qb_error *err);
+/*
+ * For people, after a session could not be opened: why, and the command that doctor names. `why`: why it could not, said
+ * where doctor names none.
+ */
+void qb_privilege_explain(const char *why, char *buf, size_t size);
 
 #endif

@@ -101,7 +101,7 @@ static int resolve_count(const struct qb_cpus_wish *w, const struct qb_cores *co
 		qb_cpus_andnot(&left, &w->from);
 		return qb_error_set(err, ERANGE,
 			"cpus.count %u: only %u %s%s%s%s%s to choose from (usable CPUs: %s); ask "
-			"for fewer%s%s%s%s%s",
+			"for fewer%s%s%s%s%s%s",
 			w->number, total, w->share ? "CPU" : "core", total == 1 ? "" : "s",
 			w->kind < 0 ? "" : qb_select_kind_text(t, w->kind),
 			w->node < 0 ? "" : " on that node",
@@ -109,6 +109,9 @@ static int resolve_count(const struct qb_cpus_wish *w, const struct qb_cores *co
 			qb_cpus_text(&w->usable, text, sizeof(text)),
 			w->kind < 0 ? "" : ", or set cpus.kind=any",
 			w->share || covered == total ? "" : ", or set cpus.smt=share",
+			w->listed || w->number < qb_cpus_count(&w->usable)
+				? ""
+				: ", or for all (-n all: every CPU, no isolation)",
 			w->listed || qb_cpus_empty(&left) ? ""
 							  : ", or name with cpus.list CPUs of ",
 			w->listed || qb_cpus_empty(&left)
@@ -317,7 +320,7 @@ static int leave_housekeeping(
 	if (qb_cpus_count(&t->online) > 1 && !w->listed)
 		return qb_error_set(err, ERANGE,
 			"cpus.count %u: no CPU would be left for housekeeping; ask for fewer, for max "
-			"(all but one core) or for all (no isolation)",
+			"(all but one core) or for all (-n all: every CPU, no isolation)",
 			w->number);
 	s->housekeeping = t->online;
 	qb_select_note(s, "%s",

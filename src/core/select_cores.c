@@ -290,7 +290,7 @@ static int judge_list(const struct qb_cpus_wish *w, struct qb_error *err)
 	if (r == 0)
 		r = refuse(w, offline, "offline", &t->online, err);
 	if (r == 0 && !(w->counted && qb_cpus_intersect(&w->list, &w->usable)))
-		r = refuse(w, denied, "forbidden to this process (its cpuset or taskset)",
+		r = refuse(w, denied, "forbidden to this process (its cpuset, taskset or session)",
 			&w->usable, err);
 	if (r < 0 || w->node < 0)
 		return r;

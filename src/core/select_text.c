@@ -127,7 +127,7 @@ void qb_select_note_denied(const struct qb_cpus_wish *w, struct qb_selection *s)
 	qb_cpus_andnot(&denied, &w->usable);
 	if (!qb_cpus_empty(&denied))
 		qb_select_note(s,
-			"CPU %s of cpus.list is forbidden to this process (its cpuset or taskset)",
+			"CPU %s of cpus.list is forbidden to this process (its cpuset, taskset or session)",
 			qb_cpus_text(&denied, list, sizeof(list)));
 }
 

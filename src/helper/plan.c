@@ -272,7 +272,8 @@ static int plan_apart(struct qb_monitor *m, struct qb_error *err)
 
 static int plan_within(struct qb_monitor *m, struct qb_error *err)
 {
-	char cpus[128];
+	const struct qb_selection *joined = &m->joined->selection;
+	char cpus[128], housekeeping[128];
 	int r = qb_limits_find(m->helper, &m->limits, err);
 
 	if (r == 0 && m->limits.limited)
@@ -283,8 +284,9 @@ static int plan_within(struct qb_monitor *m, struct qb_error *err)
 		r = plan_apart(m, err);
 	if (r == 0)
 		return 0;
-	return qb_error_wrap(err, "join on CPU %s",
-		qb_cpus_text(&m->joined->selection.bench, cpus, sizeof(cpus)));
+	return qb_error_wrap(err, "join on CPU %s (housekeeping is on %s)",
+		qb_cpus_text(&joined->bench, cpus, sizeof(cpus)),
+		qb_cpus_text(&joined->housekeeping, housekeeping, sizeof(housekeeping)));
 }
 
 static int agree(const struct qb_profile *all, const struct qb_profile *own, struct qb_error *err)

@@ -179,7 +179,7 @@ wait
 EOF
 "$build/tests/with-host" "$tmp/host" sh "$tmp/story" 2>/dev/null
 
-tells unprivileged 1 '^quietbench: apply needs root \(no privilege\); run: sudo .*quietbench apply$'
+tells unprivileged 1 '^quietbench: apply needs privilege: .*; to change that: '
 tells applied 0 '^quietbench: it stays so until 20[-0-9]* [0-9:]+$'
 like "applied: the CPUs" "$(cat "$tmp/applied")" '^quietbench: (vm|default).*: benchmark on CPU 1'
 like "applied: where the shell is" "$(cat "$tmp/applied")" 'your shell stays on the housekeeping CPUs'
@@ -208,7 +208,7 @@ is "joined: the record has the lease's levers" \
 	"$(jq '[.levers[] | select(.lever == "frequency.governor" and .status == "applied")] | length > 0' "$tmp/record.json")" true
 tells nested 0 '^in$'
 is "nested: the record" "$(jq -r .conditioned "$tmp/nested.json")" joined
-tells outside 125 '^quietbench: join on CPU 1: cpus.list 0: CPU 0: '
+tells outside 125 '^quietbench: join on CPU 1 \(housekeeping is on 0\): cpus.list 0: CPU 0: .*; choose from 1$'
 tells required 125 '^quietbench: idle.dma_latency is required but not available'
 tells another 125 '^quietbench: frequency.governor is required but not available: the profile leaves it alone$'
 tells alone 125 "^quietbench: frequency.epb is required but not available: the session that this run joined leaves it alone\$"
@@ -216,7 +216,7 @@ tells unheeded 0 '^3$'
 tells unheard 0 '^quietbench: frequency.turbo=true ignored: this run joined an existing session$'
 ok "what was refused was not started" [ ! -e "$tmp/started" ]
 tells stranger 0 '^quietbench: NOT CONDITIONED'
-tells refused 1 '^quietbench: restore needs root'
+tells refused 1 '^quietbench: restore needs privilege: '
 tells renewed 0 '^quietbench: renewed with its present settings: (vm|default), CPU 1 '
 like "renewed: while" "$(cat "$tmp/renewed")" '^quietbench: it stays so as long as process [0-9]+ lives$'
 tells drifted 1 'frequency.governor  policy0  .* → userspace'

@@ -211,7 +211,25 @@ like "a host without topology: what is missing" "$err" 'topology is missing'
 # ---- status, restore ----
 there vm status
 is "status of a host that nobody touched" "$status $out" "3 not conditioned"
-run restore
-is "restore without privilege: status" "$status" 1
-like "restore without privilege: what to do" "$err" '^quietbench: restore needs root .*: sudo quietbench restore$'
+# Without privilege: of a host that nobody touched; and of one whose session was interrupted (a journal is there, and no
+# process of it lives).
+cat >"$tmp/left" <<EOF
+$user "$qb" restore
+echo "= \$?" >&2
+mkdir -p /run/quietbench
+touch /run/quietbench/journal
+$user "$qb" restore
+echo "= \$?" >&2
+EOF
+"$build/tests/with-host" "$tmp/vm" sh "$tmp/left" 2>"$tmp/err" </dev/null
+is "restore without privilege: nothing is to be restored" "$(sed -n 1,2p "$tmp/err")" "quietbench: nothing is left to restore
+= 0"
+like "restore without privilege of what was left: what to do" "$(sed -n 3p "$tmp/err")" \
+	'^quietbench: restore needs privilege: .*; to change that: .'
+is "restore without privilege of what was left: status" "$(sed -n 4p "$tmp/err")" "= 1"
+run profile show
+like "profile show without a name: which one" "$(head -1 "$tmp/out")" '^# without -p, run takes this one here: (vm|default)$'
+sed 1d "$tmp/out" >"$tmp/shown"
+run profile show "$(sed -n '1s/.*: //p' "$tmp/out")"
+is "profile show with that name: the same" "$out" "$(cat "$tmp/shown")"
 finish

@@ -6,8 +6,9 @@
 run run --no-check -- sh -c 'echo out; echo err >&2; exit 3'
 is "the command's own status" "$status" 3
 is "stdout is the command's" "$out" out
-like "the first line" "$(sed -n 1p "$tmp/err")" \
-	'^quietbench: NOT CONDITIONED: no privilege; to condition it: sudo .*quietbench \.\.\.$'
+like "the first line" "$(sed -n 1p "$tmp/err")" '^quietbench: NOT CONDITIONED: .*; to change that: '
+is "it names doctor's command" "$(sed -n '1s/.*; to change that: //p' "$tmp/err")" \
+	"$($user "$qb" doctor --json | jq -r .privilege.command)"
 like "the profile and the CPU" "$err" '^quietbench: (vm|default).*: benchmark on CPU [0-9]+, '
 like "the result" "$err" '^quietbench: (quiet|NOISY|unknown): [0-9.]+ m?s, status 3'
 is "every other line is the command's" "$(grep -v '^quietbench: ' "$tmp/err")" err

@@ -164,7 +164,7 @@ like "member: no privilege reaches the benchmark" "$(cat "$tmp/member")" '^NoNew
 is "member: the record" "$(jq -c '[.conditioned, .restore.complete]' "$tmp/home/record.json")" '["partial",true]'
 tells quiet 3 '^not conditioned$'
 tells primary 0 "^$gid\$"
-tells stranger 0 'NOT CONDITIONED: no privilege'
+tells stranger 0 "NOT CONDITIONED: $socket is for the group $group; to change that: sudo usermod -aG $group "
 tells doctor-member 0 "^privilege  $socket\$"
 is "doctor --json" "$(jq -c '[.privilege.way, .privilege.lease, .privilege.command]' "$tmp/doctor-json")" '["socket",false,null]'
 tells doctor-stranger 0 "^privilege  none: $socket is for the group $group\$"

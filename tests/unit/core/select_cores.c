@@ -44,7 +44,7 @@ static void only_what_the_caller_may_use(void **state)
 		{LAPTOP, "allowed=0", "0", "", "1-7", "the boot CPU's core (CPU 0)"},
 		/* of a list with a count, what is allowed */
 		{LAPTOP, "cpus.list=2-3 cpus.count=1 allowed=0-2", "2", "", "0-1,3-7",
-			"CPU 3 of cpus.list is forbidden to this process (its cpuset or taskset)"},
+			"CPU 3 of cpus.list is forbidden to this process (its cpuset, taskset or session)"},
 		{LAPTOP, "allowed=0-99", "3", "7", "0-2,4-6", ""},
 	};
 
@@ -71,8 +71,12 @@ static void what_cannot_be_had_is_named(void **state)
 		{LAPTOP, "cpus.count=4", -ERANGE,
 			"cpus.count 4: only 3 cores beside the boot CPU's to choose from (usable "
 			"CPUs: 0-7); ask for fewer, or set cpus.smt=share"},
-		{TWO_CPUS, "cpus.count=2", -ERANGE, "only 1 core beside the boot CPU's"},
-		{TWO_CPUS, "cpus.count=2 cpus.avoid=[]", -ERANGE, "left for housekeeping"},
+		{TWO_CPUS, "cpus.count=2", -ERANGE,
+			"only 1 core beside the boot CPU's to choose from (usable CPUs: 0-1); ask for "
+			"fewer, or for all (-n all: every CPU, no isolation)"},
+		{TWO_CPUS, "cpus.count=2 cpus.avoid=[]", -ERANGE,
+			"left for housekeeping; ask for fewer, for max (all but one core) or for all "
+			"(-n all: every CPU, no isolation)"},
 		{HYBRID, "cpus.count=3", -ERANGE, "2 cores of the fastest kind"},
 		{HYBRID, "cpus.count=5 cpus.kind=efficiency", -ERANGE, "set cpus.kind=any"},
 		{SERVER, "cpus.node=0 cpus.count=6", -ERANGE, "only 5 cores on that node"},
