@@ -106,13 +106,19 @@ static int serve(struct qb_monitor *m, struct qb_error *err)
 	return r;
 }
 
-/* Those that serve guests, or their guardians: what they leave is told by their connections. -1: there are none. */
+/*
+ * Those that serve guests, or their guardians: what they leave is told by their connections. A stopped one
+ * goes on. -1: there are none.
+ */
 static pid_t reap(struct qb_monitor *m)
 {
 	pid_t pid;
+	int status;
 
-	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
-		if (pid == m->keeper)
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0)
+		if (WIFSTOPPED(status))
+			kill(pid, SIGCONT);
+		else if (pid == m->keeper)
 			m->keeper = 0;
 	qb_door_dismiss(m);
 	return pid;

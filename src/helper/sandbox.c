@@ -256,13 +256,10 @@ static bool reset_terminal(void)
 		return terminal < 0 || (ioctl(terminal, TIOCNOTTY) == 0 && close(terminal) == 0);
 	}
 	other = fork();
-	if (other == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-		pause();
-		_exit(0);
-	}
+	if (other == 0)
+		_exit(0); /* until it is waited for its number serves as a group's */
 	done = other > 0 && setpgid(other, other) == 0 && setpgid(0, other) == 0 && setsid() > 0;
-	if (other > 0 && kill(other, SIGKILL) == 0)
+	if (other > 0)
 		waitpid(other, NULL, 0);
 	return done;
 }

@@ -11,9 +11,11 @@
 #include <base/macros.h>
 #include <cmocka.h>
 #include <errno.h>
-#include <helper/helper.h>
+#include <helper/monitor_internal.h>
+#include <host/tasks.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -22,6 +24,7 @@
 static bool sandboxed;
 static int session = -1;
 static pid_t guardian, client; /* client: who the helper takes for it */
+static pid_t bench;	       /* 0: none */
 static struct qb_message answer;
 
 static int enter(void **state)
@@ -30,9 +33,15 @@ static int enter(void **state)
 	return 0;
 }
 
+/* What is played instead of a monitor. */
+struct part {
+	void (*play)(struct qb_helper *helper);
+};
+
 /* A helper whose client says HELLO for `quietbench restore`: no planner, no host is needed for that. */
 static int begin(void **state)
 {
+	const struct part *part = *state;
 	struct qb_hello hello = {.purpose = QB_PURPOSE_RESTORE};
 	struct qb_helper helper = {.lock = -1, .lost = -1, .sign = -1};
 	int pair[2];
@@ -53,9 +62,13 @@ static int begin(void **state)
 	guardian = fork();
 	if (guardian == 0) {
 		close(pair[0]);
-		_exit(qb_guardian_fork(&helper, QB_MSG_NONE, NULL, 0) < 0
-				? EXIT_FAILURE
-				: qb_monitor_run(&helper));
+		if (qb_guardian_fork(&helper, QB_MSG_NONE, NULL, 0) < 0)
+			_exit(EXIT_FAILURE);
+		if (part) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			part->play(&helper);
+		}
+		_exit(qb_monitor_run(&helper));
 	}
 	close(helper.peer.pidfd);
 	close(helper.lock);
@@ -73,6 +86,9 @@ static int end(void **state)
 	waitpid(client, NULL, 0);
 	kill(guardian, SIGKILL);
 	waitpid(guardian, NULL, 0);
+	if (bench)
+		kill(bench, SIGKILL);
+	bench = 0;
 	return 0;
 }
 
@@ -211,9 +227,213 @@ static void sigterm_ends_a_wait(void **state)
 	assert_int_equal(hear(0), QB_MSG_NONE);
 }
 
+/* ---- with a monitor that only plays one ---- */
+
+static const char
+	*how; /* the next that is heard: it was killed and recovered, or went on to its end */
+
+/* How long until the guardian ends, in ms; -1: it has not within so long. */
+static int guarded_ms(int most)
+{
+	const int64_t begun = qb_ns_now(CLOCK_MONOTONIC);
+	int status, ms = 0;
+
+	while (waitpid(guardian, &status, WNOHANG) == 0) {
+		ms = (int)((qb_ns_now(CLOCK_MONOTONIC) - begun) / QB_NS_PER_MS);
+		if (ms >= most)
+			return -1;
+		poll(NULL, 0, 10);
+	}
+	how = WIFEXITED(status) && WEXITSTATUS(status) == 42 ? "by itself" : "recovered";
+	return ms;
+}
+
+static void end_client(void)
+{
+	if (!sandboxed)
+		skip();
+	kill(client, SIGKILL);
+	close(session);
+	session = -1;
+}
+
+static void stand_still(struct qb_helper *helper)
+{
+	for (;;)
+		pause();
+}
+
+static void restore_and_stand_still(struct qb_helper *helper)
+{
+	qb_guardian_restoring(helper, true);
+	stand_still(helper);
+}
+
+static void restore_slowly(struct qb_helper *helper)
+{
+	qb_guardian_restoring(helper, true);
+	for (int i = 0; i < 300; i++)
+		poll(NULL, 0, 10);
+	_exit(42);
+}
+
+static void hold_too_long(struct qb_helper *helper)
+{
+	static struct qb_monitor m;
+
+	m = QB_MONITOR_NONE;
+	m.helper = helper;
+	m.state = QB_STATE_RUN;
+	m.limits.limited = true;
+	m.limits.rule.lock_ns = 100 * QB_NS_PER_MS;
+	qb_hold_expect(&m);
+	stand_still(helper);
+}
+
+/* MUST 3: it restores for nobody, and does not. */
+static void a_restore_that_stands_still_is_ended(void **state)
+{
+	int ms;
+
+	end_client();
+	ms = guarded_ms(2000);
+	assert_in_range(ms, 500, 2000);
+	assert_string_equal(how, "recovered");
+}
+
+/* The same, for somebody who waits: it may be waiting itself. */
+static void a_restore_for_somebody_may_wait(void **state)
+{
+	if (!sandboxed)
+		skip();
+	assert_int_equal(guarded_ms(3000), -1);
+}
+
+static void a_restore_at_work_goes_on(void **state)
+{
+	end_client();
+	assert_true(guarded_ms(5000) > 2000);
+	assert_string_equal(how, "by itself");
+}
+
+/* MUST 3: the policy's time for a run, and 2 s. */
+static void a_monitor_that_holds_the_host_too_long_is_killed(void **state)
+{
+	struct pollfd p = {.fd = session, .events = POLLIN};
+
+	if (!sandboxed)
+		skip();
+	assert_int_equal(poll(&p, 1, 1500), 0);
+	assert_int_equal(hear(1400), QB_MSG_ERROR);
+	assert_non_null(strstr(answer.error.text, "monitor died"));
+}
+
+/* In so long the watchdog acts, by its timer; 0: it does not. */
+static int watchdog_s(void)
+{
+	char path[64], text[512], *value;
+	int s = 0;
+
+	for (int fd = 3; fd < 32 && s == 0; fd++) {
+		snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", guardian, fd);
+		if (qb_file_read(path, text, sizeof(text), NULL) >= 0 &&
+			(value = strstr(text, "it_value: (")))
+			s = atoi(value + strlen("it_value: ("));
+	}
+	return s;
+}
+
+/* MUST 2. */
+static void a_monitor_that_is_deaf_to_sigterm_is_killed(void **state)
+{
+	int ms, s;
+
+	if (!sandboxed)
+		skip();
+	assert_int_equal(watchdog_s(), 0);
+	kill(guardian, SIGTERM);
+	poll(NULL, 0, 300);
+	s = watchdog_s();
+	assert_in_range(s, 18, 20);
+	if (!getenv("QB_FULL"))
+		return; /* that it acts then is what the other tests are about */
+	ms = guarded_ms(21000);
+	assert_in_range(ms, 18000, 21000);
+	assert_string_equal(how, "recovered");
+}
+
+/* ---- MUST 5: the benchmark of one that dies ---- */
+
+static void place_and_die(struct qb_helper *helper)
+{
+	struct qb_journal_bench placed = {.joined = true, .uid = getuid()};
+	struct qb_task task;
+
+	bench = fork();
+	if (bench == 0) {
+		close_range(3, ~0u, 0);
+		pause();
+		_exit(0);
+	}
+	if (qb_task_read(bench, &task, NULL) < 0)
+		_exit(EXIT_FAILURE);
+	placed.pid = bench;
+	placed.start = task.start;
+	qb_guardian_remember(helper, &placed);
+	qb_wire_send(&helper->client, QB_MSG_LEFTOVER, &(struct qb_leftover){.pid = bench},
+		sizeof(struct qb_leftover));
+	(void)qb_wire_flush(&helper->client);
+	poll(NULL, 0, 200);
+	kill(getpid(), SIGKILL);
+}
+
+static void expect_bench_ends(void)
+{
+	int ms = guarded_ms(2000);
+	struct qb_task task;
+
+	assert_in_range(ms, 0, 2000);
+	assert_true(qb_task_read(bench, &task, NULL) < 0 || task.ended);
+}
+
+static void take_bench(void)
+{
+	if (!sandboxed)
+		skip();
+	assert_int_equal(hear(1000), QB_MSG_LEFTOVER);
+	bench = answer.leftover.pid;
+}
+
+static void its_benchmark_ends_with_a_client_that_is_dead(void **state)
+{
+	take_bench();
+	end_client();
+	expect_bench_ends();
+}
+
+static void its_benchmark_ends_with_a_client_that_dies_later(void **state)
+{
+	take_bench();
+	assert_int_equal(hear(1000), QB_MSG_ERROR);
+	assert_int_equal(kill(bench, 0), 0);
+	end_client();
+	expect_bench_ends();
+}
+
+static void its_benchmark_outlives_a_client_that_says_bye(void **state)
+{
+	take_bench();
+	assert_int_equal(hear(1000), QB_MSG_ERROR);
+	ask(QB_MSG_BYE);
+	assert_int_equal(hear(1000), QB_MSG_NONE);
+	assert_int_equal(kill(bench, 0), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define PLAY(name, what)                                                                           \
+	cmocka_unit_test_prestate_setup_teardown(name, begin, end, &(struct part){what})
 	const struct CMUnitTest tests[] = {
 		TEST(killed_before_it_takes_a_request),
 		TEST(killed_when_it_has_taken_one),
@@ -221,6 +441,14 @@ int main(void)
 		TEST(a_stopped_monitor_goes_on),
 		TEST(a_monitor_that_misses_its_clients_end_is_killed),
 		TEST(sigterm_ends_a_wait),
+		PLAY(a_restore_that_stands_still_is_ended, restore_and_stand_still),
+		PLAY(a_restore_for_somebody_may_wait, restore_and_stand_still),
+		PLAY(a_restore_at_work_goes_on, restore_slowly),
+		PLAY(a_monitor_that_holds_the_host_too_long_is_killed, hold_too_long),
+		PLAY(a_monitor_that_is_deaf_to_sigterm_is_killed, stand_still),
+		PLAY(its_benchmark_ends_with_a_client_that_is_dead, place_and_die),
+		PLAY(its_benchmark_ends_with_a_client_that_dies_later, place_and_die),
+		PLAY(its_benchmark_outlives_a_client_that_says_bye, place_and_die),
 	};
 
 	return cmocka_run_group_tests(tests, enter, NULL);
