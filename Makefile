@@ -16,6 +16,7 @@ mandir     := $(PREFIX)/share/man
 datadir    := $(PREFIX)/share/quietbench
 # Where systemd looks below any of its prefixes (/usr, /usr/local).
 systemddir := $(PREFIX)/lib
+unitdir    := $(systemddir)/systemd/system
 
 # ---- what is linked where: the helper gets neither a parser nor a topology library, nor D-Bus ----
 PKGS_HELPER  := libcap libseccomp
@@ -54,7 +55,7 @@ ifneq ($(wildcard .git),)
 WARNINGS += -Werror
 endif
 CPPFLAGS_ALL := -D_GNU_SOURCE -Iinclude -Isrc -DQB_VERSION='"$(VERSION)"' \
-	-DQB_LIBEXECDIR='"$(libexecdir)"' -DQB_DATADIR='"$(datadir)"' -DQB_UNITDIR='"$(systemddir)/systemd/system"' $(if $(HAVE_SYSTEMD),-DHAVE_SYSTEMD)
+	-DQB_LIBEXECDIR='"$(libexecdir)"' -DQB_DATADIR='"$(datadir)"' -DQB_UNITDIR='"$(unitdir)"' $(if $(HAVE_SYSTEMD),-DHAVE_SYSTEMD)
 CFLAGS_ALL    = -std=c17 $(HARDEN) $(WARNINGS) $(CPPFLAGS_ALL) $(call pkg_cflags,$(sort $(PKGS_HELPER) $(PKGS_PLANNER) $(PKGS_BUS) $(PKGS_CLI))) $(CPPFLAGS) $(CFLAGS)
 CFLAGS_ALL   := $(CFLAGS_ALL)
 
@@ -162,7 +163,8 @@ TEST_PACKAGES  := libcmocka-dev perl clang libclang-rt-14-dev strace jq python3-
 	util-linux procps hwloc-nox sudo bash cpulimit gdb \
 	qemu-system-x86 busybox-static acpica-tools cpio kmod xz-utils libelf1 gcc-12 irqbalance \
 	gcc-aarch64-linux-gnu qemu-user-static qemu-system-arm device-tree-compiler
-FULL_PACKAGES  := debootstrap e2fsprogs qemu-efi-aarch64 cargo librust-criterion-dev
+DEB_PACKAGES   := debhelper dpkg-dev fakeroot lintian
+FULL_PACKAGES  := $(DEB_PACKAGES) rpm debootstrap e2fsprogs qemu-efi-aarch64 cargo librust-criterion-dev
 BENCH_PACKAGES := perl rt-tests hyperfine
 LINT_PACKAGES  := clang-format cppcheck
 
@@ -189,7 +191,7 @@ INSTALLED := $(call put,0755,$(bindir),$(BUILD)/quietbench) \
 	$(call put,0644,$(PREFIX)/share/bash-completion/completions,$(BUILD)/completion/quietbench) \
 	$(call put,0644,$(PREFIX)/share/zsh/site-functions,$(BUILD)/completion/_quietbench) \
 	$(call put,0644,$(PREFIX)/share/fish/vendor_completions.d,$(BUILD)/completion/quietbench.fish) \
-	$(call put,0644,$(systemddir)/systemd/system,contrib/systemd/quietbench.socket $(BUILD)/quietbench@.service) \
+	$(call put,0644,$(unitdir),contrib/systemd/quietbench.socket $(BUILD)/quietbench@.service) \
 	0644:contrib/systemd/sysusers.conf:$(systemddir)/sysusers.d/quietbench.conf \
 	0644:contrib/systemd/tmpfiles.conf:$(systemddir)/tmpfiles.d/quietbench.conf
 install_with = $(Q)DESTDIR='$(DESTDIR)' FOLDERS='$(datadir)/folders' contrib/install/install
@@ -206,6 +208,20 @@ DIST := quietbench-$(VERSION).tar.gz
 dist:
 	$(Q)contrib/dist/dist quietbench-$(VERSION) $(DIST)
 
+# Packages are made of the tarball, in folders of their own. They do not run the tests.
+DEB_VERSION ?= $(VERSION)
+deb:
+	$(Q)contrib/deps/install $(BUILD_PACKAGES) $(DEB_PACKAGES)
+	$(Q)rm -rf $(BUILD)/deb && mkdir -p $(BUILD)/deb
+	$(Q)$(MAKE) --no-print-directory dist DIST=$(BUILD)/deb/$(DIST)
+	$(Q)contrib/deb/build $(BUILD)/deb quietbench-$(VERSION) $(DEB_VERSION)
+RPMBUILD ?= rpmbuild
+rpm:
+	$(Q)rm -rf $(BUILD)/rpm && mkdir -p $(BUILD)/rpm/SOURCES
+	$(Q)$(MAKE) --no-print-directory dist DIST=$(BUILD)/rpm/SOURCES/$(DIST)
+	$(Q)cp $(D3) $(BUILD)/rpm/SOURCES/d3.min.js
+	$(Q)$(RPMBUILD) -D '_topdir $(abspath $(BUILD)/rpm)' -D 'quietbench_version $(VERSION)' -ba contrib/rpm/quietbench.spec
+
 clean:
 	rm -rf $(BUILD)
 
@@ -219,5 +235,5 @@ lint:
 		$(LIB_SRC) $(HELPER_SRC) $(PLANNER_SRC) $(WATCHER_SRC) $(BUS_SRC) $(CLI_SRC)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
-.PHONY: all root-lines deps deps-check demo install uninstall dist clean format lint
+.PHONY: all root-lines deps deps-check demo install uninstall dist deb rpm clean format lint
 .DELETE_ON_ERROR:
