@@ -17,6 +17,7 @@ datadir    := $(PREFIX)/share/quietbench
 # Where systemd looks below any of its prefixes (/usr, /usr/local).
 systemddir := $(PREFIX)/lib
 unitdir    := $(systemddir)/systemd/system
+zshdir     := $(PREFIX)/share/zsh/site-functions
 
 # ---- what is linked where: the helper gets neither a parser nor a topology library, nor D-Bus ----
 PKGS_HELPER  := libcap libseccomp
@@ -159,7 +160,7 @@ include tests/tests.mk
 # ---- what a machine needs ----
 BUILD_PACKAGES := gcc make pkg-config node-d3 libhwloc-dev libcpupower-dev libyaml-dev libjansson-dev \
 	libsystemd-dev libseccomp-dev libcap-dev libmd-dev
-TEST_PACKAGES  := libcmocka-dev perl clang libclang-rt-14-dev strace jq python3-jsonschema python3-prometheus-client chromium bash-completion zsh fish hyperfine libbenchmark-dev linux-perf g++ mandoc \
+TEST_PACKAGES  := libcmocka-dev perl clang libclang-rt-14-dev strace jq python3-jsonschema python3-prometheus-client python3-yaml git chromium bash-completion zsh fish hyperfine libbenchmark-dev linux-perf g++ mandoc \
 	util-linux procps hwloc-nox sudo bash cpulimit gdb \
 	qemu-system-x86 busybox-static acpica-tools cpio kmod xz-utils libelf1 gcc-12 irqbalance \
 	gcc-aarch64-linux-gnu qemu-user-static qemu-system-arm device-tree-compiler
@@ -187,9 +188,11 @@ INSTALLED := $(call put,0755,$(bindir),$(BUILD)/quietbench) \
 	$(call put,0755,$(libexecdir),$(filter-out $(BUILD)/quietbench,$(PROGRAMS))) \
 	$(call put,0644,$(datadir)/profiles,$(wildcard profiles/*.yaml)) \
 	$(call put,0644,$(datadir),$(BUILD)/report.html $(BUILD)/sudoers contrib/policy/policy.yaml $(wildcard contrib/schema/*.json)) \
+	$(call put,0755,$(datadir)/ci,contrib/ci/benchmark) \
+	$(call put,0644,$(datadir)/ci,contrib/ci/gitlab.yml) \
 	$(foreach section,1 5 7 8,$(call put,0644,$(mandir)/man$(section),$(filter %.$(section),$(MANUAL)))) \
 	$(call put,0644,$(PREFIX)/share/bash-completion/completions,$(BUILD)/completion/quietbench) \
-	$(call put,0644,$(PREFIX)/share/zsh/site-functions,$(BUILD)/completion/_quietbench) \
+	$(call put,0644,$(zshdir),$(BUILD)/completion/_quietbench) \
 	$(call put,0644,$(PREFIX)/share/fish/vendor_completions.d,$(BUILD)/completion/quietbench.fish) \
 	$(call put,0644,$(unitdir),contrib/systemd/quietbench.socket $(BUILD)/quietbench@.service) \
 	0644:contrib/systemd/sysusers.conf:$(systemddir)/sysusers.d/quietbench.conf \

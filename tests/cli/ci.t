@@ -71,4 +71,26 @@ is "no command: status" "$status" 2
 benchmark same --base nothing -- true
 is "no such base: status" "$status" 2
 like "no such base: says what to do" "$out" 'nothing is not here: fetch it'
+
+# What names the script: each step is one that GitHub knows, and uses no input that there is not; GitLab's job has a script.
+cat >"$tmp/judge" <<'EOF'
+import re, sys, yaml
+def load(name):
+    return yaml.safe_load(open(sys.argv[1] + '/' + name))
+action = load('action.yml')
+for step in action['runs']['steps']:
+    assert ('uses' in step) != ('run' in step and 'shell' in step), step
+used = set(re.findall(r'inputs\.([a-z-]+)', open(sys.argv[1] + '/action.yml').read()))
+assert used == set(action['inputs']), used ^ set(action['inputs'])
+given = next(step for step in load('github-workflow.yml')['jobs']['benchmark']['steps'] if 'quietbench' in step['uses'])['with']
+assert set(given) <= used and all(given.get(name) for name, of in action['inputs'].items() if of.get('required'))
+job = load('gitlab.yml')['.quietbench']
+assert job['script'] and 'quietbench-results/' in job['artifacts']['paths']
+EOF
+is "the YAML" "$(/usr/bin/python3 "$tmp/judge" "$source/contrib/ci" 2>&1)" ""
+# The options that they give to the script are its own.
+is "the options" "$(grep -ohE -e '--[a-z-]+ "\$(BASE|BUILD_COMMAND|LIMITS|FAIL_SLOWER|CI_MERGE_REQUEST_DIFF_BASE_SHA|QUIETBENCH_BUILD)"' \
+	"$source/contrib/ci/action.yml" "$source/contrib/ci/gitlab.yml" | cut -d' ' -f1 | sort | uniq -c | awk '{ print $1, $2 }' |
+	while read -r times option; do grep -q "^	$option) " "$source/contrib/ci/benchmark" && echo "$times $option"; done | tr '\n' ' ')" \
+	"2 --base 2 --build 1 --fail-slower 1 --limits "
 finish

@@ -20,6 +20,8 @@ is "the programs, the profiles, the manual, the schema, what lets users in" "$(t
 		./usr/local/lib/sysusers.d/quietbench.conf
 		./usr/local/lib/tmpfiles.d/quietbench.conf
 		./usr/local/share/quietbench/policy.yaml
+		./usr/local/share/quietbench/ci/benchmark
+		./usr/local/share/quietbench/ci/gitlab.yml
 		./usr/local/share/quietbench/folders
 		$(cd "$source/contrib/man" && for page in *.[1-8]; do echo "./usr/local/share/man/man${page##*.}/$page"; done)
 		./usr/local/share/bash-completion/completions/quietbench
