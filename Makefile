@@ -160,7 +160,7 @@ include tests/tests.mk
 # ---- what a machine needs ----
 BUILD_PACKAGES := gcc make pkg-config node-d3 libhwloc-dev libcpupower-dev libyaml-dev libjansson-dev \
 	libsystemd-dev libseccomp-dev libcap-dev libmd-dev
-TEST_PACKAGES  := libcmocka-dev perl clang libclang-rt-14-dev strace jq python3-jsonschema python3-prometheus-client python3-yaml git chromium bash-completion zsh fish hyperfine libbenchmark-dev linux-perf g++ mandoc \
+TEST_PACKAGES  := libcmocka-dev perl clang libclang-rt-14-dev strace jq python3-jsonschema python3-prometheus-client python3-yaml git chromium bash-completion zsh fish tmux parallel libjemalloc2 libmimalloc2.0 hyperfine libbenchmark-dev linux-perf g++ mandoc \
 	util-linux procps hwloc-nox sudo bash cpulimit gdb \
 	qemu-system-x86 busybox-static acpica-tools cpio kmod xz-utils libelf1 gcc-12 irqbalance \
 	gcc-aarch64-linux-gnu qemu-user-static qemu-system-arm device-tree-compiler

@@ -11,6 +11,7 @@
 #include <client/execute.h>
 #include <client/say.h>
 #include <errno.h>
+#include <host/tasks.h>
 #include <limits.h>
 
 struct run {
@@ -54,6 +55,31 @@ static int prepare(struct run *run)
 	if (r == 0)
 		r = qb_ground_prepare(&run->ground, options, &err);
 	return r < 0 ? refuse(&err) : 0;
+}
+
+/* What times its command would time all that is done around the benchmark as well. */
+static void warn_of_timer(void)
+{
+	static const char *const timers[] = {"hyperfine", "multitime", "perf", "time"};
+	struct qb_task task;
+	struct qb_error err;
+	bool shell = true;
+
+	/* A shell may be in between: hyperfine has one by default. */
+	for (pid_t pid = getppid(); shell && qb_task_read(pid, &task, &err) == 0; pid = task.ppid) {
+		const size_t length = strlen(task.process);
+
+		for (size_t i = 0; i < QB_ARRAY_SIZE(timers); i++) {
+			if (strcmp(task.process, timers[i]) != 0)
+				continue;
+			qb_say(QB_SAY_WARN,
+				"%s measures quietbench here, not the command alone; the other "
+				"way round: quietbench run -- %s ...",
+				timers[i], timers[i]);
+			return;
+		}
+		shell = length >= 2 && strcmp(task.process + length - 2, "sh") == 0;
+	}
 }
 
 static int execute(struct run *run, struct qb_error *err)
@@ -145,8 +171,10 @@ int qb_cmd_run(struct qb_cli *cli)
 	struct run run = {.cli = cli, .ground = QB_GROUND_NONE};
 	int status = prepare(&run);
 
-	if (status == 0)
+	if (status == 0) {
+		warn_of_timer();
 		status = conduct(&run);
+	}
 	qb_ground_free(&run.ground);
 	qb_result_free(&run.result);
 	if (run.ground.condition.job.signal && !run.result.started_at &&
