@@ -9,6 +9,7 @@
  *	@KEYS@		every key of a profile
  *	@LEVERS@	the levers, by key
  *	@RULE@		the keys of a rule of the policy
+ *	@PROVISIONS@	what can be provisioned
  *
  * Makefile: $(MANUAL).
  */
@@ -16,6 +17,7 @@
 #include <cli/command.h>
 #include <ctype.h>
 #include <inttypes.h>
+#include <provision/provision.h>
 #include <quietbench/lever.h>
 #include <quietbench/policy.h>
 
@@ -176,6 +178,31 @@ static void put_rule(void)
 	}
 }
 
+/* By where it stands; of each what is written, the key that asks for it, its reason and its price. */
+static void put_provisions(void)
+{
+	for (enum qb_provision_kind kind = 0; kind < QB_PROVISION_KINDS; kind++) {
+		printf(".SS ");
+		put(qb_provision_kind_where(kind));
+		printf("\n");
+		for (size_t i = 0; i < qb_provisions_n; i++) {
+			const struct qb_provision_row *row = &qb_provisions[i];
+
+			if (row->kind != kind)
+				continue;
+			printf(".TP\n.B ");
+			put(row->text ? row->text : qb_levers[row->lever].path);
+			printf("\n");
+			put(row->why);
+			printf(".\nPrice: ");
+			put(row->price);
+			printf(".\nKey: \\fB");
+			put(qb_keys[row->key].name);
+			printf("\\fP.\n");
+		}
+	}
+}
+
 /* What is to be filled in is in capitals, and shown in italics; the rest is written as it stands. */
 static void put_argument(const char *text)
 {
@@ -266,6 +293,7 @@ static bool put_for(const char *line, const struct qb_command *command)
 		{"@KEYS@\n", NULL, put_keys},
 		{"@LEVERS@\n", NULL, put_levers},
 		{"@RULE@\n", NULL, put_rule},
+		{"@PROVISIONS@\n", NULL, put_provisions},
 	};
 
 	for (size_t i = 0; i < QB_ARRAY_SIZE(places); i++) {

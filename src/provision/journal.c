@@ -212,8 +212,9 @@ static int take_item(struct qb_provision *p, char *value)
 		return -EBADMSG;
 	*text++ = *shown++ = '\0';
 	row = qb_provision_find(value);
+	/* Another version's: what holds it is among the objects all the same. */
 	if (row < 0)
-		return -EBADMSG;
+		return 0;
 	item = qb_provision_add_item(p, (unsigned)row);
 	if (!item)
 		return -ENOMEM;

@@ -95,6 +95,9 @@ enum qb_provision_loader qb_provision_loader_find(const struct qb_provision *now
 	/* What it was applied with can undo it. */
 	if (now->known && now->loader != QB_PROVISION_PRINT)
 		return now->loader;
+	/* Its deployments have arguments of their own (rpm-ostree kargs), whatever tools there are. */
+	if (qb_file_exists("/run/ostree-booted"))
+		return QB_PROVISION_PRINT;
 	if (install && booted_by_systemd_boot())
 		return QB_PROVISION_KERNEL_INSTALL;
 	if (find_tool("grubby", tool, sizeof(tool)))

@@ -165,8 +165,9 @@ provision apply -p dohost -n 1
 ok "apply -n of as many: changes nothing" applied
 provision verify --json
 is "verify: what did not take is told" "$(jq -r '.items[] | select(.name == "isolcpus" or .name == "kernel.timer_migration") | .took_effect' "$tmp/out" | tr '\n' ' ')" "yes no "
+sed -i 's/^item mask\t/item of-another-version\t/' "$w/lib/quietbench/provision"
 provision undo
-is "undo: status" "$status" 0
+is "undo, also of an item of another version: status" "$status" 0
 ok "undo: nothing is left" pristine
 provision undo
 is "undo again: status" "$status" 0
@@ -273,6 +274,14 @@ like "kernel-install with arguments of somebody else's: they are told" "$err" 't
 is "kernel-install: their file stays" "$(cat "$w/etc/kernel/cmdline")" root=/dev/vda1
 provision undo
 like "kernel-install: what to remove by hand" "$err" 'by hand: isolcpus='
+
+world image small-hwp grubby
+: >"$w/host/run/ostree-booted"
+provision apply -p default
+like "a host of ostree: the arguments are told" "$err" 'the kernel arguments: isolcpus='
+is "a host of ostree: grubby is not called" "$(cat "$w/boot/entry")" 'root=/dev/vda1 ro quiet'
+provision undo
+ok "a host of ostree: undone" pristine
 
 # ---- killed at every change (MUST 2, MUST 3) ----
 # kill_at N VERB HOW: it is killed at its Nth change, or that fails; false: it has no such
