@@ -47,7 +47,10 @@ static int measure(struct qb_trial *trial, struct qb_error *err)
 		if (source.read_ns)
 			trial->read_ns = source.read_ns;
 	}
-	return r < 0 ? r : qb_rows_add(&trial->rows, &figures, err);
+	if (r == 0)
+		r = qb_rows_add(&trial->rows, &figures, err);
+	return r < 0 ? qb_error_wrap(err, "run %zu (%s)", e->n, e->programs[sample->program].name)
+		     : 0;
 }
 
 static int run_one(struct qb_trial *trial, unsigned program, bool warm_up, struct qb_error *err)

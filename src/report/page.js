@@ -51,14 +51,27 @@
 			.filter(r => r.value !== undefined);
 	}
 
+	/* More than a browser draws at ease: of each few neighbours the least and the greatest. */
+	const MOST = 5000;
+	function thin(runs) {
+		const size = Math.ceil(2 * runs.length / MOST), kept = [];
+		if (runs.length <= MOST)
+			return { kept: runs, told: '' };
+		for (let from = 0; from < runs.length; from += size) {
+			const some = runs.slice(from, from + size);
+			kept.push(d3.least(some, r => r.value), d3.greatest(some, r => r.value));
+		}
+		return { kept: [...new Set(kept)], told: ` Of ${runs.length} runs the least and the greatest of each ${size} are drawn.` };
+	}
+
 	function showRuns(figure, record) {
-		const e = record.experiment, runs = runsOf(record);
+		const e = record.experiment, { kept: runs, told } = thin(runsOf(record));
 		if (!runs.length)
 			return;
 		const height = 320, [factor, unit] = scaleOf(e.unit, d3.median(runs, r => r.value));
 		const programs = e.programs.map(p => p.name);
 		const { svg, tip } = picture(figure, height,
-			'Every run in its order. A cross through it: the run was disturbed; hollow: it does not count (warm-up, or its round was repeated).',
+			'Every run in its order. A cross through it: the run was disturbed; hollow: it does not count (warm-up, or its round was repeated).' + told,
 			'Runs in their order');
 		const top = programs.length > 1 ? TOP + 20 : TOP; /* the legend is above */
 		const x = d3.scaleLinear().domain([1, Math.max(2, record.runs.length)]).range([LEFT, WIDTH - RIGHT]);
@@ -87,12 +100,12 @@
 
 	/* Distributions: every run as a tick, the median and its interval as a bar. */
 	function showSpread(figure, record) {
-		const e = record.experiment, runs = runsOf(record).filter(r => !r.run.warm_up && !r.run.repeated);
+		const e = record.experiment, { kept: runs, told } = thin(runsOf(record).filter(r => !r.run.warm_up && !r.run.repeated));
 		if (!runs.length)
 			return;
 		const row = 46, height = TOP + BOTTOM + row * e.programs.length;
 		const [factor, unit] = scaleOf(e.unit, d3.median(runs, r => r.value));
-		const { svg, tip } = picture(figure, height, 'How the runs are spread: each a stroke; the bar is the median with its 95 % interval.');
+		const { svg, tip } = picture(figure, height, 'How the runs are spread: each a stroke; the bar is the median with its 95 % interval.' + told);
 		const x = d3.scaleLinear().domain(d3.extent(runs, r => r.value * factor)).nice().range([LEFT, WIDTH - RIGHT]);
 		axes(svg, x, null, height, unit || 'figure');
 		e.programs.forEach((program, i) => {

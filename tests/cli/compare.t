@@ -126,7 +126,12 @@ like "a command that fails in the middle" "$err" '^quietbench: run [0-9]+ \(B\) 
 like "nothing of what was measured is lost" "$out" '^no claim: after 3 pairs it is too early'
 compare --measure "$measure" "$a" 'sh bench b 1050 5'
 is "a run without a figure: status" "$status" 3
-like "a run without a figure" "$err" '^quietbench: regex:.* matches nothing of what the command printed$'
+like "a run without a figure" "$err" '^quietbench: run [0-9]+ \(B\): regex:.* matches nothing of what the command printed$'
+compare --measure "$measure" 'sh bench a 1' 'echo took 0 us'
+is "it takes no time: status" "$status" 3
+like "it takes no time" "$err" '^quietbench: run 2 \(B\): the figure is 0: only positive figures can be compared$'
+compare -r 100001 true true
+like "more runs than are kept" "$err" '^quietbench: compare: -r, --runs: expected a number from 1 to 100000, not "100001"$'
 compare 'sh -c "kill -9 \$\$"' true
 like "a command that is killed" "$err" '^quietbench: run 1 \(A\) was killed by signal 9$'
 compare 'sh -c "echo first >&2; echo it broke >&2; exit 4"' true

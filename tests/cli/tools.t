@@ -37,7 +37,7 @@ hyperfine='hyperfine -N --style none --runs 3 --export-json times.json'
 twice hyperfine --measure hyperfine:times.json "$hyperfine 'sleep 0.02'" "$hyperfine 'sleep 0.04'"
 run compare -q --no-check -r 7 --measure hyperfine:times.json "$hyperfine 'sleep 0.001'" true
 is "a file of an earlier run: status" "$status" 3
-like "a file of an earlier run" "$err" '^quietbench: times\.json is older than the run: the command did not write it$'
+like "a file of an earlier run" "$err" '^quietbench: run [0-9]+ \(B\): times\.json is older than the run: the command did not write it$'
 
 # Who may count is the host's to say: here root.
 user=

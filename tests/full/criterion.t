@@ -33,5 +33,5 @@ is "Criterion: what is claimed" "$(printf '%s' "$out" | jq -r '[.experiment.figu
 ok "Criterion: and how much" [ "$(printf '%s' "$out" | jq '[.experiment.figures[].differences[].interval.ratio | . > 1.3 and . < 3] | all')" = true ]
 run compare -q --no-check -r 6 --measure criterion --shell "N=5000 $bench" true
 is "a benchmark of an earlier run: status" "$status" 3
-like "a benchmark of an earlier run" "$err" '^quietbench: criterion: there is no \*/new/estimates\.json of this run in target/criterion'
+like "a benchmark of an earlier run" "$err" '^quietbench: run [0-9]+ \(B\): criterion: there is no \*/new/estimates\.json of this run in target/criterion'
 finish
