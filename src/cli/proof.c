@@ -99,6 +99,8 @@ static int run_block(
 	r = restore_signals(proof, mask, err);
 	if (r == 0)
 		r = enter(proof, side, &ground, err);
+	if (r == 0 && !side->as_is && !ground.condition.applied)
+		side->name = proof->programs[which].name = "not conditioned";
 	side->told = true;
 	qb_experiment_pause(&proof->experiment);
 	for (unsigned i = 0; r == 0 && i < proof->plan.warm_ups + proof->plan.block; i++)

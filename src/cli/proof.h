@@ -21,7 +21,7 @@
 
 /* One of the two conditions. */
 struct qb_proof_side {
-	const char *name;	   /* "as it is", or the profile's */
+	const char *name; /* "as it is", the profile's, or that it could not be conditioned */
 	struct qb_options options; /* what conditions it */
 	bool as_is;		   /* nothing does: no session, no lever */
 	/* found */

@@ -64,7 +64,8 @@ like "prove: so many, and so long" "$err" '^quietbench: prove: -r says how many 
 run prove -q -r 24 --seed 7 -o record -- sleep 0.01
 ok "prove: status" [ "$status" -le 1 ]
 like "prove: either side" "$out" '^as it is: median [0-9.]+ ms .* 24 runs$'
-like "prove: what it bought, or not" "$out" '^(conditioned: [0-9.]+ times less spread than as it is|not shown to have less spread: )'
+like "prove: what it bought, or not" "$out" '^(not conditioned: [0-9.]+ times less spread than as it is|not shown to have less spread: )'
+like "prove: what could not be conditioned is not called so" "$out" '^not conditioned: median '
 like "prove: how" "$out" '^   6 pairs of blocks of 4 runs; seed 7$'
 is "prove: the record" "$(jq -r '[.experiment.kind, .experiment.pairs, (.runs | length)] | join(" ")' record)" "prove 6 60"
 known=$(jq '[.runs[] | select(.warm_up | not).counters.own_waits_ns] | all(. != null)' record)
@@ -72,7 +73,7 @@ is "prove: waiting is told where it is known, and only there" "$(printf '%s\n' "
 is "prove: its schema" "$(/usr/bin/python3 -W ignore -m jsonschema -i record "$source/contrib/schema/record.schema.json" 2>&1)" ""
 run prove -q -r 24 -- false
 is "prove: a command that fails: status" "$status" 3
-like "prove: a command that fails" "$err" '^quietbench: run 1 \((as it is|conditioned)\) exited with 1$'
+like "prove: a command that fails" "$err" '^quietbench: run 1 \((as it is|not conditioned)\) exited with 1$'
 run prove -q --json --show-output -- true
 is "prove: two writers of standard output" "$status" 2
 finish

@@ -24,7 +24,7 @@ is "all kinds of record: status" "$status" 0
 is "all kinds of record: nothing is said" "$err$out" ""
 page=$(grep -v '^<script' page.html)
 like "the claim stands in it" "$page" '<p class="claim">B is [45]\.[0-9]+ % slower than A \['
-like "what prove found" "$page" '<p class="claim">(conditioned: |not shown )'
+like "what prove found" "$page" '<p class="claim">(not conditioned: |not shown )'
 like "how the runs were" "$page" '<td>median 1\.00[0-9] ms \[1\.00[0-9], 1\.00[0-9]\], MNAD 0\.[0-9]+ %, 1\.000 to 1\.009; 12 runs</td>'
 like "how a soak went" "$page" '<p class="claim">[0-9]+ of [0-9]+ blocks of 10 s were noisy</p>'
 like "what was noisy in it" "$page" '<th scope="col">noisy blocks</th>'
