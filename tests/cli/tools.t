@@ -8,7 +8,7 @@
 twice() {
 	tool=$1
 	shift
-	run compare -q --no-check -r 12 --json "$@"
+	run compare -q --no-check -r 24 --json "$@"
 	is "$tool: status" "$status" 0
 	is "$tool: what is claimed" "$(printf '%s' "$out" | jq -r '[.experiment.figures[].differences[].claim] | unique | join(" ")')" more
 	ok "$tool: and how much" [ "$(printf '%s' "$out" | jq '[.experiment.figures[].differences[].interval.ratio | . > 1.3 and . < 3] | all')" = true ]
