@@ -66,7 +66,7 @@ compare --measure "$measure" "$b" "$a"
 like "faster" "$out" '^B is [45]\.[0-9]+ % faster than A \[4\.[0-9]+ %, [45]\.[0-9]+ %\]$'
 compare --measure "$measure" --higher-is-better --fail-slower 1% "$b" "$a"
 is "more is better: status" "$status" 1
-compare --self --measure "$measure" "$a"
+compare --self --seed 7 --measure "$measure" "$a" # by the coins of another seed it is claimed once in many
 like "the same, twice" "$out" '^no difference above 1\.0+ % between A and B: '
 compare --measure "$measure" -r 3 "$a" "$b"
 is "too few: status" "$status" 0
@@ -120,10 +120,12 @@ compare -r 6 --measure google:left --cleanup 'rm left' --shell 'echo "{\"benchma
 is "a file that cleanup removes: status" "$status" 0
 
 # ---- what goes wrong ----
-compare --measure "$measure" "$a" 'sh bench b 1050 5 7'
+compare --measure "$measure" -o failed.json --export-csv failed.csv "$a" 'sh bench b 1050 5 7'
 is "a command that fails in the middle: status" "$status" 3
 like "a command that fails in the middle" "$err" '^quietbench: run [0-9]+ \(B\) exited with 7, after 4 that succeeded$'
 like "nothing of what was measured is lost" "$out" '^no claim: after 3 pairs it is too early'
+is "nor from the record, where the last run is the one that failed" "$(jq -c '[(.runs | length >= 9), .runs[-1].program, .runs[-1].exit.code]' failed.json)" '[true,"B",7]'
+ok "nor from the table of runs" [ "$(wc -l <failed.csv)" -ge 9 ]
 compare --measure "$measure" "$a" 'sh bench b 1050 5'
 is "a run without a figure: status" "$status" 3
 like "a run without a figure" "$err" '^quietbench: run [0-9]+ \(B\): regex:.* matches nothing of what the command printed$'
@@ -137,7 +139,7 @@ like "a command that is killed" "$err" '^quietbench: run 1 \(A\) was killed by s
 compare 'sh -c "echo first >&2; echo it broke >&2; exit 4"' true
 like "its last words" "$err" '^quietbench: run 1 \(A\) exited with 4: it broke$'
 rm -f count-*
-$user "$qb" compare --no-check -q --measure "$measure" --precision 0.0001% --shell "$a; sleep 0.1" "$a; sleep 0.1" >"$tmp/out" 2>"$tmp/err" &
+$user "$qb" compare --no-check -q -o told.json --measure "$measure" --precision 0.0001% --shell "$a; sleep 0.1" "$a; sleep 0.1" >"$tmp/out" 2>"$tmp/err" &
 pid=$!
 for wait in $(seq 600); do
 	count=$(cat count-a 2>/dev/null) # empty while it is written
@@ -148,6 +150,7 @@ kill -TERM "$pid"
 wait "$pid"
 is "told to end: status" "$?" 143
 like "told to end: what is known so far" "$(cat "$tmp/out")" '^no claim: after [0-9] pairs it is too early'
+ok "told to end: on record" [ "$(jq '.runs | length' told.json)" -ge 5 ]
 
 # Before and after a run, too: what is told to end is --prepare, and it is told.
 for when in prepare cleanup; do
