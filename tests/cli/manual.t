@@ -72,6 +72,12 @@ is "a rule has keys" "$(wc -l <"$tmp/keys")" 10
 while read -r key; do
 	ok "$key has a paragraph" grep -q "^  *$key\b" "$tmp/page"
 done <"$tmp/keys"
+said "$man/man1/quietbench-provision.1" >"$tmp/page"
+sed -n 's/.*\.price = "\([^"]*\)".*/\1/p' "$source/src/provision/table.c" >"$tmp/keys"
+ok "what is provisioned has a price" [ "$(wc -l <"$tmp/keys")" -gt 25 ]
+is "quietbench-provision(1) has it" "$(
+	while read -r price; do grep -qF -- "Price: $price" "$tmp/page" || echo "$price"; done <"$tmp/keys"
+)" ""
 mandoc -T ascii "$man/man7/quietbench-ci.7" | col -b | grep -o 'quietbench_check_[a-z_]*' | sort >"$tmp/page"
 ok "metrics are written" "$build/san/tests/unit/cli/outputs" "$tmp/home"
 ok "and some are explained" [ "$(wc -l <"$tmp/page")" -gt 5 ]
