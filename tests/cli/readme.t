@@ -20,37 +20,19 @@ system('tests/hosts/make-host', 'intel-hwp', "$tmp/host") == 0 or die "cannot ma
 # By their first line: blocks that are printed anew, and what the command is there.
 my %printed = (
 	'$ build/quietbench plan --root DIR' => ['plan', '--root', "$tmp/host"],
-	'$ build/quietbench doctor --root DIR' => ['doctor', '--root', "$tmp/host"],
 	'$ build/quietbench profile validate ./mine.yaml' => ['profile', 'validate', './mine.yaml'],
 );
 # Those that are not, and why.
 my %listed = (
 	'make demo     # conditions this host as far as it allows, runs a sample, restores, proves what that buys, and makes a report' =>
 		'commands, no output',
-	'$ build/quietbench run -v -- build/sample' => 'a run as root on a real guest: its times, tasks and IRQs',
-	'quietbench: noisy before the command: preempted 52.31 % (limit 0.3 %), longest 24.03 ms (limit 2.00 ms): make (pid 812)' =>
-		'measured on a busy CPU',
-	'quietbench: not preempted, 86.01 ms; the CPU itself was 7.1 % slower after than before' =>
-		'measured on a guest with busy neighbours',
-	'$ build/quietbench check' => 'measured',
-	'$ build/quietbench compare \'./old\' \'./new\'' => 'measured',
-	'$ build/quietbench prove -- build/sample 40' => 'measured',
-	'$ build/quietbench check --quick --limits ci --github' => 'measured beside a disturber',
-	'error of the preempted share in percentage points: median (worst) of so many runs' =>
-		'measured by make bench-noise',
-);
-# Lines that are put together from values and single words, so that no message is theirs.
-my %composed = map { $_ => 1 } (
-	'1 CPU, away from boot CPU 0', # why these CPUs
-	'process.pin: 1', # a setting
-	'quiet: 384.65 ms, preempted 0.00 %', # the verdict
-	'preempted 50.20 % (limit 0.3 %): disturber (pid 13780): keep it off: quietbench run or apply isolates CPUs …', # metric, cause, advice
+	'make deps all build/sample' => 'commands, no output',
+	'# hyperfine: inside; around it one would measure quietbench as well' => 'commands, no output',
+	'$ quietbench compare -o compare.json \'build/sample 40\' \'build/sample 42\'' => 'measured on a busy guest',
+	'$ quietbench prove -- build/sample 40' => 'measured on a busy guest',
 );
 my %inline = (
 	'no difference above 1.0 %' => 'a result of compare',
-	'±0.010 ms (0.53 %), slowest +4.0 %' => 'measured; printed by the sample, not by quietbench',
-	'5 threads shared 1 CPU: try -n 5' => 'measured',
-	'detectable change 2.61 % with 20 runs of 1 s (limit 1 %; 137 runs would be enough): mostly gaps' => 'measured',
 );
 
 sub slurp
@@ -120,6 +102,22 @@ is(output('profile', 'validate', './mine.yaml') =~ /mine\.yaml:\d/ ? 'invalid' :
 is(($profile =~ s/\bcount:/cout:/), 1, 'it counts CPUs');
 spit("$tmp/mine.yaml", $profile);
 
+cmp_ok(scalar(() = $readme =~ /\n/g), '<=', 200, 'it is for a newcomer: the rest is in the manual');
+for my $picture ($readme =~ /!\[[^]]*\]\(([^)]*)\)/g) {
+	ok(-s $picture && -s $picture < 60 * 1024, "a small picture: $picture");
+}
+# Every page of the manual that it names is there, and every command of its recipes has options that are.
+for my $page ($readme =~ /`man (quietbench[-a-z0-9.]*)`/g) {
+	my $name = $page =~ s/\.(\d)$//r;
+	ok((grep { -f "contrib/man/$name.$_" } $page =~ /\.(\d)$/ ? $1 : 1 .. 8), "a page of the manual: $page");
+}
+while ($readme =~ /^(?:[A-Z_0-9a-z]+="?|sudo )?(?:build\/)?quietbench ([a-z]+)((?: -[^\s|&;]+(?: (?!-|')[^\s|&;]+)?)*)/mg) {
+	my ($command, $options) = ($1, $2);
+	my $help = output('help', $command);
+	my @options = grep { !/^--$/ } $options =~ /(?<=\s)(-{1,2}[a-z][-a-z]*)/g;
+	ok(!(grep { $help !~ /^ +(?:-., )?\Q$_\E\b/m } @options), "$command has: @options");
+}
+
 my @messages = messages();
 cmp_ok(scalar @messages, '>', 500, 'messages are found');
 my %seen;
@@ -135,7 +133,7 @@ while ($readme =~ /^```(\w*)\n(.*?)^```$/msg) {
 	}
 	ok($listed{$first}, "printed anew or listed: $first");
 	next unless $first =~ /^(?:quietbench: |\$ )/;
-	my @said = grep { !/^ / && !$composed{$_} } map { /^quietbench: (.*)/ ? $1 : () } $first, split /\n/, $rest;
+	my @said = grep { !/^ / } map { /^quietbench: (.*)/ ? $1 : () } $first, split /\n/, $rest;
 	my @unknown = grep { my $line = $_; !grep { $line =~ $_ } @messages } @said;
 	ok(!@unknown, "its lines are messages of the program: $first") or diag(map { "  $_\n" } @unknown);
 }
