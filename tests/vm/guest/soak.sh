@@ -93,10 +93,12 @@ signal() {
 	# shellcheck disable=SC2086 # pids
 	[ -z "$victims" ] || kill "-$1" $victims 2>/dev/null
 }
-# change FILE VALUE: by a rival, who takes it back at the end
+# change FILE VALUE: by a rival, who takes it back at the end: to what it was before anybody began, for what is read now may be
+# a session's, and restored before the rival has written
 change() {
 	[ -w "$1" ] || return 0
-	echo "$1 $(sed 's/.*\[\(.*\)\].*/\1/' "$1")" >>/tmp/changed
+	real=$(readlink -f "$1")
+	sed -n "s,^$real ,,p" /tmp/before | sed "s/.*\[\(.*\)\].*/\1/; s,^,$real ," >>/tmp/changed
 	tell rival "$1 = $2"
 	echo "$2" >"$1" 2>/dev/null
 }
@@ -157,8 +159,7 @@ event() {
 			;;
 		rival) rival ;;
 		partition) partition_of_rival ;;
-		# (Linux before 6.3 loses the offline bits of masks that are set meanwhile, which nobody gives back yet.)
-		hotplug) case $(uname -r) in 5.* | 6.1.*) tell nothing ;; *) hotplug ;; esac ;;
+		hotplug) hotplug ;;
 		full) fill ;;
 		storm)
 			tell storm
