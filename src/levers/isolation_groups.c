@@ -283,33 +283,39 @@ const struct qb_lever_ops qb_isolation_group_cpus_ops = {
 };
 
 /*
- * The kernel takes the write even when it cannot make the partition: only what is read back tells.
- * Linux before 6.1 knows no `isolated` (EINVAL): `root` keeps other tasks off as well.
+ * A kernel without `isolated` partitions (before 6.1) moves its own per-CPU workers out of a `root` one,
+ * and never back: what they do then is done on the wrong CPU, and writing kernel.watchdog later waits for
+ * ever. Writing `isolated`, which such a kernel refuses, tells before anything is made.
  */
+static int refuse_unsafe(const char *path, struct qb_error *err)
+{
+	if (qb_file_write(path, "isolated", err) != -EINVAL)
+		return 0;
+	return qb_error_set(err, ENOTSUP,
+		"no partition: this kernel would move its own per-CPU workers for good (Linux 6.1 and later do not)");
+}
+
+/* The kernel takes the write even when it cannot make the partition: only what is read back tells. */
 static int write_partition(const struct qb_lever *lever, const struct qb_unit *unit,
 	const char *text, struct qb_error *err)
 {
 	char path[QB_GROUP_PATH], now[256];
-	bool unknown;
 	int r = path_of(lever, unit, path, sizeof(path), err);
 
-	if (r < 0 || (strcmp(text, "member") == 0 && !qb_file_exists(path)))
+	if (r < 0)
 		return r;
-	r = qb_file_write(path, text, err);
-	unknown = r == -EINVAL && strcmp(text, "isolated") == 0;
-	if (unknown)
-		r = qb_file_write(path, "root", err);
+	if (strcmp(text, "member") == 0)
+		return qb_file_exists(path) ? qb_file_write(path, text, err) : 0;
+	r = refuse_unsafe(path, err);
+	if (r == 0 && strcmp(text, "isolated") != 0)
+		r = qb_file_write(path, text, err);
 	if (r == 0)
 		r = (int)qb_file_read(path, now, sizeof(now), err);
 	if (r < 0)
 		return r;
-	if (strstr(now, "invalid"))
-		return qb_error_set(err, EINVAL, "the kernel made no partition: %s", now);
-	if (!unknown)
-		return 0;
-	qb_error_set(err, EINVAL,
-		"a root partition: this kernel has no isolated partitions (Linux 6.1 and later have them); other tasks are kept off all the same, only load balancing stays on");
-	return 1;
+	return strstr(now, "invalid")
+		       ? qb_error_set(err, EINVAL, "the kernel made no partition: %s", now)
+		       : 0;
 }
 
 /* "isolated invalid (Cpu list in cpuset.cpus not exclusive)" is still our `isolated`. */

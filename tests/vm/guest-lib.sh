@@ -79,8 +79,18 @@ members() {
 }
 words() { set_of "$1" && members "$set"; }
 
-# Linux before 6.1 has no `isolated` partitions: one CPU gets a `root` partition there
-case $(uname -r) in 5.*) alone=root ;; *) alone=isolated ;; esac
+# Linux before 6.1 has no `isolated` partitions, and any other would move the kernel's own workers for good: masks isolate
+case $(uname -r) in 5.*) alone=affinity ;; *) alone=isolated ;; esac
+# workers: the kernel's workers of one CPU that are not bound to it
+workers() {
+	for proc in /proc/[0-9]*; do
+		read -r comm <"$proc/comm" 2>/dev/null || continue
+		case $comm in kworker/[0-9]*) ;; *) continue ;; esac
+		cpu=${comm#kworker/}
+		mask=$(sed -n 's/^Cpus_allowed:\t//p' "$proc/status" 2>/dev/null)
+		[ -z "$mask" ] || [ $((0x${mask##*,})) = $((1 << ${cpu%%:*})) ] || echo "$comm may run on $mask"
+	done
+}
 
 # The host as it is now, and the judgement that it is again as it was. The lock and its queue may stay.
 before() { hostshot >/tmp/before; }

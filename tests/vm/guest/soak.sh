@@ -126,6 +126,7 @@ partition_of_rival() {
 	: >/tmp/widened
 	mkdir -p /sys/fs/cgroup/rival
 	echo "$drawn" >/sys/fs/cgroup/rival/cpuset.cpus
+	echo isolated >/sys/fs/cgroup/rival/cpuset.cpus.partition || return 0 # see workers in guest-lib.sh
 	echo root >/sys/fs/cgroup/rival/cpuset.cpus.partition
 } 2>/dev/null
 hotplug() {

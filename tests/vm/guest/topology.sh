@@ -41,6 +41,7 @@ judge() {
 	esac
 	is "$name: only online CPUs" $((own & ~online)) 0
 	is "$name: its siblings and no others idle" "$(words "$(jq -r .cpus.reserved /tmp/record)")" "$(members $((quiet & ~own)))"
+	is "$name: the kernel's own workers are where they were" "$(workers)" ""
 	is "$name: boost is off" "$(shot /sys/devices/system/cpu/cpufreq/boost)" 0
 	ok "$name: the host is as before" within 10 as_before "/run/quietbench/conflicts*" # (offline CPUs are owed to every thread before Linux 6.3)
 }
