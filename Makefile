@@ -165,7 +165,7 @@ TEST_PACKAGES  := libcmocka-dev perl clang libclang-rt-14-dev strace jq python3-
 	qemu-system-x86 busybox-static acpica-tools cpio kmod xz-utils libelf1 gcc-12 irqbalance \
 	gcc-aarch64-linux-gnu qemu-user-static qemu-system-arm device-tree-compiler
 DEB_PACKAGES   := debhelper dpkg-dev fakeroot lintian
-FULL_PACKAGES  := $(DEB_PACKAGES) rpm prometheus debootstrap e2fsprogs qemu-efi-aarch64 cargo librust-criterion-dev
+FULL_PACKAGES  := $(DEB_PACKAGES) rpm prometheus slurm-wlm munge golang-go default-jdk-headless nodejs nginx-light wrk bpftrace debootstrap e2fsprogs qemu-efi-aarch64 cargo librust-criterion-dev
 BENCH_PACKAGES := perl rt-tests hyperfine
 LINT_PACKAGES  := clang-format cppcheck
 
@@ -190,6 +190,7 @@ INSTALLED := $(call put,0755,$(bindir),$(BUILD)/quietbench) \
 	$(call put,0644,$(datadir),$(BUILD)/report.html $(BUILD)/sudoers contrib/policy/policy.yaml $(wildcard contrib/schema/*.json)) \
 	$(call put,0755,$(datadir)/ci,contrib/ci/benchmark) \
 	$(call put,0644,$(datadir)/ci,contrib/ci/gitlab.yml) \
+	$(call put,0755,$(datadir)/slurm,contrib/slurm/prolog contrib/slurm/epilog) \
 	$(foreach section,1 5 7 8,$(call put,0644,$(mandir)/man$(section),$(filter %.$(section),$(MANUAL)))) \
 	$(call put,0644,$(PREFIX)/share/bash-completion/completions,$(BUILD)/completion/quietbench) \
 	$(call put,0644,$(zshdir),$(BUILD)/completion/_quietbench) \

@@ -22,6 +22,8 @@ is "the programs, the profiles, the manual, the schema, what lets users in" "$(t
 		./usr/local/share/quietbench/policy.yaml
 		./usr/local/share/quietbench/ci/benchmark
 		./usr/local/share/quietbench/ci/gitlab.yml
+		./usr/local/share/quietbench/slurm/epilog
+		./usr/local/share/quietbench/slurm/prolog
 		./usr/local/share/quietbench/folders
 		$(cd "$source/contrib/man" && for page in *.[1-8]; do echo "./usr/local/share/man/man${page##*.}/$page"; done)
 		./usr/local/share/bash-completion/completions/quietbench

@@ -31,7 +31,7 @@ rpm -qpl "$package" >"$work/rpm"
 made "has the programs, the unit, the manual" grep -cE '^/usr/(bin/quietbench|libexec/quietbench/quietbench-helper|lib/systemd/system/quietbench.socket|share/man/man7/quietbench-levers.7.*)$' "$work/rpm"
 made "the same files as Debian's, but for the documentation and where units are" diff \
 	<(dpkg-deb --fsys-tarfile "$work/first.deb" | tar -t | sed -n 's|^\.||; s|^/lib/|/usr/lib/|; s|zsh/vendor-completions|zsh/site-functions|; s|\.gz$||; /[^/]$/p' | grep -vE '^/usr/share/(doc|lintian|licenses)/' | sort) \
-	<(sed 's|\.gz$||' "$work/rpm" | grep -vE '^/usr/share/(doc|licenses)/|^/usr/lib/\.build-id|^/usr/(libexec|share)/quietbench(/profiles|/ci)?$' | sort)
+	<(sed 's|\.gz$||' "$work/rpm" | grep -vE '^/usr/share/(doc|licenses)/|^/usr/lib/\.build-id|^/usr/(libexec|share)/quietbench(/profiles|/ci|/slurm)?$' | sort)
 
 # What it depends on and the guest has not.
 (cd "$work" && mkdir needs && cd needs && apt-get -qq download libhwloc15 libcpupower1 libyaml-0-2 libjansson4 libmd0) >"$work/out" 2>&1 ||
