@@ -334,7 +334,7 @@ static int patience(const struct waiting *w)
 	const int64_t look_ms = is_stopped(w->own.client) ? STOPPED_MS : LOOK_MS;
 	int64_t ms = w->deadline - now_ms();
 
-	if ((w->holder < 0 || w->rung || is_passing(w)) && look_ms < ms)
+	if ((w->holder < 0 || w->rung || w->wait->ns == 0) && look_ms < ms)
 		ms = look_ms;
 	return ms < 0 ? 0 : ms < INT_MAX ? (int)ms : INT_MAX;
 }
