@@ -174,9 +174,9 @@ tells doctor-lease 0 'none is needed to join your apply'
 tells refused 1 'restore: the host is in use'
 tells ended 0 'restored'
 tells loose 0 "NOT CONDITIONED: user 4244 is not in group $gid.*usermod -aG"
-like "the watcher of a member's: nobody, with perf and /proc alone, for as long as a run lasts" \
+like "the watcher of a member's: nobody, with /proc alone once perf is open, for as long as a run lasts" \
 	"$(tr -s '\t ' ' ' <"$tmp/watcher" | tr '\n' ' ')" \
-	'Uid: 65534 65534 65534 65534 CapInh: 0000004000080000 CapPrm: 0000004000080000 CapEff: 0000004000080000 CapBnd: [0-9a-f]+ CapAmb: 0000004000080000 NoNewPrivs: 1 Seccomp: 2 Max cpu time unlimited unlimited seconds'
+	'Uid: 65534 65534 65534 65534 CapInh: 0000000000000000 CapPrm: 0000000000080000 CapEff: 0000000000080000 CapBnd: [0-9a-f]+ CapAmb: 0000000000000000 NoNewPrivs: 1 Seccomp: 2 Max cpu time unlimited unlimited seconds'
 is "watched: --fail-noisy" "$(cat "$tmp/watched.status")" 123
 is "watched: what the ticks do not tell a short run" "$(jq -r '.runs[0].verdict' "$tmp/home/watched-nameless.json")" noisy
 like "watched: by whom, without a name" "$(jq -r '.runs[0].reasons[]' "$tmp/home/watched-nameless.json")" \
