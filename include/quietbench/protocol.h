@@ -71,7 +71,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define QB_PROTOCOL_VERSION 6
+#define QB_PROTOCOL_VERSION 5
 #define QB_MESSAGE_MAGIC    0x51426d73u
 #define QB_MESSAGE_MAX	    (48 * 1024)
 #define QB_MESSAGE_FDS	    4
@@ -264,11 +264,10 @@ struct qb_joined_message {
 	} tenants[QB_TENANTS];
 };
 
-/* With until_ns 0 the watch begins, else it ends then (CLOCK_MONOTONIC). Only for the process that was placed
- * (pid 0), or a child of the client's that was born in the run's group; on the CPUs of the session. */
+/* With until_ns 0 the watch begins, else it ends then (CLOCK_MONOTONIC). Only for a process that was
+ * placed, on the CPUs of the session. */
 struct qb_watch_message {
 	struct qb_message_head head;
-	int32_t pid;
 	int64_t until_ns;
 };
 

@@ -72,7 +72,7 @@ static void begun(void *data)
 
 	if (loops->session && !qb_watcher_knows(&loops->measure->watcher))
 		loops->lent =
-			qb_session_watch(loops->session, 0, &loops->condition->answer, NULL) == 0;
+			qb_session_watch(loops->session, &loops->condition->answer, NULL) == 0;
 }
 
 static void lend(void *data, const struct qb_switches_message *message)
@@ -98,9 +98,7 @@ static int measure(struct loops *loops, struct qb_error *err)
 	int r = qb_measure_prepare(m, err);
 
 	if (r == 0)
-		r = qb_child_place(&child, &order, loops->session, answer, err);
-	if (r == 0)
-		r = qb_child_begin(&child, loops->session, answer, err);
+		r = qb_child_start(&child, &order, loops->session, answer, err);
 	if (r < 0)
 		return r;
 	r = qb_measure_watch(m, child.pid, err);

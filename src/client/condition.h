@@ -14,10 +14,8 @@
 #define QB_CLIENT_CONDITION_H
 
 #include <client/job.h>
-#include <client/keeper.h>
 #include <client/planner.h>
 #include <client/session.h>
-#include <noise/probe.h>
 
 struct qb_condition {
 	struct qb_asked asked;
@@ -25,9 +23,7 @@ struct qb_condition {
 	bool has_job;
 	struct qb_session session;
 	struct qb_answer answer;
-	struct qb_keeper keeper; /* of commands and probes (execute.h) */
-	struct qb_probe probe;	 /* their memory: prepared before the keeper begins */
-	bool applied;		 /* the host is conditioned, or joined: RESTORE is owed */
+	bool applied;  /* the host is conditioned, or joined: RESTORE is owed */
 	bool complete; /* the host is as it was: nothing was changed, or all of it is back */
 };
 #define QB_CONDITION_NONE                                                                          \

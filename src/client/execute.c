@@ -35,22 +35,21 @@ static int probe(struct execution *e, struct qb_probe *ret, struct qb_error *err
 {
 	struct qb_condition *condition = e->condition;
 	struct qb_answer *answer = &condition->answer;
-	const struct qb_child_order order = {.run = run_probe,
-		.data = &condition->probe,
-		.job = &condition->job,
-		.answer = answer};
+	const struct qb_child_order order = {
+		.run = run_probe, .data = ret, .job = &condition->job, .answer = answer};
 	struct qb_child child;
-	int r;
+	int r = qb_probe_prepare(ret, &answer->selection.bench, e->order->probe_ns, err);
 
-	qb_probe_reset(&condition->probe);
-	r = qb_keeper_place(&condition->keeper, &child, &order, e->session, answer, err);
 	if (r == 0)
-		r = qb_child_begin(&child, e->session, answer, err);
-	if (r < 0)
+		r = qb_child_start(&child, &order, e->session, answer, err);
+	if (r < 0) {
+		qb_probe_free(ret);
 		return r == -EBUSY ? 0 : r;
+	}
 	while (waitpid(child.pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	return qb_probe_finish(&condition->probe, ret, err);
+	qb_probe_finish(ret);
+	return 0;
 }
 
 /* The command's process, on its CPUs and held before exec. */
@@ -64,8 +63,7 @@ static int place(struct execution *e, struct qb_error *err)
 		.answer = &e->condition->answer};
 
 	qb_job_watch(&e->condition->job);
-	return qb_keeper_place(
-		&e->condition->keeper, &e->child, &order, e->session, &e->condition->answer, err);
+	return qb_child_place(&e->child, &order, e->session, &e->condition->answer, err);
 }
 
 /* It sets its own levers; what is required of them holds, or it does not run. */
@@ -100,8 +98,7 @@ static void begin_watch(struct execution *e)
 	if (!e->is_watched)
 		qb_say(QB_SAY_DETAIL, "the run is not watched: %s", err.text);
 	else if (e->watch.forbidden && e->session)
-		e->lent = qb_session_watch(e->session, e->child.pid, &e->condition->answer, &err) ==
-			  0;
+		e->lent = qb_session_watch(e->session, &e->condition->answer, &err) == 0;
 }
 
 /* From the release to the end. */
@@ -223,12 +220,7 @@ int qb_execute(struct qb_condition *condition, const struct qb_execute_order *or
 		ret->before = *order->before;
 		*order->before = (struct qb_probe){0};
 	}
-	r = order->probe_ns && !condition->probe.n
-		    ? qb_probe_prepare(&condition->probe, &condition->answer.selection.bench,
-			      order->probe_ns, err)
-		    : 0;
-	if (r == 0 && order->probe_ns && !ret->before.n)
-		r = probe(&e, &ret->before, err);
+	r = order->probe_ns && !ret->before.n ? probe(&e, &ret->before, err) : 0;
 	if (r == 0)
 		r = place(&e, err);
 	if (r == 0)

@@ -10,8 +10,7 @@
  *
  * A condition is opened once and restored once; between that, any number of commands may be executed, one
  * after the other. Nothing is left of one when the next begins: no process of quietbench's but the
- * job's sentinel and the keeper (keeper.h), no descriptor, no memory. What an order's path and argv point to
- * is there when the first is executed, and stays; of all of them probe_ns is the same. A result is complete in itself: it stays what it is when
+ * job's sentinel, no descriptor, no memory. A result is complete in itself: it stays what it is when
  * other commands are executed, or the host is restored.
  */
 #ifndef QB_CLIENT_EXECUTE_H

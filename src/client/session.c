@@ -41,8 +41,6 @@ static bool keep_aside(struct qb_session *session, const struct qb_message *mess
 		return true;
 	}
 	if (message->head.type == QB_MSG_LEFTOVER) {
-		if (message->leftover.pid == session->keeper)
-			return true;
 		if (session->n_leftovers < QB_SESSION_LEFTOVERS)
 			session->leftovers[session->n_leftovers] = message->leftover;
 		session->n_leftovers++;
@@ -250,10 +248,10 @@ int qb_session_run(
 	return simple(session, QB_MSG_RUN, &place, 1, answer, err);
 }
 
-static int watch(struct qb_session *session, pid_t pid, int64_t until_ns, struct qb_answer *answer,
+static int watch(struct qb_session *session, int64_t until_ns, struct qb_answer *answer,
 	struct qb_error *err)
 {
-	struct qb_watch_message body = {.pid = pid, .until_ns = until_ns};
+	struct qb_watch_message body = {.until_ns = until_ns};
 	int r = request(session, QB_MSG_WATCH, &body, sizeof(body), NULL, 0, answer, err);
 
 	if (r == 0 && answer->done.unseen)
@@ -262,10 +260,9 @@ static int watch(struct qb_session *session, pid_t pid, int64_t until_ns, struct
 	return r;
 }
 
-int qb_session_watch(
-	struct qb_session *session, pid_t pid, struct qb_answer *answer, struct qb_error *err)
+int qb_session_watch(struct qb_session *session, struct qb_answer *answer, struct qb_error *err)
 {
-	return watch(session, pid, 0, answer, err);
+	return watch(session, 0, answer, err);
 }
 
 int qb_session_switches(struct qb_session *session, int64_t until_ns,
@@ -276,7 +273,7 @@ int qb_session_switches(struct qb_session *session, int64_t until_ns,
 
 	session->seen = seen;
 	session->seen_data = data;
-	r = watch(session, 0, until_ns, answer, err);
+	r = watch(session, until_ns, answer, err);
 	session->seen = NULL;
 	return r;
 }

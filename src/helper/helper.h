@@ -201,9 +201,6 @@ int qb_planner_ask_policy(
 /* Placing the benchmark: the held child asks for itself, on a throw-away socket. */
 /* Takes the socket out of RUN's message and has the kernel attach credentials to what comes. */
 int qb_place_take(struct qb_message *message, int *ret_socket, struct qb_error *err);
-/* Is it, now, a child of the client's, and the client's user's? `uid` is whose it was when it spoke. */
-int qb_place_judge(
-	const struct qb_held *held, uid_t uid, const struct qb_peer *peer, struct qb_error *err);
 /*
  * Receives PLACE, places its sender, answers it, and closes the socket. Only a child of the peer's
  * with the peer's uid is placed. A failure is the child's to hear; the session goes on. The bench is

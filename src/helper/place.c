@@ -47,15 +47,16 @@ static int end_former(const struct qb_journal_bench *former, struct qb_error *er
 	return qb_isolation_empty(former, false, NULL, err);
 }
 
-int qb_place_judge(
-	const struct qb_held *held, uid_t uid, const struct qb_peer *peer, struct qb_error *err)
+/* Is it a child of the client's, and the client's user's? The message's word is of when it was sent. */
+static int judge(const struct qb_message *message, const struct qb_held *held,
+	const struct qb_peer *peer, struct qb_error *err)
 {
 	struct qb_task task;
 	int r = qb_held_task(held, &task, err);
 
 	if (r < 0)
 		return r;
-	if (uid != peer->uid || task.ppid != peer->pid || task.tgid != task.tid ||
+	if (message->uid != peer->uid || task.ppid != peer->pid || task.tgid != task.tid ||
 		!qb_task_is_of(&task, peer->uid) || qb_peer_dead(peer))
 		return qb_error_set(err, EPERM,
 			"process %d is not a child of the client, process %d", task.tid, peer->pid);
@@ -76,7 +77,7 @@ static int place(const struct qb_message *message, const struct qb_helper *helpe
 	if (r == 0)
 		r = qb_held_open(message->pid, 0, &held, err);
 	if (r == 0)
-		r = qb_place_judge(&held, message->uid, &helper->peer, err);
+		r = judge(message, &held, &helper->peer, err);
 	if (r == 0)
 		r = qb_isolation_origin(&held, helper->peer.uid, &bench, err);
 	bench.joined = joined;

@@ -6,7 +6,6 @@
 #include <base/macros.h>
 #include <base/text.h>
 #include <errno.h>
-#include <host/move.h>
 #include <host/tasks.h>
 #include <linux/capability.h>
 
@@ -226,7 +225,7 @@ static int perf_capability(void)
 	return paranoid > 2 ? CAP_SYS_ADMIN : CAP_PERFMON;
 }
 
-static bool begin_watch(struct qb_monitor *m, pid_t pid)
+static bool begin_watch(struct qb_monitor *m)
 {
 	/* perf, and /proc where that hides other users' processes */
 	const int caps[] = {perf_capability(), CAP_SYS_PTRACE};
@@ -234,7 +233,7 @@ static bool begin_watch(struct qb_monitor *m, pid_t pid)
 		.nobody = true,
 		.caps = caps,
 		.n = QB_ARRAY_SIZE(caps)};
-	struct qb_follow order = {.pid = pid,
+	struct qb_follow order = {.pid = m->session.journal.bench.pid,
 		.uid = m->helper->peer.uid,
 		.names = !m->limits.limited || m->limits.rule.process_names,
 		.cpus = m->planned.selection.bench};
@@ -269,63 +268,35 @@ static bool end_watch(struct qb_monitor *m)
 	return false;
 }
 
-/*
- * Whom a client may have followed: what was placed, or else a child of its own in the same group, where
- * nothing gets but by being placed or born.
- */
-static int judge_watched(
-	const struct qb_monitor *m, pid_t pid, struct qb_held *ret, struct qb_error *err)
+static bool has_ended(const struct qb_journal_bench *bench)
 {
-	const struct qb_journal_bench *bench = &m->session.journal.bench;
-	int r = qb_held_open(pid, pid == bench->pid ? bench->start : 0, ret, err);
-
-	if (r < 0 || pid == bench->pid)
-		return r;
-	r = qb_place_judge(ret, m->helper->peer.uid, &m->helper->peer, err);
-	if (r == 0 && !qb_isolation_inside(bench, pid))
-		r = qb_error_set(err, EPERM, "process %d is not in the run's group", pid);
-	return r;
-}
-
-/* True: it is watched from now on. -EPROTO, -EPERM: nobody may be watched so. */
-static int take_watched(struct qb_monitor *m, pid_t pid, struct qb_error *err)
-{
-	_cleanup_(qb_held_close) struct qb_held held = QB_HELD_NONE;
 	struct qb_task task;
-	int r = judge_watched(m, pid, &held, err);
 
-	if (r == 0)
-		r = qb_held_task(&held, &task, err);
-	if (r == -ESRCH || (r == 0 && task.ended))
-		return 0;
-	if (r < 0)
-		return r;
-	if (m->watched.pid == pid && m->watched.start == task.start)
-		return qb_error_set(err, EPROTO, "WATCH is once for each process");
-	m->watched.pid = pid;
-	m->watched.start = task.start;
-	return begin_watch(m, pid);
+	return qb_task_read(bench->pid, &task, NULL) < 0 || task.start != bench->start ||
+	       task.ended;
 }
 
 int qb_request_watch(struct qb_monitor *m, struct qb_error *err)
 {
-	const pid_t placed = m->session.journal.bench.pid;
-	const pid_t pid = m->message.watch.pid ? m->message.watch.pid : placed;
+	const struct qb_journal_bench *bench = &m->session.journal.bench;
 	struct qb_done done = {.of = QB_MSG_WATCH};
-	int r = placed ? 0 : qb_error_set(err, EPROTO, "WATCH is for a process that was placed");
+	bool ends;
 
-	if (r == 0 && m->message.watch.until_ns) {
-		r = end_watch(m);
-		qb_program_end(&m->watcher);
-	} else if (r == 0) {
-		qb_program_end(&m->watcher);
-		r = take_watched(m, pid, err);
+	if (!bench->pid)
+		return qb_error_set(err, EPROTO, "WATCH is for a process that was placed");
+	ends = m->message.watch.until_ns;
+	if (!ends && m->watched.pid == bench->pid && m->watched.start == bench->start)
+		return qb_error_set(err, EPROTO, "WATCH is once for each process");
+	if (ends)
+		done.unseen = !end_watch(m);
+	qb_program_end(&m->watcher);
+	if (!ends) {
+		m->watched.pid = bench->pid;
+		m->watched.start = bench->start;
+		done.unseen = has_ended(bench) || !begin_watch(m);
 	}
-	if (r < 0)
-		return r;
-	if (!r)
+	if (!ends && done.unseen)
 		qb_program_end(&m->watcher);
-	done.unseen = !r;
 	qb_wire_send(&m->helper->client, QB_MSG_DONE, &done, sizeof(done));
 	return 0;
 }

@@ -533,41 +533,6 @@ static void watch_again(void)
 	kill(child, SIGKILL);
 }
 
-/* Who was not placed: another process, and a child that never came into the run's group. */
-static void watch_outside(void)
-{
-	for (int other = 0; other < 2; other++) {
-		struct qb_watch_message body = {.pid = 1};
-		int session, socket = running(&session), placed[2];
-		pid_t child, outside;
-
-		if (pipe(placed) < 0)
-			perror("pipe");
-		(void)fflush(stdout); /* once */
-		child = fork();
-		if (child == 0) {
-			place(socket, getpid());
-			(void)fflush(stdout);
-			close(placed[1]);
-			close(placed[0]);
-			pause();
-		}
-		close(placed[1]);
-		outside = fork();
-		if (outside == 0)
-			pause();
-		if (other)
-			body.pid = outside;
-		if (read(placed[0], &(char){0}, 1) == 0) {
-			qb_message_send(session, QB_MSG_WATCH, &body, sizeof(body), NULL, 0);
-			tell(session);
-		}
-		kill(outside, SIGKILL);
-		kill(child, SIGKILL);
-		close(session);
-	}
-}
-
 /* A6: two that have their answer and never say BYE. */
 static void nobye(void)
 {
@@ -729,9 +694,9 @@ static const struct {
 	{"run-bare", run_bare}, {"place-self", place_self}, {"place-other", place_other},
 	{"place-grandchild", place_grandchild}, {"place-nothing", place_nothing},
 	{"place-twice", place_twice}, {"place-set-uid", place_set_uid},
-	{"watch-nobody", watch_nobody}, {"watch-again", watch_again},
-	{"watch-outside", watch_outside}, {"nobye", nobye}, {"door", door}, {"command", command},
-	{"stream", stream}, {"mute", mute}, {"fill", fill}, {"thief", thief}, {"keeper", keeper}};
+	{"watch-nobody", watch_nobody}, {"watch-again", watch_again}, {"nobye", nobye},
+	{"door", door}, {"command", command}, {"stream", stream}, {"mute", mute}, {"fill", fill},
+	{"thief", thief}, {"keeper", keeper}};
 
 int main(int argc, char **argv)
 {

@@ -69,10 +69,6 @@ place-twice|place the benchmark: the process [0-9]+ was placed before it and sti
 watch-nobody|WATCH is for a process that was placed
 watch-again|done
 +WATCH is once for each process
-watch-outside|done
-+process 1 is not a child of the client, process [0-9]+
-+done
-+process [0-9]+ is not in the run's group
 nobye|restored
 +restored
 +conditioned

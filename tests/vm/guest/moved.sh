@@ -13,23 +13,6 @@ until [ "$(sed -n 's/^Uid:.//p' /proc/$(cat /tmp/suid)/status)" = "$(printf '0\t
 mv /tmp/own /tmp/begun
 until [ -e /tmp/go ]; do sleep 0.1; done
 X
-cat >/tmp/leave <<'X'
-if [ -e /sys/fs/cgroup/cgroup.procs ]; then
-	group=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/$$/cgroup)
-else
-	group=$(echo /sys/fs/cgroup/cpuset /sys/fs/cgroup/*cpuset* | cut -d' ' -f1)$(sed -n 's/^[0-9]*:cpuset://p' /proc/$$/cgroup)
-fi
-read -r parent <"/proc/$PPID/comm"
-members=
-while read -r pid; do
-	case $pid in
-	$$) ;;
-	*) read -r comm <"/proc/$pid/comm" && members="$members $comm" ;;
-	esac
-done <"$group/cgroup.procs"
-[ "$parent$members" = "quietbench quietbench" ] && echo "the keeper and the command" >>/tmp/each || echo "$parent:$members" >>/tmp/each
-setsid sleep 3602 >/dev/null 2>&1 &
-X
 if [ -n "$v2" ]; then
 	mkdir $v2/user1000 && chown 1000:1000 $v2/user1000 $v2/user1000/cgroup.procs
 	home=/user1000
@@ -81,21 +64,6 @@ for way in partition shield affinity none; do
 	kill "$suid" "$own"
 	ok "$way, command ended: they are gone" within 10 gone "$own"
 	quiet_again "$way, command ended"
-
-	# Many runs are born in one group: none is beside what the one before it left there.
-	rm -f /tmp/each
-	sed 's/--no-check -p/-r 3 -w 1 --no-check -o \/tmp\/each.json -p/; s/ sh \/tmp\/command/ sh \/tmp\/leave/' /tmp/enter >/tmp/repeat
-	sh /tmp/repeat >/tmp/run.out 2>&1
-	is "$way, three runs: status" "$?" 0
-	is "$way, three runs: children of one parent, beside nobody but the keeper" "$(sort -u /tmp/each)" "the keeper and the command"
-	is "$way, three runs: with that of the warm-up" "$(wc -l </tmp/each)" 4
-	is "$way, three runs: each was watched" "$(jq '[.runs[].reasons[]? | select(test("ticks"))] | length' /tmp/each.json)" 0
-	for own in $(pidof sleep); do
-		ok "$way, three runs: what one left lives" kill -0 "$own"
-		is "$way, three runs: what one left is where the run came from" "$(group "$own")" $home
-		kill "$own"
-	done
-	quiet_again "$way, three runs"
 done
 
 # ---- a chain: each process forks the next one and ends, so that the list of members is never right ----
