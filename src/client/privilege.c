@@ -172,6 +172,7 @@ int qb_privilege_find(struct qb_privilege *ret, struct qb_error *err)
 	char helper[PATH_MAX];
 	char *const argv[] = {helper, NULL};
 	const struct qb_spawn direct = {.argv = argv, .clean = true, .silent = true};
+	struct qb_error confined = {0};
 	int r = qb_spawn_find("quietbench-helper", helper, sizeof(helper), err);
 
 	if (r < 0)
@@ -193,8 +194,8 @@ int qb_privilege_find(struct qb_privilege *ret, struct qb_error *err)
 		ret->say = QB_SOCKET_PATH;
 		return 0;
 	}
-	if (qb_privilege_attainable(err) < 0)
-		qb_text_copy(ret->why, sizeof(ret->why), err->text);
+	if (qb_privilege_attainable(&confined) < 0)
+		qb_text_copy(ret->why, sizeof(ret->why), confined.text);
 	else
 		find_sudo(ret, helper, r);
 	return 0;
