@@ -113,20 +113,20 @@ static void test_the_time_of_the_lock(void **state)
 	struct pollfd p = {.events = POLLIN};
 	struct qb_error err = {0};
 
-	limits.rule.lock_ns = 300 * INT64_C(1000000);
+	limits.rule.lock_ns = 2 * QB_NS_PER_S;
 	assert_int_equal(qb_limits_start(&limits, qb_ns_now(CLOCK_BOOTTIME), &err), 0);
 	p.fd = limits.timer;
 	assert_int_equal(poll(&p, 1, 0), 0);
 	assert_int_equal(poll(&p, 1, 10000), 1);
 	qb_limits_stop(&limits);
 	/* of its user, who has had the host for longer than this session */
-	assert_int_equal(qb_limits_start(&limits, qb_ns_now(CLOCK_BOOTTIME) - 400000000, &err), 0);
+	assert_int_equal(qb_limits_start(&limits, qb_ns_now(CLOCK_BOOTTIME) - 3 * QB_NS_PER_S, &err), 0);
 	p.fd = limits.timer;
 	assert_int_equal(poll(&p, 1, 0), 1);
 	qb_limits_explain(&limits, &err);
 	assert_int_equal(err.code, ETIME);
 	assert_non_null(strstr(err.text, "policy"));
-	assert_non_null(strstr(err.text, "300"));
+	assert_non_null(strstr(err.text, "2 s"));
 	qb_limits_stop(&limits);
 	assert_int_equal(limits.timer, -1);
 	qb_limits_stop(&limits);

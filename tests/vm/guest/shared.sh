@@ -156,13 +156,13 @@ begun left
 start victim root -p default
 begun victim
 monitor=$(monitor)
-# Helpers whose parent is one: the founder's is the session's child, the other has a guardian of its own.
+# Helpers whose parent is one: the founder's, and its guardian, are the session's; the other has a guardian of its own.
 guests=$(for proc in /proc/[0-9]*; do
 	one=${proc#/proc/}
 	[ "$(cat "$proc/comm" 2>/dev/null)" = quietbench-help ] && [ "$one" != "$monitor" ] &&
 		[ "$(cat "/proc/$(parent "$one")/comm")" = quietbench-help ] && echo "$one"
 done)
-is "each run is served by a process of its own" "$(echo $guests | wc -w)" 2
+is "each run is served by a process of its own, the founder's has a guardian" "$(echo $guests | wc -w)" 3
 kill -KILL $guests
 ok "all guests killed: the host is restored" within 20 as_before 'process/*'
 end left
