@@ -81,14 +81,15 @@ words() { set_of "$1" && members "$set"; }
 
 # Linux before 6.1 has no `isolated` partitions, and any other would move the kernel's own workers for good: masks isolate
 case $(uname -r) in 5.*) alone=affinity ;; *) alone=isolated ;; esac
-# workers: the kernel's workers of one CPU that are not bound to it
+# workers: the kernel's workers of one CPU that are not bound to it (an offline one's never are)
 workers() {
 	for proc in /proc/[0-9]*; do
 		read -r comm <"$proc/comm" 2>/dev/null || continue
 		case $comm in kworker/[0-9]*) ;; *) continue ;; esac
-		cpu=${comm#kworker/}
+		cpu=${comm#kworker/} cpu=${cpu%%:*}
+		[ "$(cat "/sys/devices/system/cpu/cpu$cpu/online" 2>/dev/null)" != 0 ] || continue
 		mask=$(sed -n 's/^Cpus_allowed:\t//p' "$proc/status" 2>/dev/null)
-		[ -z "$mask" ] || [ $((0x${mask##*,})) = $((1 << ${cpu%%:*})) ] || echo "$comm may run on $mask"
+		[ -z "$mask" ] || [ $((0x${mask##*,})) = $((1 << cpu)) ] || echo "$comm may run on $mask"
 	done
 }
 
