@@ -77,8 +77,7 @@ static void kind_of_operand(const struct qb_command *command, bool first, char k
 	}
 	if (first && strcmp(command->operands, "[NAME]") == 0)
 		for (size_t i = 0; i < qb_n_commands; i++)
-			if (qb_commands[i].run)
-				qb_text_append(kind, KIND_MAX, " %s", qb_commands[i].name);
+			qb_text_append(kind, KIND_MAX, " %s", qb_commands[i].name);
 }
 
 /* Words that are a value of this key. */
@@ -120,16 +119,12 @@ static void put_sh_commands(void)
 {
 	printf("_quietbench_commands()\n{\n\tprintf '%%s\\n'");
 	for (size_t i = 0; i < qb_n_commands; i++) {
-		if (!qb_commands[i].run)
-			continue;
 		printf(" '%s\t", qb_commands[i].name);
 		put_text(qb_commands[i].text, SH_QUOTE);
 		putchar('\'');
 	}
 	printf("\n}\n_quietbench_options()\n{\n\tcase $1 in\n");
 	for (size_t i = 0; i < qb_n_commands; i++) {
-		if (!qb_commands[i].run)
-			continue;
 		printf("\t%s) printf '%%s\\n'", qb_commands[i].name);
 		put_sh_options(&qb_commands[i]);
 		printf(" ;;\n");
@@ -140,9 +135,8 @@ static void put_sh_commands(void)
 
 		kind_of_operand(&qb_commands[i], true, first);
 		kind_of_operand(&qb_commands[i], false, later);
-		if (qb_commands[i].run)
-			printf("\t'%s 1') echo %s ;;\n\t'%s '*) echo %s ;;\n", qb_commands[i].name,
-				first, qb_commands[i].name, later);
+		printf("\t'%s 1') echo %s ;;\n\t'%s '*) echo %s ;;\n", qb_commands[i].name, first,
+			qb_commands[i].name, later);
 	}
 	printf("\tesac\n}\n");
 }
@@ -261,8 +255,7 @@ static void put_fish(void)
 	}
 	printf("\tend\nend\n");
 	for (size_t i = 0; i < qb_n_commands; i++)
-		if (qb_commands[i].run)
-			put_fish_command(&qb_commands[i]);
+		put_fish_command(&qb_commands[i]);
 }
 
 int main(int argc, char **argv)

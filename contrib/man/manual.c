@@ -224,7 +224,7 @@ static void put_options(const struct qb_command *command)
 	for (unsigned id = 0; id < QB_OPTIONS; id++) {
 		const struct qb_option *option = &qb_options[id];
 
-		if (!(command->options >> id & 1) || !option->text)
+		if (!(command->options >> id & 1))
 			continue;
 		printf(".TP\n");
 		if (option->letter)
@@ -267,8 +267,6 @@ static void put_head(const struct qb_command *command)
 static void put_commands(void)
 {
 	for (size_t i = 0; i < qb_n_commands; i++) {
-		if (!qb_commands[i].run)
-			continue;
 		printf(".TP\n\\fB%s\\fP%s", qb_commands[i].name,
 			*qb_commands[i].operands ? " " : "");
 		put_argument(qb_commands[i].operands);
@@ -317,7 +315,7 @@ static const struct qb_command *command_of(const char *page)
 		char name[64];
 
 		snprintf(name, sizeof(name), "quietbench-%s.1", qb_commands[i].name);
-		if (qb_commands[i].run && strcmp(page, name) == 0)
+		if (strcmp(page, name) == 0)
 			return &qb_commands[i];
 	}
 	return NULL;

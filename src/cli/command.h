@@ -42,7 +42,7 @@ struct qb_command {
 	const char *text;		/* one line for the list of commands */
 	uint64_t options;		/* bits of QB_OPTION_…: what it understands */
 	int usage;			/* exit status of a usage error */
-	int (*run)(struct qb_cli *cli); /* NULL: not in this version */
+	int (*run)(struct qb_cli *cli);
 	const struct qb_exit *exits;
 };
 extern const struct qb_command qb_commands[];

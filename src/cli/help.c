@@ -13,8 +13,7 @@ static void list_commands(void)
 	puts("quietbench makes a Linux host quiet for a benchmark, and puts it back.\n\n"
 	     "Usage: quietbench COMMAND [OPTION...] [ARGUMENT...]\n\nCommands:");
 	for (size_t i = 0; i < qb_n_commands; i++)
-		if (qb_commands[i].run)
-			printf("  %-10s %s\n", qb_commands[i].name, qb_commands[i].text);
+		printf("  %-10s %s\n", qb_commands[i].name, qb_commands[i].text);
 	puts("\nStart with: quietbench plan\n"
 	     "More about one: quietbench COMMAND --help, man quietbench-COMMAND");
 }
@@ -42,14 +41,9 @@ const struct qb_command *qb_command_find(const char *name)
 	struct qb_nearest nearest = {.word = name};
 
 	for (size_t i = 0; i < qb_n_commands; i++) {
-		if (strcmp(qb_commands[i].name, name) == 0) {
-			if (qb_commands[i].run)
-				return &qb_commands[i];
-			qb_say(QB_SAY_ERROR, "%s: not in this version", name);
-			return NULL;
-		}
-		if (qb_commands[i].run)
-			qb_nearest_offer(&nearest, qb_commands[i].name);
+		if (strcmp(qb_commands[i].name, name) == 0)
+			return &qb_commands[i];
+		qb_nearest_offer(&nearest, qb_commands[i].name);
 	}
 	if (nearest.best[0])
 		qb_say(QB_SAY_ERROR, "unknown command: %s; did you mean %s?", name, nearest.best);

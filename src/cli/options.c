@@ -177,7 +177,7 @@ static int find_long(uint64_t known, const char *name, size_t length, struct qb_
 			return (int)id;
 	qb_text_format(word, sizeof(word), "%.*s", (int)length, name);
 	for (unsigned id = 0; id < QB_OPTIONS; id++)
-		if (knows(known, id) && qb_options[id].text)
+		if (knows(known, id))
 			qb_nearest_offer(&nearest, qb_options[id].name);
 	if (nearest.best[0])
 		return qb_error_set(
@@ -274,7 +274,7 @@ void qb_options_help(uint64_t known)
 		const struct qb_option *option = &qb_options[id];
 		char name[48];
 
-		if (!knows(known, id) || !option->text)
+		if (!knows(known, id))
 			continue;
 		snprintf(name, sizeof(name), "--%s%s%s", option->name, option->argument ? " " : "",
 			option->argument ? option->argument : "");

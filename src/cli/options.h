@@ -94,7 +94,7 @@ struct qb_option {
 	const char *argument; /* as help shows it; NULL for a flag */
 	enum qb_option_type type;
 	int64_t min, max; /* of a number */
-	const char *text; /* one line; NULL: known, but not in this version */
+	const char *text; /* one line */
 };
 extern const struct qb_option qb_options[QB_OPTIONS];
 

@@ -15,7 +15,7 @@
  *	qb_provision_close, qb_provision_free
  *
  * An item is one setting: an argument of the kernel's, a line, a unit. An object is one file, link or
- * folder that holds them. Rules, each with its test (tests/hosts/provision.t):
+ * folder that holds them. Rules, each with its test (tests/cli/provision.t):
  *
  * MUST 1  Only objects of its own are written or removed: a path where something is that the journal does not
  *         have is never touched.
