@@ -211,6 +211,7 @@ like "the lock's time: the report" "$(cat "$tmp/overdue")" 'the host was restore
 is "the lock's time: the record" "$(jq -c '[.runs[0].exit.code, .runs[0].reasons[0], .restore.complete]' "$tmp/home/overdue.json")" \
 	'[0,"the host was restored before the command ended",true]'
 tells next 0 '^quietbench: waiting for the run of user 4242'
+[ "$(cat "$tmp/orphan.status")" = 1 ] || sed 's/^/# stopped: /' "$tmp/stopped"
 is "the lock's time: a client that dies takes its benchmark with it" "$(cat "$tmp/orphan.status")" 1
 tells own 125 "^quietbench: policy: no profiles of your own are read for $file"
 like "plan: an own profile" "$(oneline own-plan)" "policy: no profiles of your own are read for $file"

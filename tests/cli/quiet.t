@@ -42,7 +42,9 @@ counted() {
 		sleep 0.1
 	done
 	wait $run
-	is "$what: status" "$?" 0
+	ended=$?
+	is "$what: status" "$ended" 0
+	[ "$ended" = 0 ] || sed 's/^/# /' "$tmp/err"
 	end_log
 	read -r benchmark begin end <"$tmp/times"
 	is "$what: the log is complete" "$(tail -n 1 "$tmp/log")" 'lost 0'
