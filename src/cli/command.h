@@ -38,10 +38,10 @@ struct qb_exit {
 
 struct qb_command {
 	const char *name;
-	const char *operands;		/* "[--] COMMAND [ARG...]"; "" when it takes none */
-	const char *text;		/* one line for the list of commands */
-	uint64_t options;		/* bits of QB_OPTION_…: what it understands */
-	int usage;			/* exit status of a usage error */
+	const char *operands; /* "[--] COMMAND [ARG...]"; "" when it takes none */
+	const char *text;     /* one line for the list of commands */
+	uint64_t options;     /* bits of QB_OPTION_…: what it understands */
+	int usage;	      /* exit status of a usage error */
 	int (*run)(struct qb_cli *cli);
 	const struct qb_exit *exits;
 };
