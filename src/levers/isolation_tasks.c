@@ -19,6 +19,10 @@ static int read_affinity(const struct qb_lever *lever, const struct qb_unit *uni
 		return r;
 	if (task.ended || task.start != unit->key)
 		return qb_error_set(err, ESRCH, "task %u has ended", unit->number);
+	/* It was seen between its birth and that: its mask is the kernel's own since, and none of ours. */
+	if (task.fixed)
+		return qb_error_set(
+			err, ESRCH, "task %u is a worker that the kernel has bound", unit->number);
 	if (!qb_text_copy(buf, size, task.allowed))
 		return qb_error_set(
 			err, EFBIG, "the affinity of task %u is too long", unit->number);

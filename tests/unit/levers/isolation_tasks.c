@@ -122,12 +122,33 @@ static void one_that_ends_meanwhile_is_gone(void **state)
 	in_plain_files(ends_while_it_is_looked_at);
 }
 
+/* A kernel thread that was seen as it was born, and is bound since: nobody can give it its mask back. */
+static void is_bound_by_the_kernel(void)
+{
+	const struct qb_unit unit = {.number = 5000001, .key = 100};
+	char mask[QB_TEXT_MAX];
+
+	put_task(5000001, 2, 100, "/", "1");
+	CHECK(qb_lever_read(QB_LEVER_TASK_AFFINITY, &unit, mask, sizeof(mask), NULL) == 0);
+	put_file(
+		"5000001 (x) I 2 0 0 0 -1 69238880 0 0 0 0 0 0 0 0 20 0 1 0 100 0 0 0 0 0 0 0 0 0 0 0 0 0 "
+		"0 0 0 0 0 0",
+		"/proc/5000001/task/5000001/stat");
+	CHECK(qb_lever_read(QB_LEVER_TASK_AFFINITY, &unit, mask, sizeof(mask), NULL) == -ESRCH);
+}
+
+static void one_that_the_kernel_binds_is_not_ours(void **state)
+{
+	in_plain_files(is_bound_by_the_kernel);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_that_cannot_be_read_ends_no_snapshot),
 		cmocka_unit_test(one_that_cannot_be_read_ends_no_restore),
 		cmocka_unit_test(one_that_ends_meanwhile_is_gone),
+		cmocka_unit_test(one_that_the_kernel_binds_is_not_ours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
