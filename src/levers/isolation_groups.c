@@ -287,12 +287,14 @@ const struct qb_lever_ops qb_isolation_group_cpus_ops = {
  * and never back: what they do then is done on the wrong CPU, and writing kernel.watchdog later waits for
  * ever. Writing `isolated`, which such a kernel refuses, tells before anything is made.
  */
-static int refuse_unsafe(const char *path, struct qb_error *err)
+static int make_isolated(const char *path, struct qb_error *err)
 {
-	if (qb_file_write(path, "isolated", err) != -EINVAL)
-		return 0;
-	return qb_error_set(err, ENOTSUP,
-		"no partition: this kernel would move its own per-CPU workers for good (Linux 6.1 and later do not)");
+	int r = qb_file_write(path, "isolated", err);
+
+	return r == -EINVAL
+		       ? qb_error_set(err, ENOTSUP,
+				 "no partition: this kernel would move its own per-CPU workers for good (Linux 6.1 and later do not)")
+		       : r;
 }
 
 /* The kernel takes the write even when it cannot make the partition: only what is read back tells. */
@@ -306,7 +308,7 @@ static int write_partition(const struct qb_lever *lever, const struct qb_unit *u
 		return r;
 	if (strcmp(text, "member") == 0)
 		return qb_file_exists(path) ? qb_file_write(path, text, err) : 0;
-	r = refuse_unsafe(path, err);
+	r = make_isolated(path, err);
 	if (r == 0 && strcmp(text, "isolated") != 0)
 		r = qb_file_write(path, text, err);
 	if (r == 0)
