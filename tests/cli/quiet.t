@@ -61,7 +61,10 @@ counted "after a preflight" "$qb" run -s check.duration=200ms $here -- perl benc
 counted "without privilege" $user "$qb" run --no-check --timeline -o "$tmp/home/record" -c "$last" -- perl benchmark
 
 begin_log
-"$qb" check -c "$last" --duration 200ms >/dev/null 2>&1
+"$qb" check -c "$last" --duration 200ms >"$tmp/out" 2>&1
+ended=$?
 end_log
+is "check ends with a verdict" "$((ended == 0 || ended == 1))" 1
+[ "$ended" -le 1 ] || sed "s/^/# $ended: /" "$tmp/out"
 ok "the log would have it: check measures there" [ "$(awk '{ print $5 }' "$tmp/log" | grep -c '^quietbench')" -gt 0 ]
 finish

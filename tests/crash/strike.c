@@ -149,11 +149,15 @@ static int64_t now_ms(void)
 	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
+/* Our ticks can interrupt even a kill: Linux 6.18 was seen to answer EINTR, once in a few hundred. */
 static void signal_roles(unsigned roles, int signal)
 {
 	for (size_t i = 0; i < n_processes; i++)
-		if (roles & 1u << processes[i].role)
-			(void)kill(processes[i].tid, signal); /* may be gone */
+		while (roles & 1u << processes[i].role && kill(processes[i].tid, signal) < 0)
+			if (errno == ESRCH)
+				break; /* gone */
+			else if (errno != EINTR)
+				die("signal a process");
 }
 
 static void tell(const char *verb, const struct process *process, enum call_kind kind,

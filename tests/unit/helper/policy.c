@@ -122,7 +122,7 @@ static void test_the_time_of_the_lock(void **state)
 	/* of its user, who has had the host for longer than this session */
 	assert_int_equal(qb_limits_start(&limits, qb_ns_now(CLOCK_BOOTTIME) - 3 * QB_NS_PER_S, &err), 0);
 	p.fd = limits.timer;
-	assert_int_equal(poll(&p, 1, 0), 1);
+	assert_int_equal(poll(&p, 1, 1000), 1);
 	qb_limits_explain(&limits, &err);
 	assert_int_equal(err.code, ETIME);
 	assert_non_null(strstr(err.text, "policy"));
