@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Beside the tools that people use: each runs for real on a conditioned host, whatever it does with its own processes, and all
 # is put back. (Tools whose figures are compared: tools.t; what takes long, or big packages: tests/full/recipes.t.)
+# Alone: its runs have CPUs to themselves.
 . "$(dirname "$0")/lib.sh"
 # Conditioning is root's.
 user=

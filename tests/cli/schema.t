@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Do the shipped schemas describe the records and the answers of check that are written, all of them and nothing else?
 # They are those of tests/unit/cli/record.c and outputs.c; python3-jsonschema is the judge.
+# Alone: one of its runs has CPUs to itself.
 use strict;
 use warnings;
 use File::Temp qw(tempdir);

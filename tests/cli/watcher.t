@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Whose process is it? Trees of processes that fork, move between CPUs and die, beside a log of all switches that knows nothing
 # of quietbench: nobody of the benchmark's is ever taken for a stranger, and a stranger is named.
+# Alone: its runs have CPUs to themselves.
 . "$(dirname "$0")/lib.sh"
 
 if [ "$(id -u)" != 0 ]; then

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Criterion.rs for real: a small crate, built from Debian's librust-criterion-dev as Debian builds crates (cargo, offline,
 # its registry in place of crates.io), run under compare and read by it. Building takes minutes, so this is of check-full.
+# Alone: its runs have CPUs to themselves.
 . "$(dirname "$0")/../cli/lib.sh"
 home=$(getent passwd "$(id -u)" | cut -d: -f6) # lib.sh has another, and cargo may be a rustup of this one
 registry=/usr/share/cargo/registry

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Recipes as in tests/cli/recipes.t whose tools are big: what Go, Java and node see of the CPUs, and a server under load.
+# Alone: its runs have CPUs to themselves.
 . "$(dirname "$0")/../cli/lib.sh"
 user=
 PATH=$PATH:/usr/sbin

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # contrib/slurm on a cluster of this machine alone: a job that asks for a quiet node is conditioned and joins, another is not; its
 # check stays with it; a node that fails its check is drained. slurmctld, slurmd and munged are ended afterwards.
+# Alone: its runs have CPUs to themselves.
 . "$(dirname "$0")/../cli/lib.sh"
 PATH=$PATH:/usr/sbin
 slurm=$tmp/slurm
