@@ -17,6 +17,7 @@
 #include <base/macros.h>
 #include <base/text.h>
 #include <cli/command.h>
+#include <cli/figures.h>
 #include <ctype.h>
 #include <quietbench/profile.h>
 
@@ -50,6 +51,8 @@ static void kind_of_value(const struct qb_option *option, char kind[KIND_MAX])
 	};
 
 	find_words(option->argument, kind);
+	if (strcmp(option->argument, "KIND[:ARG]") == 0)
+		qb_measure_words(kind + strlen(kind), KIND_MAX - strlen(kind));
 	for (size_t i = 0; i < QB_ARRAY_SIZE(kinds); i++)
 		if (strcmp(option->argument, kinds[i].argument) == 0)
 			qb_text_copy(kind, KIND_MAX, kinds[i].kind);
@@ -200,7 +203,9 @@ static void put_fish_option(const struct qb_command *command, unsigned id)
 {
 	char kind[KIND_MAX];
 
-	printf("complete -c quietbench -n '__quietbench_option %s'", command->name);
+	kind_of_operand(command, true, kind);
+	printf("complete -c quietbench -n '__quietbench_option%s %s'",
+		strcmp(kind, "rest") == 0 ? "" : "_anywhere", command->name);
 	if (qb_options[id].letter)
 		printf(" -s %c", qb_options[id].letter);
 	printf(" -l %s", qb_options[id].name);

@@ -7,7 +7,10 @@ _quietbench_complete() # KIND [WORD...]: what may stand in the place of $cur
 	local kind=$1
 	shift
 	case $kind in
-	words) mapfile -t COMPREPLY < <(compgen -W "$*" -- "$cur") ;;
+	words)
+		mapfile -t COMPREPLY < <(compgen -W "$*" -- "$cur")
+		[[ ${COMPREPLY[*]} != *: ]] || compopt -o nospace # it goes on
+		;;
 	profile)
 		mapfile -t COMPREPLY < <(compgen -W "$(_quietbench_profiles)" -- "$cur")
 		_filedir yaml
@@ -55,7 +58,7 @@ _quietbench()
 		_quietbench_complete words "$(_quietbench_commands | cut -f 1)" --help --version
 	elif ((!operand)) && [[ $split == true ]]; then
 		_quietbench_complete $(_quietbench_value "$prev")
-	elif [[ $cur == -* ]] && { ((!operand)) || [[ $command == profile ]]; }; then
+	elif [[ $cur == -* ]] && { ((!operand)) || [[ $(_quietbench_operand "$command" 1) != rest ]]; }; then
 		_quietbench_complete words "$(_quietbench_options "$command" | cut -f 1)"
 	else
 		((operand)) || operand=$cword

@@ -25,9 +25,11 @@ end
 # COMMAND: may an option of it stand here?
 function __quietbench_option
 	test "$(__quietbench_place)" = $argv[1]
-	or begin
-		test $argv[1] = profile; and string match -q 'profile *' "$(__quietbench_place)"
-	end
+end
+# The same behind its operands, too.
+function __quietbench_option_anywhere
+	__quietbench_option $argv[1]
+	or string match -q "$argv[1] *" "$(__quietbench_place)"
 end
 # COMMAND N: is this the place of its Nth operand (or of a later one: N+)?
 function __quietbench_operand

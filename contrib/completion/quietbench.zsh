@@ -8,7 +8,10 @@ _quietbench_complete() # KIND [WORD...]
 	local kind=$1
 	shift
 	case $kind in
-	words) compadd -- "$@" ;;
+	words)
+		compadd -- ${@:#*:}
+		compadd -S '' -- ${(M)@:#*:} # these go on
+		;;
 	profile)
 		compadd -- $(_quietbench_profiles)
 		_files -g '*.yaml(-.)'
@@ -58,7 +61,7 @@ _quietbench()
 		kind=$(_quietbench_value "${words[CURRENT]%%=*}")
 		compset -P '--[a-z-]#='
 		_quietbench_complete ${=kind}
-	elif [[ $words[CURRENT] == -* ]] && { ((!operand)) || [[ $command == profile ]] }; then
+	elif [[ $words[CURRENT] == -* ]] && { ((!operand)) || [[ $(_quietbench_operand "$command" 1) != rest ]] }; then
 		_quietbench_options "$command" | _quietbench_describe options
 	else
 		((operand)) || operand=$CURRENT

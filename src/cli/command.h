@@ -25,7 +25,7 @@
 struct qb_cli {
 	const struct qb_command *command;
 	struct qb_options options;
-	int argc;    /* operands: what follows the options */
+	int argc;    /* operands: what is no option */
 	char **argv; /* ends with NULL */
 };
 

@@ -40,6 +40,8 @@ struct qb_measure_spec {
 
 /* KIND[:ARGUMENT]; NULL: the time. -EINVAL, with the kinds there are. */
 int qb_measure_parse(const char *text, struct qb_measure_spec *ret, struct qb_error *err);
+/* What each begins with, a blank before it; with a colon where it must go on: " time regex: json: criterion ...". */
+void qb_measure_words(char *buf, size_t size);
 
 /* Is what it reads printed on standard error? */
 bool qb_measure_reads_errors(const struct qb_measure_spec *spec);

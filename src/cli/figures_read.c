@@ -421,6 +421,13 @@ int qb_measure_parse(const char *text, struct qb_measure_spec *ret, struct qb_er
 	return qb_error_set(err, EINVAL, "--measure %s: expected one of %s", text, known);
 }
 
+void qb_measure_words(char *buf, size_t size)
+{
+	*buf = '\0';
+	for (size_t i = 0; i < QB_ARRAY_SIZE(kinds); i++)
+		qb_text_append(buf, size, " %s%s", kinds[i].name, kinds[i].needs ? ":" : "");
+}
+
 bool qb_measure_reads_errors(const struct qb_measure_spec *spec)
 {
 	return spec->kind == QB_MEASURE_PERF;

@@ -15,13 +15,30 @@ static int flush(int status)
 	return status == EXIT_SUCCESS ? QB_EXIT_FAILURE : status;
 }
 
+/*
+ * Options and operands in any order, but where the operands are a command, whose options are its own.
+ * Those end with the NULL of argv.
+ */
+static int parse(struct qb_cli *cli, int argc, char **argv, struct qb_error *err)
+{
+	const struct qb_command *command = cli->command;
+	const bool verbatim = strncmp(command->operands, "[--]", 4) == 0;
+	int r = verbatim ? qb_options_parse(command->options, argc, argv, &cli->options, err)
+			 : qb_options_gather(command->options, argc, argv, &cli->options, err);
+
+	if (r < 0)
+		return r;
+	cli->argc = verbatim ? argc - r : r;
+	cli->argv = verbatim ? argv + r : argv;
+	return 0;
+}
+
 static int dispatch(const struct qb_command *command, int argc, char **argv)
 {
 	struct qb_cli cli = {.command = command};
 	struct qb_error err = {0};
-	int first = qb_options_parse(command->options, argc, argv, &cli.options, &err);
 
-	if (first < 0) {
+	if (parse(&cli, argc, argv, &err) < 0) {
 		qb_say(QB_SAY_ERROR, "%s: %s", command->name, err.text);
 		return command->usage;
 	}
@@ -29,16 +46,14 @@ static int dispatch(const struct qb_command *command, int argc, char **argv)
 		qb_help_command(command);
 		return EXIT_SUCCESS;
 	}
-	if (!*command->operands && first < argc) {
-		qb_say(QB_SAY_ERROR, "%s: takes no argument: %s", command->name, argv[first]);
+	if (!*command->operands && cli.argc) {
+		qb_say(QB_SAY_ERROR, "%s: takes no argument: %s", command->name, cli.argv[0]);
 		return command->usage;
 	}
 	if (qb_option_given(&cli.options, QUIET))
 		qb_say_limit(QB_SAY_ERROR);
 	else if (qb_option_given(&cli.options, VERBOSE))
 		qb_say_limit(QB_SAY_DETAIL);
-	cli.argc = argc - first;
-	cli.argv = argv + first;
 	return command->run(&cli);
 }
 

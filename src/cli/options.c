@@ -247,25 +247,54 @@ static int parse_letters(
 	return 1;
 }
 
+static bool is_option(const char *word)
+{
+	return word[0] == '-' && word[1] && strcmp(word, "--") != 0;
+}
+
+/* One option, or several letters. Returns how many arguments it took. */
+static int parse_one(
+	uint64_t known, int left, char **argv, struct qb_options *ret, struct qb_error *err)
+{
+	return argv[0][1] == '-' ? parse_long(known, left, argv, ret, err)
+				 : parse_letters(known, left, argv, ret, err);
+}
+
 int qb_options_parse(
 	uint64_t known, int argc, char **argv, struct qb_options *ret, struct qb_error *err)
 {
 	int i = 0;
 
-	while (i < argc && argv[i][0] == '-' && argv[i][1]) {
-		int used;
+	while (i < argc && is_option(argv[i])) {
+		int used = parse_one(known, argc - i, argv + i, ret, err);
 
-		if (strcmp(argv[i], "--") == 0)
-			return i + 1;
-		if (argv[i][1] == '-')
-			used = parse_long(known, argc - i, argv + i, ret, err);
-		else
-			used = parse_letters(known, argc - i, argv + i, ret, err);
 		if (used < 0)
 			return used;
 		i += used;
 	}
-	return i;
+	return i < argc && strcmp(argv[i], "--") == 0 ? i + 1 : i;
+}
+
+int qb_options_gather(
+	uint64_t known, int argc, char **argv, struct qb_options *ret, struct qb_error *err)
+{
+	bool ended = false;
+	int n = 0;
+
+	for (int i = 0, used; i < argc; i += used) {
+		used = 1;
+		if (!ended && strcmp(argv[i], "--") == 0) {
+			ended = true;
+		} else if (!ended && is_option(argv[i])) {
+			used = parse_one(known, argc - i, argv + i, ret, err);
+			if (used < 0)
+				return used;
+		} else {
+			argv[n++] = argv[i];
+		}
+	}
+	argv[n] = NULL;
+	return n;
 }
 
 void qb_options_help(uint64_t known)

@@ -115,6 +115,12 @@ struct qb_options {
  */
 int qb_options_parse(
 	uint64_t known, int argc, char **argv, struct qb_options *ret, struct qb_error *err);
+/*
+ * The same where options may stand behind operands, too: operands move to the front, in their order.
+ * Behind "--" all are operands. Returns the number of operands, argv[that] is NULL.
+ */
+int qb_options_gather(
+	uint64_t known, int argc, char **argv, struct qb_options *ret, struct qb_error *err);
 
 /* The lines of --help for the options in `known`, on stdout. */
 void qb_options_help(uint64_t known);

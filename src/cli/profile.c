@@ -222,23 +222,15 @@ static int usage(const char *problem, const char *word)
 	return QB_EXIT_USAGE;
 }
 
-/* Options may follow the verb, too: `profile show --json default`. */
 int qb_cmd_profile(struct qb_cli *cli)
 {
 	const char *verb = cli->argc ? cli->argv[0] : "list";
+	const char *name = cli->argc > 1 ? cli->argv[1] : NULL;
+	const bool as_json = qb_option_given(&cli->options, JSON);
 	struct qb_error err = {0};
-	int first = 0;
 
-	if (cli->argc)
-		first = qb_options_parse(
-			cli->command->options, cli->argc - 1, cli->argv + 1, &cli->options, &err);
-	if (first < 0)
-		return qb_query_fail(&err);
-	char **operands = cli->argv + !!cli->argc + first;
-	const char *name = *operands;
-	bool as_json = qb_option_given(&cli->options, JSON);
-	if (name && operands[1])
-		return usage("one profile at a time: ", operands[1]);
+	if (cli->argc > 2)
+		return usage("one profile at a time: ", cli->argv[2]);
 	if (strcmp(verb, "list") == 0)
 		return name ? usage("list takes no name: ", name) : list(cli, as_json, &err);
 	if (strcmp(verb, "show") == 0)

@@ -413,24 +413,10 @@ int qb_cmd_provision(struct qb_cli *cli)
 		int (*run)(struct qb_cli *cli);
 	} verbs[] = {{"plan", plan}, {"apply", apply}, {"verify", verify}, {"undo", undo}};
 
-	struct qb_error err = {0};
-	int first = 0;
-
-	/* The options may stand behind the verb, too. */
-	if (cli->argc)
-		first = qb_options_parse(
-			cli->command->options, cli->argc - 1, cli->argv + 1, &cli->options, &err);
-	if (first < 0)
-		return qb_query_fail(&err);
-	if (qb_option_given(&cli->options, QUIET))
-		qb_say_limit(QB_SAY_ERROR);
-	else if (qb_option_given(&cli->options, VERBOSE))
-		qb_say_limit(QB_SAY_DETAIL);
-	for (size_t i = 0; i < QB_ARRAY_SIZE(verbs) && cli->argc == first + 1; i++)
+	for (size_t i = 0; i < QB_ARRAY_SIZE(verbs) && cli->argc == 1; i++)
 		if (strcmp(cli->argv[0], verbs[i].name) == 0)
 			return verbs[i].run(cli);
 	qb_say(QB_SAY_ERROR, "provision: expected one of plan, apply, verify, undo%s%s",
-		cli->argc ? ", not " : "",
-		cli->argc ? cli->argv[cli->argc > first + 1 ? first + 1 : 0] : "");
+		cli->argc ? ", not " : "", cli->argc ? cli->argv[cli->argc > 1] : "");
 	return QB_EXIT_USAGE;
 }

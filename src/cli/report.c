@@ -429,12 +429,6 @@ int qb_cmd_report(struct qb_cli *cli)
 	struct qb_error err = {0};
 	int status = EXIT_SUCCESS;
 
-	/* -o may stand behind the records, as in the usage. */
-	if (!target && cli->argc >= 3 && strcmp(cli->argv[cli->argc - 2], "-o") == 0) {
-		target = cli->argv[cli->argc - 1];
-		cli->argv[cli->argc - 2] = NULL;
-		cli->argc -= 2;
-	}
 	if (!target || cli->argc == 0) {
 		qb_say(QB_SAY_ERROR, "report: expected quietbench report RECORD... -o FILE.html");
 		status = QB_EXIT_USAGE;

@@ -57,6 +57,9 @@ ci
 lab"
 	is "$shell: of a letter's" "$(offered $shell 'quietbench run -n ')" "all
 max"
+	is "$shell: of a measure" "$(offered $shell 'quietbench compare --measure ')" "$(
+		printf '%s\n' criterion google hyperfine json: perf: pyperf regex: time)"
+	like "$shell: options behind operands" "$(offered $shell 'quietbench report one --qui')" '^--quiet$'
 	ok "$shell: a key" grep -q '^frequency.turbo=*$' <<<"$(offered $shell 'quietbench plan -s frequency.tu')"
 	is "$shell: its values" "$(offered $shell 'quietbench plan -s frequency.turbo=' | sed 's/.*=//')" "false
 keep

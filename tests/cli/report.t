@@ -66,6 +66,8 @@ is "no page: status" "$status" 2
 run report -o other.html nosuch.json
 is "not there: status" "$status" 1
 like "not there" "$err" '^quietbench: read nosuch\.json: No such file'
+run report -o other.html -- -o
+like "behind -- all are records" "$err" '^quietbench: read -o: No such file'
 head -c 500 compare.json >short.json
 run report -o other.html short.json
 like "truncated" "$err" '^quietbench: short\.json: no JSON: line [0-9]+: '

@@ -82,6 +82,11 @@ wrong 2 'check: --limits: expected ci, bare or lab, not "loud"' check --limits l
 wrong 125 'run: no command given: quietbench run [OPTION...] [--] COMMAND [ARG...]' run
 wrong 125 'run: no command given: quietbench run [OPTION...] [--] COMMAND [ARG...]' run -q --
 
+wrong 2 'compare: unknown option --jsn; did you mean --json?' compare true false --jsn
+run profile show default --json
+like "options behind arguments" "$out" '^  "schema": "quietbench/profile/1"'
+run profile -- show --json
+like "but not behind --" "$err" '--json'
 run run -q -- sh -c 'echo "$1"' x --help
 is "options end at --" "$out" "--help"
 run run --no-check -q echo -q --version

@@ -64,13 +64,25 @@ static void check_same(const struct qb_options *a, const struct qb_options *b)
 		must(strcmp(a->require[i], b->require[i]) == 0);
 }
 
+/* With options behind operands, too: what is refused at the front is refused, and operands are counted. */
+static void check_gathered(uint64_t known, int argc, char **argv, int parsed)
+{
+	struct qb_options options = {0};
+	struct qb_error err = {0};
+	int r = qb_options_gather(known, argc, argv, &options, &err);
+
+	must((r >= 0 && r <= argc && !argv[r]) || (r == -EINVAL && err.text[0]));
+	must(parsed >= 0 || r < 0);
+	must((options.given & ~known) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const uint64_t every = (UINT64_C(1) << QB_OPTIONS) - 1;
 	struct qb_options options = {0}, again = {0};
 	struct qb_error err = {0};
 	_cleanup_free_ char *text = NULL;
-	char *argv[WORDS + 1] = {0};
+	char *argv[WORDS + 1] = {0}, *operands[WORDS + 1];
 	struct line line = {.used = 0};
 	uint64_t known;
 	int argc, r;
@@ -83,6 +95,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	r = qb_options_parse(known, argc, argv, &options, &err);
 	must((r >= 0 && r <= argc) || (r == -EINVAL && err.text[0]));
 	must((options.given & ~known) == 0);
+	memcpy(operands, argv, sizeof(argv));
+	check_gathered(known, argc, operands, r);
 	if (r < 0)
 		return 0;
 	must(r == argc || r == 0 || argv[r][0] != '-' || !argv[r][1] ||
