@@ -85,8 +85,8 @@ void qb_lease_describe(const struct qb_journal_owner *owner, char *buf, size_t s
 {
 	char since[32], until[32], command[sizeof(owner->command)];
 
-	qb_time_format(qb_time_wall(owner->since), "%T", since, sizeof(since));
-	qb_time_format(qb_time_wall(owner->until), "%T", until, sizeof(until));
+	qb_time_format(qb_time_wall(owner->since), "%F %T", since, sizeof(since));
+	qb_time_format(qb_time_wall(owner->until), "%F %T", until, sizeof(until));
 	qb_text_copy(command, sizeof(command), owner->command);
 	qb_text_printable(command);
 	if (owner->shared)

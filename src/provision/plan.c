@@ -6,7 +6,6 @@
 #include <base/text.h>
 #include <limits.h>
 #include <quietbench/lever.h>
-#include <stdarg.h>
 #include <sys/stat.h>
 
 struct planning {
@@ -51,17 +50,6 @@ static struct qb_provision_item *add_item(
 	return item;
 }
 
-__attribute__((format(printf, 3, 4))) static void set_apart(
-	struct qb_provision_item *item, enum qb_provision_state state, const char *fmt, ...)
-{
-	va_list args;
-
-	item->state = state;
-	va_start(args, fmt);
-	vsnprintf(item->reason, sizeof(item->reason), fmt, args);
-	va_end(args);
-}
-
 /* The word of a list of arguments that sets the same parameter as `argument`; "": none. */
 static void find_argument(const char *args, const char *argument, char *buf, size_t size)
 {
@@ -87,7 +75,7 @@ static void judge_argument(const struct planning *p, struct qb_provision_item *i
 	if (!*theirs || strcmp(theirs, ours) == 0)
 		return;
 	if (strcmp(theirs, item->text) != 0 || p->plan->loader == QB_PROVISION_GRUBBY)
-		set_apart(item, QB_PROVISION_REFUSED,
+		SET_WITH_REASON(item, state, QB_PROVISION_REFUSED,
 			"the host was booted with %s, which quietbench did not provision: remove it from the "
 			"boot loader's configuration, or boot once more if it is the rest of an earlier one",
 			theirs);
@@ -119,10 +107,11 @@ static int add_nohz(struct planning *p, const struct qb_cpus *cpus, struct qb_er
 	if (!item)
 		return -ENOMEM;
 	if (!qb_file_exists("/sys/devices/system/cpu/nohz_full"))
-		set_apart(item, QB_PROVISION_UNAVAILABLE,
+		SET_WITH_REASON(item, state, QB_PROVISION_UNAVAILABLE,
 			"this kernel was built without it (CONFIG_NO_HZ_FULL)");
 	else if (qb_cpus_empty(&tickless))
-		set_apart(item, QB_PROVISION_UNAVAILABLE, "the boot CPU keeps its tick");
+		SET_WITH_REASON(
+			item, state, QB_PROVISION_UNAVAILABLE, "the boot CPU keeps its tick");
 	else if (item->state == QB_PROVISION_WANTED)
 		judge_argument(p, item);
 	return 0;
@@ -179,7 +168,7 @@ static int plan_governor(struct planning *p, struct qb_error *err)
 	item = add_item(p, "governor", setting(p, QB_KEY_FREQUENCY_GOVERNOR)->text, err);
 	if (!item)
 		return -ENOMEM;
-	set_apart(item, QB_PROVISION_UNAVAILABLE, "%s", step->reason);
+	SET_WITH_REASON(item, state, QB_PROVISION_UNAVAILABLE, "%s", step->reason);
 	return 0;
 }
 
@@ -211,9 +200,10 @@ static int plan_attributes(struct planning *p, struct qb_error *err)
 		if (!item)
 			return OUT_OF_MEMORY(err);
 		if (!step->wanted)
-			set_apart(item, QB_PROVISION_UNAVAILABLE, "%s", step->reason);
+			SET_WITH_REASON(item, state, QB_PROVISION_UNAVAILABLE, "%s", step->reason);
 		else if (of->kind == QB_PROVISION_TMPFILES && !p->systemd)
-			set_apart(item, QB_PROVISION_UNAVAILABLE, "systemd does not run here");
+			SET_WITH_REASON(
+				item, state, QB_PROVISION_UNAVAILABLE, "systemd does not run here");
 		attribute_text(
 			of, step->wanted ? step->wanted : "?", item->text, sizeof(item->text));
 		qb_text_copy(item->value, sizeof(item->value), step->wanted ? step->wanted : "");
@@ -267,10 +257,10 @@ static int plan_irqbalance(struct planning *p, struct qb_error *err)
 	if (!item)
 		return -ENOMEM;
 	if (!p->systemd || !is_installed("irqbalance.service"))
-		set_apart(
-			item, QB_PROVISION_UNAVAILABLE, "irqbalance is not installed as a service");
+		SET_WITH_REASON(item, state, QB_PROVISION_UNAVAILABLE,
+			"irqbalance is not installed as a service");
 	else if (theirs)
-		set_apart(item, QB_PROVISION_REFUSED,
+		SET_WITH_REASON(item, state, QB_PROVISION_REFUSED,
 			"%s bans CPUs, which counts more than a drop-in: remove that line from it",
 			theirs);
 	return 0;
@@ -298,15 +288,16 @@ static int plan_masks(struct planning *p, struct qb_error *err)
 			return -ENOMEM;
 		if (!p->systemd || !is_installed(unit) ||
 			!qb_text_format(path, sizeof(path), SYSTEMD_DIR "/%s", unit))
-			set_apart(item, QB_PROVISION_UNAVAILABLE, "it is not installed here");
+			SET_WITH_REASON(
+				item, state, QB_PROVISION_UNAVAILABLE, "it is not installed here");
 		else if (qb_provision_object_of(p->now, path) || !qb_file_exists(path))
 			continue;
 		else if (readlink(path, target, sizeof(target) - 1) > 0 &&
 			 strcmp(target, "/dev/null") == 0)
-			set_apart(item, QB_PROVISION_UNAVAILABLE,
+			SET_WITH_REASON(item, state, QB_PROVISION_UNAVAILABLE,
 				"somebody else has masked it already");
 		else
-			set_apart(item, QB_PROVISION_REFUSED, "%s is not ours", path);
+			SET_WITH_REASON(item, state, QB_PROVISION_REFUSED, "%s is not ours", path);
 	}
 	return 0;
 }

@@ -3,6 +3,7 @@
 #ifndef QB_PROVISION_INTERNAL_H
 #define QB_PROVISION_INTERNAL_H
 
+#include <base/text.h>
 #include <provision/provision.h>
 
 #define GRUB_FILE	"/etc/default/grub.d/quietbench.cfg"
@@ -12,6 +13,11 @@
 #define SYSTEMD_DIR	"/etc/systemd/system"
 #define IRQBALANCE_FILE SYSTEMD_DIR "/irqbalance.service.d/quietbench.conf"
 #define LATE_UNIT	"quietbench-provision.service"
+
+/* A verdict on an item (`state` or `took`), with its reason as printf has it. */
+#define SET_WITH_REASON(item, verdict, to, ...)                                                    \
+	((item)->verdict = (to),                                                                   \
+		(void)qb_text_format((item)->reason, sizeof((item)->reason), __VA_ARGS__))
 
 /* ---- journal.c ---- */
 /* What else comes into being while a change is made: removed with what it was to become. */

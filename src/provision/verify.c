@@ -8,23 +8,11 @@
 #include <limits.h>
 #include <quietbench/journal.h>
 #include <quietbench/lever.h>
-#include <stdarg.h>
 
 struct looking {
 	char *cmdline;
 	bool booted; /* since it was applied */
 };
-
-__attribute__((format(printf, 3, 4))) static void tell(
-	struct qb_provision_item *item, enum qb_provision_took took, const char *fmt, ...)
-{
-	va_list args;
-
-	item->took = took;
-	va_start(args, fmt);
-	vsnprintf(item->reason, sizeof(item->reason), fmt, args);
-	va_end(args);
-}
 
 /* A list of CPUs of the kernel's. "(null)" is that of no CPU. */
 static int read_list(const char *path, struct qb_cpus *ret)
@@ -44,9 +32,9 @@ static void look_at_list(struct qb_provision_item *item, const char *path)
 	struct qb_cpus wanted, there;
 
 	if (qb_cpus_parse_list(item->value, &wanted) < 0 || read_list(path, &there) < 0)
-		tell(item, QB_PROVISION_UNKNOWN, "%s does not tell", path);
+		SET_WITH_REASON(item, took, QB_PROVISION_UNKNOWN, "%s does not tell", path);
 	else if (!qb_cpus_subset(&wanted, &there))
-		tell(item, QB_PROVISION_NOT, "%s reads \"%s\"", path,
+		SET_WITH_REASON(item, took, QB_PROVISION_NOT, "%s reads \"%s\"", path,
 			qb_cpus_text(&there, list, sizeof(list)));
 }
 
@@ -59,9 +47,9 @@ static void look_at_affinity(struct qb_provision_item *item)
 	if (qb_cpus_parse_list(item->value, &wanted) < 0 ||
 		qb_file_read(path, text, sizeof(text), NULL) < 0 ||
 		qb_cpus_parse_hex(text, &there) < 0)
-		tell(item, QB_PROVISION_UNKNOWN, "%s does not tell", path);
+		SET_WITH_REASON(item, took, QB_PROVISION_UNKNOWN, "%s does not tell", path);
 	else if (!qb_cpus_equal(&wanted, &there))
-		tell(item, QB_PROVISION_NOT, "%s reads %s", path, text);
+		SET_WITH_REASON(item, took, QB_PROVISION_NOT, "%s reads %s", path, text);
 }
 
 static void look_at_governors(struct qb_provision_item *item)
@@ -72,13 +60,13 @@ static void look_at_governors(struct qb_provision_item *item)
 
 	if (qb_dir_numbers("/sys/devices/system/cpu/cpufreq", "policy", &numbers, &n, NULL) < 0 ||
 		n == 0)
-		tell(item, QB_PROVISION_NOT, "there is no cpufreq driver");
+		SET_WITH_REASON(item, took, QB_PROVISION_NOT, "there is no cpufreq driver");
 	for (size_t i = 0; i < n; i++) {
 		qb_text_format(path, sizeof(path),
 			"/sys/devices/system/cpu/cpufreq/policy%u/scaling_governor", numbers[i]);
 		if (qb_file_read(path, text, sizeof(text), NULL) > 0 &&
 			strcmp(text, item->value) != 0)
-			tell(item, QB_PROVISION_NOT, "%s reads %s", path, text);
+			SET_WITH_REASON(item, took, QB_PROVISION_NOT, "%s reads %s", path, text);
 	}
 }
 
@@ -94,7 +82,7 @@ static void look_at_callbacks(struct qb_provision_item *item)
 	qb_cpus_zero(&there);
 	if (qb_cpus_parse_list(item->value, &wanted) < 0 ||
 		qb_dir_numbers("/proc", "", &pids, &n, NULL) < 0) {
-		tell(item, QB_PROVISION_UNKNOWN, "/proc does not tell");
+		SET_WITH_REASON(item, took, QB_PROVISION_UNKNOWN, "/proc does not tell");
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -105,7 +93,8 @@ static void look_at_callbacks(struct qb_provision_item *item)
 			qb_cpus_add(&there, cpu);
 	}
 	if (!qb_cpus_subset(&wanted, &there))
-		tell(item, QB_PROVISION_NOT, "the kernel has such threads (rcuop) for CPUs \"%s\"",
+		SET_WITH_REASON(item, took, QB_PROVISION_NOT,
+			"the kernel has such threads (rcuop) for CPUs \"%s\"",
 			qb_cpus_text(&there, list, sizeof(list)));
 }
 
@@ -114,7 +103,7 @@ static void look_at_argument(struct qb_provision_item *item, const struct lookin
 	const char *name = qb_provisions[item->row].name;
 
 	if (!qb_text_has_word(at->cmdline, item->text)) {
-		tell(item, QB_PROVISION_NOT,
+		SET_WITH_REASON(item, took, QB_PROVISION_NOT,
 			at->booted ? "it is not in /proc/cmdline: another entry was booted, or "
 				     "the boot loader does not have it"
 				   : "the host has not booted since it was applied");
@@ -132,7 +121,8 @@ static void look_at_argument(struct qb_provision_item *item, const struct lookin
 		look_at_governors(item);
 	else if (strcmp(name, "cgroup-v2") == 0 &&
 		 !qb_file_exists("/sys/fs/cgroup/cgroup.controllers"))
-		tell(item, QB_PROVISION_NOT, "cgroup v2 is not mounted at /sys/fs/cgroup");
+		SET_WITH_REASON(
+			item, took, QB_PROVISION_NOT, "cgroup v2 is not mounted at /sys/fs/cgroup");
 }
 
 static void look_at_attribute(struct qb_provision_item *item)
@@ -143,9 +133,9 @@ static void look_at_attribute(struct qb_provision_item *item)
 	char text[QB_TEXT_MAX];
 
 	if (qb_lever_read(lever, &unit, text, sizeof(text), &err) < 0)
-		tell(item, QB_PROVISION_NOT, "%s", err.text);
+		SET_WITH_REASON(item, took, QB_PROVISION_NOT, "%s", err.text);
 	else if (!qb_lever_same(lever, text, item->value))
-		tell(item, QB_PROVISION_NOT, "it reads %s", text);
+		SET_WITH_REASON(item, took, QB_PROVISION_NOT, "it reads %s", text);
 }
 
 static void look_at_irqbalance(struct qb_provision_item *item)
@@ -155,9 +145,9 @@ static void look_at_irqbalance(struct qb_provision_item *item)
 	char list[256];
 
 	if (qb_irqbalance_banned(&banned, &err) < 0 || qb_cpus_parse_list(item->value, &wanted) < 0)
-		tell(item, QB_PROVISION_UNKNOWN, "%s", err.text);
+		SET_WITH_REASON(item, took, QB_PROVISION_UNKNOWN, "%s", err.text);
 	else if (!qb_cpus_subset(&wanted, &banned))
-		tell(item, QB_PROVISION_NOT, "irqbalance keeps off CPUs \"%s\"",
+		SET_WITH_REASON(item, took, QB_PROVISION_NOT, "irqbalance keeps off CPUs \"%s\"",
 			qb_cpus_text(&banned, list, sizeof(list)));
 }
 
@@ -170,7 +160,7 @@ static void look_at_mask(struct qb_provision_item *item)
 	n = readlink(path, target, sizeof(target) - 1);
 	target[n > 0 ? n : 0] = '\0';
 	if (strcmp(target, "/dev/null") != 0)
-		tell(item, QB_PROVISION_NOT, "%s is no link to /dev/null", path);
+		SET_WITH_REASON(item, took, QB_PROVISION_NOT, "%s is no link to /dev/null", path);
 }
 
 static void look_at(struct qb_provision_item *item, const struct looking *at)
@@ -186,7 +176,7 @@ static void look_at(struct qb_provision_item *item, const struct looking *at)
 		if (strcmp(row->name, "irqbalance") == 0)
 			look_at_irqbalance(item);
 		else if (!qb_file_exists(SYSTEMD_DIR "/multi-user.target.wants/" LATE_UNIT))
-			tell(item, QB_PROVISION_NOT, "it is not enabled");
+			SET_WITH_REASON(item, took, QB_PROVISION_NOT, "it is not enabled");
 		return;
 	case QB_PROVISION_MASK: look_at_mask(item); return;
 	case QB_PROVISION_KINDS: break;

@@ -187,7 +187,7 @@ is "status: of a lease" "$(jq -c '[.state, .session.command, .session.lease.whil
 like "status: until when" "$(jq -r .session.lease.until "$tmp/status")" '^20[-0-9]*T[0-9:]+\+'
 tells joined 0 '^Cpus_allowed_list:[[:space:]]1$'
 like "joined: says so, and where, in one line" "$(grep '^quietbench: ' "$tmp/joined" | head -1)" \
-	'^quietbench: joined the apply of user 0, since [0-9:]+ until [0-9:]+: (vm|default)( \(.*\))?: benchmark on CPU 1, other tasks are not kept off; programs will see 1 CPU$'
+	'^quietbench: joined the apply of user 0, since 20[0-9-]+ [0-9:]+ until 20[0-9-]+ [0-9:]+: (vm|default)( \(.*\))?: benchmark on CPU 1, other tasks are not kept off; programs will see 1 CPU$'
 is "joined: one line before the command" "$(sed '/^Cpus_allowed_list/,$d' "$tmp/joined" | wc -l)" 1
 tells preflight 0 '^quietbench: joined the apply'
 is "joined: no preflight" "$(jq -c .check "$tmp/preflight.json")" null
@@ -270,13 +270,13 @@ tells outlived 0 '^quietbench: the host was restored during the run'
 tells afterwards 3 '^not conditioned$'
 tells insider 1 '^quietbench: apply: this command runs inside '
 
-tells impatient 125 '^quietbench: the host is in use by the run of user 0 \(process [0-9]+\), since [0-9:]+: sh -c '
+tells impatient 125 '^quietbench: the host is in use by the run of user 0 \(process [0-9]+\), since 20[0-9-]+ [0-9:]+: sh -c '
 tells hurried 125 '^quietbench: the host is still in use after the time given by --lock-wait$'
 is "the queue: whoever waits makes no system call" "$(cat "$tmp/sleeps.later")" "$(cat "$tmp/sleeps")"
 is "the queue: all of them" "$(wc -l <"$tmp/sleeps")" $runs
 tells told 125 '^quietbench: the helper was told to end while it waited for the host$'
 ok "told to end while it waited: it did not begin" [ ! -e "$tmp/started" ]
-like "the queue: whom a run waits for" "$(cat "$tmp/run.1")" '^quietbench: waiting for the run of user 0 \(process [0-9]+\), since [0-9:]+: sh -c '
+like "the queue: whom a run waits for" "$(cat "$tmp/run.1")" '^quietbench: waiting for the run of user 0 \(process [0-9]+\), since 20[0-9-]+ [0-9:]+: sh -c '
 is "the queue: nobody was stuck" "$(cat "$tmp/stuck" 2>/dev/null)" ""
 is "the queue: each once, in order, but the dead and the stopped" "$(tr '\n' ' ' <"$tmp/order")" \
 	"1 $(seq -s ' ' 4 $runs) continued 3 "

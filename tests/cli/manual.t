@@ -41,12 +41,16 @@ done <"$tmp/commands"
 is "no page but those of commands" "$(cd "$man/man1" && ls | grep -v '^quietbench\.1$')" \
 	"$(sed 's/ .*//' "$tmp/commands" | grep -v -e '^help$' -e '^version$' | sort | sed 's/.*/quietbench-&.1/')"
 
-said "$man/man5/quietbench-profile.5" >"$tmp/page"
+# has WHAT LEAST PAGE [PREFIX]: the page has each line of $tmp/keys, behind PREFIX; and there are more than LEAST of them
+has() {
+	ok "${3##*/}: there are $1" [ "$(wc -l <"$tmp/keys")" -gt "$2" ]
+	said "$man/$3" >"$tmp/page"
+	is "${3##*/} has the $1" "$(
+		while read -r key; do grep -qF -- "${4:-}$key" "$tmp/page" || echo "$key"; done <"$tmp/keys"
+	)" ""
+}
 sed -n 's/^\tX([A-Z_0-9]*, "\([a-z_0-9.]*\)", .*, "\(.*\)").*/\1 \2/p' "$source/include/quietbench/profile.h" >"$tmp/keys"
-ok "a profile has keys" [ "$(wc -l <"$tmp/keys")" -gt 50 ]
-is "quietbench-profile(5) has them" "$(
-	while read -r key; do grep -qF -- "$key" "$tmp/page" || echo "$key"; done <"$tmp/keys"
-)" ""
+has keys 50 man5/quietbench-profile.5
 is "and the shipped profiles" "$(
 	for file in "$source"/profiles/*.yaml; do
 		name=${file##*/}
@@ -72,12 +76,8 @@ is "a rule has keys" "$(wc -l <"$tmp/keys")" 10
 while read -r key; do
 	ok "$key has a paragraph" grep -q "^  *$key\b" "$tmp/page"
 done <"$tmp/keys"
-said "$man/man1/quietbench-provision.1" >"$tmp/page"
 sed -n 's/.*\.price = "\([^"]*\)".*/\1/p' "$source/src/provision/table.c" >"$tmp/keys"
-ok "what is provisioned has a price" [ "$(wc -l <"$tmp/keys")" -gt 25 ]
-is "quietbench-provision(1) has it" "$(
-	while read -r price; do grep -qF -- "Price: $price" "$tmp/page" || echo "$price"; done <"$tmp/keys"
-)" ""
+has prices 25 man1/quietbench-provision.1 'Price: '
 mandoc -T ascii "$man/man7/quietbench-ci.7" | col -b | grep -o 'quietbench_check_[a-z_]*' | sort >"$tmp/page"
 ok "metrics are written" "$build/san/tests/unit/cli/outputs" "$tmp/home"
 ok "and some are explained" [ "$(wc -l <"$tmp/page")" -gt 5 ]

@@ -221,7 +221,7 @@ is "root is not asked for a rule" "$(grep -c 'no rule' "$tmp/root")" 0
 is "root is not limited" "$(levers "$tmp/root.json" memory.drop_caches)" 'applied null'
 tells lease-root 0 'it stays so until'
 tells waiting 125 '^quietbench: the host is in use by the apply of user 0'
-tells nameless 125 '^quietbench: the host is in use by the run of user 0 \(process [0-9]+\), since [0-9:]+$'
+tells nameless 125 '^quietbench: the host is in use by the run of user 0 \(process [0-9]+\), since 20[0-9-]+ [0-9:]+$'
 tells status-member 0 '^conditioned$'
 is "status: what another user runs is not told" "$(grep -c command "$tmp/status-member")" 0
 tells status-root 0 '^  command  sh -c until'
