@@ -95,11 +95,13 @@ signal() {
 	[ -z "$victims" ] || kill "-$1" $victims 2>/dev/null
 }
 # change FILE VALUE: by a rival, who takes it back at the end: to what it was before anybody began, for what is read now may be
-# a session's, and restored before the rival has written
+# a session's, and restored before the rival has written. The kernel sets a reserve anew with each mode of huge pages.
 change() {
 	[ -w "$1" ] || return 0
-	real=$(readlink -f "$1")
-	sed -n "s,^$real ,,p" /tmp/before | sed "s/.*\[\(.*\)\].*/\1/; s,^,$real ," >>/tmp/changed
+	case "$1" in */transparent_hugepage/enabled) also=/proc/sys/vm/min_free_kbytes ;; *) also= ;; esac
+	for real in "$(readlink -f "$1")" $also; do
+		sed -n "s,^$real ,,p" /tmp/before | sed "s/.*\[\(.*\)\].*/\1/; s,^,$real ," >>/tmp/changed
+	done
 	tell rival "$1 = $2"
 	echo "$2" >"$1" 2>/dev/null
 }
