@@ -6,16 +6,22 @@
 #include <client/spawn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <host/tasks.h>
+#include <limits.h>
+#include <poll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 /* More output of one run than that is no list of figures. */
 #define OUTPUT_MAX (64 << 20)
+/* So often it is looked at while a command runs: what is printed meanwhile fits into memory. */
+#define GUARD_MS 50
 
 static int open_output(bool kept, int *ret, struct qb_error *err)
 {
-	int fd = kept ? memfd_create("output", MFD_CLOEXEC)
+	int fd = kept ? memfd_create("output", MFD_CLOEXEC | MFD_ALLOW_SEALING)
 		      : open("/dev/null", O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0)
@@ -33,6 +39,42 @@ int qb_experiment_begin(struct qb_experiment *e, struct qb_error *err)
 	if (r == 0 && (e->reads || !e->shows))
 		r = open_output(true, &e->errors, err);
 	return r;
+}
+
+static bool is_too_long(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_size > OUTPUT_MAX;
+}
+
+/*
+ * A process that ends what prints without end, as a limit of file sizes would (setrlimit(2), which would
+ * hold for the command's own files, too): by SIGXFSZ, which we relay. What ignores that, or was started
+ * by it, can write no more. 0: it could not be started; what is too long is seen after the run.
+ */
+static pid_t start_guard(const struct qb_experiment *e, const struct qb_selection *selection)
+{
+	const pid_t parent = getpid(), pid = fork();
+	const int kept[] = {e->out, e->errors};
+
+	if (pid != 0)
+		return pid > 0 ? pid : 0;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "quietbench-out");
+	qb_task_keep_off(selection);
+	for (int fd = 0; fd < (int)QB_ARRAY_SIZE(kept); fd++)
+		if (dup3(kept[fd], fd, O_CLOEXEC) < 0)
+			_exit(1);
+	close_range(QB_ARRAY_SIZE(kept), UINT_MAX, 0);
+	for (; getppid() == parent; poll(NULL, 0, GUARD_MS))
+		for (int fd = 0; fd < (int)QB_ARRAY_SIZE(kept); fd++)
+			if (is_too_long(fd)) {
+				fcntl(fd, F_ADD_SEALS, F_SEAL_GROW);
+				kill(parent, SIGXFSZ);
+				_exit(0);
+			}
+	_exit(0);
 }
 
 /* --prepare, --cleanup: what there is of it, on the housekeeping CPUs, untimed. */
@@ -147,6 +189,9 @@ int qb_experiment_execute(struct qb_experiment *e, struct qb_condition *conditio
 	struct qb_result result = {0};
 	int r = qb_condition_interrupted(condition, err);
 
+	if (!e->guard && e->out > 0 && e->errors > 0)
+		e->guard = start_guard(e, &condition->answer.selection);
+
 	if (r == 0)
 		r = make_room(e, err);
 	if (r == 0)
@@ -193,9 +238,6 @@ int qb_experiment_output(const struct qb_experiment *e, bool errors, char **ret,
 
 	if (fstat(fd, &st) < 0)
 		return qb_error_errno(err, errno, "look at what the command printed");
-	if (st.st_size > OUTPUT_MAX)
-		return qb_error_set(
-			err, E2BIG, "the command printed more than %d MiB", OUTPUT_MAX >> 20);
 	text = malloc((size_t)st.st_size + 1);
 	if (!text)
 		return qb_error_errno(err, ENOMEM, "read what the command printed");
@@ -235,8 +277,15 @@ int qb_experiment_judge_exit(const struct qb_experiment *e, struct qb_error *err
 {
 	const struct qb_sample *sample = &e->samples[e->n - 1];
 	char complaint[160], before[64] = "";
+	const bool kept = e->errors > 0, too_long = kept && is_too_long(e->out);
 	size_t succeeded = 0;
 
+	if (too_long || (kept && is_too_long(e->errors)))
+		return qb_error_set(err, E2BIG,
+			"run %zu (%s): the command printed more than %d MiB on its standard %s, which is kept "
+			"in memory: let it print less, e.g. --shell 'CMD | tail -n 100'",
+			e->n, e->programs[sample->program].name, OUTPUT_MAX >> 20,
+			too_long ? "output" : "error");
 	if (sample->code == 0)
 		return 0;
 	for (size_t i = 0; i < e->n; i++)
@@ -271,6 +320,10 @@ void qb_experiment_free(struct qb_experiment *e)
 		free(e->samples[i].reason);
 	free(e->samples);
 	qb_probe_free(&e->last);
+	if (e->guard) {
+		kill(e->guard, SIGKILL);
+		waitpid(e->guard, NULL, 0);
+	}
 	if (e->out > 0)
 		close(e->out);
 	if (e->errors > 0)

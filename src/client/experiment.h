@@ -62,6 +62,7 @@ struct qb_experiment {
 	size_t room;
 	struct qb_probe last; /* after the last run; owned */
 	int out, errors;      /* where the output of commands goes */
+	pid_t guard;	      /* which ends what prints without end; 0: none yet */
 };
 
 int qb_experiment_begin(struct qb_experiment *e, struct qb_error *err);
@@ -78,7 +79,10 @@ int qb_experiment_clean(
 /* What the last command printed on its standard output, or error: malloc'd, ends with NUL. */
 int qb_experiment_output(const struct qb_experiment *e, bool errors, char **ret, size_t *ret_size,
 	struct qb_error *err);
-/* -ECHILD: the last command failed; how, in which run, and the last line of its standard error. 0: it did not. */
+/*
+ * -ECHILD: the last command failed; how, in which run, and the last line of its standard error. -E2BIG: it
+ * printed more than is kept, and was ended. 0: neither.
+ */
 int qb_experiment_judge_exit(const struct qb_experiment *e, struct qb_error *err);
 /* Nothing is known of any run: the session ended before the last of them. */
 void qb_experiment_spoil(struct qb_experiment *e, const char *why);

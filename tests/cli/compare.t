@@ -132,6 +132,19 @@ like "a run without a figure" "$err" '^quietbench: run [0-9]+ \(B\): regex:.* ma
 compare --measure "$measure" 'sh bench a 1' 'echo took 0 us'
 is "it takes no time: status" "$status" 3
 like "it takes no time" "$err" '^quietbench: run 2 \(B\): the figure is 0: only positive figures can be compared$'
+# What prints without end is ended; what ignores that can write no more.
+compare --measure json:/x -o endless.json yes yes
+is "endless output: status" "$status" 3
+like "endless output" "$err" '^quietbench: run 1 \(A\): the command printed more than 64 MiB on its standard output, which is kept in memory: let it print less'
+is "endless output: on record" "$(jq -c '[.runs[] | .exit.signal]' endless.json)" '[25]'
+compare --shell 'yes >&2' true
+like "endless complaints" "$err" '^quietbench: run 1 \(A\): the command printed more than 64 MiB on its standard error, '
+compare --measure json:/x --shell "trap '' XFSZ; exec yes" true
+like "endless output that ignores it" "$err" '^quietbench: run 1 \(A\): the command printed more than 64 MiB on its standard output, '
+is "64 MiB are not too long, and the figure at their end is read" "$(
+	compare -r 1 -w 0 --measure "$measure" --shell 'head -c 60000000 /dev/zero | tr "\0" x; echo; echo took 7 us' 'echo took 7 us'
+	echo "$status $err"
+)" "0 "
 compare -r 100001 true true
 like "more runs than are kept" "$err" '^quietbench: compare: -r, --runs: expected a number from 1 to 100000, not "100001"$'
 compare 'sh -c "kill -9 \$\$"' true
