@@ -140,6 +140,10 @@ static int print_json(const char *command, const struct qb_provision *p,
 	qb_json_text(json, "schema", "quietbench/provision/1");
 	qb_json_text(json, "command", command);
 	qb_json_bool(json, "complete", status == EXIT_SUCCESS);
+	if (strcmp(command, "verify") == 0)
+		qb_json_bool(json, "booted", p->booted);
+	else
+		qb_json_bool(json, "changed", p->changed);
 	qb_json_object(json, "boot_loader");
 	qb_json_text(json, "name", qb_provision_loader_name(p->loader));
 	qb_json_text(json, "text", qb_provision_loader_text(p->loader));
@@ -287,14 +291,15 @@ static void say_objects(const struct qb_provision *p)
 				p->items[i].reason);
 }
 
-static void say_applied(const struct qb_provision *p, bool changed)
+static void say_applied(const struct qb_provision *p)
 {
 	if (p->loader == QB_PROVISION_PRINT && *p->args) {
 		qb_say(QB_SAY_WARN, "%s", qb_provision_loader_text(p->loader));
 		qb_say(QB_SAY_WARN, "the kernel arguments: %s", p->args);
 	}
 	qb_say(QB_SAY_NOTE,
-		changed ? "provisioned with CPUs %s for benchmarks; boot the host, then: quietbench provision verify"
+		p->changed
+			? "provisioned with CPUs %s for benchmarks; boot the host, then: quietbench provision verify"
 			: "provisioned already with CPUs %s for benchmarks; nothing was changed",
 		p->benchmark);
 }
@@ -326,7 +331,7 @@ static int apply(struct qb_cli *cli)
 	}
 	const int status = is_whole(&wanted) ? EXIT_SUCCESS : QB_EXIT_FAILURE;
 	say_objects(&wanted);
-	say_applied(&wanted, r > 0);
+	say_applied(&wanted);
 	return qb_option_given(&cli->options, JSON) ? print_json("apply", &wanted, &answer, status)
 						    : status;
 }
@@ -353,8 +358,8 @@ static int undo(struct qb_cli *cli)
 	if (wanted.loader == QB_PROVISION_PRINT && *now.args)
 		qb_say(QB_SAY_WARN, "remove these kernel arguments by hand: %s", now.args);
 	if (status == EXIT_SUCCESS)
-		qb_say(QB_SAY_NOTE,
-			r > 0 ? "undone; the next boot is as before" : "nothing is provisioned");
+		qb_say(QB_SAY_NOTE, wanted.changed ? "undone; the next boot is as before"
+						   : "nothing is provisioned");
 	return qb_option_given(&cli->options, JSON) ? print_json("undo", &wanted, NULL, status)
 						    : status;
 }

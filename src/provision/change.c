@@ -151,6 +151,28 @@ static int copy_gone(
 	return 0;
 }
 
+static bool is_to_do(const struct qb_provision *now, const struct qb_provision *plan)
+{
+	if (now->pending || strcmp(now->args, plan->args) != 0)
+		return true;
+	for (size_t i = 0; i < plan->n_objects; i++)
+		if (plan->objects[i].did == QB_PROVISION_WRITTEN ||
+			plan->objects[i].did == QB_PROVISION_REMOVED ||
+			(plan->objects[i].gone && plan->objects[i].did == QB_PROVISION_NOTHING))
+			return true;
+	return false;
+}
+
+/* As long as the loader's file is kept, the kernel gets them. */
+static void keep_arguments(const struct qb_provision *now, struct qb_provision *plan)
+{
+	const char *file = qb_provision_loader_file(plan->loader);
+	const struct qb_provision_object *object = file ? qb_provision_object_of(plan, file) : NULL;
+
+	if (object && object->gone && object->did == QB_PROVISION_KEPT)
+		qb_text_copy(plan->args, sizeof(plan->args), now->args);
+}
+
 int qb_provision_preview(
 	const struct qb_provision *now, struct qb_provision *plan, bool force, struct qb_error *err)
 {
@@ -166,22 +188,12 @@ int qb_provision_preview(
 		object->did = object->gone ? judge_gone(object, force)
 					   : judge_wanted(object, ours, force);
 	}
+	keep_arguments(now, plan);
+	plan->changed = is_to_do(now, plan);
 	return r;
 }
 
 /* ---- the change ---- */
-
-static bool is_to_do(const struct qb_provision *now, const struct qb_provision *plan)
-{
-	if (now->pending || strcmp(now->args, plan->args) != 0)
-		return true;
-	for (size_t i = 0; i < plan->n_objects; i++)
-		if (plan->objects[i].did == QB_PROVISION_WRITTEN ||
-			plan->objects[i].did == QB_PROVISION_REMOVED ||
-			(plan->objects[i].gone && plan->objects[i].did == QB_PROVISION_NOTHING))
-			return true;
-	return false;
-}
 
 /* Is something below this folder kept, so that the folder stays, too? */
 static bool holds_kept(const struct qb_provision *plan, const char *folder)
@@ -337,16 +349,6 @@ static int settle(struct qb_provision *plan, struct qb_error *err)
 	return qb_provision_write(plan, err);
 }
 
-/* As long as the loader's file is kept, the kernel gets them. */
-static void keep_arguments(const struct qb_provision *now, struct qb_provision *plan)
-{
-	const char *file = qb_provision_loader_file(plan->loader);
-	const struct qb_provision_object *object = file ? qb_provision_object_of(plan, file) : NULL;
-
-	if (object && object->gone && object->did == QB_PROVISION_KEPT)
-		qb_text_copy(plan->args, sizeof(plan->args), now->args);
-}
-
 int qb_provision_change(
 	struct qb_provision *now, struct qb_provision *plan, bool force, struct qb_error *err)
 {
@@ -355,8 +357,7 @@ int qb_provision_change(
 
 	if (r < 0)
 		return r;
-	keep_arguments(now, plan);
-	if (!is_to_do(now, plan))
+	if (!plan->changed)
 		return is_empty(plan) ? qb_provision_forget(err) : 0;
 	plan->pending = true;
 	qb_text_copy(plan->was_args, sizeof(plan->was_args), now->args);
@@ -376,5 +377,5 @@ int qb_provision_change(
 		r = tell_loader(now, plan, err);
 	if (r == 0)
 		r = settle(plan, err);
-	return r < 0 ? r : 1;
+	return r;
 }

@@ -128,6 +128,8 @@ const char *qb_provision_loader_text(enum qb_provision_loader loader); /* a sent
 struct qb_provision {
 	bool known;   /* there is a journal */
 	bool pending; /* a change was begun and not ended */
+	bool changed; /* of a plan: the host was changed to have it, or would be */
+	bool booted;  /* qb_provision_verify: the host has booted since it was applied */
 	enum qb_provision_loader loader;
 	char profile[QB_PROFILE_NAME];
 	char benchmark[QB_PROVISION_TEXT]; /* as `-c` would have it */
@@ -157,16 +159,15 @@ int qb_provision_read(struct qb_provision *ret, struct qb_error *err);
 /* What the answer's profile asks of this host. `now` tells what is ours already. */
 int qb_provision_plan(const struct qb_answer *answer, const struct qb_provision *now,
 	struct qb_provision *ret, struct qb_error *err);
-/* What qb_provision_change would do, in the objects' `did`; appends those that are not wanted any more. */
+/* What qb_provision_change would do, in `changed` and the objects' `did`; appends those that are not wanted any more. */
 int qb_provision_preview(const struct qb_provision *now, struct qb_provision *plan, bool force,
 	struct qb_error *err);
 
 /*
  * Makes the host so, with the lock held: writes the journal, then removes and writes objects, has the boot
- * loader's tools run, and writes what is now so. 1: something was changed; 0: all was so. What was kept or
- * found foreign is in the objects of *plan (of an undo: those that are left). On failure the journal says that
- * a change is under way, and both apply and undo go on from there. An undo's plan is
- * QB_PROVISION_NOTHING_OF.
+ * loader's tools run, and writes what is now so. What was changed, kept or found foreign is told as by
+ * qb_provision_preview (of an undo: of the objects that are left). On failure the journal says that a change is
+ * under way, and both apply and undo go on from there. An undo's plan is QB_PROVISION_NOTHING_OF.
  */
 #define QB_PROVISION_NOTHING_OF(now) ((struct qb_provision){.known = true, .loader = (now)->loader})
 int qb_provision_change(

@@ -187,15 +187,15 @@ int qb_provision_verify(struct qb_provision *now, unsigned *ret_not, struct qb_e
 {
 	_cleanup_free_ char *cmdline = NULL;
 	char boot_id[40];
-	struct looking at = {.booted = true};
+	struct looking at = {0};
 	unsigned n = 0;
 	int r = qb_provision_cmdline(&cmdline, err);
 
 	if (r < 0)
 		return r;
 	at.cmdline = cmdline;
-	if (qb_journal_boot_id(boot_id, NULL) == 0)
-		at.booted = strcmp(boot_id, now->boot_id) != 0;
+	now->booted = qb_journal_boot_id(boot_id, NULL) < 0 || strcmp(boot_id, now->boot_id) != 0;
+	at.booted = now->booted;
 	for (size_t i = 0; i < now->n_items; i++) {
 		look_at(&now->items[i], &at);
 		n += now->items[i].took == QB_PROVISION_NOT;

@@ -104,6 +104,11 @@ golden() {
 	ok "$1: as in golden/$1.out" [ "$out" = "$(cat "$file")" ]
 	[ "$out" = "$(cat "$file")" ] || printf '%s\n' "$out" | diff "$file" - | sed 's/^/# /'
 }
+# valid FILE: it is as contrib/schema has it, and holds nothing that is not named there. Debian's own python3: another one
+# on the PATH would not have its packages.
+jq 'walk(if type == "object" and .type == "object" and .properties then .additionalProperties //= false else . end)' \
+	"$source/contrib/schema/provision.schema.json" >"$tmp/closed.json"
+valid() { /usr/bin/python3 -W ignore -m jsonschema -i "$1" "$tmp/closed.json" >"$tmp/invalid" 2>&1 || { sed 's/^/# /' "$tmp/invalid" && false; }; }
 boots_with() { # ARGUMENT: after a boot with what the loader has
 	sed -n 's/^linux //p; s/^options //p' "$w"/boot/grub.cfg "$w"/boot/loader/entries/linux.conf 2>/dev/null >"$w/host/proc/cmdline"
 	[ ! -e "$w/boot/entry" ] || cat "$w/boot/entry" >"$w/host/proc/cmdline"
@@ -133,6 +138,18 @@ golden provision-grub
 ok "plan: writes nothing" pristine
 provision plan -p dohost --json
 ok "plan --json: is JSON, each item with reason and price" sh -c 'jq -e ".schema == \"quietbench/provision/1\" and ([.items[] | select((.why | length) > 9 and (.price | length) > 9)] | length) == (.items | length)" "$1/out" >"$1/jq"' sh "$tmp"
+ok "plan --json: as the schema has it" valid "$tmp/out"
+is "plan --json: it would change something" "$(jq .changed "$tmp/out")" true
+cp "$tmp/out" "$tmp/plan.json"
+# Each of these breaks a promise of the schema's, and it must notice.
+for wrong in '.schema = "quietbench/provision/2"' 'del(.changed)' '.command = "verify"' '.items[0].kind = "boot"' '.items[0].state = "refused"' \
+	'del(.items[0].price)' '.files[0].path = "/root/.profile"' '.benchmark = "0x3"' '.boot_loader.name = "lilo"' 'del(.files)' '.later = 1'; do
+	jq "$wrong" "$tmp/plan.json" >"$tmp/wrong.json"
+	ok "the schema refuses $wrong" sh -c '! /usr/bin/python3 -W ignore -m jsonschema -i "$1" "$2" >"$3" 2>&1 && grep -q . "$3"' sh \
+		"$tmp/wrong.json" "$tmp/closed.json" "$tmp/invalid"
+done
+provision plan -p strict --json
+ok "plan -p strict --json: as the schema has it" valid "$tmp/out"
 provision plan -n all
 is "every CPU: status" "$status" 2
 like "every CPU: says why not" "$err" 'housekeeping'
@@ -150,6 +167,15 @@ ok "apply: nothing is left beside them" [ -z "$(find "$w" -name '*quietbench-new
 remember_applied
 provision apply -p dohost
 is "apply again: status" "$status" 0
+provision apply -p dohost --json
+ok "apply again --json: as the schema has it" valid "$tmp/out"
+is "apply again --json: nothing was changed" "$(jq .changed "$tmp/out")" false
+provision plan -p dohost --json
+is "plan again --json: nothing would be changed" "$(jq .changed "$tmp/out")" false
+provision verify --json
+ok "verify --json before the boot: as the schema has it" valid "$tmp/out"
+is "verify --json before the boot: says so" "$(jq .booted "$tmp/out")" false
+provision apply -p dohost
 like "apply again: nothing to do" "$err" 'nothing was changed'
 ok "apply again: changes nothing (MUST 5)" applied
 provision verify
@@ -164,6 +190,7 @@ ok "apply after the boot: changes nothing" applied
 provision apply -p dohost -n 1
 ok "apply -n of as many: changes nothing" applied
 provision verify --json
+ok "verify --json: as the schema has it" valid "$tmp/out"
 is "verify: what did not take is told" "$(jq -r '.items[] | select(.name == "isolcpus" or .name == "kernel.timer_migration") | .took_effect' "$tmp/out" | tr '\n' ' ')" "yes no "
 sed -i 's/^item mask\t/item of-another-version\t/' "$w/lib/quietbench/provision"
 provision undo
@@ -183,6 +210,10 @@ rm -rf "$w.was"
 cp -a "$w" "$w.was"
 provision apply -p dohost -v
 is "foreign files: status" "$status" 1
+provision apply -p dohost --json
+ok "foreign files: apply --json: as the schema has it" valid "$tmp/out"
+is "foreign files: apply --json: not complete" "$(jq .complete "$tmp/out")" false
+provision apply -p dohost -v
 like "foreign files: are told" "$err" 'sysctl.d/quietbench.conf is not ours'
 like "foreign files: a unit of the administrator's" "$err" 'man-db.timer is not ours'
 like "foreign files: masked by somebody else" "$err" 'fstrim.timer: somebody else has masked it'
@@ -197,6 +228,10 @@ is "changed since: apply: status" "$status" 1
 like "changed since: apply tells" "$err" 'grub.d/quietbench.cfg was changed since'
 provision undo
 is "changed since: undo: status" "$status" 1
+provision undo --json
+ok "changed since: undo --json: as the schema has it" valid "$tmp/out"
+is "changed since: undo --json: what is kept" "$(jq -r '.files[] | select(.did == "kept" and .type == "file") | .path' "$tmp/out")" /etc/default/grub.d/quietbench.cfg
+provision undo
 like "changed since: undo tells" "$err" 'kept: .*quietbench.cfg was changed since; to remove it: --force'
 ok "changed since: it is kept" grep -q GRUB_TIMEOUT "$w/etc/default/grub.d/quietbench.cfg"
 provision undo
@@ -207,6 +242,9 @@ ok "changed since: undo --force: nothing is left" pristine
 sed -i 's/$/ isolcpus=1/' "$w/host/proc/cmdline"
 provision apply -p dohost
 is "arguments of somebody else's: status" "$status" 1
+provision plan -p dohost --json
+ok "arguments of somebody else's: plan --json: as the schema has it" valid "$tmp/out"
+provision apply -p dohost
 like "arguments of somebody else's: are not set against theirs" "$err" 'refused: isolcpus=.*booted with isolcpus=1'
 ok "arguments of somebody else's: the others are there" grep -q skew_tick=1 "$w/boot/grub.cfg"
 ok "arguments of somebody else's: not that one" sh -c '! grep -q isolcpus= "$1"' sh "$w/boot/grub.cfg"
