@@ -94,14 +94,19 @@ signal() {
 	# shellcheck disable=SC2086 # pids
 	[ -z "$victims" ] || kill "-$1" $victims 2>/dev/null
 }
-# change FILE VALUE: by a rival, who takes it back at the end: to what it was before anybody began, for what is read now may be
-# a session's, and restored before the rival has written. The kernel sets a reserve anew with each mode of huge pages.
-change() {
-	[ -w "$1" ] || return 0
-	case "$1" in */transparent_hugepage/enabled) also=/proc/sys/vm/min_free_kbytes ;; *) also= ;; esac
-	for real in "$(readlink -f "$1")" $also; do
+# takes_back FILE...: a rival does, at the end: to what it was before anybody began, for what is read now may be a session's,
+# and restored before the rival has written
+takes_back() {
+	for real; do
 		sed -n "s,^$real ,,p" /tmp/before | sed "s/.*\[\(.*\)\].*/\1/; s,^,$real ," >>/tmp/changed
 	done
+}
+# change FILE VALUE: by a rival
+change() {
+	[ -w "$1" ] || return 0
+	takes_back "$(readlink -f "$1")"
+	# The kernel sets its reserve anew with each mode of huge pages.
+	[ "${1%/transparent_hugepage/enabled}" = "$1" ] || takes_back /proc/sys/vm/min_free_kbytes
 	tell rival "$1 = $2"
 	echo "$2" >"$1" 2>/dev/null
 }
@@ -135,6 +140,9 @@ hotplug() {
 	draw $((cpus - 1))
 	plugged=$cpu_dir/cpu$((drawn + 1))/online
 	tell hotplug "${plugged%/online}"
+	# virtio_net binds its interrupts to the CPUs that are online, whenever one comes or goes: a session that began in between
+	# gives back what it has seen.
+	for irq in /proc/irq/*/virtio*; do takes_back "${irq%/*}/smp_affinity"; done
 	echo 0 >"$plugged" 2>/dev/null
 	: >/tmp/unplugged
 	nap 1500
