@@ -35,6 +35,9 @@ int qb_mount_parse(const char *line, struct qb_mount *ret)
 	/* A word that is longer than its place has been cut. */
 	if (line[end] != ' ' || line + end > tail || (tail[tail_end] && tail[tail_end] != ' '))
 		return -EBADMSG;
+	/* Both are paths: a dash of its own among them would be the one that ends the tags. */
+	if (strcmp(mount.root, "-") == 0 || strcmp(mount.point, "-") == 0)
+		return -EBADMSG;
 	*ret = mount;
 	return 0;
 }

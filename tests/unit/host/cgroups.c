@@ -81,6 +81,10 @@ static void mounts_are_read(void **state)
 	assert_string_equal(mount.super, "rw,nsdelegate");
 	assert_int_equal(qb_mount_parse("", &mount), -EBADMSG);
 	assert_int_equal(qb_mount_parse("31 23 0:28 / - cgroup2 cgroup2 rw", &mount), -EBADMSG);
+	assert_int_equal(
+		qb_mount_parse("31 23 0:28 -\t/ rw - cgroup2 cgroup2 rw", &mount), -EBADMSG);
+	assert_int_equal(
+		qb_mount_parse("31 23 0:28 / -\trw - cgroup2 cgroup2 rw", &mount), -EBADMSG);
 	/* a word that does not fit its place is not cut to another one */
 	snprintf(cut, sizeof(cut), "31 23 0:28 / /%0300d rw - cgroup2 cgroup2 rw", 0);
 	assert_int_equal(qb_mount_parse(cut, &mount), -EBADMSG);
