@@ -88,7 +88,7 @@ void qb_condition_end(struct qb_condition *condition)
 		qb_run_text_restored(&condition->answer, &condition->session);
 	else if (!err.code)
 		qb_run_text_left(&condition->answer, &condition->session);
-	else if (condition->answer.joined)
+	else if (condition->complete)
 		qb_say(QB_SAY_WARN,
 			"processes that the command left running could not be looked for: %s",
 			err.text);

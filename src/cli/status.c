@@ -20,7 +20,6 @@
 #include <pwd.h>
 #include <quietbench/journal.h>
 #include <quietbench/lever.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -186,15 +185,6 @@ static void look_at_command(struct qb_journal_owner *owner)
 		memcpy(owner->command, journal.owner.command, sizeof(owner->command));
 }
 
-/* One that is not there any more, or only to be waited for. (Not everybody may look at it: hidepid.) */
-static bool is_dead(pid_t pid)
-{
-	struct qb_task task;
-
-	return (kill(pid, 0) < 0 && errno == ESRCH) ||
-	       (qb_task_read(pid, &task, NULL) == 0 && task.ended);
-}
-
 /*
  * The lock is the session's, and its monitor is dead: the guardian has it now. It restores, unless
  * somebody has stopped it.
@@ -238,7 +228,7 @@ static int look(struct status *status, struct qb_error *err)
 		status->state = without_summary(status, holder, &status->why);
 		return 0;
 	}
-	if (is_owner(owner, holder) && !is_dead(owner->monitor))
+	if (is_owner(owner, holder) && !qb_task_has_ended(owner->monitor))
 		return look_for_drift(status, err);
 	status->state = STATE_LEFT_OVER;
 	if (is_owner(owner, holder))

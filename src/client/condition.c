@@ -5,6 +5,8 @@
 #include <client/require.h>
 #include <client/say.h>
 #include <errno.h>
+#include <host/tasks.h>
+#include <quietbench/journal.h>
 #include <quietbench/lever.h>
 
 /* What a profile of the caller's own extends must be attached before the helper sees it. */
@@ -150,6 +152,19 @@ int qb_condition_interrupted(struct qb_condition *condition, struct qb_error *er
 		       : 0;
 }
 
+/* Whoever served us has died. Is there anybody of the session that we had joined, or is nothing left of it? */
+static bool is_looked_after(void)
+{
+	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
+	struct qb_journal session = {0};
+	int r = qb_journal_read(&session, QB_SUMMARY_PATH, &steps, NULL);
+
+	if (r < 0)
+		return r == -ENOENT || r == -ESTALE;
+	return !qb_task_has_ended(session.owner.monitor) ||
+	       !qb_task_has_ended(session.owner.guardian);
+}
+
 int qb_condition_restore(struct qb_condition *condition, struct qb_error *err)
 {
 	struct qb_answer *answer = &condition->answer;
@@ -159,8 +174,8 @@ int qb_condition_restore(struct qb_condition *condition, struct qb_error *err)
 		return 0;
 	r = qb_session_restore(&condition->session, answer, err);
 	if (r < 0)
-		/* A run that joined has nothing to restore. */
-		condition->complete = answer->joined;
+		/* A run that joined has nothing to restore itself. */
+		condition->complete = answer->joined && is_looked_after();
 	else
 		condition->complete = answer->done.complete != 0;
 	return r;

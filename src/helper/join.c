@@ -364,13 +364,6 @@ static bool hung_up(int connection)
 	return poll(&p, 1, 0) == 1;
 }
 
-static bool is_dead(pid_t pid)
-{
-	struct qb_task task;
-
-	return qb_task_read(pid, &task, NULL) < 0 || task.ended;
-}
-
 /* The session is over: is what it had conditioned restored? Its journal goes when it is. */
 static bool see_restored(struct qb_monitor *m)
 {
@@ -381,8 +374,8 @@ static bool see_restored(struct qb_monitor *m)
 
 	(void)qb_journal_read(&of, QB_JOURNAL_PATH, &steps, NULL); /* none: it is restored */
 	for (; joined->journal && journal_now() == joined->journal; rounds--) {
-		if (rounds > ORPHAN_ROUNDS && is_dead(of.owner.monitor) &&
-			is_dead(of.owner.guardian))
+		if (rounds > ORPHAN_ROUNDS && qb_task_has_ended(of.owner.monitor) &&
+			qb_task_has_ended(of.owner.guardian))
 			rounds = ORPHAN_ROUNDS;
 		if (rounds == 0 || qb_wire_wait(m->helper, NULL,
 					   qb_ns_now(CLOCK_MONOTONIC) + ROUND_NS, NULL) < 0)

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 /* include/linux/sched.h; part of what /proc/PID/stat has shown since 2.6 (field "flags"). */
@@ -180,6 +181,14 @@ bool qb_task_descends(pid_t pid, pid_t ancestor)
 	while (pid > 1 && pid != ancestor)
 		pid = qb_task_read(pid, &task, NULL) < 0 ? 0 : task.ppid;
 	return pid == ancestor;
+}
+
+bool qb_task_has_ended(pid_t pid)
+{
+	struct qb_task task;
+
+	return (kill(pid, 0) < 0 && errno == ESRCH) ||
+	       (qb_task_read(pid, &task, NULL) == 0 && task.ended);
 }
 
 bool qb_task_is_of(const struct qb_task *task, uid_t uid)

@@ -62,6 +62,8 @@ int64_t qb_task_waited(pid_t tid);
 bool qb_task_is_kernel(pid_t tid);
 /* Is `pid` the process `ancestor`, or one of its descendants? */
 bool qb_task_descends(pid_t pid, pid_t ancestor);
+/* Is there no such process any more, or one that is only to be waited for? Not everybody may look at it (hidepid). */
+bool qb_task_has_ended(pid_t pid);
 /* May this user end it without our help? It is all theirs; root's is everything. */
 bool qb_task_is_of(const struct qb_task *task, uid_t uid);
 struct qb_unit qb_task_unit(const struct qb_task *task);

@@ -125,6 +125,34 @@ say heir $qb run -n 1 -o $tmp/heir.json -- true
 touch $tmp/orphan.go
 wait
 say last $qb restore
+# the same, and nobody has restored when the run ends
+say lost $qb apply -c 0-1 -s cpus.isolation=none
+holder abandoned -n 1
+monitor=\$($qb status --json | jq .session.monitor)
+kill -9 \$(awk '{ print \$4 }' /proc/\$monitor/stat) \$monitor
+touch $tmp/abandoned.go
+wait
+say left $qb status
+say found $qb restore
+# who serves a run is killed, and the session lives, or nobody does
+helpers() { pgrep -f $tmp/build/quietbench-helper; }
+say kept $qb apply -c 0-1 -s cpus.isolation=none
+monitor=\$($qb status --json | jq .session.monitor)
+holder unserved -n 1
+kill -9 \$(helpers | grep -v -x -e \$monitor -e \$(awk '{ print \$4 }' /proc/\$monitor/stat))
+touch $tmp/unserved.go
+wait
+say stands $qb status
+holder bereft -n 1
+kill -9 \$(helpers)
+touch $tmp/bereft.go
+wait
+say bereaved $qb restore
+holder sharer --shared -c 1 -s cpus.isolation=none
+kill -9 \$(helpers)
+touch $tmp/sharer.go
+wait
+say unshared $qb restore
 say expired $qb apply $alone --for 1s
 say outlived $qb run --no-check -- sleep 2
 say afterwards $qb status
@@ -263,6 +291,17 @@ tells next 0 '^quietbench: restored what a killed run of .* left'
 is "a claim ends with its session" "$(cpu heir)" "$(cpu orphan)"
 is "a claim ends with its session: nobody else is there" "$(grep -c "another run" "$tmp/heir")" 0
 tells last 0 '^quietbench: restored$'
+tells abandoned 124 '^quietbench: the session that was joined has died, and the host is not restored: quietbench restore$'
+is "a lost session: what was measured is not vouched for" "$(jq -r '.runs[0].verdict' "$tmp/abandoned.json")" unknown
+tells left 1 '^left over: '
+tells found 0 '^quietbench: .*restored'
+tells unserved 0 '^quietbench: processes that the command left running could not be looked for: the helper is gone$'
+tells stands 0 '^conditioned$'
+for bereft in bereft sharer; do
+	tells $bereft 124 '^quietbench: it is not known whether the host is restored: the helper is gone; see: quietbench status$'
+done
+tells bereaved 0 '^quietbench: restored what a killed run of '
+tells unshared 0 '^quietbench: restored what a killed run of '
 tells again 0 '^quietbench: nothing is left to restore$'
 tells clean 3 '^not conditioned$'
 tells expired 0 'it stays so until'
