@@ -533,6 +533,48 @@ static void watch_again(void)
 	kill(child, SIGKILL);
 }
 
+/* A8: who runs there while the command lives, and when it does not. */
+static void watch_late(void)
+{
+	struct qb_watch_message begin = {0};
+	int session, pair[2], socket = running(&session), placed[2];
+
+	for (int dead = 0; dead < 2; dead++) {
+		pid_t child;
+
+		if (pipe(placed) < 0)
+			perror("pipe");
+		child = fork();
+		if (child == 0) {
+			place(socket, getpid());
+			(void)fflush(stdout);
+			close(placed[1]);
+			close(placed[0]);
+			while (!dead)
+				pause();
+			_exit(0);
+		}
+		close(placed[1]);
+		if (dead)
+			waitpid(child, NULL, 0);
+		if (read(placed[0], &(char){0}, 1) != 0)
+			perror("placed");
+		qb_message_send(session, QB_MSG_WATCH, &begin, sizeof(begin), NULL, 0);
+		if (hear(session))
+			puts(got.done.unseen ? "unseen" : "watched");
+		(void)fflush(stdout);
+		if (dead)
+			return;
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) < 0 ||
+			!simple(session, QB_MSG_RUN, &pair[0], 1))
+			return;
+		close(pair[0]);
+		socket = pair[1];
+	}
+}
+
 /* A6: two that have their answer and never say BYE. */
 static void nobye(void)
 {
@@ -694,9 +736,9 @@ static const struct {
 	{"run-bare", run_bare}, {"place-self", place_self}, {"place-other", place_other},
 	{"place-grandchild", place_grandchild}, {"place-nothing", place_nothing},
 	{"place-twice", place_twice}, {"place-set-uid", place_set_uid},
-	{"watch-nobody", watch_nobody}, {"watch-again", watch_again}, {"nobye", nobye},
-	{"door", door}, {"command", command}, {"stream", stream}, {"mute", mute}, {"fill", fill},
-	{"thief", thief}, {"keeper", keeper}};
+	{"watch-nobody", watch_nobody}, {"watch-again", watch_again}, {"watch-late", watch_late},
+	{"nobye", nobye}, {"door", door}, {"command", command}, {"stream", stream}, {"mute", mute},
+	{"fill", fill}, {"thief", thief}, {"keeper", keeper}};
 
 int main(int argc, char **argv)
 {

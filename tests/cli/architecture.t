@@ -149,6 +149,13 @@ my %code = map { $_ => $text{$_} =~ s{/\*.*?\*/}{}gsr } @sources;
 my @writers = grep { $code{$_} =~ m{(?<!int )\bqb_lever_write\b} } @sources;
 is("@writers", 'src/core/apply.c src/core/undo.c', 'qb_lever_write is called by apply and undo alone');
 
+# ---- whoever is moved, bound or ended by a number is held first ----
+my @movers = grep { $code{$_} =~ m{\bcgroup\.procs\b} } sort @sources;
+is("@movers", 'src/host/caller.c src/host/cgroups_members.c src/host/move.c', 'members of a group are read, moved and left in one file each');
+my @binders = grep { m{^src/(?:helper|host|levers|core)/} && $built{$_}{wants}{sched_setaffinity} } sort keys %built;
+is("@binders", 'src/host/tasks.c', 'as root affinities are set in one file');
+none('nobody ends a group by its name (MUST 4 of move.c)', grep { $code{$_} =~ m{\bcgroup\.kill\b} } @sources);
+
 # ---- root's side waits for no socket ----
 my @patient = grep { my $wants = $built{$_}{wants}; m{^src/(?:helper|host|levers|core)/} && grep { /^qb_message_(?:send|receive|send_(?:steps|done|error))$/ } keys %$wants } sort keys %built;
 none('who serves as root sends and receives without waiting (MUST 15)', @patient);

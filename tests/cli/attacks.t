@@ -69,6 +69,10 @@ place-twice|place the benchmark: the process [0-9]+ was placed before it and sti
 watch-nobody|WATCH is for a process that was placed
 watch-again|done
 +WATCH is once for each process
+watch-late|done
++watched
++done
++unseen
 nobye|restored
 +restored
 +conditioned

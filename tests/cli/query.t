@@ -116,6 +116,16 @@ like "--root does not take what was not captured for a fact" "$(cat "$tmp/about"
 sed -i '/^ *irqs.irqbalance: /d' "$tmp/about" "$tmp/out"
 ok "--root shows the plan that is made there, else" diff "$tmp/about" "$tmp/out"
 
+on hybrid plan -p default
+like "a captured host's cgroups cannot be asked" "$(printf '%s' "$out" | tr -s '\n ' ' ')" 'whether it has cpusets is unknown on a captured host isolation: affinity'
+on hybrid plan -p default -s cpus.isolation=partition
+like "a captured host's cgroups cannot be asked, though asked for" "$out" \
+	'^ *cpus.isolation: whether it has cpusets is unknown on a captured host$'
+on hybrid plan -p default -n all
+like "-n all of several kinds of core: all of one kind" "$(printf '%s' "$out" | tr -s '\n ' ' ')" \
+	'housekeeping on 12-19 .* all: 6 cores of the fastest kind but: the other kinds of core are left for housekeeping: cpus.kind=any'
+is "-n all of several kinds of core: nobody says that these are all CPUs" "$(printf '%s' "$out" | grep -c 'every CPU')" 0
+
 # ---- doctor ----
 for host in hybrid vm; do
 	on $host doctor

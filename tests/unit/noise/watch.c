@@ -102,6 +102,32 @@ static void test_verdict(void **state)
 	}
 }
 
+/* From exec to exit as the kernel saw them, however late the caller was woken; what it saw itself where that is not known. */
+static void test_wall(void **state)
+{
+	static const struct {
+		int64_t exec_ns, exit_ns, wall_ns;
+	} rows[] = {
+		{7020000000, 7520000000, 500000000},
+		{0, 7520000000, 520000000},
+		{7020000000, 0, 980000000},
+		{0, 0, 1000000000},
+		{7520000000, 7020000000, 1000000000},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct qb_watch watch = watch_of(0);
+		struct qb_watched watched;
+
+		watch.started_ns = 7000000000;
+		watch.watcher.seen.exec_ns = rows[i].exec_ns;
+		watch.watcher.seen.exit_ns = rows[i].exit_ns;
+		qb_watch_judge(&watch, &terms, &watched);
+		assert_int_equal(watched.wall_ns, rows[i].wall_ns);
+		qb_watch_free(&watch);
+	}
+}
+
 /* What was watched was quiet: what a hypervisor may have taken, and what was noisy before it. */
 static void test_what_cannot_be_seen(void **state)
 {
@@ -347,6 +373,7 @@ int main(void)
 		cmocka_unit_test(test_pressure),
 		cmocka_unit_test(test_sleep),
 		cmocka_unit_test(test_verdict),
+		cmocka_unit_test(test_wall),
 		cmocka_unit_test(test_what_cannot_be_seen),
 		cmocka_unit_test(test_unread),
 		cmocka_unit_test(test_nameless),

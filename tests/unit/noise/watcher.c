@@ -305,6 +305,40 @@ static void test_told(void **state)
 	assert_int_equal(qb_watcher_tell(&watcher, NULL, NULL, break_off, NULL), -EPIPE);
 }
 
+/* As many CPUs as there are: whoever ran on one of them is seen there, and told of it. */
+static void test_wide(void **state)
+{
+	enum { WIDE = 1024 };
+
+	other = (struct qb_watcher){0};
+	for (unsigned cpu = 2; cpu < WIDE; cpu++)
+		assert_int_equal(qb_runners_watch(&watcher.seen, cpu, 0), 0);
+	qb_runners_follow(&watcher.seen, A);
+	watcher.seen.complete = true;
+	for (unsigned cpu = 0; cpu < WIDE; cpu++) {
+		struct qb_event event = {.type = QB_EVENT_IN,
+			.cpu = cpu,
+			.at_ns = 1000 * cpu,
+			.pid = cpu % 2 ? A : B,
+			.tid = cpu % 2 ? A : B};
+
+		qb_runners_take(&watcher.seen, &event);
+		event.type = QB_EVENT_OUT;
+		event.at_ns += cpu + 1;
+		qb_runners_take(&watcher.seen, &event);
+	}
+	qb_runners_end(&watcher.seen, 1000 * WIDE);
+	assert_int_equal(qb_watcher_tell(&watcher, NULL, NULL, take, &other), 0);
+	for (unsigned cpu = 0; cpu < WIDE; cpu++) {
+		const enum qb_whose whose = cpu % 2 ? QB_WHOSE_OWN : QB_WHOSE_OTHER;
+
+		assert_int_equal(sum_on(&watcher, cpu, whose), cpu + 1);
+		assert_int_equal(sum_on(&other, cpu, whose), cpu + 1);
+	}
+	assert_int_equal(other.seen.lost, 0);
+	qb_watcher_close(&other);
+}
+
 /* Rings of the same size for every page there is: never larger than for small ones but by what a page needs. */
 static void test_page_sizes(void **state)
 {
@@ -350,6 +384,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_loss_is_counted, begin, end),
 		cmocka_unit_test_setup_teardown(test_full, begin, end),
 		cmocka_unit_test_setup_teardown(test_told, begin, end),
+		cmocka_unit_test_setup_teardown(test_wide, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,4 +88,16 @@ quietbench check --duration 1s -o /tmp/record >/dev/null 2>/tmp/check.err
 is "joined: nothing was changed" "$(jq -c '[.conditioned, .levers, .restore, .cpus.benchmark, .check.cpus]' /tmp/record)" '["joined",[],null,"3","3"]'
 quietbench restore 2>/dev/null
 ok "joined: the host is as before" within 10 as_before
+
+# No advice to do what is done: of one that has bound itself to an isolated CPU.
+quietbench apply -c 3 -s cpus.isolation=affinity --for 5m 2>/dev/null
+cp /bin/busybox /tmp/disturber
+/tmp/disturber sh -c 'while :; do :; done' &
+disturber=$!
+taskset -p 8 $disturber >/dev/null
+quietbench check --duration 1s --json >/tmp/check.json 2>/tmp/check.err
+kill $disturber
+is "applied: it is no advice" "$(jq -r '.of[0].causes[] | select(.cause == "task" and (.name | startswith("disturber"))) | .advice' /tmp/check.json)" \
+	"it runs here though these CPUs are isolated: stop it (services.stop), or end what pins it here"
+quietbench restore 2>/dev/null
 done_testing

@@ -66,6 +66,40 @@ for way in partition shield affinity none; do
 	quiet_again "$way, command ended"
 done
 
+# ---- threaded groups below the run's: their processes are found, ended or moved as any, and the groups go ----
+if [ -n "$v2" ]; then
+	cat >/tmp/command <<-'X'
+	group=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)
+	mkdir $group/mine && echo threaded >$group/mine/cgroup.type && echo $$ >$group/mine/cgroup.threads
+	setsid sleep 3602 & echo $! >/tmp/own
+	cat /proc/self/cgroup >/tmp/where
+	mv /tmp/own /tmp/begun
+	until [ -e /tmp/go ]; do sleep 0.1; done
+	X
+	# threaded: the run begins, as root, who may make such groups; sets client and own
+	threaded() {
+		rm -f /tmp/begun /tmp/go
+		quietbench run --no-check -p default -- sh /tmp/command >/tmp/run.out 2>&1 &
+		client=$!
+		ok "threaded: it began" within 60 [ -e /tmp/begun ]
+		own=$(cat /tmp/begun)
+		ok "threaded: in a group of its own making" says 'quietbench.*/mine$' /tmp/where
+	}
+	threaded
+	kill -KILL "$client"
+	wait "$client"
+	ok "threaded, client killed: it ends" within 20 gone "$own"
+	quiet_again "threaded, client killed"
+	threaded
+	touch /tmp/go
+	wait "$client"
+	is "threaded, command ended: status" "$?" 0
+	is "threaded, command ended: who stays was moved back" "$(group "$own")" /
+	kill "$own"
+	ok "threaded, command ended: it is gone" within 10 gone "$own"
+	quiet_again "threaded, command ended"
+fi
+
 # ---- a chain: each process forks the next one and ends, so that the list of members is never right ----
 cat >/tmp/chain <<'X'
 : >/tmp/linked

@@ -44,12 +44,15 @@ is "a member: the benchmark has no privilege" "$(by tester "/qb/build/quietbench
 
 # Debian's kernels permit perf to nobody below CAP_SYS_ADMIN (perf_event_paranoid 3): the helper's watcher has it, and gives it up.
 is "a member: this kernel permits no perf" "$(cat /proc/sys/kernel/perf_event_paranoid)" 3
-by tester "/qb/build/quietbench run --no-check -p default -o /tmp/record -- sh -c 'cat /proc/[0-9]*/comm /proc/[0-9]*/status >/tmp/seen; sleep 1'" >/tmp/qb.out 2>&1
+by tester "/qb/build/quietbench run --no-check -p default -o /tmp/record -- sh -c 'cat /proc/[0-9]*/comm /proc/[0-9]*/status >/tmp/seen
+	for one in /proc/[0-9]*; do echo \$(cat \$one/comm \$one/oom_score_adj); done >/tmp/scores; sleep 1'" >/tmp/qb.out 2>&1
 is "a member: who ran on its CPU is seen" "$(jq -r '.runs[0].sources.switches' /tmp/record)" helper
 jq -c '.runs[0].reasons' /tmp/record | sed 's/^/# /'
 is "a member: whoever watches can do nothing more" \
 	"$(sed -n '/^Name:.quietbench-watc/,/^NoNewPrivs/{s/^\(CapPrm\|CapEff\|CapAmb\|NoNewPrivs\):.//p}' /tmp/seen | tr '\n' ' ')" \
 	"0000000000080000 0000000000080000 0000000000000000 1 "
+is "a member: a shortage of memory spares who conditions, and nobody whom they start" \
+	"$(grep ^quietbench- /tmp/scores | sort | tr '\n' ' ')" "quietbench-help -1000 quietbench-help -1000 quietbench-watc 0 "
 
 # ---- nobody lets them ----
 qb 0 "a stranger" nobody run --no-check -p default -o /tmp/record.nobody -- true
