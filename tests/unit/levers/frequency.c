@@ -90,6 +90,25 @@ static void test_each_kind_of_core_has_its_base(void **state)
 		"frequency.range policy1/min: 800000 > 1500000\n");
 }
 
+/* One policy that cannot be read keeps no other from its settings. */
+static void test_a_policy_that_cannot_be_read(void **state)
+{
+	char path[128];
+
+	tree_begin();
+	put_policy(0, "intel_pstate\n", "4900000\n");
+	put_policy(1, "intel_pstate\n", "4900000\n");
+	snprintf(path, sizeof(path), "%s/" CPU "cpufreq/policy0/scaling_governor", tree_root);
+	assert_int_equal(remove(path), 0);
+	assert_int_equal(mkdir(path, 0755), 0);
+	assert_plan(ASK("frequency.governor", "performance"),
+		"frequency.range policy0/max: 4900000 kept\n"
+		"frequency.range policy0/min: 800000 kept\n"
+		"frequency.governor policy1: powersave > performance\n"
+		"frequency.range policy1/max: 4900000 kept\n"
+		"frequency.range policy1/min: 800000 kept\n");
+}
+
 static void test_base_by_cppc(void **state)
 {
 	tree_begin();
@@ -378,6 +397,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_kind_of_core_has_its_base),
+		cmocka_unit_test(test_a_policy_that_cannot_be_read),
 		cmocka_unit_test(test_base_by_cppc),
 		cmocka_unit_test(test_base_by_list),
 		cmocka_unit_test(test_base_of_any_order),

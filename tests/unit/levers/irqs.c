@@ -221,6 +221,31 @@ static void test_plan(void **state)
 	qb_steps_free(&steps);
 }
 
+/* One that cannot be read keeps no other from being moved, and is told. */
+static void test_unreadable(void **state)
+{
+	struct qb_steps steps = {0};
+	const struct qb_step *told = NULL;
+
+	need_sandbox();
+	put("ff\n", "/proc/irq/default_smp_affinity");
+	for (unsigned i = 1; i <= 4; i++)
+		make_irq(i, "ff\n", "eth0\n");
+	assert_int_equal(unlink("/proc/irq/2/smp_affinity"), 0);
+	assert_int_equal(mkdir("/proc/irq/2/smp_affinity", 0755), 0);
+	plan(&steps, "0-1,3-5,7");
+	assert_step(step_of(&steps, 1), "ff", "bb");
+	assert_step(step_of(&steps, 3), "ff", "bb");
+	assert_step(step_of(&steps, 4), "ff", "bb");
+	for (size_t i = 0; i < steps.n; i++)
+		if (steps.v[i].status == QB_STATUS_UNSUPPORTED)
+			told = &steps.v[i];
+	assert_non_null(told);
+	assert_string_equal(told->reason,
+		"1 interrupts cannot be read and stay where they are (Is a directory)");
+	qb_steps_free(&steps);
+}
+
 static void test_plan_nothing(void **state)
 {
 	struct qb_steps steps = {0};
@@ -345,6 +370,7 @@ int main(void)
 		cmocka_unit_test_setup(test_identity_without_sysfs, empty_host),
 		cmocka_unit_test_setup(test_plan, empty_host),
 		cmocka_unit_test_setup(test_plan_nothing, empty_host),
+		cmocka_unit_test_setup(test_unreadable, empty_host),
 		cmocka_unit_test_setup(test_recycled, empty_host),
 		cmocka_unit_test_setup(test_refusals, empty_host),
 		cmocka_unit_test_setup(test_vectors_full, empty_host),
