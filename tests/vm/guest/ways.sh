@@ -52,7 +52,7 @@ is "a member: whoever watches can do nothing more" \
 	"$(sed -n '/^Name:.quietbench-watc/,/^NoNewPrivs/{s/^\(CapPrm\|CapEff\|CapAmb\|NoNewPrivs\):.//p}' /tmp/seen | tr '\n' ' ')" \
 	"0000000000080000 0000000000080000 0000000000000000 1 "
 is "a member: a shortage of memory spares who conditions, and nobody whom they start" \
-	"$(grep ^quietbench- /tmp/scores | sort | tr '\n' ' ')" "quietbench-help -1000 quietbench-help -1000 quietbench-watc 0 "
+	"$(grep -e ^quietbench-help -e ^quietbench-watc /tmp/scores | sort | tr '\n' ' ')" "quietbench-help -1000 quietbench-help -1000 quietbench-watc 0 "
 
 # ---- nobody lets them ----
 qb 0 "a stranger" nobody run --no-check -p default -o /tmp/record.nobody -- true
