@@ -198,7 +198,17 @@ bind() {
 running() { for one in $clients; do [ ! -e "/proc/$one" ] || return 0; done; return 1; }
 ended() { ! running; }
 nobody() { [ -z "$(of "client child monitor guardian planner")" ]; }
-hang() { echo "hung: $1: $(of "client child monitor guardian planner" | while read -r one; do echo "$one $(cat "/proc/$one/comm") $(sed -n 's/^State:\t//p' "/proc/$one/status"),"; done)" >>/tmp/wrong; }
+# hang WHO: what everybody is at, and whether they get on with it
+hang() {
+	echo "hung: $1; the journal has $(wc -c </run/quietbench/journal) bytes" >>/tmp/wrong
+	for one in $(of "client child monitor guardian planner"); do
+		echo "$one $(cat "/proc/$one/comm") $(sed -n 's/^State:\t//p' "/proc/$one/status"): $(cat "/proc/$one/syscall");" \
+			"$(head -n 4 "/proc/$one/stack" | sed 's/.*\] //' | tr '\n' ' '); $(for fd in "/proc/$one"/fd/*; do readlink "$fd"; done | grep -v '^[a-z_]*:' | tr '\n' ' ');" \
+			"$(grep '^sysc' "/proc/$one/io" | tr '\n' ' ')"
+		sleep 1
+		grep '^sysc' "/proc/$one/io" | tr '\n' ' '
+	done >>/tmp/wrong 2>&1
+}
 # Everybody goes: who is stopped is continued, or killed; the rivals take back what they did.
 wind_up() {
 	within 6 ended >/dev/null
