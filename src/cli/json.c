@@ -401,9 +401,19 @@ bool qb_json_to_text(const struct qb_json_value *value, const char **ret)
 	return text != NULL;
 }
 
-int qb_json_embed(const struct qb_json_value *value, FILE *out)
+bool qb_json_is_true(const struct qb_json_value *value)
 {
-	char *text = json_dumps(document(value), JSON_COMPACT | JSON_ENCODE_ANY);
+	return json_is_true(document(value));
+}
+
+void qb_json_copy(struct qb_json *json, const char *key, const struct qb_json_value *value)
+{
+	add(json, key, value ? json_incref(document(value)) : json_null());
+}
+
+int qb_json_embed(const struct qb_json *json, FILE *out)
+{
+	char *text = json && !json->failed ? json_dumps(json->open[0], JSON_COMPACT) : NULL;
 
 	if (!text)
 		return -ENOMEM;

@@ -77,8 +77,12 @@ size_t qb_json_size(const struct qb_json_value *array);
 bool qb_json_to_number(const struct qb_json_value *value, double *ret);
 bool qb_json_to_text(const struct qb_json_value *value, const char **ret);
 
-/* The value on one line, so that it can stand in a page's script: without a <. 0 or -ENOMEM. */
-int qb_json_embed(const struct qb_json_value *value, FILE *out);
+bool qb_json_is_true(const struct qb_json_value *value);
+
+/* A value of another document, which may go before this one does. NULL: null. */
+void qb_json_copy(struct qb_json *json, const char *key, const struct qb_json_value *value);
+/* The document on one line, so that it can stand in a page's script: without a <. 0 or -ENOMEM. */
+int qb_json_embed(const struct qb_json *json, FILE *out);
 
 /* One text in quotes, as JSON has it and YAML, too. 0 or -ENOMEM. */
 int qb_json_quote(FILE *out, const char *text);

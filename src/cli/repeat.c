@@ -27,6 +27,7 @@ struct repeat {
 	struct qb_rows rows; /* the times, of warm-ups too */
 	int64_t begun_ns;
 	size_t counted; /* runs that count */
+	size_t look;	/* of so many it is asked whether they are enough for --precision */
 };
 
 bool qb_repeat_asked(const struct qb_options *options)
@@ -47,21 +48,28 @@ static double *values_of(const struct repeat *r)
 	return values;
 }
 
-/* Is the median known as well as was asked for? */
-static bool is_precise(const struct repeat *r)
+/*
+ * Is the median known as well as was asked for? To know it all runs are sorted: it is asked after each of a
+ * few, and later of a twentieth more.
+ */
+static bool is_precise(struct repeat *r)
 {
 	const double wanted = (double)r->options->number[QB_OPTION_PRECISION] / 1e6;
-	_cleanup_free_ double *values = values_of(r);
+	_cleanup_free_ double *values = NULL;
 	struct qb_described d;
 
-	if (!values || r->counted < LEAST)
+	if (r->counted < LEAST || r->counted < r->look)
+		return false;
+	r->look = r->counted + 1 + r->counted / 20;
+	values = values_of(r);
+	if (!values)
 		return false;
 	d = qb_stats_describe(values, r->counted);
 	return (d.high - d.low) / 2 <= wanted * d.median;
 }
 
 /* With --time and --precision what comes first. */
-static bool is_enough(const struct repeat *r)
+static bool is_enough(struct repeat *r)
 {
 	const struct qb_options *options = r->options;
 	const bool timed = qb_option_given(options, TIME);

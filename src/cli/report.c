@@ -9,7 +9,7 @@
 #include <base/macros.h>
 #include <base/text.h>
 #include <cli/command.h>
-#include <cli/json.h>
+#include <cli/report.h>
 #include <client/draft.h>
 #include <client/say.h>
 #include <errno.h>
@@ -21,40 +21,13 @@
 #define BODY	   "@BODY@"
 #define ROWS_SHOWN 2000 /* of the table of runs; the pictures and the record have all */
 
-struct record {
-	const char *file;
-	struct qb_json_value *json; /* owned */
-	const char *schema;
-};
-
 struct report {
-	struct record *records; /* owned */
+	char *const *files;
+	struct qb_json **data; /* owned, of each file: what its pictures show */
 	size_t n;
 	char *page; /* owned: the template */
 	FILE *out;
 };
-
-/* ---- what is read ---- */
-
-static int read_record(const char *file, struct record *ret, struct qb_error *err)
-{
-	struct record record = {.file = file, .schema = "none"};
-	int r = qb_json_read(file, &record.json, err);
-
-	if (r < 0)
-		return r;
-	(void)qb_json_to_text(qb_json_at(record.json, "/schema"), &record.schema);
-	if (strcmp(record.schema, "quietbench/record/1") != 0 &&
-		strcmp(record.schema, "quietbench/soak/1") != 0) {
-		r = qb_error_set(err, EBADMSG,
-			"%s: not a record of this version (schema %s): run, check, compare and prove write one with -o, check --soak with --json",
-			file, record.schema);
-		qb_json_value_freep(&record.json);
-		return r;
-	}
-	*ret = record;
-	return 0;
-}
 
 /* Beside this program (build folder), or where it is installed. */
 static int read_template(char **ret, struct qb_error *err)
@@ -343,10 +316,9 @@ static void put_soak(FILE *out, const struct qb_json_value *soak, size_t index)
 	fputs("</tbody></table>\n", out);
 }
 
-static void put_record(const struct report *report, size_t index)
+static void put_record(
+	const struct report *report, const struct qb_report_record *record, size_t index)
 {
-	const struct record *record = &report->records[index];
-	const bool soak = strcmp(record->schema, "quietbench/soak/1") == 0;
 	const struct qb_json_value *experiment = qb_json_at(record->json, "/experiment");
 	const struct qb_json_value *kind = qb_json_at(experiment, "/kind");
 	FILE *out = report->out;
@@ -355,7 +327,7 @@ static void put_record(const struct report *report, size_t index)
 	if (is_there(kind))
 		put_value(out, kind);
 	else
-		fputs(soak						  ? "soak"
+		fputs(record->soak					  ? "soak"
 			: qb_json_size(qb_json_at(record->json, "/runs")) ? "run"
 									  : "check",
 			out);
@@ -364,7 +336,7 @@ static void put_record(const struct report *report, size_t index)
 	fputs("</h2>\n<p class=\"dim\">", out);
 	put_value(out, qb_json_at(record->json, "/started_at"));
 	fputs("</p>\n", out);
-	if (soak) {
+	if (record->soak) {
 		put_soak(out, record->json, index);
 	} else {
 		if (experiment)
@@ -379,21 +351,38 @@ static void put_record(const struct report *report, size_t index)
 	fputs("</article>\n", out);
 }
 
-static int put_page(const struct report *report, struct qb_error *err)
+/* A record at a time: they may be large. */
+static int put_file(struct report *report, size_t index, struct qb_error *err)
+{
+	struct qb_report_record record = {0};
+	int r = qb_report_read(report->files[index], &record, err);
+
+	if (r < 0)
+		return r;
+	put_record(report, &record, index);
+	report->data[index] = qb_report_data(&record);
+	qb_json_value_freep(&record.json);
+	return 0;
+}
+
+static int put_page(struct report *report, struct qb_error *err)
 {
 	const char *body = strstr(report->page, BODY);
 	FILE *out = report->out;
+	int r = 0;
 
 	fwrite(report->page, 1, (size_t)(body - report->page), out);
 	fputs("<h1>quietbench report</h1>\n", out);
 	if (report->n > 1)
 		put_figure(out, "history", 0);
-	for (size_t i = 0; i < report->n; i++)
-		put_record(report, i);
+	for (size_t i = 0; i < report->n && r == 0; i++)
+		r = put_file(report, i, err);
+	if (r < 0)
+		return r;
 	fputs("<script type=\"application/json\" id=\"records\">[", out);
 	for (size_t i = 0; i < report->n; i++) {
 		fputs(i ? ",\n" : "", out);
-		if (qb_json_embed(report->records[i].json, out) < 0)
+		if (qb_json_embed(report->data[i], out) < 0)
 			return qb_error_errno(err, ENOMEM, "write the records into the page");
 	}
 	fputs("]</script>\n", out);
@@ -403,42 +392,41 @@ static int put_page(const struct report *report, struct qb_error *err)
 
 /* ---- the command ---- */
 
-static int make(struct report *report, char *const *files, const char *target, struct qb_error *err)
+static int make(struct report *report, const char *target, struct qb_error *err)
 {
 	_cleanup_(qb_draft_discard) struct qb_draft draft = {0};
 	int r = read_template(&report->page, err);
 
-	for (; r == 0 && *files; files++) {
-		r = read_record(*files, &report->records[report->n], err);
-		report->n += r == 0;
-	}
 	if (r < 0)
 		return r;
 	if (qb_draft_open(&draft, target, 0, err) < 0)
 		return qb_error_wrap(err, "cannot write %s", target);
 	report->out = draft.out;
-	if (put_page(report, err) < 0 || qb_draft_keep(&draft, err) < 0)
-		return qb_error_wrap(err, "cannot write %s", target);
-	return 0;
+	r = put_page(report, err);
+	if (r < 0)
+		return r;
+	return qb_draft_keep(&draft, err) < 0 ? qb_error_wrap(err, "cannot write %s", target) : 0;
 }
 
 int qb_cmd_report(struct qb_cli *cli)
 {
 	const char *target = cli->options.value[QB_OPTION_RECORD];
-	struct report report = {.records = calloc((size_t)cli->argc + 1, sizeof(struct record))};
+	struct report report = {.files = cli->argv,
+		.data = calloc((size_t)cli->argc + 1, sizeof(struct qb_json *)),
+		.n = (size_t)cli->argc};
 	struct qb_error err = {0};
 	int status = EXIT_SUCCESS;
 
 	if (!target || cli->argc == 0) {
 		qb_say(QB_SAY_ERROR, "report: expected quietbench report RECORD... -o FILE.html");
 		status = QB_EXIT_USAGE;
-	} else if (!report.records || make(&report, cli->argv, target, &err) < 0) {
+	} else if (!report.data || make(&report, target, &err) < 0) {
 		qb_say(QB_SAY_ERROR, "%s", err.code ? err.text : "out of memory");
 		status = QB_EXIT_FAILURE;
 	}
-	for (size_t i = 0; i < report.n; i++)
-		qb_json_value_freep(&report.records[i].json);
-	free(report.records);
+	for (size_t i = 0; report.data && i < report.n; i++)
+		qb_json_freep(&report.data[i]);
+	free(report.data);
 	free(report.page);
 	return status;
 }

@@ -43,12 +43,10 @@
 		svg.append('text').attr('transform', `translate(14,${height / 2}) rotate(-90)`).attr('text-anchor', 'middle').text(yText);
 	}
 
-	/* The runs that count and those that do not, with the first figure of each. */
+	/* The runs that count and those that do not, with the first figure of each (cli/report_data.c). */
 	function runsOf(record) {
-		const e = record.experiment;
-		const name = e.figures.length ? e.figures[0].name : '';
-		return record.runs.map((run, i) => ({ run, i, value: (run.figures || {})[name] }))
-			.filter(r => r.value !== undefined);
+		return record.runs.map(([value, program, verdict, aside, reason], i) => ({ i, value, program, verdict, aside, reason }))
+			.filter(r => r.value !== null);
 	}
 
 	/* More than a browser draws at ease: of each few neighbours the least and the greatest. */
@@ -77,14 +75,14 @@
 		const x = d3.scaleLinear().domain([1, Math.max(2, record.runs.length)]).range([LEFT, WIDTH - RIGHT]);
 		const y = d3.scaleLinear().domain(d3.extent(runs, r => r.value * factor)).nice().range([height - BOTTOM, top]);
 		axes(svg, x, y, height, 'run', unit || 'figure');
-		const noisy = r => r.run.verdict === 'noisy', program = r => programs.indexOf(r.run.program);
+		const noisy = r => r.verdict === 'noisy';
 		const dots = svg.append('g').selectAll('path').data(runs).enter().append('path').attr('class', 'dot')
 			.attr('transform', r => `translate(${x(r.i + 1)},${y(r.value * factor)})`)
-			.attr('d', r => shapeOf(shapes[program(r) % 5], 60, noisy(r)))
-			.attr('stroke', r => noisy(r) ? 'var(--bad)' : colour(program(r)))
-			.attr('fill', r => r.run.warm_up || r.run.repeated ? 'none' : colour(program(r)));
-		tells(dots, tip, r => `run ${r.i + 1}, ${r.run.program}: ${(r.value * factor).toPrecision(4)} ${unit}, ${r.run.verdict}` +
-			(r.run.warm_up ? ', warm-up' : '') + (r.run.reasons.length ? `: ${r.run.reasons[0]}` : ''));
+			.attr('d', r => shapeOf(shapes[r.program % 5], 60, noisy(r)))
+			.attr('stroke', r => noisy(r) ? 'var(--bad)' : colour(r.program))
+			.attr('fill', r => r.aside ? 'none' : colour(r.program));
+		tells(dots, tip, r => `run ${r.i + 1}, ${programs[r.program]}: ${(r.value * factor).toPrecision(4)} ${unit}, ${r.verdict}` +
+			(r.aside ? `, ${r.aside}` : '') + (r.reason ? `: ${r.reason}` : ''));
 		if (programs.length > 1)
 			legend(svg, programs, shapes);
 	}
@@ -100,7 +98,7 @@
 
 	/* Distributions: every run as a tick, the median and its interval as a bar. */
 	function showSpread(figure, record) {
-		const e = record.experiment, { kept: runs, told } = thin(runsOf(record).filter(r => !r.run.warm_up && !r.run.repeated));
+		const e = record.experiment, { kept: runs, told } = thin(runsOf(record).filter(r => !r.aside));
 		if (!runs.length)
 			return;
 		const row = 46, height = TOP + BOTTOM + row * e.programs.length;
@@ -109,7 +107,7 @@
 		const x = d3.scaleLinear().domain(d3.extent(runs, r => r.value * factor)).nice().range([LEFT, WIDTH - RIGHT]);
 		axes(svg, x, null, height, unit || 'figure');
 		e.programs.forEach((program, i) => {
-			const top = TOP + i * row, own = runs.filter(r => r.run.program === program.name);
+			const top = TOP + i * row, own = runs.filter(r => r.program === i);
 			const d = e.figures[0].of[i];
 			svg.append('text').attr('x', LEFT - 8).attr('y', top + 20).attr('text-anchor', 'end').text(program.name);
 			svg.append('g').selectAll('line').data(own).enter().append('line')
@@ -153,8 +151,8 @@
 	}
 
 	/* One run: what it lost, as time goes by. */
-	function showTimeline(figure, run) {
-		const samples = (run.timeline || {}).samples || [];
+	function showTimeline(figure, record) {
+		const samples = record.samples || [];
 		if (samples.length < 2)
 			return;
 		const height = 220, steps = samples.slice(1).map((s, i) => {
@@ -241,7 +239,7 @@
 
 	const charts = {
 		runs: showRuns, spread: showSpread, differences: showDifferences,
-		timeline: (figure, record) => showTimeline(figure, record.runs[0]),
+		timeline: showTimeline,
 		heat: (figure, record) => showHeat(figure, record.check), soak: showSoak,
 		history: showHistory
 	};

@@ -56,9 +56,16 @@ int64_t qb_rank_critical(size_t n, double level)
 		while (c + 1 <= averages(n) / 2 && 2 * (sum += p[c + 1]) <= level)
 			c++;
 	} else {
-		/* From the middle down; its tail is thin, and a step is cheap. */
-		for (c = averages(n) / 2; c >= 0 && approximate(n, c) > level; c--)
-			;
+		int64_t above = averages(n) / 2 + 1; /* too many; c is not */
+
+		while (above - c > 1) {
+			const int64_t middle = c + (above - c) / 2;
+
+			if (approximate(n, middle) <= level)
+				c = middle;
+			else
+				above = middle;
+		}
 	}
 	free(p);
 	return c;

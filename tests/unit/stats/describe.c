@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -58,6 +59,23 @@ static void coverage(void **unused)
 	assert_true(held >= most * (0.95 - 3 * sqrt(0.05 * 0.95 / most)));
 }
 
+/* A hundred thousand runs: qbinom(0.025, 100000, 0.5) = 49690. */
+static void many(void **unused)
+{
+	const size_t n = 100000;
+	double *x = calloc(n, sizeof(*x));
+	struct qb_described d;
+
+	assert_non_null(x);
+	for (size_t i = 0; i < n; i++)
+		x[i] = (double)((i * 7919) % n + 1); /* each of 1 to n, in disorder */
+	d = qb_stats_describe(x, n);
+	assert_within(d.median, 50000.5, 0);
+	assert_within(d.low, 49690, 0);
+	assert_within(d.high, 50311, 0);
+	free(x);
+}
+
 static void few(void **unused)
 {
 	double one[] = {3}, five[] = {5, 1, 4, 2, 3}, zeros[] = {0, 0, 0};
@@ -83,6 +101,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(as_r_has_it),
 		cmocka_unit_test(coverage),
+		cmocka_unit_test(many),
 		cmocka_unit_test(few),
 		cmocka_unit_test(detectable),
 	};

@@ -207,6 +207,31 @@ static void odd_pairs(void **unused)
 	assert_true(d.n == 1 && d.interval.low == d.interval.high);
 }
 
+/* A hundred thousand pairs, with probes: B takes 1 % more. */
+static void hundred_thousand(void **unused)
+{
+	const size_t n = 100000;
+	struct qb_pair *pairs = calloc(n, sizeof(*pairs));
+	double *x = calloc(2 * n, sizeof(*x));
+	struct qb_random random = {8};
+	struct qb_difference d;
+
+	assert_non_null(pairs);
+	assert_non_null(x);
+	draw(NORMAL, x, 2 * n, &random);
+	for (size_t i = 0; i < n; i++)
+		pairs[i] = (struct qb_pair){.a = exp(x[i]),
+			.b = 1.01 * exp(x[n + i]),
+			.probe_a = 1 + (double)(i % 3) / 100,
+			.probe_b = 1 + (double)(i % 5) / 100};
+	assert_int_equal(qb_difference_of(pairs, n, qb_rank_critical(n, 0.05), &d), 0);
+	assert_within(d.interval.middle, log(1.01), 0.001);
+	assert_true(d.interval.low > 0.005 && d.interval.high < 0.015);
+	assert_true(d.interval.high - d.interval.low < 0.001);
+	free(pairs);
+	free(x);
+}
+
 static void claims(void **unused)
 {
 	static const struct {
@@ -255,6 +280,7 @@ int main(void)
 		cmocka_unit_test(no_difference),
 		cmocka_unit_test(moved_probe),
 		cmocka_unit_test(odd_pairs),
+		cmocka_unit_test(hundred_thousand),
 		cmocka_unit_test(claims),
 		cmocka_unit_test(discoveries),
 	};

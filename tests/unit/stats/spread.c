@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 #include <stats/spread.h>
@@ -78,6 +79,27 @@ static void coverage(void **unused)
 	assert_true(held >= 133);
 }
 
+/* Runs by the thousand are sorted once, not once for each of twelve thousand draws. */
+static void many(void **unused)
+{
+	const size_t pairs = 500;
+	double *x = calloc(2 * pairs * BLOCK, sizeof(*x)), *b = x + pairs * BLOCK;
+	struct qb_random random = {3};
+	struct qb_spread spread;
+
+	assert_non_null(x);
+	draw(NORMAL, x, 2 * pairs * BLOCK, &random);
+	for (size_t i = 0; i < pairs * BLOCK; i++) {
+		x[i] = exp(x[i]);
+		b[i] = exp(0.5 * b[i]);
+	}
+	assert_int_equal(qb_spread_compare(x, b, pairs, BLOCK, &random, &spread), 0);
+	assert_true(spread.less);
+	assert_within(spread.ratio.middle, 2, 0.15);
+	assert_true(spread.ratio.low > 1.8 && spread.ratio.high < 2.2);
+	free(x);
+}
+
 static void bad_input(void **unused)
 {
 	struct qb_spread spread = {.p = 42};
@@ -104,6 +126,7 @@ int main(void)
 		cmocka_unit_test(the_same),
 		cmocka_unit_test(a_third),
 		cmocka_unit_test(coverage),
+		cmocka_unit_test(many),
 		cmocka_unit_test(bad_input),
 	};
 
