@@ -16,6 +16,7 @@
 #define QB_EXIT_USAGE	       2
 #define QB_EXIT_NOT_MEASURED   3   /* check, prove, compare: nothing is claimed */
 #define QB_EXIT_UNDECIDED      4   /* compare --fail-slower */
+#define QB_EXIT_UNKNOWN	       4   /* status */
 #define QB_EXIT_NOISY	       123 /* run --fail-noisy: it succeeded, disturbed */
 #define QB_EXIT_INCOMPLETE     124 /* run: the host is not as it was */
 #define QB_EXIT_REFUSED	       125 /* run: quietbench could not do what was asked */
@@ -44,6 +45,7 @@ struct qb_command {
 	int usage;	      /* exit status of a usage error */
 	int (*run)(struct qb_cli *cli);
 	const struct qb_exit *exits;
+	int unwritten; /* exit status when the answer did not arrive (a full disk): never that of an answer */
 };
 extern const struct qb_command qb_commands[];
 extern const size_t qb_n_commands;

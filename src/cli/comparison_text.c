@@ -2,6 +2,7 @@
 /* exports.h: what is said of a comparison. */
 #include <base/text.h>
 #include <cli/exports.h>
+#include <ctype.h>
 #include <math.h>
 #include <stats/looks.h>
 #include <stdlib.h>
@@ -38,6 +39,14 @@ static bool describe(const struct qb_comparison *c, unsigned program, size_t row
 	return n > 0;
 }
 
+/* A command on one line, and nothing in it that a terminal obeys. */
+static void put_line(const char *text, FILE *out)
+{
+	for (; *text; text++)
+		fputc(iscntrl((unsigned char)*text) ? '?' : *text, out);
+	fputc('\n', out);
+}
+
 static void print_programs(const struct qb_comparison *c, FILE *out)
 {
 	const struct qb_trial *trial = &c->trial;
@@ -48,7 +57,8 @@ static void print_programs(const struct qb_comparison *c, FILE *out)
 		const struct qb_evidence_disturbed d =
 			qb_evidence_disturbances(&trial->experiment, (int)i);
 
-		fprintf(out, "%s: %s\n", c->programs.v[i].name, qb_programs_text(&c->programs, i));
+		fprintf(out, "%s: ", c->programs.v[i].name);
+		put_line(qb_programs_text(&c->programs, i), out);
 		if (trial->rows.n == 1 && describe(c, i, 0, text, sizeof(text), &median))
 			fprintf(out, "   %s; %u runs\n", text, trial->rounds);
 		qb_evidence_disturbance(&d, text, sizeof(text));

@@ -62,7 +62,14 @@ void qb_evidence_percent(double share, double half, char *buf, size_t size)
 {
 	const double width = fabs(half) * 100;
 
-	qb_text_format(buf, size, "%.*f %%", width >= 0.2 ? 1 : width >= 0.02 ? 2 : 3, share * 100);
+	if (fabs(share) >= 1e6) /* of things that have nothing in common */
+		qb_text_format(buf, size, "%.3g %%", share * 100);
+	else
+		qb_text_format(buf, size, "%.*f %%",
+			width >= 0.2	? 1
+			: width >= 0.02 ? 2
+					: 3,
+			share * 100);
 }
 
 void qb_evidence_description(const struct qb_described *d, const char *unit, char *buf, size_t size)

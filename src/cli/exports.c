@@ -126,11 +126,30 @@ static const struct {
 	{QB_OPTION_EXPORT_CSV, put_csv},
 };
 
+/* Of two in one file the first would be lost. */
+static int judge_names(const struct qb_options *options, struct qb_error *err)
+{
+	const char *names[QB_ARRAY_SIZE(files) + 1] = {options->value[QB_OPTION_RECORD]};
+
+	for (size_t i = 0; i < QB_ARRAY_SIZE(files); i++) {
+		const char *name = names[i + 1] = options->value[files[i].option];
+
+		for (size_t j = 0; name && j <= i; j++)
+			if (names[j] && strcmp(names[j], name) == 0)
+				return qb_error_set(err, EINVAL,
+					"%s is to hold two things: name another file for --%s",
+					name, qb_options[files[i].option].name);
+	}
+	return 0;
+}
+
 int qb_exports_prepare(const struct qb_options *options, struct qb_error *err)
 {
 	const char *record = options->value[QB_OPTION_RECORD];
-	int r = record ? qb_record_prepare(record, err) : 0;
+	int r = judge_names(options, err);
 
+	if (r == 0 && record)
+		r = qb_record_prepare(record, err);
 	for (size_t i = 0; i < QB_ARRAY_SIZE(files) && r == 0; i++) {
 		_cleanup_(qb_draft_discard) struct qb_draft draft = {0};
 		const char *file = options->value[files[i].option];

@@ -81,8 +81,9 @@ static struct qb_row *row_of(struct qb_rows *rows, const char *name)
 int qb_rows_add(struct qb_rows *rows, const struct qb_figures *figures, struct qb_error *err)
 {
 	if (rows->n && strcmp(rows->unit, figures->unit) != 0)
-		return qb_error_set(err, EBADMSG, "a figure in %s, after figures in %s",
-			figures->unit, rows->unit);
+		return qb_error_set(err, EBADMSG, "its figures have %s%s, those before had %s%s",
+			*figures->unit ? "the unit " : "no unit", figures->unit,
+			*rows->unit ? "the unit " : "none", rows->unit);
 	if (make_room(rows, err) < 0)
 		return -ENOMEM;
 	qb_text_copy(rows->unit, sizeof(rows->unit), figures->unit);

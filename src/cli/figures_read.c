@@ -20,7 +20,8 @@
 typedef int read_function(const char *argument, struct qb_measure_source *source,
 	struct qb_figures *ret, struct qb_error *err);
 
-/* Beyond that not even a variance is a number. */
+/* Beyond these not even a variance, or a ratio, is a number. */
+#define FIGURE_MIN 1e-100
 #define FIGURE_MAX 1e100
 /* File systems' clocks tick this coarsely. */
 #define TICK_NS 20000000
@@ -52,12 +53,15 @@ static int add(struct qb_figures *ret, const char *name, double value, const cha
 		value *= seconds;
 		unit = QB_UNIT_SECONDS;
 	}
-	if (!(value > 0 && value < FIGURE_MAX))
-		return qb_error_set(err, EBADMSG, "%s is %g: only positive figures can be compared",
-			*name ? name : "the figure", value);
+	if (!(value > FIGURE_MIN && value < FIGURE_MAX))
+		return qb_error_set(err, EBADMSG,
+			"%s is %g: only positive figures can be compared%s",
+			*name ? name : "the figure", value,
+			value > 0 ? ", from 1e-100 to 1e100" : "");
 	if (ret->n && strcmp(ret->unit, unit) != 0)
-		return qb_error_set(err, EBADMSG, "%s is in %s, other figures are in %s", name,
-			unit, ret->unit);
+		return qb_error_set(err, EBADMSG, "%s has %s%s, other figures have %s%s", name,
+			*unit ? "the unit " : "no unit", unit, *ret->unit ? "the unit " : "none",
+			ret->unit);
 	qb_text_copy(ret->unit, sizeof(ret->unit), unit);
 	return qb_figures_add(ret, name, value, err);
 }
@@ -106,26 +110,6 @@ static int read_regex(const char *pattern, struct qb_measure_source *source, str
 	return add_text(ret, "", text, err);
 }
 
-static int read_json(const char *pointer, struct qb_measure_source *source, struct qb_figures *ret,
-	struct qb_error *err)
-{
-	_cleanup_(qb_json_value_freep) struct qb_json_value *json = NULL;
-	const struct qb_json_value *value;
-	const char *text;
-	double number;
-	int r = qb_json_parse(source->output, source->size, &json, err);
-
-	if (r < 0)
-		return r;
-	value = qb_json_at(json, pointer);
-	if (qb_json_to_number(value, &number))
-		return add(ret, "", number, "", err);
-	if (qb_json_to_text(value, &text))
-		return add_text(ret, "", text, err);
-	return qb_error_set(
-		err, EBADMSG, "json:%s: no number there in what the command printed", pointer);
-}
-
 /* ---- tools ---- */
 
 /* A file that this run did not write is another run's, and its figures are, too. */
@@ -149,9 +133,31 @@ static int judge_fresh(const char *file, struct qb_measure_source *source, struc
 static int load(const char *file, struct qb_measure_source *source, struct qb_json_value **ret,
 	struct qb_error *err)
 {
+	if (!file && !source->size)
+		return qb_error_set(err, EBADMSG, "the command printed nothing");
 	if (!file)
 		return qb_json_parse(source->output, source->size, ret, err);
 	return judge_fresh(file, source, err) < 0 ? -err->code : qb_json_read(file, ret, err);
+}
+
+static int read_json(const char *pointer, struct qb_measure_source *source, struct qb_figures *ret,
+	struct qb_error *err)
+{
+	_cleanup_(qb_json_value_freep) struct qb_json_value *json = NULL;
+	const struct qb_json_value *value;
+	const char *text;
+	double number;
+	int r = load(NULL, source, &json, err);
+
+	if (r < 0)
+		return r;
+	value = qb_json_at(json, pointer);
+	if (qb_json_to_number(value, &number))
+		return add(ret, "", number, "", err);
+	if (qb_json_to_text(value, &text))
+		return add_text(ret, "", text, err);
+	return qb_error_set(
+		err, EBADMSG, "json:%s: no number there in what the command printed", pointer);
 }
 
 /* Member `key` of the i-th of an array, as a number or a text. */
@@ -202,7 +208,8 @@ static int read_google(const char *file, struct qb_measure_source *source, struc
 			continue;
 		r = number_of(all, i, "real_time", &value)
 			    ? add(ret, name, value, text_of(all, i, "time_unit"), err)
-			    : qb_error_set(err, EBADMSG, "google: %s has no real_time: %s", name,
+			    : qb_error_set(err, EBADMSG, "google: %s has no real_time: %s",
+				      *name ? name : "a benchmark without a name",
 				      text_of(all, i, "error_message"));
 	}
 	return r < 0 ? r : none("google", ret, err);

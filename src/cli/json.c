@@ -327,7 +327,14 @@ int qb_json_read(const char *file, struct qb_json_value **ret, struct qb_error *
 
 	if (!in)
 		return qb_error_errno(err, errno, "read %s", file);
+	errno = 0;
 	json = json_loadf(in, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
+	if (ferror(in)) { /* a folder, a broken disk */
+		qb_error_errno(err, errno ? errno : EIO, "read %s", file);
+		json_decref(json);
+		fclose(in);
+		return -EIO;
+	}
 	fclose(in);
 	return keep_document(json, &error, file, ret, err);
 }

@@ -6,13 +6,16 @@
 #include <errno.h>
 #include <fcntl.h>
 
-/* Output that did not arrive (a full disk) must not look like success. */
-static int flush(int status)
+/*
+ * Output that did not arrive (a full disk) must not look like success, nor like an answer: where 1 is one,
+ * --fail-slower's or a noisy host's, it does not stand for this.
+ */
+static int flush(const struct qb_command *command, int status)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
 	qb_say(QB_SAY_ERROR, "write to standard output: %s", strerror(errno));
-	return status == EXIT_SUCCESS ? QB_EXIT_FAILURE : status;
+	return status == QB_EXIT_INCOMPLETE ? status : command->unwritten;
 }
 
 /*
@@ -91,6 +94,6 @@ int main(int argc, char **argv)
 	command = qb_command_find(word);
 	if (!command)
 		return QB_EXIT_USAGE;
-	return flush(argc < 2 ? dispatch(command, 0, argv + argc)
-			      : dispatch(command, argc - 2, argv + 2));
+	return flush(command, argc < 2 ? dispatch(command, 0, argv + argc)
+				       : dispatch(command, argc - 2, argv + 2));
 }

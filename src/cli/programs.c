@@ -125,11 +125,16 @@ static int add_all(struct qb_programs *p, const struct qb_options *options, cons
 	struct qb_error *err)
 {
 	const char *parameter = options->value[QB_OPTION_PARAMETER], *values = NULL;
+	char place[128];
 	size_t name = 0;
 	int r = parameter ? split_parameter(parameter, &name, &values, err) : 0;
 
 	if (r == 0 && !values)
 		return p->n < QB_PROGRAMS_MAX ? add(p, options, strdup(operand), err) : -E2BIG;
+	snprintf(place, sizeof(place), "{%.*s}", (int)name, parameter ? parameter : "");
+	if (r == 0 && !strstr(operand, place))
+		return qb_error_set(err, EINVAL, "--parameter %s: there is no %s in: %s", parameter,
+			place, operand);
 	while (r == 0 && values) {
 		const size_t size = strcspn(values, ",");
 

@@ -16,6 +16,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define TEMPLATE   "report.html"
 #define BODY	   "@BODY@"
@@ -392,11 +393,22 @@ static int put_page(struct report *report, struct qb_error *err)
 
 /* ---- the command ---- */
 
+static bool is_same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 static int make(struct report *report, const char *target, struct qb_error *err)
 {
 	_cleanup_(qb_draft_discard) struct qb_draft draft = {0};
 	int r = read_template(&report->page, err);
 
+	for (size_t i = 0; r == 0 && i < report->n; i++)
+		if (is_same_file(report->files[i], target))
+			r = qb_error_set(err, EINVAL,
+				"-o %s would put the page in the place of that record", target);
 	if (r < 0)
 		return r;
 	if (qb_draft_open(&draft, target, 0, err) < 0)

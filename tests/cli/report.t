@@ -67,6 +67,12 @@ is "no page: status" "$status" 2
 run report -o other.html nosuch.json
 is "not there: status" "$status" 1
 like "not there" "$err" '^quietbench: read nosuch\.json: No such file'
+cp compare.json precious.json
+run report one.json precious.json -o ./precious.json
+like "in the place of a record" "$err" '^quietbench: -o \./precious\.json would put the page in the place of that record$'
+ok "and it is still there" cmp compare.json precious.json
+run report -o other.html .
+like "a folder" "$err" '^quietbench: read \.: Is a directory$'
 run report -o other.html -- -o
 like "behind -- all are records" "$err" '^quietbench: read -o: No such file'
 head -c 500 compare.json >short.json

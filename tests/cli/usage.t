@@ -95,5 +95,10 @@ run run --no-check -qvq -c0 -- echo x
 is "letters in one word" "$out" x
 $user "$qb" --version >/dev/full 2>"$tmp/err"
 is "a full disk is no success" "$?" 1
+$user "$qb" status >/dev/full 2>"$tmp/err"
+is "nor an answer: status" "$?" 4
+$user "$qb" plan >/dev/full 2>"$tmp/err"
+is "nor an answer: plan" "$?" 2
+$user "$qb" --version >/dev/full 2>"$tmp/err"
 like "a full disk is told" "$(cat "$tmp/err")" '^quietbench: write to standard output: No space'
 finish

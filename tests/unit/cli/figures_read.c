@@ -79,6 +79,7 @@ static void patterns(void **state)
 	refuses("regex:took (.*)", "took -3 ms", "only positive figures");
 	refuses("regex:took (.*)", "took inf", "only positive figures");
 	refuses("regex:took (.*)", "took 1e204", "only positive figures");
+	refuses("regex:took (.*)", "took 1e-204", "from 1e-100 to 1e100");
 }
 
 static void pointers(void **state)
@@ -102,7 +103,7 @@ static void pointers(void **state)
 	refuses("json:a", json, "no number there");
 	refuses("json:/t~2", json, "no number there");
 	refuses("json:/a", "{\"a\": 1", "no JSON: line 1");
-	refuses("json:/a", "", "no JSON");
+	refuses("json:/a", "", "printed nothing");
 	refuses("json:/a", "{\"a\": 1, \"a\": 2}", "no JSON");
 }
 
