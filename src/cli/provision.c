@@ -47,7 +47,8 @@ static bool is_choosing(const struct qb_options *options)
 
 /*
  * What is provisioned stays so until other CPUs are asked for: by itself the choice would avoid several CPUs that
- * are isolated by then. The same number, or `max`, is no other choice.
+ * are isolated by then. The same number, or `max`, is no other choice. A number stands beside the list: whether it
+ * counts cores or CPUs is the profile's.
  */
 static void keep_cpus(const struct qb_options *options, const struct qb_provision *now,
 	struct qb_request *request)
@@ -58,10 +59,10 @@ static void keep_cpus(const struct qb_options *options, const struct qb_provisio
 
 	if (!*now->benchmark || is_choosing(options) ||
 		qb_cpus_parse_list(now->benchmark, &cpus) < 0 ||
-		(qb_option_given(options, COUNT) && count && count != qb_cpus_count(&cpus)))
+		(count && count != qb_cpus_count(&cpus)))
 		return;
 	for (unsigned i = 0; i < request->n_set; i++)
-		if (strncmp(request->set[i], "cpus.count=", 11) != 0)
+		if (count || strncmp(request->set[i], "cpus.count=", 11) != 0)
 			memmove(request->set[n++], request->set[i], sizeof(request->set[i]));
 	request->n_set = (uint8_t)n;
 	if (n < QB_REQUEST_SETS && qb_text_format(request->set[n], sizeof(request->set[n]),
@@ -69,16 +70,28 @@ static void keep_cpus(const struct qb_options *options, const struct qb_provisio
 		request->n_set++;
 }
 
-static int make_plan(const struct qb_cli *cli, const struct qb_provision *now,
-	struct qb_answer *answer, struct qb_provision *ret, struct qb_error *err)
+/* `now` NULL: as if nothing were provisioned. */
+static int ask(const struct qb_cli *cli, const struct qb_provision *now, struct qb_answer *answer,
+	struct qb_error *err)
 {
 	_cleanup_(qb_asked_free) struct qb_asked asked = QB_ASKED_NONE;
 	int r = qb_asked_build(&cli->options, QB_REQUEST_PLAN, &asked, err);
 
-	if (r < 0)
-		return r;
-	keep_cpus(&cli->options, now, &asked.request);
-	r = qb_planner_ask(&asked, answer, err);
+	if (r == 0 && now)
+		keep_cpus(&cli->options, now, &asked.request);
+	return r < 0 ? r : qb_planner_ask(&asked, answer, err);
+}
+
+static int make_plan(const struct qb_cli *cli, const struct qb_provision *now,
+	struct qb_answer *answer, struct qb_provision *ret, struct qb_error *err)
+{
+	int r = ask(cli, now, answer, err);
+
+	/* Not so many cores are in what is provisioned: of that profile these are other CPUs. */
+	if (r < 0 && cli->options.number[QB_OPTION_COUNT]) {
+		*err = (struct qb_error){0};
+		r = ask(cli, NULL, answer, err);
+	}
 	return r < 0 ? r : qb_provision_plan(answer, now, ret, err);
 }
 

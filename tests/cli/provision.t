@@ -200,6 +200,18 @@ provision undo
 is "undo again: status" "$status" 0
 like "undo again: says so" "$err" 'nothing is provisioned'
 
+# ---- -n counts cores, or with smt: share CPUs ----
+world siblings intel-hwp none
+# benchmark ARG...: the CPUs that plan would take
+benchmark() { provision plan --json "$@" && jq -r .benchmark "$tmp/out"; }
+cores=$(benchmark -n 2)
+provision apply -n 2 -s cpus.smt=share
+siblings=$(benchmark)
+ok "two CPUs of one core are provisioned, and two cores are others" [ "$siblings" != "$cores" ]
+is "-n 2 of CPUs: as provisioned" "$(benchmark -n 2 -s cpus.smt=share)" "$siblings"
+is "-n 2 of cores: two cores" "$(benchmark -n 2)" "$cores"
+is "-n max: as provisioned" "$(benchmark -n max)" "$siblings"
+
 # ---- what is not ours (MUST 1), what somebody changed (MUST 4) ----
 world foreign small-boost grub
 echo '# mine' >"$w/etc/sysctl.d/quietbench.conf"
