@@ -91,8 +91,9 @@ ok "joined: the host is as before" within 10 as_before
 
 # No advice to do what is done: of one that has bound itself to an isolated CPU.
 quietbench apply -c 3 -s cpus.isolation=affinity --for 5m 2>/dev/null
-cp /bin/busybox /tmp/disturber
-/tmp/disturber sh -c 'while :; do :; done' &
+printf '#!/bin/sh\nwhile :; do :; done\n' >/tmp/disturber
+chmod +x /tmp/disturber
+/tmp/disturber &
 disturber=$!
 taskset -p 8 $disturber >/dev/null
 quietbench check --duration 1s --json >/tmp/check.json 2>/tmp/check.err
