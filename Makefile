@@ -165,7 +165,7 @@ TEST_PACKAGES  := libcmocka-dev perl clang libclang-rt-14-dev strace jq python3-
 	qemu-system-x86 busybox-static acpica-tools cpio kmod xz-utils libelf1 gcc-12 irqbalance \
 	gcc-aarch64-linux-gnu qemu-user-static qemu-system-arm device-tree-compiler
 DEB_PACKAGES   := debhelper dpkg-dev fakeroot lintian
-FULL_PACKAGES  := $(DEB_PACKAGES) rpm prometheus slurm-wlm munge golang-go default-jdk-headless nodejs nginx-light wrk bpftrace debootstrap e2fsprogs qemu-efi-aarch64 cargo librust-criterion-dev
+FULL_PACKAGES  := $(DEB_PACKAGES) rpm ansible podman crun prometheus slurm-wlm munge golang-go default-jdk-headless nodejs nginx-light wrk bpftrace debootstrap e2fsprogs qemu-efi-aarch64 cargo librust-criterion-dev
 BENCH_PACKAGES := perl rt-tests hyperfine
 LINT_PACKAGES  := clang-format cppcheck
 
