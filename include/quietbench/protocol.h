@@ -92,15 +92,15 @@
  */
 /* clang-format off */
 #define QB_MESSAGES(X) \
-	X(HELLO,     hello,     qb_hello,             FIXED,    0, QB_SENDER_CLIENT, hello) \
+	X(HELLO,     hello,     qb_hello,             FIXED,    0, QB_SENDER_CLIENT | QB_SENDER_GUEST, hello) \
 	X(PLAN,      request,   qb_request,           FIXED,    QB_MESSAGE_FDS, QB_SENDER_CLIENT, request) \
 	X(APPLY,     apply,     qb_message_head,      FIXED,    0, QB_SENDER_CLIENT, nothing) \
 	X(RUN,       run,       qb_message_head,      FIXED,    1, QB_SENDER_CLIENT, nothing) \
 	X(PLACE,     place,     qb_message_head,      FIXED,    0, QB_SENDER_BENCHMARK, nothing) \
-	X(RESTORE,   restore,   qb_message_head,      FIXED,    0, QB_SENDER_CLIENT, nothing) \
+	X(RESTORE,   restore,   qb_message_head,      FIXED,    0, QB_SENDER_CLIENT | QB_SENDER_GUEST, nothing) \
 	X(BYE,       bye,       qb_message_head,      FIXED,    0, QB_SENDER_CLIENT, nothing) \
 	X(LEASE,     lease,     qb_message_head,      FIXED,    0, QB_SENDER_CLIENT, nothing) \
-	X(JOIN,      join,      qb_join,              FIXED,    0, QB_SENDER_CLIENT, nothing) \
+	X(JOIN,      join,      qb_join,              FIXED,    0, QB_SENDER_CLIENT | QB_SENDER_GUEST, nothing) \
 	X(WATCH,     watch,     qb_watch_message,     FIXED,    0, QB_SENDER_CLIENT, nothing) \
 	/* answers; a STEP holds several */ \
 	X(NOTE,      note,      qb_note,              FIXED,    0, QB_SENDER_HELPER, note) \
@@ -137,6 +137,7 @@ enum qb_sender {
 	QB_SENDER_PLANNER = 8,
 	QB_SENDER_BUS = 16,
 	QB_SENDER_WATCHER = 32,
+	QB_SENDER_GUEST = 64, /* at the door */
 };
 
 struct qb_message_info {
@@ -440,10 +441,18 @@ int qb_message_read_steps(const struct qb_message *message, struct qb_steps *ste
 int qb_message_send_done(int fd, enum qb_message_type of);
 int qb_message_send_error(int fd, const struct qb_error *err);
 /* Receives one packet from `sender` and checks it against its row: head, size, descriptors, and whether this sender may
- * send it. Strings are made to end. 1: a message; 0: end of file; or -EBADMSG, -EPROTO and friends. …_now: -EAGAIN. */
+ * send it. Strings are made to end. 1: a message; 0: end of file; or -EBADMSG, -EPROTO and friends. */
 int qb_message_receive(int fd, enum qb_sender sender, struct qb_message *ret, struct qb_error *err);
+/*
+ * The same, and never waits (-EAGAIN), not for a descriptor either: to close one may take as long as who made it likes (a file of
+ * a FUSE file system, a connection that lingers), and so may to throw it away unreceived. What comes with a message that has none,
+ * or is not this sender's to send, stays in the socket (-EBADMSG), and what was received with another that is refused stays open:
+ * whoever asked is to end with that session, or to have another process close the socket (helper/wire.c).
+ */
 int qb_message_receive_now(
 	int fd, enum qb_sender sender, struct qb_message *ret, struct qb_error *err);
+/* What is next, which stays there: its type, NONE where that cannot be told. Do descriptors (or credentials) come along? */
+enum qb_message_type qb_message_peek(int fd, bool *ret_fds);
 void qb_message_close(struct qb_message *message);
 
 #endif

@@ -196,7 +196,11 @@ static void admit(struct qb_monitor *m, struct qb_guest *visitor, const struct r
 		close(claims);
 	if (pair[1] >= 0)
 		close(pair[1]);
-	/* Their seat is the run's. */
+	/* Their seat is the run's, and their connection the child's. */
+	if (pid > 0) {
+		close(visitor->wire.fd);
+		visitor->wire.fd = -1;
+	}
 	forget(visitor);
 	if (pid > 0)
 		qb_door_sit(m, pair[0], QB_GUEST_ADMITTED);
@@ -282,10 +286,9 @@ void qb_door_hear(struct qb_monitor *m, struct qb_guest *guest)
 	const bool visits = guest->kind == QB_GUEST_VISITOR;
 	bool stays = false;
 
-	if (qb_message_receive_now(guest->wire.fd, QB_SENDER_CLIENT, message, NULL) > 0) {
+	if (qb_message_receive_now(guest->wire.fd, QB_SENDER_GUEST, message, NULL) > 0) {
 		const enum qb_message_type type = (enum qb_message_type)message->head.type;
 
-		qb_message_close(message);
 		stays = true;
 		if (visits)
 			stays = type == QB_MSG_HELLO && answer(m, guest);
@@ -323,7 +326,7 @@ void qb_door_serve(struct qb_monitor *m)
 		guest->until_ns = qb_ns_now(CLOCK_MONOTONIC) + HELLO_NS;
 		return;
 	}
-	close(connection);
+	qb_wire_close(&(struct qb_wire){.fd = connection});
 	if (peer.pidfd >= 0)
 		close(peer.pidfd);
 }
@@ -354,6 +357,12 @@ int64_t qb_door_tend(struct qb_monitor *m)
 
 void qb_door_close(struct qb_monitor *m)
 {
+	int connection;
+
+	/* Whoever is before it: nobody comes any more. */
+	while (shutdown(m->door, SHUT_RDWR) == 0 &&
+		(connection = accept4(m->door, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+		qb_wire_close(&(struct qb_wire){.fd = connection});
 	if (m->door >= 0)
 		close(m->door);
 	m->door = -1;

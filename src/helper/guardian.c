@@ -84,7 +84,7 @@ static bool serve_rest(struct qb_helper *helper, const struct qb_steps *steps)
 				helper->client.fd, QB_SENDER_CLIENT, &message, NULL);
 			if (r <= 0)
 				return true;
-			qb_message_close(&message);
+			/* What comes with it is closed with this process. */
 			*helper->pending = message.head.type;
 		}
 		if (r < 0)

@@ -97,7 +97,7 @@ void qb_wire_send_leftover(void *wire, pid_t pid, const char *comm);
 int qb_wire_flush(struct qb_wire *wire);
 /* When what is queued comes too late (CLOCK_MONOTONIC). */
 int64_t qb_wire_until(const struct qb_wire *wire);
-/* Sends what goes at once, and closes it. */
+/* Sends what goes at once, and closes it; nobody else receives from it any more, whoever has a copy. */
 void qb_wire_close(struct qb_wire *wire);
 
 struct qb_helper;
@@ -191,6 +191,9 @@ struct qb_planned {
  */
 int qb_planner_ask(struct qb_helper *helper, struct qb_message *request, struct qb_planned *ret,
 	struct qb_error *err);
+
+/* Profiles must be what cannot change or hang any more. What is not is not to be closed either: the session is over. */
+int qb_planner_judge_files(const struct qb_message *request, struct qb_error *err);
 
 /* Turns the policy's file (a sealed memfd, which is closed) into its table. */
 int qb_planner_ask_policy(

@@ -29,7 +29,8 @@
  *     holds the host ends; its journal is written anew first, and no other session begins before.
  * 15. It blocks on no socket of anybody's: it receives what poll has found, without waiting, and sends
  *     through queues that are bounded in size and time (helper.h, wire). Who does not read, or sends
- *     what cannot be read, is gone, and so is its session. Restoring waits for no client.
+ *     what cannot be read, is gone, and so is its session. Restoring waits for no client. Nor does it
+ *     close what others handed over, or put into a socket, but what cannot block (helper.h, wire).
  * 16. It takes a request when the answer to the one before is sent, and notes it before it takes it.
  * 17. Every wait hears SIGTERM and the client's death, and has a limit.
  */
@@ -72,23 +73,15 @@ static int (*const requests[QB_MSG_END])(struct qb_monitor *m, struct qb_error *
 	[QB_MSG_BYE] = qb_request_bye,
 };
 
-/* The request that is next on the socket; one that cannot be told apart is none. */
-static uint16_t peek(int session)
-{
-	struct qb_message_head head;
-	ssize_t n = recv(session, &head, sizeof(head), MSG_PEEK | MSG_DONTWAIT);
-
-	return n == (ssize_t)sizeof(head) ? head.type : QB_MSG_NONE;
-}
-
 /* One request of the client's. Negative: the session is over, and *err says why. */
 static int serve(struct qb_monitor *m, struct qb_error *err)
 {
 	const int session = m->helper->client.fd;
 	unsigned type;
+	bool fds;
 	int r;
 
-	*m->helper->pending = peek(session);
+	*m->helper->pending = (uint16_t)qb_message_peek(session, &fds);
 	r = qb_message_receive_now(session, QB_SENDER_CLIENT, &m->message, err);
 	if (r <= 0)
 		return r < 0 ? r : qb_error_set(err, EPIPE, "the client is gone");
@@ -101,7 +94,8 @@ static int serve(struct qb_monitor *m, struct qb_error *err)
 		r = qb_error_set(err, EPROTO, "request %u is not permitted in state %d", type,
 			(int)m->state);
 	}
-	qb_message_close(&m->message);
+	if (r >= 0) /* else it may be anything, and is closed with this process: MUST 15 */
+		qb_message_close(&m->message);
 	m->heard_ns = qb_ns_now(CLOCK_MONOTONIC);
 	return r;
 }

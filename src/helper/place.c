@@ -11,12 +11,13 @@ int qb_place_take(struct qb_message *message, int *ret_socket, struct qb_error *
 {
 	const int on = 1;
 	socklen_t size = sizeof(int);
-	int type = -1;
+	int type = -1, domain = -1;
 
-	/* Another kind of socket can be readable and have nothing to read. */
+	/* Another kind of socket can be readable and have nothing to read, or linger. */
 	if (message->n_fds != 1 ||
 		getsockopt(message->fds[0], SOL_SOCKET, SO_TYPE, &type, &size) < 0 ||
-		type != SOCK_SEQPACKET)
+		getsockopt(message->fds[0], SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 ||
+		type != SOCK_SEQPACKET || domain != AF_UNIX)
 		return qb_error_set(err, EPROTO, "RUN takes one socket, of type SOCK_SEQPACKET");
 	if (setsockopt(message->fds[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
 		return qb_error_errno(err, errno, "ask for credentials on the throw-away socket");

@@ -130,10 +130,9 @@ static int converse(struct qb_helper *helper, int socket, struct qb_message *mes
 }
 
 /*
- * A profile is what cannot change or hang any more once it has come: not another user's file, device, pipe.
- * The seals are asked for first: other questions may go to a file system of the caller's own.
+ * Not another user's file, device, pipe. The seals are asked for first: other questions may go to a file system of the caller's own.
  */
-static int judge_files(const struct qb_message *request, struct qb_error *err)
+int qb_planner_judge_files(const struct qb_message *request, struct qb_error *err)
 {
 	for (unsigned i = 0; i < request->n_fds; i++) {
 		int seals = fcntl(request->fds[i], F_GET_SEALS);
@@ -192,11 +191,9 @@ static int ask(struct qb_helper *helper, struct qb_message *request, struct qb_p
 {
 	struct qb_program_order order = {.name = NAME, .nobody = true};
 	struct qb_program planner;
-	int r = judge_files(request, err);
+	int r = order.file =
+		qb_program_open("../profiles", QB_DATADIR "/profiles", O_RDONLY | O_DIRECTORY, err);
 
-	if (r == 0)
-		r = order.file = qb_program_open(
-			"../profiles", QB_DATADIR "/profiles", O_RDONLY | O_DIRECTORY, err);
 	if (r < 0)
 		return r;
 	r = qb_program_start(&order, &planner, err);

@@ -102,7 +102,9 @@ int qb_request_plan(struct qb_monitor *m, struct qb_error *err)
 
 	if (m->message.request.chroot || m->message.request.mode != QB_REQUEST_PLAN)
 		return qb_error_set(err, EPERM, "this request is for one's own planner only");
-	r = qb_monitor_plan(m, err);
+	r = qb_planner_judge_files(&m->message, err);
+	if (r == 0)
+		r = qb_monitor_plan(m, err);
 	if (r < 0)
 		return r;
 	m->session.steps = m->planned.steps;
@@ -194,7 +196,10 @@ int qb_request_run(struct qb_monitor *m, struct qb_error *err)
 
 	if (m->state == QB_STATE_OVER) { /* the client still learns how the restore went */
 		qb_wire_send_error(&m->helper->client, &qb_place_late);
-		return 0;
+		r = qb_place_take(&m->message, &m->place, err);
+		if (r == 0)
+			qb_place_refuse(&m->place);
+		return r;
 	}
 	r = m->place >= 0 ? qb_error_set(err, EPROTO, "RUN before the one before it was placed")
 			  : qb_place_take(&m->message, &m->place, err);

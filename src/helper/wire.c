@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <sys/socket.h>
 
 /* More than the steps of a host with 100,000 threads take. */
 #define QUEUED_MAX (32u << 20)
@@ -149,13 +150,52 @@ int qb_wire_flush(struct qb_wire *wire)
 	return -wire->gone;
 }
 
+/* Nothing lies in it, and nothing will: with credentials asked for, an empty packet is not an end of file either. */
+static bool is_empty(int fd)
+{
+	const int on = 1;
+	bool packet;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+	(void)shutdown(fd, SHUT_RD);
+	(void)qb_message_peek(fd, &packet);
+	return !packet;
+}
+
+/*
+ * What lies in a socket goes with its last descriptor, and descriptors that lie there are closed by whoever closes that one:
+ * a child of ours, which nobody waits for. Without a child it is left to the end of this process.
+ */
+static void discard(int fd)
+{
+	int closed[2];
+	pid_t pid;
+
+	if (is_empty(fd)) {
+		close(fd);
+		return;
+	}
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, closed) < 0)
+		return;
+	pid = fork();
+	if (pid == 0) {
+		close(closed[1]);
+		(void)!read(closed[0], &(char){0}, 1);
+		_exit(0);
+	}
+	if (pid > 0)
+		close(fd);
+	close(closed[0]);
+	close(closed[1]);
+}
+
 void qb_wire_close(struct qb_wire *wire)
 {
 	(void)qb_wire_flush(wire); /* who does not take it now does not want it */
 	while (wire->first)
 		pop(wire);
 	if (wire->fd >= 0)
-		close(wire->fd);
+		discard(wire->fd);
 	*wire = QB_WIRE_NONE;
 }
 

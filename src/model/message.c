@@ -150,10 +150,10 @@ void qb_message_close(struct qb_message *message)
 }
 
 /*
- * Gets fds and credentials out of the control data. The room for credentials holds fds where none
- * come: more than a message may have are closed here. False: there were more.
+ * Gets fds and credentials out of the control data. More than a message may have are closed here, if they may be. False: there
+ * were more.
  */
-static bool receive_control(struct msghdr *msg, struct qb_message *ret)
+static bool receive_control(struct msghdr *msg, struct qb_message *ret, bool may_close)
 {
 	bool fits = true;
 
@@ -174,7 +174,7 @@ static bool receive_control(struct msghdr *msg, struct qb_message *ret)
 			fits = ret->n_fds < QB_MESSAGE_FDS;
 			if (fits)
 				ret->fds[ret->n_fds++] = fd;
-			else
+			else if (may_close)
 				close(fd);
 		}
 	}
@@ -346,6 +346,7 @@ static const char *sender_name(enum qb_sender sender)
 	case QB_SENDER_PLANNER: return "the planner";
 	case QB_SENDER_BUS: return "quietbench-bus";
 	case QB_SENDER_WATCHER: return "quietbench-watcher";
+	case QB_SENDER_GUEST: return "a guest";
 	}
 	return "nobody";
 }
@@ -376,14 +377,17 @@ static int check(struct qb_message *message, enum qb_sender sender, struct qb_er
 	return accept_strings[type] ? accept_strings[type](message, err) : 0;
 }
 
+/* The kernel's limit (include/net/scm.h): no more come with one packet. */
+#define SCM_MAX_FD 253
+
 static int receive_packet(
 	int fd, enum qb_sender sender, struct qb_message *ret, int flags, struct qb_error *err)
 {
+	const bool may_close = !(flags & MSG_DONTWAIT);
 	struct iovec iov = {.iov_base = ret->bytes, .iov_len = sizeof(ret->bytes)};
 	union {
 		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int) * QB_MESSAGE_FDS) +
-			   CMSG_SPACE(sizeof(struct ucred))];
+		char space[CMSG_SPACE(sizeof(int) * SCM_MAX_FD) + CMSG_SPACE(sizeof(struct ucred))];
 	} control;
 	struct msghdr msg = {.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -410,14 +414,16 @@ static int receive_packet(
 	if (n == 0)
 		return 0;
 	ret->size = (size_t)n;
-	fits = receive_control(&msg, ret);
+	fits = receive_control(&msg, ret, may_close);
 	if (!fits || msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
 		r = qb_error_set(err, EBADMSG, "a packet of more than %d bytes or %d fds",
 			QB_MESSAGE_MAX, QB_MESSAGE_FDS);
 	else
 		r = check(ret, sender, err);
-	if (r < 0)
+	if (r < 0 && may_close)
 		qb_message_close(ret);
+	if (r < 0)
+		ret->n_fds = 0;
 	return r < 0 ? r : 1;
 }
 
@@ -426,8 +432,40 @@ int qb_message_receive(int fd, enum qb_sender sender, struct qb_message *ret, st
 	return receive_packet(fd, sender, ret, 0, err);
 }
 
+enum qb_message_type qb_message_peek(int fd, bool *ret_fds)
+{
+	struct qb_message_head head = {0};
+	struct iovec iov = {.iov_base = &head, .iov_len = sizeof(head)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n = recvmsg(fd, &msg, MSG_PEEK | MSG_DONTWAIT);
+
+	/* There is no room for any. */
+	*ret_fds = n >= 0 && msg.msg_flags & MSG_CTRUNC;
+	return n == (ssize_t)sizeof(head) && head.type < QB_MSG_END
+		       ? (enum qb_message_type)head.type
+		       : QB_MSG_NONE;
+}
+
+/* The kernel's word who sends is asked for before it is sent, and must not be taken for a descriptor. */
+static void ask_credentials(int fd, enum qb_sender sender, int on)
+{
+	if (sender == QB_SENDER_BENCHMARK)
+		(void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+}
+
 int qb_message_receive_now(
 	int fd, enum qb_sender sender, struct qb_message *ret, struct qb_error *err)
 {
+	const struct qb_message_info *info;
+	bool fds;
+
+	ret->size = 0;
+	ret->n_fds = 0;
+	ask_credentials(fd, sender, 0);
+	info = &qb_messages[qb_message_peek(fd, &fds)];
+	ask_credentials(fd, sender, 1);
+	if (fds && !(info->fds && info->senders & sender))
+		return qb_error_set(err, EBADMSG, "%s with descriptors, which it has not",
+			info->name ? info->name : "a packet");
 	return receive_packet(fd, sender, ret, MSG_DONTWAIT, err);
 }

@@ -7,6 +7,7 @@
 #include <base/macros.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <quietbench/journal.h>
 #include <quietbench/protocol.h>
@@ -724,6 +725,101 @@ static void keeper(void)
 		hold();
 }
 
+/*
+ * A descriptor whose last close takes an hour: there is something to send, and nobody takes it. (Of a file system of the attacker's
+ * own, FUSE, each close would.)
+ */
+static int slow(void)
+{
+	const struct linger hour = {.l_onoff = 1, .l_linger = 3600};
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(address);
+	char garbage[4096] = {0};
+	int listener = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, 1) < 0 ||
+		getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
+		connect(fd, (struct sockaddr *)&address, size) < 0 ||
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &hour, sizeof(hour)) < 0)
+		perror("slow");
+	while (send(fd, garbage, sizeof(garbage), MSG_DONTWAIT) > 0)
+		;
+	return fd;
+}
+
+/* Sends it along, and has it no longer. */
+static void send_slow(int fd, enum qb_message_type type, void *body, size_t size)
+{
+	const int fds[] = {slow()};
+
+	if (qb_message_send(fd, type, body, size, fds, 1) == 0)
+		close(fds[0]); /* else it would be the attacker's hour */
+}
+
+static void slow_hello(void)
+{
+	struct qb_hello body = {0};
+
+	send_slow(open_session(), QB_MSG_HELLO, &body, sizeof(body));
+	hold();
+}
+
+static void slow_plan(void)
+{
+	struct qb_request *body = request();
+
+	body->n_files = 1;
+	send_slow(greeted(), QB_MSG_PLAN, body, sizeof(*body));
+	hold();
+}
+
+static void slow_run(void)
+{
+	struct qb_message_head head;
+
+	send_slow(conditioned(), QB_MSG_RUN, &head, sizeof(head));
+	hold();
+}
+
+/* It lies in the socket that is handed over; or behind what ends the session. */
+static void slow_place(void)
+{
+	struct qb_message_head head;
+	int fd, socket = running(&fd);
+
+	send_slow(socket, QB_MSG_PLACE, &head, sizeof(head));
+	send_slow(fd, QB_MSG_RESTORE, &head, sizeof(head));
+	hold();
+}
+
+static void slow_after(void)
+{
+	struct qb_message_head head;
+	int fd = conditioned();
+
+	qb_message_send(fd, QB_MSG_APPLY, &head, sizeof(head), NULL, 0);
+	send_slow(fd, QB_MSG_APPLY, &head, sizeof(head));
+	hold();
+}
+
+/* At the door of somebody else's session: nothing else is said, or it comes behind a HELLO. */
+static void slow_door(void)
+{
+	struct qb_hello body = {.purpose = QB_PURPOSE_RUN};
+
+	for (int i = 0; i < 4; i++) {
+		int fd = reach(QB_DOOR_PATH);
+
+		if (i & 1)
+			qb_message_send(fd, QB_MSG_HELLO, &body, sizeof(body), NULL, 0);
+		send_slow(fd, QB_MSG_HELLO, &body, sizeof(body));
+		if (i & 2)
+			close(fd);
+	}
+	hold();
+}
+
 static const struct {
 	const char *name;
 	void (*attack)(void);
@@ -738,7 +834,9 @@ static const struct {
 	{"place-twice", place_twice}, {"place-set-uid", place_set_uid},
 	{"watch-nobody", watch_nobody}, {"watch-again", watch_again}, {"watch-late", watch_late},
 	{"nobye", nobye}, {"door", door}, {"command", command}, {"stream", stream}, {"mute", mute},
-	{"fill", fill}, {"thief", thief}, {"keeper", keeper}};
+	{"fill", fill}, {"thief", thief}, {"keeper", keeper},
+	{"slow-hello", slow_hello}, {"slow-plan", slow_plan}, {"slow-run", slow_run},
+	{"slow-place", slow_place}, {"slow-after", slow_after}, {"slow-door", slow_door}};
 
 int main(int argc, char **argv)
 {

@@ -52,9 +52,9 @@ profiles|pipe: a profile must come as a sealed memfd of at most 64 KiB
 +large: a profile must come as a sealed memfd of at most 64 KiB
 +sealed: mine.yaml.*
 missing|a request without its files
-keep|HELLO with 1 descriptors, not at most 0
+keep|HELLO with descriptors, which it has not
 +not kept
-+HELLO with 4 descriptors, not at most 0
++HELLO with descriptors, which it has not
 +not kept
 run-twice|RUN before the one before it was placed
 run-bare|RUN takes one socket, of type SOCK_SEQPACKET

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Attacks by users who may use quietbench and want to keep the host: they do not read, fill the helper's end of their session, steal
-# from it, end and leave a child. Each time the host is restored and another user's run goes on, within seconds.
+# from it, end and leave a child, hand over descriptors that take an hour to close. Each time the host is restored and another user's run goes on, within seconds.
 . "$(dirname "$0")/lib.sh"
 
 if [ "$(id -u)" != 0 ]; then
@@ -22,6 +22,11 @@ keeper 3
 fill 3
 thief 3
 mute 14
+slow-hello 3
+slow-plan 3
+slow-run 3
+slow-place 3
+slow-after 3
 EOF
 cat >"$tmp/story" <<EOF
 cd $tmp/home
@@ -64,6 +69,20 @@ touch $tmp/home/go
 wait \$honest
 echo \$? >$tmp/honest.status
 next sharefill
+# A stranger at the door of another user's run, which is anybody's to knock at.
+$other \$run -- sh -c "touch $tmp/home/up2; until [ -e $tmp/home/go2 ]; do sleep 0.05; done" 2>$tmp/slow-door.err </dev/null &
+victim=\$!
+until [ -e $tmp/home/up2 ]; do sleep 0.05; done
+setsid $attacker $tmp/bin/attacker slow-door >$tmp/slow-door 2>&1 </dev/null &
+holder=\$!
+until_held slow-door \$holder
+touch $tmp/home/go2
+begin=\$(now)
+wait \$victim
+echo \$? \$(((\$(now) - begin) / 1000000000)) >$tmp/slow-door.run
+$qb status >$tmp/slow-door.status
+kill -s KILL -- -\$holder
+wait \$holder 2>/dev/null
 for i in \$(seq 100); do
 	pgrep -f $tmp/build/quietbench-helper >/dev/null || break
 	sleep 0.1
@@ -85,6 +104,7 @@ while read -r attack seconds; do
 done <"$tmp/table"
 is "shared runs: the honest one" "$(cat "$tmp/honest.status")" 0
 freed sharefill 3
+freed slow-door 3
 is "no helper remains" "$(wc -l <"$tmp/left")" 0
 values() { (cd "$1" && find . -type f -exec sha256sum {} + | sort -k2); }
 is "the host is as it was" "$(values "$tmp/host")" "$(values "$tmp/before")"

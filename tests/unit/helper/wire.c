@@ -11,11 +11,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <helper/helper.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 static int pair[2];
 static struct qb_helper helper;
@@ -179,6 +181,67 @@ static void descriptors_go_at_once_or_not_at_all(void **state)
 	assert_int_equal(qb_wire_flush(wire), -EAGAIN);
 }
 
+/* A connection that lingers for an hour when its last descriptor is closed: there is something to send, and nobody takes it. */
+static int lingering(int *ret_other)
+{
+	const struct linger hour = {.l_onoff = 1, .l_linger = 3600};
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+	    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char garbage[4096] = {0};
+
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &hour, sizeof(hour)), 0);
+	while (send(fd, garbage, sizeof(garbage), MSG_DONTWAIT) > 0)
+		;
+	*ret_other = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	close(listener);
+	return fd;
+}
+
+/* What lies in it unreceived is closed by a child: behind other messages, with a message, and with nothing at all. */
+static void to_close_one_waits_for_nothing_that_lies_in_it(void **state)
+{
+	struct qb_message_head head;
+
+	for (int kind = 0; kind < 3; kind++) {
+		struct msghdr nothing = {0};
+		_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
+		int theirs[2], other, slow = lingering(&other);
+
+		assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, theirs), 0);
+		if (kind == 0)
+			assert_int_equal(send(theirs[1], "", 0, 0), 0);
+		if (kind < 2)
+			assert_int_equal(qb_message_send(theirs[1], QB_MSG_BYE, &head, sizeof(head),
+						 &slow, 1),
+				0);
+		nothing.msg_control = control;
+		nothing.msg_controllen = sizeof(control);
+		*CMSG_FIRSTHDR(&nothing) =
+			(struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&nothing)), &slow, sizeof(slow));
+		if (kind == 2)
+			assert_int_equal(sendmsg(theirs[1], &nothing, 0), 0);
+		close(slow);
+		qb_wire_close(&(struct qb_wire){.fd = theirs[0]});
+		assert_int_equal(send(theirs[1], "x", 1, MSG_NOSIGNAL), -1);
+		assert_true(waitpid(-1, NULL, 0) > 0); /* which does not linger, since it ends */
+		close(theirs[1]);
+		close(other);
+	}
+	/* Nothing lies there: no child. */
+	wire->fd = dup(pair[0]);
+	qb_wire_close(wire);
+	assert_int_equal(waitpid(-1, NULL, 0), -1);
+	wire->fd = pair[0];
+}
+
 static void a_wait_has_a_limit(void **state)
 {
 	const int64_t until = in(30);
@@ -234,6 +297,7 @@ static void a_wait_tells_the_client_what_is_queued(void **state)
 
 int main(void)
 {
+	alarm(60);
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
 	const struct CMUnitTest tests[] = {
 		TEST(nothing_is_sent_before_the_flush),
@@ -244,6 +308,7 @@ int main(void)
 		TEST(who_has_closed_is_gone),
 		TEST(a_shared_end_costs_no_wait),
 		TEST(descriptors_go_at_once_or_not_at_all),
+		TEST(to_close_one_waits_for_nothing_that_lies_in_it),
 		TEST(a_wait_has_a_limit),
 		TEST(a_wait_ends_with_a_message_or_an_end),
 		TEST(a_wait_hears_sigterm),

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <quietbench/lever.h>
 #include <quietbench/protocol.h>
 #include <sys/socket.h>
@@ -163,6 +164,79 @@ static void too_many_fds_are_refused(void **state)
 	}
 }
 
+/* Is this end of a pipe the only one left? */
+static bool is_last(int end)
+{
+	struct pollfd p = {.fd = end, .events = POLLIN};
+
+	return poll(&p, 1, 0) == 1 && p.revents & POLLHUP;
+}
+
+/* Closes all but those that were there (`was`, which it fills in the first time); how many. */
+static int close_new(bool was[64], bool first)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 64; fd++) {
+		const bool is = fcntl(fd, F_GETFD) >= 0;
+
+		if (first)
+			was[fd] = is;
+		else if (is && !was[fd])
+			n += close(fd) == 0;
+	}
+	return n;
+}
+
+/*
+ * Root's way to receive: a descriptor that nobody asked for may take an hour to close, so it is neither received nor closed; more than
+ * a message may have are received, by a process that is to end, and not closed either.
+ */
+static void none_is_closed_that_may_hang(void **state)
+{
+	struct qb_message_head head;
+	struct qb_request plan = {0};
+	struct qb_error err = {0};
+	int ends[2], fds[QB_MESSAGE_FDS];
+	bool with, was[64];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	for (size_t i = 0; i < QB_ARRAY_SIZE(fds); i++)
+		fds[i] = ends[1];
+	assert_int_equal(qb_message_send(pair[0], QB_MSG_RUN, &head, sizeof(head), fds, 2), 0);
+	assert_int_equal(
+		qb_message_send(pair[0], QB_MSG_PLAN, &plan, sizeof(plan), fds, QB_MESSAGE_FDS), 0);
+	assert_int_equal(qb_message_send(pair[0], QB_MSG_BYE, &head, sizeof(head), fds, 1), 0);
+	assert_int_equal(send(pair[0], "x", 1, 0), 1);
+	close_new(was, true);
+	/* RUN: one more than it may have. */
+	assert_int_equal(
+		qb_message_receive_now(pair[1], QB_SENDER_CLIENT, &message, &err), -EBADMSG);
+	assert_string_equal(err.text, "RUN with 2 descriptors, not at most 1");
+	assert_int_equal(message.n_fds, 0);
+	assert_int_equal(close_new(was, false), 2);
+	/* PLAN: not a guest's to send; and the client's, with as many as it may have. */
+	assert_int_equal(qb_message_peek(pair[1], &with), QB_MSG_PLAN);
+	assert_true(with);
+	assert_int_equal(
+		qb_message_receive_now(pair[1], QB_SENDER_GUEST, &message, &err), -EBADMSG);
+	assert_string_equal(err.text, "PLAN with descriptors, which it has not");
+	assert_int_equal(qb_message_receive_now(pair[1], QB_SENDER_CLIENT, &message, NULL), 1);
+	assert_int_equal(message.n_fds, QB_MESSAGE_FDS);
+	qb_message_close(&message);
+	/* BYE has none: it stays where it is. */
+	close(ends[1]);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(qb_message_receive_now(pair[1], QB_SENDER_CLIENT, &message, NULL),
+			-EBADMSG);
+	assert_false(is_last(ends[0]));
+	assert_int_equal(qb_message_receive(pair[1], QB_SENDER_CLIENT, &message, NULL), -EBADMSG);
+	assert_true(is_last(ends[0]));
+	assert_int_equal(qb_message_peek(pair[1], &with), QB_MSG_NONE);
+	assert_false(with);
+	close(ends[0]);
+}
+
 static void wrong_packets_are_refused(void **state)
 {
 	struct qb_message_head head = {.magic = QB_MESSAGE_MAGIC, .version = QB_PROTOCOL_VERSION};
@@ -196,7 +270,7 @@ static void every_row_is_enforced(void **state)
 {
 	static unsigned char packet[QB_MESSAGE_MAX];
 	const enum qb_sender senders[] = {QB_SENDER_CLIENT, QB_SENDER_BENCHMARK, QB_SENDER_HELPER,
-		QB_SENDER_PLANNER, QB_SENDER_BUS, QB_SENDER_WATCHER};
+		QB_SENDER_PLANNER, QB_SENDER_BUS, QB_SENDER_WATCHER, QB_SENDER_GUEST};
 	const int fds[QB_MESSAGE_FDS + 1] = {pair[0], pair[0], pair[0], pair[0], pair[0]};
 
 	assert_null(qb_messages[QB_MSG_NONE].name);
@@ -283,6 +357,7 @@ int main(void)
 		TEST(malformed_steps_are_refused),
 		TEST(fds_and_credentials_arrive),
 		TEST(too_many_fds_are_refused),
+		TEST(none_is_closed_that_may_hang),
 		TEST(wrong_packets_are_refused),
 		TEST(every_row_is_enforced),
 		TEST(a_refusal_names_the_message),
