@@ -15,12 +15,16 @@
 /* The helper's name, as far as the kernel keeps it. */
 #define HELPER_COMM "quietbench-help"
 
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
 bool qb_lock_lost(int lock)
 {
 	struct stat ours, found;
 
-	return fstat(lock, &ours) < 0 || stat(QB_LOCK_PATH, &found) < 0 ||
-	       ours.st_dev != found.st_dev || ours.st_ino != found.st_ino;
+	return fstat(lock, &ours) < 0 || stat(QB_LOCK_PATH, &found) < 0 || !is_same(&ours, &found);
 }
 
 int qb_lock_watch(struct qb_error *err)
@@ -46,7 +50,7 @@ void qb_lock_unwatch(int watch)
 }
 
 /* Is this descriptor of another helper's a host lock that is not ours, and held? `link` is its name. */
-static bool is_held_lock(const char *link, const struct stat *ours, dev_t run)
+static bool is_held_lock(const char *link, const struct stat *ours)
 {
 	char path[PATH_MAX];
 	struct stat st;
@@ -60,8 +64,7 @@ static bool is_held_lock(const char *link, const struct stat *ours, dev_t run)
 	path[n] = '\0';
 	name = strrchr(path, '/');
 	if (!name || (strcmp(name, "/lock") != 0 && strcmp(name, "/lock (deleted)") != 0) ||
-		(st.st_dev != ours->st_dev && st.st_dev != run) ||
-		(st.st_dev == ours->st_dev && st.st_ino == ours->st_ino))
+		is_same(&st, ours))
 		return false;
 	fd = open(link, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	held = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
@@ -73,25 +76,29 @@ static bool is_held_lock(const char *link, const struct stat *ours, dev_t run)
 bool qb_lock_is_elsewhere(const struct stat *ours)
 {
 	_cleanup_free_ unsigned *pids = NULL;
-	struct stat run;
 	size_t n = 0;
 
-	if (stat(QB_STATE_DIR "/..", &run) < 0 || qb_dir_numbers("/proc", "", &pids, &n, NULL) < 0)
+	if (qb_dir_numbers("/proc", "", &pids, &n, NULL) < 0)
 		return true;
 	for (size_t i = 0; i < n; i++) {
 		_cleanup_free_ unsigned *fds = NULL;
 		char path[64], name[32] = "";
 		size_t n_fds = 0;
+		struct stat theirs;
 
 		qb_text_format(path, sizeof(path), "/proc/%u/comm", pids[i]);
 		if (qb_file_read(path, name, sizeof(name), NULL) < 0 ||
 			strcmp(name, HELPER_COMM) != 0)
 			continue;
+		/* Where it looks for the lock is ours, too: else it is of another host (a mount namespace). */
+		qb_text_format(path, sizeof(path), "/proc/%u/root" QB_LOCK_PATH, pids[i]);
+		if (stat(path, &theirs) < 0 || !is_same(&theirs, ours))
+			continue;
 		qb_text_format(path, sizeof(path), "/proc/%u/fd", pids[i]);
 		qb_dir_numbers(path, "", &fds, &n_fds, NULL); /* one that ends has none */
 		for (size_t k = 0; k < n_fds; k++) {
 			qb_text_format(path, sizeof(path), "/proc/%u/fd/%u", pids[i], fds[k]);
-			if (is_held_lock(path, ours, run.st_dev))
+			if (is_held_lock(path, ours))
 				return true;
 		}
 	}

@@ -6,6 +6,7 @@
  * lives: the unit of systemd's ends with that.
  */
 #include "helper.h"
+#include <base/file.h>
 #include <base/macros.h>
 #include <errno.h>
 #include <host/caller.h>
@@ -51,7 +52,8 @@ static int recover(void)
 	qb_sandbox_survive(true);
 	if (r >= 0)
 		r = qb_sandbox_limit(&err);
-	if (r == 0 && qb_lock_try(lock) == 0)
+	/* Nor where there is nothing: whoever asks would see a session that holds the host. */
+	if (r == 0 && qb_file_exists(QB_JOURNAL_PATH) && qb_lock_try(lock) == 0)
 		r = qb_guardian_recover(&dead, &summary, &err);
 	if (r != 0)
 		qb_audit(&(struct qb_peer){.pid = getppid()},

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <host/tasks.h>
 #include <linux/capability.h>
+#include <signal.h>
+#include <sys/syscall.h>
 
 /* HELLO that finds the lock taken: beside other shared runs, if there is room. */
 static bool join_beside(void *data, const struct qb_journal_owner *holder)
@@ -213,9 +215,9 @@ int qb_request_run(struct qb_monitor *m, struct qb_error *err)
 
 /* ---- who runs on the benchmark's CPUs, for a client who may not use perf: quietbench-watcher ---- */
 
-/* Of one that hangs; and of one that never ends to speak. */
-#define WATCHER_MS  5000
-#define WATCHER_MAX 256
+/* For all that it says to one request; one that somebody has stopped goes on sooner. */
+#define WATCHER_NS (5 * QB_NS_PER_S)
+#define STOPPED_NS (250 * QB_NS_PER_MS)
 
 /*
  * Above 2 perf_event_paranoid is Debian's and Ubuntu's: their kernels then ask for CAP_SYS_ADMIN, and
@@ -228,6 +230,21 @@ static int perf_capability(void)
 	if (qb_file_read_number("/proc/sys/kernel/perf_event_paranoid", &paranoid, NULL) < 0)
 		return CAP_PERFMON;
 	return paranoid > 2 ? CAP_SYS_ADMIN : CAP_PERFMON;
+}
+
+/* Its next message, which is in m->message then: MUST 17. */
+static bool hear_watcher(struct qb_monitor *m, int64_t until_ns)
+{
+	struct qb_wire wire = {.fd = m->watcher.socket};
+	int64_t look_ns;
+	int r;
+
+	do {
+		(void)syscall(SYS_pidfd_send_signal, m->watcher.pidfd, SIGCONT, NULL, 0);
+		look_ns = qb_ns_now(CLOCK_MONOTONIC) + STOPPED_NS;
+		r = qb_wire_wait(m->helper, &wire, look_ns < until_ns ? look_ns : until_ns, NULL);
+	} while (r == 0 && look_ns < until_ns);
+	return r > 0 && qb_message_receive_now(wire.fd, QB_SENDER_WATCHER, &m->message, NULL) > 0;
 }
 
 static bool begin_watch(struct qb_monitor *m)
@@ -248,23 +265,20 @@ static bool begin_watch(struct qb_monitor *m)
 	qb_task_keep_off(&m->planned.selection);
 	return qb_program_start(&watcher, &m->watcher, NULL) == 0 &&
 	       qb_program_send(&m->watcher, QB_MSG_FOLLOW, &order, sizeof(order)) == 0 &&
-	       qb_program_await(&m->watcher, QB_SENDER_WATCHER, WATCHER_MS, &m->message, NULL) ==
-		       0 &&
+	       hear_watcher(m, qb_ns_now(CLOCK_MONOTONIC) + WATCHER_NS) &&
 	       m->message.head.type == QB_MSG_DONE && !m->message.done.unseen;
 }
 
 /* False: it does not watch (any more): it ended with the session, when that was restored. */
 static bool end_watch(struct qb_monitor *m)
 {
+	const int64_t until_ns = qb_ns_now(CLOCK_MONOTONIC) + WATCHER_NS;
 	struct qb_watch_message end = m->message.watch;
 
 	if (m->watcher.socket < 0 ||
 		qb_program_send(&m->watcher, QB_MSG_WATCH, &end, sizeof(end)) < 0)
 		return false;
-	for (int i = 0; i < WATCHER_MAX; i++) {
-		if (qb_program_await(
-			    &m->watcher, QB_SENDER_WATCHER, WATCHER_MS, &m->message, NULL) < 0)
-			return false;
+	while (hear_watcher(m, until_ns)) {
 		if (m->message.head.type != QB_MSG_SWITCHES)
 			return m->message.head.type == QB_MSG_DONE;
 		qb_wire_send(&m->helper->client, QB_MSG_SWITCHES, &m->message.switches,

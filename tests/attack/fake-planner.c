@@ -293,6 +293,20 @@ static void sit(void)
 		qb_message_receive(0, QB_SENDER_CLIENT, &asked, NULL);
 }
 
+/* In a watcher's place: it has no end of what it saw, a little at a time. */
+static void chatter(void)
+{
+	static struct qb_switches_message nobody;
+	static struct qb_message end;
+	int r = qb_message_send_done(0, QB_MSG_FOLLOW);
+
+	if (r < 0 || qb_message_receive(0, QB_SENDER_CLIENT, &end, NULL) <= 0)
+		return;
+	prctl(PR_SET_NAME, "chatter", 0, 0, 0); /* for who waits until it does */
+	while (qb_message_send(0, QB_MSG_SWITCHES, &nobody, sizeof(nobody), NULL, 0) == 0)
+		usleep(100000);
+}
+
 static const struct {
 	const char *name;
 	void (*act)(void);
@@ -301,7 +315,7 @@ static const struct {
 	{"long-value", long_value}, {"value-path", value_path}, {"unit-path", unit_path},
 	{"unit-number", unit_number}, {"other-version", other_version}, {"oversized", oversized},
 	{"foreign-type", foreign_type}, {"crash", crash}, {"hang", hang}, {"nothing", nothing},
-	{"forbidden", forbidden}, {"sit", sit}};
+	{"forbidden", forbidden}, {"sit", sit}, {"chatter", chatter}};
 
 int main(void)
 {

@@ -13,6 +13,11 @@ cp -a "$tmp/host" "$tmp/before"
 rm "$tmp/bin/sudo"
 cp "$build/tests/sudo" "$build/tests/attacker" "$tmp/bin"
 chmod 4755 "$tmp/bin/sudo"
+# Its watcher never ends to speak.
+mkdir "$tmp/chatty"
+cp "$build/quietbench" "$build/quietbench-helper" "$build/quietbench-planner" "$tmp/chatty"
+cp "$build/tests/fake-planner" "$tmp/chatty/quietbench-watcher"
+echo chatter >"$tmp/chatty/planner-does"
 attacker='setpriv --reuid 4242 --regid 4242 --clear-groups --'
 other='setpriv --reuid 4243 --regid 4243 --clear-groups --'
 
@@ -22,11 +27,11 @@ keeper 3
 fill 3
 thief 3
 mute 14
-slow-hello 3
-slow-plan 3
-slow-run 3
-slow-place 3
-slow-after 3
+slow-hello 20
+slow-plan 20
+slow-run 20
+slow-place 20
+slow-after 20
 EOF
 cat >"$tmp/story" <<EOF
 cd $tmp/home
@@ -83,6 +88,17 @@ echo \$? \$(((\$(now) - begin) / 1000000000)) >$tmp/slow-door.run
 $qb status >$tmp/slow-door.status
 kill -s KILL -- -\$holder
 wait \$holder 2>/dev/null
+# Who is told to end while it listens to its watcher, ends.
+$other $tmp/chatty/quietbench run --no-check -c 1 -s cpus.isolation=none -- touch $tmp/home/ran 2>$tmp/chatter </dev/null &
+victim=\$!
+for i in \$(seq 200); do
+	! pgrep -x chatter >/dev/null || break
+	sleep 0.05
+done
+pkill -TERM -o -f '^$tmp/chatty/quietbench-helper'
+begin=\$(now)
+wait \$victim
+echo \$? \$(((\$(now) - begin) / 1000000000)) >$tmp/chatter.run
 for i in \$(seq 100); do
 	pgrep -f $tmp/build/quietbench-helper >/dev/null || break
 	sleep 0.1
@@ -104,7 +120,9 @@ while read -r attack seconds; do
 done <"$tmp/table"
 is "shared runs: the honest one" "$(cat "$tmp/honest.status")" 0
 freed sharefill 3
-freed slow-door 3
+freed slow-door 20
+is "a watcher that never ends to speak: the run" "$(cut -d' ' -f1 "$tmp/chatter.run")" 0
+ok "its monitor listened to SIGTERM, too, and was not killed for it after 20 s ($(cut -d" " -f2 "$tmp/chatter.run"))" [ "$(cut -d" " -f2 "$tmp/chatter.run")" -lt 15 ]
 is "no helper remains" "$(wc -l <"$tmp/left")" 0
 values() { (cd "$1" && find . -type f -exec sha256sum {} + | sort -k2); }
 is "the host is as it was" "$(values "$tmp/host")" "$(values "$tmp/before")"

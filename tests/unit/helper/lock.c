@@ -181,6 +181,38 @@ static void test_covered_lock_holds_still(void **state)
 	assert_int_equal(umount(QB_STATE_DIR), 0);
 }
 
+/* A helper that has a /run of its own below this one, in a mount namespace: another host's. */
+static void test_another_hosts_lock_is_its_own(void **state)
+{
+	int end[2], began[2], lock;
+	char byte;
+	pid_t other;
+
+	close(opened());
+	assert_int_equal(mkdir("/run/another", 0755), 0);
+	assert_int_equal(pipe(end), 0);
+	assert_int_equal(pipe(began), 0);
+	other = fork();
+	if (other == 0) {
+		close(end[1]);
+		prctl(PR_SET_NAME, "quietbench-helper");
+		if (unshare(CLONE_NEWNS) < 0 ||
+			mount("/run/another", "/run", NULL, MS_BIND, NULL) < 0 ||
+			qb_lock_try(qb_lock_open(NULL)) < 0 || write(began[1], "x", 1) != 1)
+			_exit(1);
+		_exit((int)read(end[0], &byte, 1));
+	}
+	assert_int_equal(read(began[0], &byte, 1), 1);
+	lock = opened();
+	assert_int_equal(qb_lock_try(lock), 0);
+	close(lock);
+	for (int i = 0; i < 2; i++) {
+		close(end[i]);
+		close(began[i]);
+	}
+	ended_well(other);
+}
+
 /* Once somebody has looked for others, the mark says so: that costs each session a walk no more. */
 static void test_only_a_new_lock_is_doubted(void **state)
 {
@@ -347,6 +379,7 @@ int main(void)
 		cmocka_unit_test_setup(test_watch_ends_before_it_is_closed, fresh),
 		cmocka_unit_test_setup(test_lost_lock_holds_still, fresh),
 		cmocka_unit_test_setup(test_covered_lock_holds_still, fresh),
+		cmocka_unit_test_setup(test_another_hosts_lock_is_its_own, fresh),
 		cmocka_unit_test_setup(test_only_a_new_lock_is_doubted, fresh),
 		cmocka_unit_test_setup(test_claims_are_one_runs, fresh),
 		cmocka_unit_test_setup(test_claims_side_by_side, fresh),
