@@ -50,11 +50,9 @@
  *
  * The planner has the same transport on its fd 0: it reads one PLAN (with its memfds) and answers
  * PROFILE HOST PU… SELECTION STEP… and DONE, or ERROR; asked for the policy, POLICY and DONE.
- * `quietbench plan`, `doctor`, `topology`
- * and `profile` speak to it directly.
+ * `quietbench plan`, `doctor`, `topology` and `profile` speak to it directly.
  *
- * quietbench-watcher reads FOLLOW, which begins a WATCH, and answers with DONE; then WATCH, which it answers with
- * SWITCHES… DONE, and ends.
+ * quietbench-watcher reads FOLLOW and answers with DONE; then WATCH, which it answers with SWITCHES… DONE, and ends.
  *
  * quietbench-bus reads one ASK after the other on its fd 0, and answers each with TOLD or ERROR. It stays
  * until the other end is closed. ERROR with ENOTCONN says that nothing was asked of anybody: it has no
@@ -189,10 +187,8 @@ enum qb_request_mode {
 /* -c, -n and --node arrive here as sets of cpus.list, cpus.count and cpus.node. */
 struct qb_request {
 	struct qb_message_head head;
-	uint8_t mode;
-	uint8_t n_set, n_require, n_files;
-	uint8_t chroot;		       /* the last file is a directory to chroot to (--root); only
-					 from a caller to their own planner */
+	uint8_t mode, n_set, n_require, n_files;
+	uint8_t chroot; /* to the last file, a directory (--root); only to one's own planner */
 	char profile[QB_PROFILE_FILE]; /* a name, or the label of files[0]; "": vm or default */
 	char set[QB_REQUEST_SETS][QB_REQUEST_SET]; /* KEY=VALUE */
 	char require[QB_REQUEST_REQUIRES][QB_NAME_MAX];
@@ -426,8 +422,8 @@ struct qb_message {
 	};
 };
 
-/* Fills in the head and sends `size` bytes with `n_fds` fds: 0 or a negative errno (-EPIPE when the peer is gone; never a
- * signal). It blocks; …_now never does: -EAGAIN. Root's side has no other way to send (helper/wire.c). */
+/* Fills in the head and sends: 0 or a negative errno (-EPIPE when the peer is gone; never a signal). It blocks; …_now never does:
+ * -EAGAIN. Root's side has no other way to send (helper/wire.c). */
 int qb_message_send(int fd, enum qb_message_type type, void *message, size_t size, const int *fds,
 	unsigned n_fds);
 int qb_message_send_now(int fd, enum qb_message_type type, void *message, size_t size,
@@ -440,18 +436,14 @@ int qb_message_send_steps(int fd, const struct qb_steps *steps);
 int qb_message_read_steps(const struct qb_message *message, struct qb_steps *steps);
 int qb_message_send_done(int fd, enum qb_message_type of);
 int qb_message_send_error(int fd, const struct qb_error *err);
-/* Receives one packet from `sender` and checks it against its row: head, size, descriptors, and whether this sender may
- * send it. Strings are made to end. 1: a message; 0: end of file; or -EBADMSG, -EPROTO and friends. */
+/* Receives one packet from `sender` and checks it against its row: head, size, descriptors, sender. Strings are made to end.
+ * 1: a message; 0: end of file; or -EBADMSG, -EPROTO and friends. */
 int qb_message_receive(int fd, enum qb_sender sender, struct qb_message *ret, struct qb_error *err);
-/*
- * The same, and never waits (-EAGAIN), not for a descriptor either: to close one may take as long as who made it likes (a file of
- * a FUSE file system, a connection that lingers), and so may to throw it away unreceived. What comes with a message that has none,
- * or is not this sender's to send, stays in the socket (-EBADMSG), and what was received with another that is refused stays open:
- * whoever asked is to end with that session, or to have another process close the socket (helper/wire.c).
- */
+/* The same, and never waits (-EAGAIN), not for a descriptor either: to close one, or to throw it away, may last as long as who made
+ * it likes (FUSE). One that the message has not stays in the socket (-EBADMSG), those of a refused one stay open (helper/wire.c). */
 int qb_message_receive_now(
 	int fd, enum qb_sender sender, struct qb_message *ret, struct qb_error *err);
-/* What is next, which stays there: its type, NONE where that cannot be told. Do descriptors (or credentials) come along? */
+/* What is next, which stays there: its type, if that can be told. Do descriptors (or credentials) come along? */
 enum qb_message_type qb_message_peek(int fd, bool *ret_fds);
 void qb_message_close(struct qb_message *message);
 

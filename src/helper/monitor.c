@@ -30,7 +30,7 @@
  * 15. It blocks on no socket of anybody's: it receives what poll has found, without waiting, and sends
  *     through queues that are bounded in size and time (helper.h, wire). Who does not read, or sends
  *     what cannot be read, is gone, and so is its session. Restoring waits for no client. Nor does it
- *     close what others handed over, or put into a socket, but what cannot block (helper.h, wire).
+ *     close what somebody handed over, or put into a socket, but what cannot block (helper.h, wire).
  * 16. It takes a request when the answer to the one before is sent, and notes it before it takes it.
  * 17. Every wait hears SIGTERM and the client's death, and has a limit.
  */
