@@ -29,9 +29,21 @@ static int read_affinity(const struct qb_lever *lever, const struct qb_unit *uni
 	return 0;
 }
 
+/* Every CPU that its cpuset leaves it now, which somebody's partition may have cut down? */
+static bool has_all_granted(pid_t tid, const struct qb_cpus *mask, const struct qb_cpus *online)
+{
+	struct qb_cpus granted;
+
+	if (qb_cpus_subset(online, mask))
+		return true;
+	return qb_caller_cpus(tid, &granted, NULL) == 0 && !qb_cpus_empty(&granted) &&
+	       qb_cpus_subset(&granted, mask);
+}
+
 /*
- * A thread that may run everywhere gets all-ones back, as at its birth: a mask of today's CPUs
- * would keep it off those that come online tomorrow. Only where it then reads otherwise than it
+ * A thread that may run wherever its cpuset lets it gets all-ones back, as at its birth: a mask of
+ * today's CPUs would keep it off those that come online, or back to its cpuset, tomorrow (Linux since
+ * 6.2 remembers what a thread was given). Only where it then reads otherwise than it
  * did, which is no more than a choice of offline CPUs, it gets that choice. Where the kernel gave
  * it back itself, with the removal of a group, a write could only lose: Linux before 6.3 cuts it
  * down to what is online.
@@ -54,7 +66,7 @@ static int write_affinity(const struct qb_lever *lever, const struct qb_unit *un
 		return r;
 	if (qb_cpus_parse_hex(text, &mask) < 0)
 		return qb_error_set(err, EINVAL, "'%.64s' is not a mask of CPUs", text);
-	if (qb_cpus_subset(&online, &mask)) {
+	if (has_all_granted((pid_t)unit->number, &mask, &online)) {
 		memset(&all, 0xff, sizeof(all));
 		r = qb_bind(&held, &all, err);
 		if (r == 0)

@@ -127,4 +127,21 @@ ok "the clock is set: what is left is what it was" told 'apply    until 2040-01-
 ok "the clock is set: since when, too" told ', since 2040-01-01 1[12]:[0-9:]*, [0-9]* s ago'
 quietbench restore >/tmp/restore.out 2>&1
 is "the clock is set: restored" "$?" 0
+
+# ---- somebody's own partition, since before the run: what it took from everybody is theirs again when it ends ----
+mkdir $root/rival
+echo +cpuset >$root/cgroup.subtree_control
+echo 7 >$root/rival/cpuset.cpus
+echo root >$root/rival/cpuset.cpus.partition
+sleep 3592 &
+narrow=$!
+kept=$(mask "$narrow")
+ok "a partition from before: it has its CPU for itself" [ "$kept" != "$all" ]
+run -s cpus.isolation=affinity -- true
+is "a partition from before: the status is the command's" "$?" 0
+is "a partition from before: a thread has what it had" "$(mask "$narrow")" "$kept"
+echo member >$root/rival/cpuset.cpus.partition
+rmdir $root/rival
+echo -cpuset >$root/cgroup.subtree_control
+is "a partition from before: and all its CPUs when that has ended" "$(mask "$narrow")" "$all"
 done_testing
