@@ -104,6 +104,10 @@ for i in \$(seq 100); do
 	sleep 0.1
 done
 pgrep -f $tmp/build/quietbench-helper >$tmp/left
+# The unit's end. Who takes a new lock marks it.
+rm -r /run/quietbench
+$tmp/build/quietbench-helper --recover </dev/null
+wc -c </run/quietbench/lock >$tmp/lock
 EOF
 "$build/tests/with-host" "$tmp/host" sh "$tmp/story" 2>"$tmp/story.err" || sed 's/^/# /' "$tmp/story.err"
 
@@ -123,6 +127,7 @@ freed sharefill 3
 freed slow-door 20
 is "a watcher that never ends to speak: the run" "$(cut -d' ' -f1 "$tmp/chatter.run")" 0
 ok "its monitor listened to SIGTERM, too, and was not killed for it after 20 s ($(cut -d" " -f2 "$tmp/chatter.run"))" [ "$(cut -d" " -f2 "$tmp/chatter.run")" -lt 15 ]
+is "nothing to recover: nobody takes the lock, or seems to be a session" "$(cat "$tmp/lock")" 0
 is "no helper remains" "$(wc -l <"$tmp/left")" 0
 values() { (cd "$1" && find . -type f -exec sha256sum {} + | sort -k2); }
 is "the host is as it was" "$(values "$tmp/host")" "$(values "$tmp/before")"
