@@ -57,41 +57,25 @@ static int take_steps(
 static int take(struct qb_helper *helper, struct qb_message *message, struct qb_planned *ret,
 	struct qb_error *err)
 {
-	switch ((enum qb_message_type)message->head.type) {
-	case QB_MSG_PROFILE: ret->profile = message->profile.profile; break;
-	case QB_MSG_SELECTION: ret->selection = message->selection.selection; break;
-	case QB_MSG_HOST: break;
-	case QB_MSG_POLICY: ret->policy = message->policy.policy; return 1;
-	case QB_MSG_STEP: return take_steps(message, &ret->steps, err);
-	case QB_MSG_DONE: return 0;
-	case QB_MSG_ERROR:
+	const enum qb_message_type type = message->head.type;
+
+	if (type == QB_MSG_DONE)
+		return 0;
+	if (type == QB_MSG_ERROR)
 		return qb_error_set(err, message->error.code > 0 ? message->error.code : EPROTO,
 			"%s", message->error.text);
-	case QB_MSG_NOTE:
-	case QB_MSG_HELLO:
-	case QB_MSG_PLAN:
-	case QB_MSG_APPLY:
-	case QB_MSG_RUN:
-	case QB_MSG_PLACE:
-	case QB_MSG_RESTORE:
-	case QB_MSG_BYE:
-	case QB_MSG_LEASE:
-	case QB_MSG_JOIN:
-	case QB_MSG_WATCH:
-	case QB_MSG_SWITCHES:
-	case QB_MSG_FOLLOW:
-	case QB_MSG_ASK:
-	case QB_MSG_TOLD:
-	case QB_MSG_JOINED:
-	case QB_MSG_PU:
-	case QB_MSG_LEFTOVER:
-	case QB_MSG_NONE:
-	case QB_MSG_END:
-		return qb_error_set(
-			err, EPROTO, "the planner sent %s", qb_messages[message->head.type].name);
-	}
-	qb_wire_send(&helper->client, (enum qb_message_type)message->head.type, message->bytes,
-		message->size);
+	if (type == QB_MSG_STEP)
+		return take_steps(message, &ret->steps, err);
+	if (type == QB_MSG_PU) /* of the other modes */
+		return qb_error_set(err, EPROTO, "the planner sent PU");
+	if (type == QB_MSG_PROFILE)
+		ret->profile = message->profile.profile;
+	else if (type == QB_MSG_SELECTION)
+		ret->selection = message->selection.selection;
+	else if (type == QB_MSG_POLICY)
+		ret->policy = message->policy.policy;
+	if (type != QB_MSG_POLICY)
+		qb_wire_send(&helper->client, type, message->bytes, message->size);
 	return 1;
 }
 
