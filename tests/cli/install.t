@@ -32,6 +32,7 @@ is "the programs, the profiles, the manual, the schema, what lets users in" "$(t
 		./usr/local/share/quietbench/record.schema.json
 		./usr/local/share/quietbench/report.html
 		./usr/local/share/quietbench/check.schema.json
+		./usr/local/share/quietbench/provision.schema.json
 		./usr/local/share/quietbench/sudoers
 		$(cd "$source" && for file in profiles/*.yaml; do echo "./usr/local/share/quietbench/$file"; done)
 	EOT
