@@ -175,6 +175,7 @@ event() {
 		hotplug) hotplug ;;
 		full) fill ;;
 		storm)
+			calm
 			tell storm
 			storm 05 0a 03 0f >/dev/null 2>&1 &
 			storm=$!
@@ -209,18 +210,22 @@ hang() {
 		grep '^sysc' "/proc/$one/io" | tr '\n' ' '
 	done >>/tmp/wrong 2>&1
 }
+calm() {
+	[ -z "$storm" ] || { kill "$storm"; wait "$storm"; }
+	storm=""
+}
 # Everybody goes: who is stopped is continued, or killed; the rivals take back what they did.
 wind_up() {
 	within 6 ended >/dev/null
 	pick CONT KILL
 	running && signal "$picked" client
 	signal CONT "monitor guardian planner child"
-	within 60 ended >/dev/null || {
+	# In a storm everything takes its time; what still goes on when it is over is stuck.
+	within 60 ended >/dev/null || { calm && within 60 ended >/dev/null; } || {
 		hang "a client"
 		signal KILL client
 	}
-	[ -z "$storm" ] || { kill "$storm"; wait "$storm"; }
-	storm=""
+	calm
 	mount -o remount,size=256m /run
 	for cpu in "$cpu_dir"/cpu[0-9]*/online; do [ "$(cat "$cpu")" = 1 ] || echo 1 >"$cpu"; done
 	timeout 40 quietbench restore --lock-wait 20s >/tmp/restore.out 2>&1
@@ -243,7 +248,7 @@ wind_up() {
 }
 judge() {
 	unplugged=""
-	[ ! -e /tmp/unplugged ] || unplugged='task/*/irq/*/cpus' # the kernel moves an interrupt's thread with it
+	[ ! -e /tmp/unplugged ] || unplugged='task/*/irq/*/cpus *' # the kernel moves an interrupt's thread with it
 	rm -f /tmp/unplugged
 	quietbench status >/tmp/status.out 2>&1
 	status="$? $(cat /tmp/status.out)"
