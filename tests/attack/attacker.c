@@ -843,9 +843,9 @@ static const struct {
 	{"place-twice", place_twice}, {"place-set-uid", place_set_uid},
 	{"watch-nobody", watch_nobody}, {"watch-again", watch_again}, {"watch-late", watch_late},
 	{"nobye", nobye}, {"door", door}, {"command", command}, {"stream", stream}, {"mute", mute},
-	{"fill", fill}, {"thief", thief}, {"keeper", keeper},
-	{"slow-hello", slow_hello}, {"slow-plan", slow_plan}, {"slow-run", slow_run},
-	{"slow-place", slow_place}, {"slow-after", slow_after}, {"slow-door", slow_door}};
+	{"fill", fill}, {"thief", thief}, {"keeper", keeper}, {"slow-hello", slow_hello},
+	{"slow-plan", slow_plan}, {"slow-run", slow_run}, {"slow-place", slow_place},
+	{"slow-after", slow_after}, {"slow-door", slow_door}};
 
 int main(int argc, char **argv)
 {
