@@ -120,7 +120,8 @@ static void test_the_time_of_the_lock(void **state)
 	assert_int_equal(poll(&p, 1, 10000), 1);
 	qb_limits_stop(&limits);
 	/* of its user, who has had the host for longer than this session */
-	assert_int_equal(qb_limits_start(&limits, qb_ns_now(CLOCK_BOOTTIME) - 3 * QB_NS_PER_S, &err), 0);
+	assert_int_equal(
+		qb_limits_start(&limits, qb_ns_now(CLOCK_BOOTTIME) - 3 * QB_NS_PER_S, &err), 0);
 	p.fd = limits.timer;
 	assert_int_equal(poll(&p, 1, 1000), 1);
 	qb_limits_explain(&limits, &err);
