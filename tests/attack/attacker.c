@@ -505,11 +505,10 @@ static void watch_nobody(void)
 	tell(fd);
 }
 
-/* A8: a trace of whoever runs there, round after round. */
-static void watch_again(void)
+/* A child that was placed as a command is, and then waits, or ends at once. Returns when it is placed. */
+static pid_t placed_child(int socket, bool waits)
 {
-	struct qb_watch_message begin = {0}, end = {.until_ns = 1};
-	int session, socket = running(&session), placed[2];
+	int placed[2];
 	pid_t child;
 
 	if (pipe(placed) < 0)
@@ -520,17 +519,30 @@ static void watch_again(void)
 		(void)fflush(stdout);
 		close(placed[1]);
 		close(placed[0]);
-		pause();
+		while (waits)
+			pause();
+		_exit(0);
 	}
 	close(placed[1]);
-	if (read(placed[0], &(char){0}, 1) == 0) {
-		qb_message_send(session, QB_MSG_WATCH, &begin, sizeof(begin), NULL, 0);
-		hear(session);
-		qb_message_send(session, QB_MSG_WATCH, &end, sizeof(end), NULL, 0);
-		hear(session);
-		qb_message_send(session, QB_MSG_WATCH, &begin, sizeof(begin), NULL, 0);
-		tell(session);
-	}
+	if (read(placed[0], &(char){0}, 1) != 0)
+		perror("placed");
+	close(placed[0]);
+	return child;
+}
+
+/* A8: a trace of whoever runs there, round after round. */
+static void watch_again(void)
+{
+	struct qb_watch_message begin = {0}, end = {.until_ns = 1};
+	int session, socket = running(&session);
+	pid_t child = placed_child(socket, true);
+
+	qb_message_send(session, QB_MSG_WATCH, &begin, sizeof(begin), NULL, 0);
+	hear(session);
+	qb_message_send(session, QB_MSG_WATCH, &end, sizeof(end), NULL, 0);
+	hear(session);
+	qb_message_send(session, QB_MSG_WATCH, &begin, sizeof(begin), NULL, 0);
+	tell(session);
 	kill(child, SIGKILL);
 }
 
@@ -538,28 +550,13 @@ static void watch_again(void)
 static void watch_late(void)
 {
 	struct qb_watch_message begin = {0};
-	int session, pair[2], socket = running(&session), placed[2];
+	int session, pair[2], socket = running(&session);
 
 	for (int dead = 0; dead < 2; dead++) {
-		pid_t child;
+		pid_t child = placed_child(socket, !dead);
 
-		if (pipe(placed) < 0)
-			perror("pipe");
-		child = fork();
-		if (child == 0) {
-			place(socket, getpid());
-			(void)fflush(stdout);
-			close(placed[1]);
-			close(placed[0]);
-			while (!dead)
-				pause();
-			_exit(0);
-		}
-		close(placed[1]);
 		if (dead)
 			waitpid(child, NULL, 0);
-		if (read(placed[0], &(char){0}, 1) != 0)
-			perror("placed");
 		qb_message_send(session, QB_MSG_WATCH, &begin, sizeof(begin), NULL, 0);
 		if (hear(session))
 			puts(got.done.unseen ? "unseen" : "watched");
