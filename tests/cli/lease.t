@@ -136,6 +136,11 @@ say left $qb status
 say found $qb restore
 # who serves a run is killed, and the session lives, or nobody does
 helpers() { pgrep -f $tmp/build/quietbench-helper; }
+# Who is killed may take a moment to die, and is somebody meanwhile.
+kill_all() {
+	kill -9 \$(helpers)
+	while helpers >/dev/null; do sleep 0.1; done
+}
 say kept $qb apply -c 0-1 -s cpus.isolation=none
 monitor=\$($qb status --json | jq .session.monitor)
 holder unserved -n 1
@@ -144,12 +149,12 @@ touch $tmp/unserved.go
 wait
 say stands $qb status
 holder bereft -n 1
-kill -9 \$(helpers)
+kill_all
 touch $tmp/bereft.go
 wait
 say bereaved $qb restore
 holder sharer --shared -c 1 -s cpus.isolation=none
-kill -9 \$(helpers)
+kill_all
 touch $tmp/sharer.go
 wait
 say unshared $qb restore
