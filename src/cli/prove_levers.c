@@ -203,7 +203,7 @@ static int conclude(
 int qb_prove_each_lever(struct qb_proof *whole, struct qb_error *err)
 {
 	_cleanup_free_ struct worth *worths = NULL;
-	size_t n, kept;
+	size_t n, kept, weighed = 0;
 	int r = 0;
 
 	worths = candidates(&whole->sides[1], &n);
@@ -213,14 +213,16 @@ int qb_prove_each_lever(struct qb_proof *whole, struct qb_error *err)
 		puts("no lever did anything here: there is nothing to weigh");
 		return 0;
 	}
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = weigh(whole, &worths[i], err);
+	while (weighed < n && (r = weigh(whole, &worths[weighed], err)) == 0)
+		weighed++;
+	/* What is known by now is told, whatever ended it. */
+	qsort(worths, weighed, sizeof(*worths), by_worth);
+	printf("each lever, the profile without it against the whole (*: shown)%s\n",
+		weighed < n ? "; the rest was not weighed:" : ":");
+	for (size_t i = 0; i < weighed; i++)
+		print_worth(&worths[i]);
 	if (r < 0)
 		return r;
-	qsort(worths, n, sizeof(*worths), by_worth);
-	puts("each lever, the profile without it against the whole (*: shown):");
-	for (size_t i = 0; i < n; i++)
-		print_worth(&worths[i]);
 	kept = enough(worths, n);
 	if (!kept) {
 		puts("no lever alone has a gain here");

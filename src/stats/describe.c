@@ -65,15 +65,15 @@ double qb_stats_detectable(double cv, double n)
 /* How many of the outermost values on either side lie beyond the median's interval. */
 static size_t beyond_median(size_t n)
 {
-	size_t k = 0, not = n;
+	size_t k = 0, past = n;
 
-	while (k < not ) {
-		const size_t middle = k + (not -k) / 2;
+	while (k < past) {
+		const size_t middle = k + (past - k) / 2;
 
 		if (2 * qb_binomial_at_most((double)middle, (double)n, 0.5) <= 1 - 0.95)
 			k = middle + 1;
 		else
-			not = middle;
+			past = middle;
 	}
 	return k;
 }

@@ -29,6 +29,12 @@ echo \$n >$tmp/n
 grep -q performance /sys/devices/system/cpu/cpufreq/policy1/scaling_governor && sleep 0.1 || sleep 0.\$((n * 7 % 5))1
 EOF
 
+# The same is told to end while the second lever is weighed: two sides of 24 runs, and two of the first lever.
+cat >"$tmp/ender" <<EOF
+echo >>$tmp/runs
+[ \$(wc -l <$tmp/runs) != 100 ] || kill -TERM \$PPID
+EOF
+
 cat >"$tmp/story" <<EOF
 say() {
 	name=\$1
@@ -40,6 +46,7 @@ say twenty $tmp/build/repeat 20
 say many $tmp/build/repeat 100
 cd $tmp/own
 say each $qb prove -q --each-lever -r 24 -w 0 -p ./mine.yaml -s process.nice=5 -c 1 -- sh $tmp/steady
+say ended $qb prove -q --each-lever -r 24 -w 0 -p ./mine.yaml -s process.nice=5 -c 1 -- sh $tmp/ender
 cd $tmp/elsewhere
 sed -n '/^version:/,/^# measured:/p' $tmp/each >enough.yaml
 say asked $qb profile show --json -s process.nice=5 -s cpus.list=1 $tmp/own/mine.yaml
@@ -56,6 +63,8 @@ tells each "$(cat "$tmp/each.status")" '^   frequency\.governor +without it [0-9
 tells each "$(cat "$tmp/each.status")" '^   process\.nice +without it '
 tells each "$(cat "$tmp/each.status")" '^# [123] of 3 levers keep 90 % of the gain:$'
 tells each "$(cat "$tmp/each.status")" '^# measured: '
+tells ended 143 '^each lever, the profile without it against the whole \(\*: shown\); the rest was not weighed:$'
+is "told to end: the lever that was weighed is told" "$(grep -c ' without it [0-9.]* times the spread ' "$tmp/ended")" 1
 # What it prints is a whole profile: what was asked for, but what was dropped.
 effective() { jq -S -r '.profile.effective | to_entries[] | "\(.key)=\(.value)"' "$tmp/$1"; }
 effective asked >asked
