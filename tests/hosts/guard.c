@@ -85,12 +85,12 @@ static bool may_touch(pid_t pid, ino_t mount_ns)
 	if (pid == -1)
 		return false; /* everybody */
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid > 0 ? pid : -pid);
-	/* EACCES comes from one that may not be looked at, and from one that dies at this moment: that
-	 * one is gone at the next look. */
+	/* EACCES comes from one that may not be looked at, and from one that dies at this moment, as ESRCH
+	 * does: that one is gone at the next look. */
 	for (int look = 0; look < 20; look++) {
 		if (stat(path, &st) == 0)
 			return st.st_ino == mount_ns;
-		if (errno != EACCES)
+		if (errno != EACCES && errno != ESRCH)
 			break;
 		usleep(1000);
 	}

@@ -223,6 +223,11 @@ sub test_guard
 	like $said, qr/^143$/m, 'its own children it lets the command touch';
 	($status, $said) = run($WITH_HOST, $dir, 'sh', '-c', 'kill -0 999999999');
 	like $said, qr/No such process/, 'of processes that are not there the kernel tells';
+	# A process that ends while it is looked at: ESRCH from its folder in /proc, one time in some hundreds.
+	($status, $said) = run($WITH_HOST, $dir, 'perl', '-e', '$SIG{CHLD} = "IGNORE"; for (1 .. 3000) {'
+		. ' my $pid = fork // die "fork: $!\n"; exit 0 if !$pid; 1 while kill 0, $pid;'
+		. ' $!{ESRCH} or die "$_: $!\n" } print "gone\n"');
+	is $said, "gone\n", 'and of those that are just ending, never that it is not permitted';
 	($status, $said) = run($WITH_HOST, '--pid-ns', $dir, 'sh', '-c', 'echo /proc/[0-9]*; exit 9');
 	is "$said", "/proc/1 /proc/2\n", '--pid-ns: nobody else is there';
 	is $status >> 8, 9, '... and the status is the command\'s';
