@@ -97,7 +97,7 @@ static void begin_watch(struct execution *e)
 	e->is_watched = qb_watch_begin(&e->watch, &order, &err) == 0;
 	if (!e->is_watched)
 		qb_say(QB_SAY_DETAIL, "the run is not watched: %s", err.text);
-	else if (e->watch.forbidden && e->session)
+	else if ((e->watch.unseen == -EACCES || e->watch.unseen == -EPERM) && e->session)
 		e->lent = qb_session_watch(e->session, &e->condition->answer, &err) == 0;
 }
 

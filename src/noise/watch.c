@@ -60,10 +60,8 @@ int qb_watch_begin(struct qb_watch *ret, const struct qb_watch_order *order, str
 		if (r == 0)
 			watch.of[watch.n++].cpu = cpu;
 	if (r == 0) {
-		const int opened = qb_watcher_open(&watch.watcher, &watch.cpus, watch.child, NULL);
-
-		watch.by_switches = opened == 0;
-		watch.forbidden = opened == -EACCES || opened == -EPERM;
+		watch.unseen = qb_watcher_open(&watch.watcher, &watch.cpus, watch.child, NULL);
+		watch.by_switches = watch.unseen == 0;
 	}
 	if (r == 0 && !watch.by_switches)
 		r = qb_accounts_begin(&watch.accounts, err);

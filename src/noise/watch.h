@@ -69,8 +69,8 @@ struct qb_watch {
 	} * of; /* owned */
 	struct qb_watcher watcher;
 	bool by_switches, steal_known;
-	bool forbidden;		     /* to see the switches: root might */
-	bool steal_moved;	     /* since boot: where it never did, a guest is told of none */
+	int unseen;	  /* why the switches are not: a negative errno, 0 where they are */
+	bool steal_moved; /* since boot: where it never did, a guest is told of none */
 	struct qb_accounts accounts; /* at the beginning, where the switches are not seen */
 	uint64_t swapped[2], oom_kills[2];
 	bool own_oom_kills; /* they are of its control group, not of the host */

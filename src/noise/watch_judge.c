@@ -6,6 +6,8 @@
 #include <base/text.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
 
 #define NS_PER_S 1e9
 /* Below half a per cent of the wall time nothing is called noise, whatever the limit. */
@@ -278,6 +280,25 @@ static void doubt(
 	ret->slowed = slow;
 }
 
+static void tell_unknown(const struct qb_watch *watch, struct qb_watched *ret)
+{
+	if (!watch->steal_known)
+		reason(ret, "this kernel does not tell what the CPUs did");
+	else if (ret->uncertain_ns == 0)
+		reason(ret, "too short to tell by one tick of steal");
+	else if (watch->watcher.seen.lost)
+		reason(ret, "not every switch was seen");
+	else if (watch->by_switches)
+		reason(ret, "for some threads it is not known whether they are the benchmark's");
+	else if (geteuid() == 0) /* in a container, or of a kernel without perf */
+		reason(ret,
+			"too short to tell by the kernel's ticks, and perf shows no switches here (%s)",
+			strerror(-watch->unseen));
+	else
+		reason(ret,
+			"too short to tell by the kernel's ticks; as root every switch is seen");
+}
+
 void qb_watch_judge(
 	const struct qb_watch *watch, const struct qb_watch_terms *terms, struct qb_watched *ret)
 {
@@ -322,14 +343,7 @@ void qb_watch_judge(
 	if (ret->swapped)
 		reason(ret, "%" PRIu64 " pages were read back from swap", ret->swapped);
 	if (ret->noise == QB_NOISE_UNKNOWN)
-		reason(ret, "%s",
-			!watch->steal_known	   ? "this kernel does not tell what the CPUs did"
-			: ret->uncertain_ns == 0   ? "too short to tell by one tick of steal"
-			: watch->watcher.seen.lost ? "not every switch was seen"
-			: watch->by_switches
-				? "for some threads it is not known whether they are the benchmark's"
-				: "too short to tell by the kernel's ticks; as "
-				  "root every switch is seen");
+		tell_unknown(watch, ret);
 	if (lacked_memory(watch, terms, ret) || worked_elsewhere(watch, terms, ret))
 		ret->noise = ret->noise == QB_NOISE_NOISY ? QB_NOISE_NOISY : QB_NOISE_UNKNOWN;
 	else if (ret->noise == QB_NOISE_QUIET)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What is counted around a run, and the verdict that is made of it. */
+#include <errno.h>
 #include <noise/cgroup.h>
 #include <noise/watch.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -331,6 +333,38 @@ static void test_elsewhere_by_ticks(void **state)
 	qb_watch_free(&watch);
 }
 
+/* Root is not told to become root: where perf shows it nothing, it is told why. */
+static uid_t user;
+uid_t geteuid(void)
+{
+	return user;
+}
+
+static void test_too_short_for_ticks(void **state)
+{
+	struct qb_watch watch = watch_of(0);
+	struct qb_watch_terms these = terms;
+	struct qb_watched watched;
+
+	watch.by_switches = false;
+	watch.unseen = -EACCES;
+	watch.wall_ns = 30000000;
+	watch.of[0].busy[1] = 2;
+	these.used_ns = 10000000;
+	user = 1000;
+	qb_watch_judge(&watch, &these, &watched);
+	assert_int_equal(watched.noise, QB_NOISE_UNKNOWN);
+	assert_string_equal(watched.reasons[0],
+		"too short to tell by the kernel's ticks; as root every switch is seen");
+	user = 0;
+	qb_watch_judge(&watch, &these, &watched);
+	assert_int_equal(watched.noise, QB_NOISE_UNKNOWN);
+	assert_string_equal(watched.reasons[0],
+		"too short to tell by the kernel's ticks, and perf shows no switches here "
+		"(Permission denied)");
+	qb_watch_free(&watch);
+}
+
 /* The host's count is another's as long as the command was not killed. */
 static void test_out_of_memory(void **state)
 {
@@ -380,6 +414,7 @@ int main(void)
 		cmocka_unit_test(test_elsewhere),
 		cmocka_unit_test(test_outside_the_group),
 		cmocka_unit_test(test_elsewhere_by_ticks),
+		cmocka_unit_test(test_too_short_for_ticks),
 		cmocka_unit_test(test_out_of_memory),
 	};
 
