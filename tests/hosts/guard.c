@@ -53,23 +53,31 @@ static const struct {
 };
 enum { GUARDED = sizeof(guarded) / sizeof(guarded[0]) };
 
+/* 0 is the caller itself, or its group: nobody has to be asked (nor waited for). */
 static int install_filter(void)
 {
-	struct sock_filter code[GUARDED + 5];
-	struct sock_fprog program = {.len = GUARDED + 5, .filter = code};
+	enum { EACH = 5, SIZE = EACH * GUARDED + 5 };
+	struct sock_filter code[SIZE];
+	struct sock_fprog program = {.len = SIZE, .filter = code};
 	size_t n = 0;
 
 	code[n++] = (struct sock_filter)BPF_STMT(
 		BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
-	code[n++] = (struct sock_filter)BPF_JUMP(
-		BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 0, GUARDED + 1);
+	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 1, 0);
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
 	code[n++] = (struct sock_filter)BPF_STMT(
 		BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-	for (unsigned int i = 0; i < GUARDED; i++)
+	for (unsigned int i = 0; i < GUARDED; i++) {
 		code[n++] = (struct sock_filter)BPF_JUMP(
-			BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)guarded[i].nr, GUARDED - i, 0);
+			BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)guarded[i].nr, 0, EACH - 1);
+		/* Its lower half: a pid has 32 bits, and all of these architectures begin with them. */
+		code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			(unsigned int)offsetof(struct seccomp_data, args) + 8 * guarded[i].arg);
+		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1);
+		code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+		code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+	}
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
 	return (int)syscall(
 		SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
 }
@@ -80,8 +88,6 @@ static bool may_touch(pid_t pid, ino_t mount_ns)
 	char path[64];
 	struct stat st;
 
-	if (pid == 0)
-		return true; /* the caller itself, or its group */
 	if (pid == -1)
 		return false; /* everybody */
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid > 0 ? pid : -pid);
