@@ -51,7 +51,8 @@ static bool is_too_long(int fd)
 /*
  * A process that ends what prints without end, as a limit of file sizes would (setrlimit(2), which would
  * hold for the command's own files, too): by SIGXFSZ, which we relay. What ignores that, or was started
- * by it, can write no more. 0: it could not be started; what is too long is seen after the run.
+ * by it, can write no more; unless it has sealed its own output against seals: then it takes its user's memory,
+ * as it may in any other way. 0: it could not be started; what is too long is seen after the run.
  */
 static pid_t start_guard(const struct qb_experiment *e, const struct qb_selection *selection)
 {
@@ -70,7 +71,7 @@ static pid_t start_guard(const struct qb_experiment *e, const struct qb_selectio
 	for (; getppid() == parent; poll(NULL, 0, GUARD_MS))
 		for (int fd = 0; fd < (int)QB_ARRAY_SIZE(kept); fd++)
 			if (is_too_long(fd)) {
-				fcntl(fd, F_ADD_SEALS, F_SEAL_GROW);
+				(void)fcntl(fd, F_ADD_SEALS, F_SEAL_GROW);
 				kill(parent, SIGXFSZ);
 				_exit(0);
 			}

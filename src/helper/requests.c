@@ -6,7 +6,7 @@
 #include <base/macros.h>
 #include <base/text.h>
 #include <errno.h>
-#include <host/tasks.h>
+#include <host/move.h>
 #include <linux/capability.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -233,7 +233,7 @@ static int perf_capability(void)
 }
 
 /* Its next message, which is in m->message then: MUST 17. */
-static bool hear_watcher(struct qb_monitor *m, int64_t until_ns)
+static int hear_watcher(struct qb_monitor *m, int64_t until_ns, struct qb_error *err)
 {
 	struct qb_wire wire = {.fd = m->watcher.socket};
 	int64_t look_ns;
@@ -242,12 +242,19 @@ static bool hear_watcher(struct qb_monitor *m, int64_t until_ns)
 	do {
 		(void)syscall(SYS_pidfd_send_signal, m->watcher.pidfd, SIGCONT, NULL, 0);
 		look_ns = qb_ns_now(CLOCK_MONOTONIC) + STOPPED_NS;
-		r = qb_wire_wait(m->helper, &wire, look_ns < until_ns ? look_ns : until_ns, NULL);
+		r = qb_wire_wait(m->helper, &wire, look_ns < until_ns ? look_ns : until_ns, err);
 	} while (r == 0 && look_ns < until_ns);
-	return r > 0 && qb_message_receive_now(wire.fd, QB_SENDER_WATCHER, &m->message, NULL) > 0;
+	if (r == 0)
+		return qb_error_set(err, ETIMEDOUT, "quietbench-watcher gave no answer within %d s",
+			(int)(WATCHER_NS / QB_NS_PER_S));
+	if (r > 0)
+		r = qb_message_receive_now(wire.fd, QB_SENDER_WATCHER, &m->message, err);
+	if (r > 0 && m->message.head.type == QB_MSG_ERROR)
+		return qb_error_set(err, EOPNOTSUPP, "%s", m->message.error.text);
+	return r == 0 ? qb_error_set(err, EPIPE, "quietbench-watcher has ended") : r;
 }
 
-static bool begin_watch(struct qb_monitor *m)
+static int begin_watch(struct qb_monitor *m, struct qb_error *err)
 {
 	/* perf, and /proc where that hides other users' processes */
 	const int caps[] = {perf_capability(), CAP_SYS_PTRACE};
@@ -259,14 +266,15 @@ static bool begin_watch(struct qb_monitor *m)
 		.uid = m->helper->peer.uid,
 		.names = !m->limits.limited || m->limits.rule.process_names,
 		.cpus = m->planned.selection.bench};
+	int r;
 
-	if (m->state != QB_STATE_RUN)
-		return false;
 	qb_task_keep_off(&m->planned.selection);
-	return qb_program_start(&watcher, &m->watcher, NULL) == 0 &&
-	       qb_program_send(&m->watcher, QB_MSG_FOLLOW, &order, sizeof(order)) == 0 &&
-	       hear_watcher(m, qb_ns_now(CLOCK_MONOTONIC) + WATCHER_NS) &&
-	       m->message.head.type == QB_MSG_DONE && !m->message.done.unseen;
+	r = qb_program_start(&watcher, &m->watcher, err);
+	if (r < 0)
+		return r;
+	/* One that has ended takes nothing any more, and is heard in vain: that says why. */
+	(void)qb_program_send(&m->watcher, QB_MSG_FOLLOW, &order, sizeof(order));
+	return hear_watcher(m, qb_ns_now(CLOCK_MONOTONIC) + WATCHER_NS, err);
 }
 
 /* False: it does not watch (any more): it ended with the session, when that was restored. */
@@ -278,7 +286,7 @@ static bool end_watch(struct qb_monitor *m)
 	if (m->watcher.socket < 0 ||
 		qb_program_send(&m->watcher, QB_MSG_WATCH, &end, sizeof(end)) < 0)
 		return false;
-	while (hear_watcher(m, until_ns)) {
+	while (hear_watcher(m, until_ns, NULL) > 0) {
 		if (m->message.head.type != QB_MSG_SWITCHES)
 			return m->message.head.type == QB_MSG_DONE;
 		qb_wire_send(&m->helper->client, QB_MSG_SWITCHES, &m->message.switches,
@@ -287,18 +295,12 @@ static bool end_watch(struct qb_monitor *m)
 	return false;
 }
 
-static bool has_ended(const struct qb_journal_bench *bench)
-{
-	struct qb_task task;
-
-	return qb_task_read(bench->pid, &task, NULL) < 0 || task.start != bench->start ||
-	       task.ended;
-}
-
 int qb_request_watch(struct qb_monitor *m, struct qb_error *err)
 {
+	_cleanup_(qb_held_close) struct qb_held held = QB_HELD_NONE;
 	const struct qb_journal_bench *bench = &m->session.journal.bench;
 	struct qb_done done = {.of = QB_MSG_WATCH};
+	struct qb_error why = {0};
 	bool ends;
 
 	if (!bench->pid)
@@ -312,8 +314,13 @@ int qb_request_watch(struct qb_monitor *m, struct qb_error *err)
 	if (!ends) {
 		m->watched.pid = bench->pid;
 		m->watched.start = bench->start;
-		done.unseen = has_ended(bench) || !begin_watch(m);
+		done.unseen = m->state != QB_STATE_RUN ||
+			      qb_held_open(bench->pid, bench->start, &held, NULL) == -ESRCH ||
+			      begin_watch(m, &why) < 0;
 	}
+	if (why.code)
+		qb_wire_send_note(&m->helper->client,
+			"who else runs on the benchmark's CPUs is not seen: %s", why.text);
 	if (!ends && done.unseen)
 		qb_program_end(&m->watcher);
 	qb_wire_send(&m->helper->client, QB_MSG_DONE, &done, sizeof(done));

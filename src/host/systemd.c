@@ -10,7 +10,11 @@
 #include <unistd.h>
 
 #define BUS_SOCKET "/run/dbus/system_bus_socket"
-/* Longer than it waits for a job of systemd's, and whatever is asked before and after. */
+/*
+ * Longer than it waits for a job of systemd's (QB_BUS_JOB_MS: a unit's own limits are 90 s), and whatever is asked before
+ * and after. It is systemd that takes so long, never a client: when that one dies, or SIGTERM comes, or the policy's time
+ * is over, the guardian does not wait for the monitor that waits here (its MUSTs 2 and 3).
+ */
 #define ANSWER_MS 180000
 
 /* The one of this process; a child of it has none, whose descriptors they are not. */

@@ -64,32 +64,38 @@ static int watch(struct qb_watcher *watcher, struct qb_message *message)
 }
 
 /* MUST 3. What stays sees /proc where that hides other users' processes. */
-static int shed(void)
+static int shed(struct qb_error *err)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
 	struct __user_cap_data_struct *word = &data[CAP_TO_INDEX(CAP_SYS_PTRACE)];
 
 	word->effective = word->permitted = CAP_TO_MASK(CAP_SYS_PTRACE);
-	return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
+	return syscall(SYS_capset, &head, data) < 0
+		       ? qb_error_errno(err, errno, "give up what perf took")
+		       : 0;
 }
 
 static int serve(struct qb_message *message)
 {
 	const struct qb_follow order = message->follow;
-	struct qb_done done = {.of = QB_MSG_FOLLOW};
 	struct qb_watcher watcher = {0};
-	int r;
+	struct qb_error err = {0};
+	int r = qb_watcher_open(&watcher, &order.cpus, order.pid, &err);
 
-	done.unseen = qb_watcher_open(&watcher, &order.cpus, order.pid, NULL) < 0 || shed() < 0;
-	r = qb_message_send(0, QB_MSG_DONE, &done, sizeof(done), NULL, 0);
-	if (r == 0 && !done.unseen)
+	if (r == 0)
+		r = shed(&err);
+	if (r < 0)
+		qb_message_send_error(0, &err);
+	if (r == 0)
+		r = qb_message_send_done(0, QB_MSG_FOLLOW);
+	if (r == 0)
 		r = watch(&watcher, message);
-	if (r == 0 && !done.unseen) {
+	if (r == 0) {
 		qb_watcher_end(&watcher, message->watch.until_ns);
 		r = qb_watcher_tell(&watcher, hide, &order, send_seen, NULL);
 	}
-	if (r == 0 && !done.unseen)
+	if (r == 0)
 		r = qb_message_send_done(0, QB_MSG_WATCH);
 	qb_watcher_close(&watcher);
 	return r;

@@ -49,6 +49,24 @@ for other in library nothing none; do
 	try without-\$other $tmp/\$other
 done
 try no-bus $tmp/build
+# One that never answers is nobody's to wait for when the client has died.
+echo hang >$tmp/fake/planner-does
+$tmp/fake/quietbench run --no-check -p base -s cpus.isolation=none -s services.stop=[cron.service] -- true >$tmp/got.hang 2>&1 &
+client=\$!
+asked() {
+	for helper in \$(pgrep -f $tmp/fake/quietbench-helper); do pgrep -P \$helper -f '^quietbench-bus\$' && return; done
+	return 1
+}
+for i in \$(seq 600); do
+	! asked >$tmp/asked || break
+	sleep 0.05
+done
+kill -9 \$client
+for i in \$(seq 600); do
+	pgrep -f $tmp/fake/quietbench-helper >$tmp/left || break
+	sleep 0.1
+done
+$tmp/build/quietbench status >$tmp/status 2>&1
 EOF
 "$build/tests/with-host" "$tmp/host" sh "$tmp/story" 2>"$tmp/story.err" || sed 's/^/# /' "$tmp/story.err"
 
@@ -62,6 +80,9 @@ while IFS='|' read -r act says; do
 	like "$act: says" "$(cat "$tmp/got.$act")" "$says"
 	is "$act: status" "$(cat "$tmp/got.$act.status")" 0
 done <"$tmp/table"
+is "a bus that never answers was asked" "$(wc -l <"$tmp/asked")" 1
+is "a bus that never answers: no helper remains for it" "$(cat "$tmp/left")" ""
+is "a bus that never answers: the host" "$(cat "$tmp/status")" "not conditioned"
 rm -r "$tmp/host/run"
 values() { (cd "$1" && find . -type f -exec sha256sum {} + | sort -k2); }
 is "the host is as it was" "$(values "$tmp/host")" "$(values "$tmp/before")"

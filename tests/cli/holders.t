@@ -18,6 +18,9 @@ mkdir "$tmp/chatty"
 cp "$build/quietbench" "$build/quietbench-helper" "$build/quietbench-planner" "$tmp/chatty"
 cp "$build/tests/fake-planner" "$tmp/chatty/quietbench-watcher"
 echo chatter >"$tmp/chatty/planner-does"
+# It has none.
+mkdir "$tmp/blind"
+cp "$build/quietbench" "$build/quietbench-helper" "$build/quietbench-planner" "$tmp/blind"
 attacker='setpriv --reuid 4242 --regid 4242 --clear-groups --'
 other='setpriv --reuid 4243 --regid 4243 --clear-groups --'
 
@@ -104,6 +107,9 @@ for i in \$(seq 100); do
 	sleep 0.1
 done
 pgrep -f $tmp/build/quietbench-helper >$tmp/left
+# Who watches cannot be started: the run goes on, and says why nobody watched.
+$other $tmp/blind/quietbench run --no-check -c 1 -s cpus.isolation=none -- touch $tmp/home/seen 2>$tmp/blind.err </dev/null
+echo \$? >$tmp/blind.status
 # The unit's end. Who takes a new lock marks it.
 rm -r /run/quietbench
 $tmp/build/quietbench-helper --recover </dev/null
@@ -127,6 +133,9 @@ freed sharefill 3
 freed slow-door 20
 is "a watcher that never ends to speak: the run" "$(cut -d' ' -f1 "$tmp/chatter.run")" 0
 ok "its monitor listened to SIGTERM, too, and was not killed for it after 20 s ($(cut -d" " -f2 "$tmp/chatter.run"))" [ "$(cut -d" " -f2 "$tmp/chatter.run")" -lt 15 ]
+is "nobody can watch: the run" "$(cat "$tmp/blind.status")" 0
+# Who may watch by themselves ask nobody.
+[ "$(cat /proc/sys/kernel/perf_event_paranoid 2>/dev/null || echo 0)" -le 0 ] || like "nobody can watch: why" "$(cat "$tmp/blind.err")" "^quietbench: who else runs on the benchmark's CPUs is not seen: open quietbench-watcher beside this program or in .*: No such file"
 is "nothing to recover: nobody takes the lock, or seems to be a session" "$(cat "$tmp/lock")" 0
 is "no helper remains" "$(wc -l <"$tmp/left")" 0
 values() { (cd "$1" && find . -type f -exec sha256sum {} + | sort -k2); }
