@@ -118,6 +118,7 @@ static pid_t start(char **argv)
 	if (pid == 0) {
 		int slave;
 
+		(void)signal(SIGHUP, SIG_DFL); /* nohup(1) may have started the tests */
 		setsid();
 		slave = open(name, O_RDWR);
 		if (slave < 0 || ioctl(slave, TIOCSCTTY, 0) < 0)
