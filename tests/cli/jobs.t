@@ -143,7 +143,7 @@ done
 # ---- the shell dies ----
 gone() { ! kill -0 "$1" 2>/dev/null; }
 for which in dash bash; do
-	rm -f go pid
+	rm -f go pid parent
 	person "$which is killed while a job is stopped" $which -i <<'END'
 send $qb run --no-check -- ./waiter\n
 expect beginning
@@ -151,18 +151,20 @@ send ^Z
 expect Stopped
 expect ready> 
 send ps -o ppid= -p $(cat pid) >parent; kill -KILL $$\n
+await parent
 pause 300
 END
 	ok "$which is killed: its command ends" within gone "$(cat pid)"
 	ok "$which is killed: so does quietbench" within gone "$(cat parent)"
-	rm -f go pid
+	rm -f go pid parent
 	person "$which is killed while a job that ignores SIGHUP is stopped" $which -i <<'END'
 send nohup $qb run --no-check -o nohup.json -- ./waiter >/dev/null 2>&1\n
-pause 500
+await pid
 send ^Z
 expect Stopped
 expect ready> 
 send ps -o ppid= -p $(cat pid) >parent; kill -KILL $$\n
+await parent
 pause 300
 END
 	ok "$which is killed: the job goes on" kill -0 "$(cat pid)"

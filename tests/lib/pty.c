@@ -3,7 +3,8 @@
  * pty COMMAND [ARG...]: runs COMMAND on a terminal of its own, as a person would drive it. The
  * person is a script on standard input, one action a line:
  *
- *	expect TEXT   wait until TEXT appears after what was matched last (10 s, else it fails)
+ *	expect TEXT   wait until TEXT appears after what was matched last (30 s, else it fails)
+ *	await FILE    wait until FILE is there and has something in it (30 s, else it fails)
  *	send TEXT     type it; \n is Enter, ^C, ^Z, ^\ and ^D are the keys
  *	pause MS
  *
@@ -19,11 +20,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 30000
 
 static char seen[1 << 20];
 static size_t n_seen, matched;
@@ -70,6 +72,21 @@ static bool expect(const char *text)
 	return false;
 }
 
+static bool await(const char *path)
+{
+	const long end = now_ms() + PATIENCE_MS;
+	struct stat st;
+
+	while (stat(path, &st) < 0 || st.st_size == 0) {
+		if (now_ms() >= end) {
+			printf("\npty: awaited %s\n", path);
+			return false;
+		}
+		listen_for(10);
+	}
+	return true;
+}
+
 static void type(const char *text)
 {
 	for (; *text; text++) {
@@ -91,6 +108,8 @@ static bool act(char *line)
 	line[strcspn(line, "\n")] = '\0';
 	if (strncmp(line, "expect ", 7) == 0)
 		return expect(line + 7);
+	if (strncmp(line, "await ", 6) == 0)
+		return await(line + 6);
 	if (strncmp(line, "send ", 5) == 0) {
 		type(line + 5);
 		return true;
