@@ -173,7 +173,8 @@ static int write_plain(const char *path, const char *line, size_t len, struct qb
 	return n == (ssize_t)len ? 0 : fail_write(path, line, len, n, errno, err);
 }
 
-/* The text first, then what is left of a longer one: emptied before, a plain file loses its page. */
+/* The text first, then what is left of a longer one: emptied before, a plain file loses its page. An
+ * attribute of the kernel's has nothing left. */
 static int write_kept(
 	struct qb_kept *file, const char *path, const char *line, size_t len, struct qb_error *err)
 {
@@ -188,7 +189,10 @@ static int write_kept(
 		n = write(fd, line, len);
 	if (n != (ssize_t)len)
 		return fail_write(path, line, len, n, errno, err);
-	return ftruncate(fd, (off_t)len) == 0 ? 0 : write_plain(path, line, len, err);
+	if (file->length > len && ftruncate(fd, (off_t)len) < 0)
+		return write_plain(path, line, len, err);
+	file->length = len;
+	return 0;
 }
 
 int qb_file_write(const char *path, const char *text, struct qb_error *err)
@@ -206,11 +210,13 @@ int qb_file_write(const char *path, const char *text, struct qb_error *err)
 
 int qb_file_mode(const char *path, mode_t *ret, struct qb_error *err)
 {
-	const struct qb_kept *file = qb_kept_find(path);
-	struct stat st;
+	struct qb_kept *file = qb_kept_find(path);
+	struct stat st = {.st_mode = file ? file->mode : 0};
 
-	if (file && file->fd >= 0 ? fstat(file->fd, &st) : stat(path, &st))
+	if (!st.st_mode && (file && file->fd >= 0 ? fstat(file->fd, &st) : stat(path, &st)))
 		return qb_error_errno(err, errno, "look at %s", path);
+	if (file && file->fd >= 0)
+		file->mode = st.st_mode;
 	*ret = st.st_mode;
 	return 0;
 }

@@ -12,6 +12,8 @@ struct qb_kept {
 	int fd;	    /* -1: not open */
 	bool writable;
 	unsigned round; /* of qb_file_keep_fresh, since when it was looked at */
+	mode_t mode;	/* as it was seen in that round; 0: it was not */
+	size_t length;	/* its text may be so long */
 };
 
 /* Does the kernel make this file's text, and give all of it with one read(2)? */

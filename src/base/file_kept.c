@@ -100,10 +100,12 @@ static void drop(struct qb_kept *file)
 	if (file->fd >= 0)
 		close(file->fd);
 	file->fd = -1;
+	file->mode = 0;
+	file->length = SIZE_MAX;
 }
 
 /* Is the file that we have open no longer the one of its name: removed, moved away, replaced or hidden? */
-static bool is_stale(const struct qb_kept *file)
+static bool is_stale(struct qb_kept *file)
 {
 	struct stat ours, named;
 
@@ -111,6 +113,7 @@ static bool is_stale(const struct qb_kept *file)
 		return false;
 	if (fstat(file->fd, &ours) < 0 || ours.st_nlink == 0)
 		return true;
+	file->mode = ours.st_mode;
 	/* What is only read fails by itself when its device has gone. A write must not go astray. */
 	return file->writable && (stat(file->path, &named) < 0 || ours.st_dev != named.st_dev ||
 					 ours.st_ino != named.st_ino);
@@ -140,6 +143,7 @@ struct qb_kept *qb_kept_find(const char *path)
 	if (!file->path)
 		return NULL;
 	file->fd = -1;
+	file->length = SIZE_MAX;
 	file->round = kept.round;
 	kept.n++;
 	return file;
@@ -165,8 +169,10 @@ ssize_t qb_kept_read(struct qb_kept *file, bool writable, char *buf, size_t size
 		if (file->fd < 0)
 			return -errno;
 		n = pread(file->fd, buf, size, 0);
-		if (n >= 0)
+		if (n >= 0) {
+			file->length = (size_t)n < size ? (size_t)n : SIZE_MAX;
 			return n;
+		}
 		r = -errno;
 		drop(file);
 		if (fresh)
