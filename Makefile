@@ -20,14 +20,14 @@ unitdir    := $(systemddir)/systemd/system
 zshdir     := $(PREFIX)/share/zsh/site-functions
 
 # ---- what is linked where: the helper gets neither a parser nor a topology library, nor D-Bus ----
-PKGS_HELPER  := libcap libseccomp
-PKGS_PLANNER := hwloc yaml-0.1 libmd libseccomp
-PKGS_WATCHER := libseccomp
+PKGS_HELPER  := libcap
+PKGS_PLANNER := hwloc yaml-0.1 libmd
 PKGS_CLI     := jansson
+PKGS_CONFINE := libseccomp
 ifneq ($(WITHOUT_SYSTEMD),1)
 ifeq ($(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo yes),yes)
 HAVE_SYSTEMD := 1
-PKGS_BUS     := libsystemd libseccomp
+PKGS_BUS     := libsystemd
 endif
 endif
 pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1) 2>/dev/null)
@@ -50,6 +50,7 @@ HARDEN    := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,un
 HARDEN_LD := -fsanitize=fuzzer,address,undefined
 else
 HARDEN    += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+FILTERS   := $(BUILD)/confine_filters.c
 endif
 # Developer builds (a checkout) treat warnings as errors; a released tarball does not.
 ifneq ($(wildcard .git),)
@@ -57,7 +58,7 @@ WARNINGS += -Werror
 endif
 CPPFLAGS_ALL := -D_GNU_SOURCE -Iinclude -Isrc -DQB_VERSION='"$(VERSION)"' \
 	-DQB_LIBEXECDIR='"$(libexecdir)"' -DQB_DATADIR='"$(datadir)"' -DQB_UNITDIR='"$(unitdir)"' $(if $(HAVE_SYSTEMD),-DHAVE_SYSTEMD)
-CFLAGS_ALL    = -std=c17 $(HARDEN) $(WARNINGS) $(CPPFLAGS_ALL) $(call pkg_cflags,$(sort $(PKGS_HELPER) $(PKGS_PLANNER) $(PKGS_BUS) $(PKGS_CLI))) $(CPPFLAGS) $(CFLAGS)
+CFLAGS_ALL    = -std=c17 $(HARDEN) $(WARNINGS) $(CPPFLAGS_ALL) $(call pkg_cflags,$(sort $(PKGS_HELPER) $(PKGS_PLANNER) $(PKGS_BUS) $(PKGS_CLI) $(PKGS_CONFINE))) $(CPPFLAGS) $(CFLAGS)
 CFLAGS_ALL   := $(CFLAGS_ALL)
 
 # ---- sources: the folder list is the architecture ----
@@ -99,7 +100,15 @@ $(BUILD)/obj/%.o: %.c Makefile $(BUILD)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
-$(LIB): $(call obj,$(LIB_SRC))
+# The filters of system calls (seccomp) are made once, by a program of this machine's. Sanitized programs have none.
+$(BUILD)/confine: $(call obj,contrib/confine/confine.c src/core/confine_rules.c)
+	$(say) LD $@
+	$(call link,$^,$(call pkg_libs,$(PKGS_CONFINE)))
+$(BUILD)/confine_filters.c: $(BUILD)/confine
+	$(say) FILTERS $@
+	$(Q)$(EMULATOR) $< >$@
+
+$(LIB): $(call obj,$(LIB_SRC) $(FILTERS))
 	$(say) AR $@
 	$(Q)rm -f $@; $(AR) rcs $@ $^
 
@@ -115,7 +124,7 @@ $(BUILD)/quietbench-planner: $(call obj,$(PLANNER_SRC) $(SANITIZED)) $(LIB)
 	$(call link,$^,$(call pkg_libs,$(PKGS_PLANNER)) -lcpupower -lm)
 $(BUILD)/quietbench-watcher: $(call obj,$(WATCHER_SRC) $(SANITIZED)) $(LIB)
 	$(say) LD $@
-	$(call link,$^,$(call pkg_libs,$(PKGS_WATCHER)))
+	$(call link,$^)
 $(BUILD)/quietbench-bus: $(call obj,$(BUS_SRC) $(SANITIZED)) $(LIB)
 	$(say) LD $@
 	$(call link,$^,$(call pkg_libs,$(PKGS_BUS)))

@@ -12,36 +12,15 @@
  *  3. It does not outlive who started it.
  */
 #include "bus.h"
-#include <base/macros.h>
 #include <core/confine.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/prctl.h>
-
-#define WRITING (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
-
-/* Beside what every program may: waiting, speaking to a bus that is open, looking for dead processes. */
-static const struct qb_confine_rule allowed[] = {
-	QB_CALL_IF("openat", 2, WRITING, 0),
-	QB_CALL("poll"),
-	QB_CALL("ppoll"),
-	QB_CALL("nanosleep"),
-	QB_CALL("clock_nanosleep"),
-	QB_CALL("sendto"),
-	QB_CALL("recvfrom"),
-	QB_CALL("writev"),
-	QB_CALL("shutdown"),
-	QB_CALL("getsockopt"),
-	QB_CALL("setsockopt"),
-	QB_CALL("getpeername"),
-	QB_CALL("pidfd_open"),
-};
 
 static int confine(struct qb_error *err)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return qb_error_errno(err, errno, "give up privileges");
-	return qb_confine(QB_CONFINE_REFUSE, allowed, QB_ARRAY_SIZE(allowed), err);
+	return qb_confine(QB_CONFINED_BUS, err);
 }
 
 int main(int argc, char **argv)

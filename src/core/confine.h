@@ -2,39 +2,34 @@
 /*
  * A filter of system calls (seccomp): what a program does not name, the kernel does not do for it.
  *
- * Both programs that are confined share what everybody needs: reading files and folders, memory, the
- * conversation. Each adds rows of its own. The filter holds for what the process executes, too.
- * Call it last: it needs no_new_privs, and cannot be undone.
+ * All programs that are confined share what everybody needs: reading files and folders, memory, the
+ * conversation. Each has rows of its own (confine_rules.c). The filters are made when the programs are
+ * (contrib/confine): building one takes longer than all else that a start takes. A filter holds for
+ * what the process executes, too. Call it last: it cannot be undone.
  */
 #ifndef QB_CORE_CONFINE_H
 #define QB_CORE_CONFINE_H
 
 #include <quietbench/error.h>
 #include <stddef.h>
-#include <stdint.h>
 
-struct qb_confine_rule {
-	const char *call;
-	int refuse; /* this errno instead of the call; 0: it is allowed */
-	unsigned n; /* 1: only where argument `arg`, masked, equals `value` */
-	unsigned arg;
-	uint64_t mask, value;
-};
-#define QB_CALL(name)                                                                              \
-	{                                                                                          \
-		.call = (name)                                                                     \
-	}
-#define QB_CALL_IF(name, argument, masked, equals)                                                 \
-	{                                                                                          \
-		.call = (name), .n = 1, .arg = (argument), .mask = (masked), .value = (equals)     \
-	}
-
-enum qb_confine_breach {
-	QB_CONFINE_KILL,   /* a process that breaks the rules is ended at once */
-	QB_CONFINE_REFUSE, /* EPERM, and a line in the kernel's log */
+enum qb_confined {
+	QB_CONFINED_HELPER,
+	QB_CONFINED_PLANNER,	 /* the helper's */
+	QB_CONFINED_OWN_PLANNER, /* a user's */
+	QB_CONFINED_WATCHER,
+	QB_CONFINED_BUS,
+	QB_CONFINED_COUNT,
 };
 
-int qb_confine(enum qb_confine_breach breach, const struct qb_confine_rule *rules, size_t n,
-	struct qb_error *err);
+struct sock_filter;
+struct qb_confine_filter {
+	const struct sock_filter *code;
+	unsigned short n;
+	unsigned flags; /* of seccomp(2) */
+};
+extern const struct qb_confine_filter qb_confine_filters[QB_CONFINED_COUNT];
+
+int qb_confine(enum qb_confined who, struct qb_error *err);
 
 #endif

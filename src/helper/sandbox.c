@@ -7,7 +7,7 @@
  *     there, and the programs that they start (host/program.h). Control groups and affinity: host/caller.h.
  *  2. What root cannot reset on this machine, and what matters, is in the log's line of the session.
  *  3. A shortage of memory spares only who has conditioned a host, not who waits or parses.
- *  4. Nobody is executed by a path, and no system call is made that is not in `allowed`.
+ *  4. Nobody is executed by a path, and no system call is made that is not in core/confine_rules.c.
  */
 #include "helper.h"
 #include <base/file.h>
@@ -17,7 +17,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/bpf.h>
 #include <linux/ioprio.h>
 #include <linux/keyctl.h>
 #include <linux/mempolicy.h>
@@ -26,7 +25,6 @@
 #include <stdbool.h>
 #include <sys/capability.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -51,56 +49,6 @@ static const cap_value_t needed[] = {
 	CAP_SETGID,
 	CAP_SETPCAP,
 };
-
-#define NAMESPACES                                                                                 \
-	(CLONE_NEWCGROUP | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID |              \
-		CLONE_NEWUSER | CLONE_NEWUTS)
-
-/*
- * What guardian, monitor and recovery do, and what a program does before it confines itself. There
- * is no execve here: the one program that is executed is an open file (fexecve).
- *
- * What else they try is refused, not the end of them: a forgotten call costs one lever, and its line
- * is in the kernel's log; a killed monitor would cost a recovery that dies of the same call.
- */
-static const struct qb_confine_rule allowed[] = {
-	/* files: the host's, the journal, the lock and its queue */
-	QB_CALL("open"), QB_CALL("openat"), QB_CALL("write"), QB_CALL("writev"),
-	QB_CALL("pwrite64"), QB_CALL("fallocate"), QB_CALL("ftruncate"), QB_CALL("fsync"),
-	QB_CALL("fdatasync"), QB_CALL("sync"), QB_CALL("mkdir"), QB_CALL("mkdirat"),
-	QB_CALL("rmdir"), QB_CALL("unlink"), QB_CALL("unlinkat"), QB_CALL("rename"),
-	QB_CALL("renameat"), QB_CALL("renameat2"), QB_CALL_IF("mknodat", 2, S_IFMT, S_IFIFO),
-	QB_CALL("inotify_init1"), QB_CALL("inotify_add_watch"), QB_CALL("inotify_rm_watch"),
-	QB_CALL("chmod"), QB_CALL("fchmod"), QB_CALL("fchmodat"), QB_CALL("flock"), QB_CALL("dup"),
-	QB_CALL("dup2"), QB_CALL("dup3"), QB_CALL("close_range"), QB_CALL("umask"),
-	QB_CALL("memfd_create"),
-	QB_CALL_IF("mount", 3, ~(uint64_t)0, MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME),
-	QB_CALL("umount2"),
-	/* processes: ours, and those that are moved, ended, waited for */
-	QB_CALL_IF("clone", 0, NAMESPACES, 0), {.call = "clone3", .refuse = ENOSYS},
-	QB_CALL("fork"), QB_CALL("wait4"), QB_CALL("waitid"), QB_CALL("kill"), QB_CALL("tgkill"),
-	QB_CALL("pidfd_open"), QB_CALL("pidfd_send_signal"), QB_CALL("getppid"), QB_CALL("getsid"),
-	QB_CALL("sched_setaffinity"), QB_CALL("rt_sigtimedwait"), QB_CALL("signalfd4"),
-	/* waiting */
-	QB_CALL("poll"), QB_CALL("ppoll"), QB_CALL("nanosleep"), QB_CALL("clock_nanosleep"),
-	QB_CALL("timerfd_create"), QB_CALL("timerfd_settime"),
-	/* sockets: the door, systemd, irqbalance, the log */
-	QB_CALL_IF("socket", 0, ~(uint64_t)0, AF_UNIX),
-	QB_CALL_IF("socketpair", 0, ~(uint64_t)0, AF_UNIX), QB_CALL("connect"), QB_CALL("bind"),
-	QB_CALL("listen"), QB_CALL("accept4"), QB_CALL("sendto"), QB_CALL("recvfrom"),
-	QB_CALL("getsockopt"), QB_CALL("setsockopt"), QB_CALL("getpeername"), QB_CALL("shutdown"),
-	/* who runs on the benchmark's CPUs */
-	QB_CALL("perf_event_open"),
-	/* programs of the caller's groups, for the run's group: none is loaded or detached */
-	QB_CALL_IF("bpf", 0, ~(uint64_t)0, BPF_PROG_QUERY),
-	QB_CALL_IF("bpf", 0, ~(uint64_t)0, BPF_PROG_GET_FD_BY_ID),
-	QB_CALL_IF("bpf", 0, ~(uint64_t)0, BPF_PROG_ATTACH),
-	/* a program, until it is one */
-	QB_CALL_IF("execveat", 4, AT_EMPTY_PATH, AT_EMPTY_PATH), QB_CALL("setgroups"),
-	QB_CALL("setresgid"), QB_CALL("setresuid"), QB_CALL("capset"), QB_CALL("capget"),
-	QB_CALL("prctl"), QB_CALL("seccomp"), QB_CALL_IF("prlimit64", 0, ~(uint64_t)0, 0),
-	QB_CALL("arch_prctl"), QB_CALL("set_tid_address"), QB_CALL("set_robust_list"),
-	QB_CALL("rseq")};
 
 /* ---- what is inherited ---- */
 
@@ -370,5 +318,5 @@ int qb_sandbox_limit(struct qb_error *err)
 	cap_free(had);
 	if (r < 0)
 		return qb_error_errno(err, -r, "drop capabilities");
-	return qb_confine(QB_CONFINE_REFUSE, allowed, QB_ARRAY_SIZE(allowed), err);
+	return qb_confine(QB_CONFINED_HELPER, err);
 }

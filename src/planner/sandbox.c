@@ -10,23 +10,11 @@
  * A user's own planner may enter a captured host (--root); the helper's may not.
  */
 #include "planner.h"
-#include <base/macros.h>
 #include <core/confine.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <sys/prctl.h>
-
-#define WRITING (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
-
-static const struct qb_confine_rule allowed[] = {
-	QB_CALL_IF("openat", 2, WRITING, 0),
-	{.call = "openat", .refuse = EACCES, .n = 1, .arg = 2, .mask = O_WRONLY, .value = O_WRONLY},
-	/* a user's own, with --root: last */
-	QB_CALL("chroot"),
-	QB_CALL_IF("unshare", 0, ~(uint64_t)0, CLONE_NEWUSER),
-};
-#define OF_ROOT 2
+#include <unistd.h>
 
 int qb_sandbox_enter(bool own, struct qb_error *err)
 {
@@ -36,8 +24,7 @@ int qb_sandbox_enter(bool own, struct qb_error *err)
 #endif
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return qb_error_errno(err, errno, "give up privileges");
-	return qb_confine(
-		QB_CONFINE_KILL, allowed, QB_ARRAY_SIZE(allowed) - (own ? 0 : OF_ROOT), err);
+	return qb_confine(own ? QB_CONFINED_OWN_PLANNER : QB_CONFINED_PLANNER, err);
 }
 
 int qb_sandbox_chroot(int fd, struct qb_error *err)

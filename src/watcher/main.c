@@ -13,24 +13,12 @@
 #include <base/macros.h>
 #include <core/confine.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <host/tasks.h>
 #include <linux/capability.h>
 #include <noise/watcher.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-
-#define WRITING (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
-
-/* Beside what every program may: perf, and waiting. Files are opened for reading alone. */
-static const struct qb_confine_rule allowed[] = {
-	QB_CALL_IF("openat", 2, WRITING, 0),
-	QB_CALL("perf_event_open"),
-	QB_CALL("capset"),
-	QB_CALL("poll"),
-	QB_CALL("ppoll"),
-};
 
 /* Names of processes that are neither the client's nor the kernel's are the policy's to give. */
 static bool hide(const struct qb_runner *runner, const void *data)
@@ -112,7 +100,7 @@ int main(int argc, char **argv)
 	}
 	/* Executed by a descriptor, it would be called "3". */
 	prctl(PR_SET_NAME, "quietbench-watch", 0, 0, 0);
-	if (qb_confine(QB_CONFINE_REFUSE, allowed, QB_ARRAY_SIZE(allowed), &err) < 0) {
+	if (qb_confine(QB_CONFINED_WATCHER, &err) < 0) {
 		qb_message_send_error(0, &err);
 		return EXIT_FAILURE;
 	}

@@ -113,7 +113,6 @@ my %library = (
 	'cpufreq.h' => 'src/host/cpufreq.c',
 	'hwloc.h' => 'src/host/topology.c',
 	'jansson.h' => 'src/cli/json.c',
-	'seccomp.h' => 'src/core/confine.c',
 	'sha256.h' => 'src/core/profile.c',
 	'sys/capability.h' => 'src/helper/sandbox.c',
 	'systemd/sd-bus.h' => 'src/bus/bus.h',

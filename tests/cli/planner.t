@@ -28,7 +28,7 @@ for fake in library nothing; do
 	mkdir "$tmp/helper-$fake"
 	cp "$build/quietbench" "$build/quietbench-planner" "$tmp/helper-$fake"
 done
-sed 's/libseccomp/libnoccomp/' "$build/quietbench-helper" >"$tmp/helper-library/quietbench-helper"
+sed 's/libcap\.so/libnap.so/' "$build/quietbench-helper" >"$tmp/helper-library/quietbench-helper"
 echo nothing >"$tmp/helper-nothing/quietbench-helper"
 chmod 755 "$tmp"/helper-*/quietbench-helper
 chmod 755 "$tmp"/*/quietbench-planner
@@ -90,7 +90,7 @@ trespass|125|the planner chose CPUs that the caller may not use
 plan-library|2|the planner could not be executed: .*libnone-0\.so.*No such file
 run-library|125|the planner could not be executed: .*libnone-0\.so.*No such file
 plan-nothing|2|the planner could not be executed: .*quietbench-planner: Exec format error
-helper-library|125|the helper could not be executed: .*libnoccomp\.so.*No such file
+helper-library|125|the helper could not be executed: .*libnap\.so.*No such file
 helper-nothing|125|the helper could not be executed: .*quietbench-helper: Exec format error
 run-nothing|125|the planner could not be executed: .*quietbench-planner: Exec format error
 EOF
