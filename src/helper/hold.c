@@ -69,20 +69,22 @@ static bool partition_failed(const struct qb_steps *steps)
 static int apply(struct qb_conditioning *s, const struct qb_journal_owner *owner,
 	struct qb_selection *selection, const struct qb_profile *profile, struct qb_error *err)
 {
-	size_t rivals;
+	size_t rivals, planned;
 	int r;
 
 	r = qb_apply_sort(&s->steps, err);
 	if (r < 0)
 		return r;
+	planned = s->steps.n;
 	rivals = qb_apply_rivals(&s->steps);
 	r = qb_apply_snapshot(&s->steps, 0, rivals, err);
 	if (r == 0)
 		r = qb_isolation_snapshot(selection, profile, &s->steps, err);
 	if (r < 0)
 		return r;
+	/* Where no task's mask is changed, nobody is born with one of ours. */
 	r = qb_journal_create(&s->journal, QB_JOURNAL_PATH, owner,
-		qb_journal_room(&s->steps, ROOM_FOR_BIRTHS), err);
+		qb_journal_room(&s->steps, s->steps.n > planned ? ROOM_FOR_BIRTHS : 0), err);
 	if (r == 0)
 		r = apply_range(s, 0, rivals, err);
 	if (r == 0)

@@ -91,6 +91,8 @@ int qb_topology_fill_cores(struct qb_topology *t, struct qb_error *err)
 		struct qb_pu *pu = &t->pus[i];
 		struct qb_cpus siblings;
 
+		if (above[i] != i)
+			continue; /* a sibling has told of it */
 		if (read_siblings(pu->cpu, &siblings)) {
 			qb_cpus_foreach (cpu, &siblings)
 				if (row_of[cpu])
