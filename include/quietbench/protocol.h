@@ -14,7 +14,7 @@
  *	HELLO    who asks for what; the monitor waits for the host lock (NOTEs tell of the wait) and
  *	         recovers what a dead session left
  *	PLAN     struct qb_request, profiles as sealed memfds
- *	             → PROFILE HOST SELECTION STEP… DONE        nothing has been touched
+ *	             → HOST PROFILE SELECTION STEP… DONE        nothing has been touched
  *	APPLY        → SELECTION STEP… DONE                     the host is conditioned
  *	LEASE    purpose LEASE only: it stays so when the client has gone   → DONE
  *	RUN      one fd (SCM_RIGHTS): the monitor's end of the throw-away socket   → DONE
@@ -49,7 +49,7 @@
  *	RESTORE  by the owner of a lease, or root: it has ended; RESTORE and BYE follow
  *
  * The planner has the same transport on its fd 0: it reads one PLAN (with its memfds) and answers
- * PROFILE HOST PU… SELECTION STEP… and DONE, or ERROR; asked for the policy, POLICY and DONE.
+ * HOST PROFILE PU… SELECTION STEP… and DONE, or ERROR; asked for the policy, POLICY and DONE.
  * `quietbench plan`, `doctor`, `topology` and `profile` speak to it directly.
  *
  * quietbench-watcher reads FOLLOW and answers with DONE; then WATCH, which it answers with SWITCHES… DONE, and ends.

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <host/irqbalance.h>
+#include <host/tasks.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -65,6 +66,34 @@ static pid_t find_by_socket(void)
 	return 0;
 }
 
+static int compare_pids(const void *a, const void *b)
+{
+	const unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * Kernel threads, of which a big host has thousands: all are children of kthreadd's, process 2 of the first PID
+ * namespace. Where the kernel does not tell them, all are looked at.
+ */
+static void leave_out_kernel_threads(unsigned *pids, size_t n)
+{
+	_cleanup_free_ char *children = NULL;
+	char *save = NULL;
+
+	if (!qb_task_is_kernel(2) ||
+		qb_file_read_all("/proc/2/task/2/children", &children, NULL) < 0)
+		return;
+	for (char *word = strtok_r(children, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+		const unsigned pid = (unsigned)strtoul(word, NULL, 10);
+		unsigned *at = bsearch(&pid, pids, n, sizeof(*pids), compare_pids);
+
+		if (at)
+			*at = 0;
+	}
+}
+
 int qb_irqbalance_find(pid_t *ret, struct qb_error *err)
 {
 	_cleanup_free_ unsigned *pids = NULL;
@@ -76,9 +105,10 @@ int qb_irqbalance_find(pid_t *ret, struct qb_error *err)
 		r = qb_dir_numbers("/proc", "", &pids, &n, err);
 		if (r < 0)
 			return r;
+		leave_out_kernel_threads(pids, n);
 	}
 	for (size_t i = 0; i < n && !found; i++)
-		if (is_irqbalance(pids[i]))
+		if (pids[i] && is_irqbalance(pids[i]))
 			found = (pid_t)pids[i];
 	if (!found)
 		return qb_error_set(err, ENOENT, "irqbalance is not running");

@@ -201,10 +201,11 @@ static int work(struct work *w, struct qb_error *err)
 	r = look(w, err);
 	if (r == 0)
 		r = plan(w, err);
-	if (r == 0)
-		r = qb_answer_profile(&w->profile, err);
+	/* First what has files to read, then all that is known: so its reader wakes once. */
 	if (r == 0)
 		r = qb_answer_host(&w->topology, &w->selection, err);
+	if (r == 0)
+		r = qb_answer_profile(&w->profile, err);
 	if (r == 0 && request->mode == QB_REQUEST_TOPOLOGY)
 		r = qb_answer_pus(&w->topology, err);
 	if (r == 0)
