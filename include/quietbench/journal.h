@@ -74,6 +74,7 @@ struct qb_journal_owner {
  */
 struct qb_journal_bench {
 	int32_t pid;
+	int32_t placed; /* who was placed, whose number its group bears: it, or who has forked it there */
 	bool joined;	/* of a run that joined: in a group of its own; never journaled */
 	bool confined;	/* of a shared run: that group has its own CPUs only */
 	uint32_t uid;	/* whose: with its client only processes of this user are ended */

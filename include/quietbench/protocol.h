@@ -2,11 +2,10 @@
 /*
  * What the programs say to each other.
  *
- * Transport: SOCK_SEQPACKET, one message a packet, at most QB_MESSAGE_MAX bytes; a packet that is
- * short, long, of another version or not expected ends the session (and restores). Every message
- * starts with struct qb_message_head. Bodies are the fixed structs below, except STEP: any number of
- * {uint32_t length, an encoded step (step.h)}.
- * Native byte order and layout: the peers are built together, `version` says so.
+ * Transport: SOCK_SEQPACKET, one message a packet, at most QB_MESSAGE_MAX bytes; a packet that is short, long, of
+ * another version or not expected ends the session (and restores). Every message starts with struct
+ * qb_message_head. Bodies are the fixed structs below, except STEP: any number of {uint32_t length, an encoded step
+ * (step.h)}. Native byte order and layout: the peers are built together, `version` says so.
  *
  * A session, client → monitor (each request is answered by any number of the informing messages,
  * then exactly one DONE or ERROR; ERROR ends the session):
@@ -21,22 +20,22 @@
  *	         the held child then sends PLACE on the other end, with SCM_CREDENTIALS of its own,
  *	         and is answered there by DONE or ERROR; it execs only after DONE. When it has
  *	         ended, another may follow (a preflight, then the benchmark)
+ *	BORN     what was placed has forked a child of the client's in the run's group: from now on that
+ *	         is the benchmark                                → DONE, or ERROR and the session goes on
  *	WATCH        → DONE                                     who runs on its CPUs is seen from now on
  *	             → SWITCHES… DONE                           the second: what was seen
  *	RESTORE      → LEFTOVER… STEP… DONE                     the host is as it was
  *	BYE      the end; end of file without it means that the client died
  *
  * purpose RESTORE (`quietbench restore`): HELLO is followed by RESTORE and BYE alone.
+ * The session's socket is fd 0 of the helper: an end of a socketpair, or a connection accepted at QB_SOCKET_PATH.
  *
- * The session's socket is fd 0 of the helper: one end of a socketpair, or a connection that systemd
- * accepted at QB_SOCKET_PATH (contrib/systemd).
+ * A conditioned host has a door, QB_DOOR_PATH: a socket on which its monitor listens. Whoever connects sends HELLO,
+ * as above. It is answered with DONE and `joined`, or, when the caller has no business there, by end of file; then
+ * it goes the ordinary way.
  *
- * A conditioned host has a door, QB_DOOR_PATH: a socket on which its monitor listens. Whoever
- * connects sends HELLO, as above. It is answered with DONE and `joined`, or, when the caller has no
- * business there, by end of file; then it goes the ordinary way.
- *
- *	RUN      by the owner of a lease, or from inside a run: PLAN APPLY RUN RESTORE BYE as above,
- *	         served by a monitor of its own, which only places
+ *	RUN      by the owner of a lease, or from inside a run: PLAN APPLY RUN RESTORE BYE as above, served by a
+ *	         monitor of its own, which only places
  *	             → JOINED DONE                              what it has joined; PLAN and RUN tell
  *	                                                        likewise who else runs on its CPUs
  *	LEASE    by the owner of a lease: it is renewed, and the session over
@@ -48,15 +47,12 @@
  *	             → LEFTOVER… STEP… DONE                     it was the last, the host is as it was
  *	RESTORE  by the owner of a lease, or root: it has ended; RESTORE and BYE follow
  *
- * The planner has the same transport on its fd 0: it reads one PLAN (with its memfds) and answers
- * HOST PROFILE PU… SELECTION STEP… and DONE, or ERROR; asked for the policy, POLICY and DONE.
- * `quietbench plan`, `doctor`, `topology` and `profile` speak to it directly.
- *
+ * The planner has the same transport on its fd 0: it reads one PLAN (with its memfds) and answers HOST PROFILE PU…
+ * SELECTION STEP… and DONE, or ERROR; asked for the policy, POLICY and DONE. `quietbench plan`, `doctor`, `topology`
+ * and `profile` speak to it directly.
  * quietbench-watcher reads FOLLOW and answers with DONE; then WATCH, which it answers with SWITCHES… DONE, and ends.
- *
- * quietbench-bus reads one ASK after the other on its fd 0, and answers each with TOLD or ERROR. It stays
- * until the other end is closed. ERROR with ENOTCONN says that nothing was asked of anybody: it has no
- * bus, or has lost it, and ends.
+ * quietbench-bus reads one ASK after the other on its fd 0, and answers each with TOLD or ERROR. It stays until the
+ * other end is closed. ERROR with ENOTCONN says that nothing was asked of anybody: it has no bus, or has lost it.
  */
 #ifndef QUIETBENCH_PROTOCOL_H
 #define QUIETBENCH_PROTOCOL_H
@@ -69,13 +65,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define QB_PROTOCOL_VERSION 5
+#define QB_PROTOCOL_VERSION 6
 #define QB_MESSAGE_MAGIC    0x51426d73u
 #define QB_MESSAGE_MAX	    (48 * 1024)
 #define QB_MESSAGE_FDS	    4
 
-/* Not in QB_STATE_DIR, which the helper makes and an administrator may remove: only root can bind
- * in /run, so a socket of this name was given by root, to the group that its file has. */
+/* Not in QB_STATE_DIR, which the helper makes: only root can bind in /run, and gave it to its file's group. */
 #define QB_SOCKET_PATH "/run/quietbench.socket"
 
 /*
@@ -100,6 +95,7 @@
 	X(LEASE,     lease,     qb_message_head,      FIXED,    0, QB_SENDER_CLIENT, nothing) \
 	X(JOIN,      join,      qb_join,              FIXED,    0, QB_SENDER_CLIENT | QB_SENDER_GUEST, nothing) \
 	X(WATCH,     watch,     qb_watch_message,     FIXED,    0, QB_SENDER_CLIENT, nothing) \
+	X(BORN,      born,      qb_born,              FIXED,    0, QB_SENDER_CLIENT, nothing) \
 	/* answers; a STEP holds several */ \
 	X(NOTE,      note,      qb_note,              FIXED,    0, QB_SENDER_HELPER, note) \
 	X(PROFILE,   profile,   qb_profile_message,   FIXED,    0, QB_SENDER_HELPER | QB_SENDER_PLANNER, profile) \
@@ -261,8 +257,12 @@ struct qb_joined_message {
 	} tenants[QB_TENANTS];
 };
 
-/* With until_ns 0 the watch begins, else it ends then (CLOCK_MONOTONIC). Only for a process that was
- * placed, on the CPUs of the session. */
+struct qb_born {
+	struct qb_message_head head;
+	int32_t pid;
+};
+
+/* With until_ns 0 the watch begins, else it ends then (CLOCK_MONOTONIC). Only for what was placed, on the session's CPUs. */
 struct qb_watch_message {
 	struct qb_message_head head;
 	int64_t until_ns;

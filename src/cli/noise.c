@@ -98,7 +98,9 @@ static int measure(struct loops *loops, struct qb_error *err)
 	int r = qb_measure_prepare(m, err);
 
 	if (r == 0)
-		r = qb_child_start(&child, &order, loops->session, answer, err);
+		r = qb_child_place(&child, &order, loops->session, answer, err);
+	if (r == 0)
+		r = qb_child_begin(&child, loops->session, answer, err);
 	if (r < 0)
 		return r;
 	r = qb_measure_watch(m, child.pid, err);

@@ -150,6 +150,14 @@ static _Noreturn void be_held(
 	_exit(127);
 }
 
+_Noreturn void qb_child_become(int control, const struct qb_child_order *order, pid_t parent)
+{
+	/* Without its parent nobody would ever tell it to end. */
+	if (order->run && (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent))
+		_exit(127);
+	be_held(control, order, &(struct placing){.socket = -1});
+}
+
 static int hold(struct qb_child *ret, const struct qb_child_order *order,
 	const struct placing *placing, struct qb_error *err)
 {
@@ -321,14 +329,12 @@ void qb_child_cancel(struct qb_child *child)
 		;
 }
 
-int qb_child_start(struct qb_child *ret, const struct qb_child_order *order,
-	struct qb_session *session, struct qb_answer *answer, struct qb_error *err)
+int qb_child_begin(struct qb_child *ret, const struct qb_session *session,
+	const struct qb_answer *answer, struct qb_error *err)
 {
-	int r = qb_child_place(ret, order, session, answer, err);
 	char others[QB_ERROR_MAX];
+	int r;
 
-	if (r < 0)
-		return r;
 	if (session &&
 		qb_session_others(&session->with, &answer->selection.bench, others, sizeof(others)))
 		r = qb_error_set(err, EBUSY, "%s: not measured", others);

@@ -70,12 +70,15 @@ int qb_child_wait(struct qb_child *child, struct qb_job *job, struct qb_session 
 void qb_child_cancel(struct qb_child *child);
 
 /*
- * All of that but the wait, for a child that does `run`: placed as a command is, and begun. The levers of
- * its process are set, and what became of them is nobody's business. -EBUSY: it would disturb the
- * command of another run, which has joined the same session and is on one of its CPUs.
+ * Prepares and releases a child that does `run`. What became of the levers of its process is nobody's
+ * business. -EBUSY: it would disturb the command of another run, which has joined the same session and is on
+ * one of its CPUs. After an error there is no child any more.
  */
-int qb_child_start(struct qb_child *ret, const struct qb_child_order *order,
-	struct qb_session *session, struct qb_answer *answer, struct qb_error *err);
+int qb_child_begin(struct qb_child *child, const struct qb_session *session,
+	const struct qb_answer *answer, struct qb_error *err);
+
+/* The forker's (forker.h): in a child that is placed already, what else is done between fork and exec. */
+_Noreturn void qb_child_become(int control, const struct qb_child_order *order, pid_t parent);
 
 /*
  * The levers of section process: what the benchmark's own process sets for itself before exec

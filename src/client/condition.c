@@ -170,6 +170,7 @@ int qb_condition_restore(struct qb_condition *condition, struct qb_error *err)
 	struct qb_answer *answer = &condition->answer;
 	int r;
 
+	qb_forker_end(&condition->forker);
 	if (!condition->applied)
 		return 0;
 	r = qb_session_restore(&condition->session, answer, err);
@@ -212,6 +213,8 @@ enum qb_conditioned qb_condition_reached(const struct qb_condition *condition)
 
 void qb_condition_close(struct qb_condition *condition)
 {
+	qb_forker_end(&condition->forker);
+	qb_probe_free(&condition->probe);
 	qb_session_close(&condition->session);
 	if (condition->has_job)
 		qb_job_end(&condition->job);

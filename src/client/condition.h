@@ -13,9 +13,11 @@
 #ifndef QB_CLIENT_CONDITION_H
 #define QB_CLIENT_CONDITION_H
 
+#include <client/forker.h>
 #include <client/job.h>
 #include <client/planner.h>
 #include <client/session.h>
+#include <noise/probe.h>
 
 struct qb_condition {
 	struct qb_asked asked;
@@ -23,7 +25,9 @@ struct qb_condition {
 	bool has_job;
 	struct qb_session session;
 	struct qb_answer answer;
-	bool applied;  /* the host is conditioned, or joined: RESTORE is owed */
+	struct qb_forker forker; /* of commands and probes (execute.h) */
+	struct qb_probe probe;	 /* their memory: prepared before the forker begins */
+	bool applied;		 /* the host is conditioned, or joined: RESTORE is owed */
 	bool complete; /* the host is as it was: nothing was changed, or all of it is back */
 };
 #define QB_CONDITION_NONE                                                                          \

@@ -22,6 +22,17 @@ struct execution {
 	struct qb_watch watch;
 };
 
+/* Of many in a row each is born where the benchmark is; who is alone needs nobody who stays there. */
+static int start(struct execution *e, const struct qb_child_order *order, struct qb_child *ret,
+	struct qb_error *err)
+{
+	struct qb_condition *condition = e->condition;
+
+	return e->order->repeated ? qb_forker_place(&condition->forker, ret, order, e->session,
+					    &condition->answer, err)
+				  : qb_child_place(ret, order, e->session, &condition->answer, err);
+}
+
 static int run_probe(void *data)
 {
 	return qb_probe_loops(data);
@@ -35,21 +46,22 @@ static int probe(struct execution *e, struct qb_probe *ret, struct qb_error *err
 {
 	struct qb_condition *condition = e->condition;
 	struct qb_answer *answer = &condition->answer;
-	const struct qb_child_order order = {
-		.run = run_probe, .data = ret, .job = &condition->job, .answer = answer};
+	const struct qb_child_order order = {.run = run_probe,
+		.data = &condition->probe,
+		.job = &condition->job,
+		.answer = answer};
 	struct qb_child child;
-	int r = qb_probe_prepare(ret, &answer->selection.bench, e->order->probe_ns, err);
+	int r;
 
+	qb_probe_reset(&condition->probe);
+	r = start(e, &order, &child, err);
 	if (r == 0)
-		r = qb_child_start(&child, &order, e->session, answer, err);
-	if (r < 0) {
-		qb_probe_free(ret);
+		r = qb_child_begin(&child, e->session, answer, err);
+	if (r < 0)
 		return r == -EBUSY ? 0 : r;
-	}
 	while (waitpid(child.pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	qb_probe_finish(ret);
-	return 0;
+	return qb_probe_finish(&condition->probe, ret, err);
 }
 
 /* The command's process, on its CPUs and held before exec. */
@@ -63,7 +75,7 @@ static int place(struct execution *e, struct qb_error *err)
 		.answer = &e->condition->answer};
 
 	qb_job_watch(&e->condition->job);
-	return qb_child_place(&e->child, &order, e->session, &e->condition->answer, err);
+	return start(e, &order, &e->child, err);
 }
 
 /* It sets its own levers; what is required of them holds, or it does not run. */
@@ -220,7 +232,12 @@ int qb_execute(struct qb_condition *condition, const struct qb_execute_order *or
 		ret->before = *order->before;
 		*order->before = (struct qb_probe){0};
 	}
-	r = order->probe_ns && !ret->before.n ? probe(&e, &ret->before, err) : 0;
+	r = order->probe_ns && !condition->probe.n
+		    ? qb_probe_prepare(&condition->probe, &condition->answer.selection.bench,
+			      order->probe_ns, err)
+		    : 0;
+	if (r == 0 && order->probe_ns && !ret->before.n)
+		r = probe(&e, &ret->before, err);
 	if (r == 0)
 		r = place(&e, err);
 	if (r == 0)

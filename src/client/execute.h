@@ -10,8 +10,9 @@
  *
  * A condition is opened once and restored once; between that, any number of commands may be executed, one
  * after the other. Nothing is left of one when the next begins: no process of quietbench's but the
- * job's sentinel, no descriptor, no memory. A result is complete in itself: it stays what it is when
- * other commands are executed, or the host is restored.
+ * job's sentinel and, with `repeated`, the forker (forker.h), no descriptor, no memory. What an order's path
+ * and argv point to is there when the first is executed, and stays; of all of them probe_ns is the same. A
+ * result is complete in itself: it stays what it is when other commands are executed, or the host is restored.
  */
 #ifndef QB_CLIENT_EXECUTE_H
 #define QB_CLIENT_EXECUTE_H
@@ -24,6 +25,7 @@ struct qb_execute_order {
 	const char *path; /* as qb_child_find has it */
 	char *const *argv;
 	int out, errors;     /* its standard output and error; 0: the caller's */
+	bool repeated;	     /* more of them follow: forker.h */
 	bool recorded;	     /* keep the details: samples, and counts by source */
 	int64_t interval_ns; /* of samples; 0: QB_WATCH_INTERVAL */
 	int64_t probe_ns;    /* of a probe at either end of it; 0: none */

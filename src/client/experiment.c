@@ -182,6 +182,7 @@ int qb_experiment_execute(struct qb_experiment *e, struct qb_condition *conditio
 		.argv = p->argv,
 		.out = e->out,
 		.errors = e->errors,
+		.repeated = true,
 		.probe_ns = e->probe_ns,
 		.before = &e->last,
 		.usual = e->usual,

@@ -108,6 +108,7 @@ int qb_answer_take(struct qb_answer *answer, const struct qb_message *message, b
 	case QB_MSG_JOIN:
 	case QB_MSG_NOTE:
 	case QB_MSG_LEFTOVER:
+	case QB_MSG_BORN:
 	case QB_MSG_WATCH:
 	case QB_MSG_SWITCHES:
 	case QB_MSG_FOLLOW:

@@ -41,6 +41,8 @@ static bool keep_aside(struct qb_session *session, const struct qb_message *mess
 		return true;
 	}
 	if (message->head.type == QB_MSG_LEFTOVER) {
+		if (message->leftover.pid == session->forker)
+			return true;
 		if (session->n_leftovers < QB_SESSION_LEFTOVERS)
 			session->leftovers[session->n_leftovers] = message->leftover;
 		session->n_leftovers++;
@@ -246,6 +248,14 @@ int qb_session_run(
 	struct qb_session *session, int place, struct qb_answer *answer, struct qb_error *err)
 {
 	return simple(session, QB_MSG_RUN, &place, 1, answer, err);
+}
+
+int qb_session_born(
+	struct qb_session *session, pid_t pid, struct qb_answer *answer, struct qb_error *err)
+{
+	struct qb_born body = {.pid = pid};
+
+	return request(session, QB_MSG_BORN, &body, sizeof(body), NULL, 0, answer, err);
 }
 
 static int watch(struct qb_session *session, int64_t until_ns, struct qb_answer *answer,

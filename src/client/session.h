@@ -29,6 +29,7 @@ struct qb_session {
 	bool joined;	    /* at the door; a renewed lease needs nothing more */
 	bool shared;	    /* and what was joined are shared runs: this is one of them */
 	struct qb_joined_message with; /* the session that was joined; holder is "": none */
+	pid_t forker;		       /* forker.h: it is no leftover; 0: none was placed */
 	unsigned n_leftovers;	       /* how many there are; only the first few are kept */
 	struct qb_leftover leftovers[QB_SESSION_LEFTOVERS];
 	/* who gets what was seen; set for the time of qb_session_switches */
@@ -64,6 +65,9 @@ int qb_session_lease(struct qb_session *session, struct qb_answer *answer, struc
 /* Hands over `place`, the helper's end of the throw-away socket; the caller closes its copy. */
 int qb_session_run(
 	struct qb_session *session, int place, struct qb_answer *answer, struct qb_error *err);
+/* From now on `pid` is the benchmark, a child of ours that what was placed has forked in the run's group. */
+int qb_session_born(
+	struct qb_session *session, pid_t pid, struct qb_answer *answer, struct qb_error *err);
 /* From now on the helper sees who runs on the CPUs of the process that was placed. -EOPNOTSUPP: even
  * root does not see that here. */
 int qb_session_watch(struct qb_session *session, struct qb_answer *answer, struct qb_error *err);

@@ -61,16 +61,18 @@ int qb_journal_flush(struct qb_journal *journal, struct qb_error *err)
 	return 0;
 }
 
-/* Of a record of PLACED: its head and body, and what fills it up to a multiple of 8. */
-#define PLACED_ROOM                                                                                \
-	((off_t)((sizeof(struct qb_record_head) + sizeof(struct qb_journal_bench) + 7) / 8 * 8))
+/* Of a record: its head and body, and what fills it up to a multiple of 8. */
+static size_t length_of(size_t size)
+{
+	return (sizeof(struct qb_record_head) + size + 7) / 8 * 8;
+}
 
 /* Gathers one record. It goes to the file with the next flush, whole or not at all. */
 static int append(struct qb_journal *journal, enum qb_record_type type, size_t step,
 	const void *body, size_t size, struct qb_error *err)
 {
 	struct qb_record_head head = {.type = (uint16_t)type, .step = (uint32_t)step};
-	size_t length = (sizeof(head) + size + 7) / 8 * 8;
+	size_t length = length_of(size);
 	unsigned char *record;
 	int r;
 
@@ -239,14 +241,17 @@ int qb_journal_placed(
 {
 	/* At the start room is reserved for one: each after it brings its own, and takes none from the
 	 * steps. */
-	const off_t more = journal->bench.pid ? PLACED_ROOM : 0;
+	const bool born =
+		bench->pid != bench->placed; /* it comes from where the one before it does */
+	const size_t size = born ? offsetof(struct qb_journal_bench, origin) : sizeof(*bench);
+	const off_t more = journal->bench.pid ? (off_t)length_of(size) : 0;
 	int r = more ? -posix_fallocate(journal->fd, journal->reserved, more) : 0;
 
 	if (r < 0)
 		return qb_error_errno(
 			err, -r, "reserve room in the journal for process %d", bench->pid);
 	journal->reserved += more;
-	r = append_now(journal, QB_RECORD_PLACED, 0, bench, sizeof(*bench), err);
+	r = append_now(journal, QB_RECORD_PLACED, 0, bench, size, err);
 	if (r == 0)
 		journal->bench = *bench;
 	return r;

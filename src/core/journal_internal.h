@@ -6,7 +6,7 @@
 #include <quietbench/journal.h>
 
 #define QB_JOURNAL_MAGIC   0x51426a72u
-#define QB_JOURNAL_VERSION 5
+#define QB_JOURNAL_VERSION 6
 /* A step with five texts of QB_TEXT_MAX is the largest record. */
 #define QB_RECORD_MAX (5 * QB_TEXT_MAX + 512)
 

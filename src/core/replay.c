@@ -107,10 +107,11 @@ static int take(struct qb_journal *journal, struct qb_steps *steps,
 			journal->n_steps++;
 		return r;
 	case QB_RECORD_MARK: return take_mark(steps, head, body, size);
-	case QB_RECORD_PLACED:
-		if (size < sizeof(journal->bench))
+	case QB_RECORD_PLACED: /* of who was born beside it, without where that one came from */
+		if (size != sizeof(journal->bench) &&
+			(size != offsetof(struct qb_journal_bench, origin) || !journal->bench.pid))
 			return -EBADMSG;
-		memcpy(&journal->bench, body, sizeof(journal->bench));
+		memcpy(&journal->bench, body, size);
 		for (size_t i = 0; i < QB_ARRAY_SIZE(journal->bench.origin); i++)
 			journal->bench.origin[i][sizeof(journal->bench.origin[i]) - 1] = '\0';
 		return 0;

@@ -136,8 +136,10 @@ static void find_around(const struct qb_monitor *m, const struct qb_peer *peer, 
 	to->cpus = m->planned.selection.bench;
 	for (int i = 0; i < QB_GUESTS_MAX; i++) {
 		const struct qb_guest *guest = &m->guests[i];
-		const struct qb_journal_bench bench = {
-			.pid = guest->pid, .start = guest->start, .joined = true};
+		const struct qb_journal_bench bench = {.pid = guest->pid,
+			.placed = guest->pid,
+			.start = guest->start,
+			.joined = true};
 
 		if (!guest->kind || !guest->pid || !qb_isolation_inside(&bench, peer->pid))
 			continue;

@@ -211,7 +211,10 @@ int qb_place_take(struct qb_message *message, int *ret_socket, struct qb_error *
  */
 void qb_place_serve(int *socket, const struct qb_helper *helper, struct qb_conditioning *session,
 	const struct qb_selection *selection, bool joined, bool confined);
-/* What RUN and PLACE hear once the host is restored. Closes the socket, if there is one. */
+/* MUST 18 of the monitor: from now on this process is the benchmark, for the session's journal, too. */
+int qb_place_born(const struct qb_helper *helper, struct qb_conditioning *session, pid_t pid,
+	struct qb_error *err);
+/* What RUN, BORN and PLACE hear once the host is restored. Closes the socket, if there is one. */
 extern const struct qb_error qb_place_late;
 void qb_place_refuse(int *socket);
 

@@ -10,7 +10,7 @@
  *     done for anybody but root by the policy.
  *  5. `before` is what it has read itself.
  *  6. It places only a child of the client's with the client's uid, known by the kernel's word, and
- *     no other while that one lives.
+ *     no other while the benchmark lives: that one, or the one that BORN names (18).
  *  7. Whenever a session ends - request, end of file, the client's death, SIGTERM, an error - the
  *     host is restored before the lock is left. A benchmark does not outlive its client.
  *     Only a lease, once granted, outlives its client; it ends as helper.h says.
@@ -33,6 +33,10 @@
  *     close what somebody handed over, or put into a socket, but what cannot block (helper.h, wire).
  * 16. It takes a request when the answer to the one before is sent, and notes it before it takes it.
  * 17. Every wait hears SIGTERM and the client's death, and has a limit.
+ * 18. BORN changes nothing of the host, and is for a child that lives: the client's, with the client's uid, in the
+ *     run's group, where nobody gets but by being placed or forked, and not the one that was placed. The one before
+ *     it has ended; the host is not restored; the run has not joined. From then on it is the benchmark in all of the
+ *     above. What was placed is not waited for: whatever it does or does not do keeps nobody.
  */
 #include "monitor_internal.h"
 #include <base/clock.h>
@@ -53,11 +57,11 @@ static const struct {
 	[QB_STATE_HELLO] = {10, MAY(HELLO)},
 	[QB_STATE_PLAN] = {60, MAY(PLAN)},
 	[QB_STATE_APPLY] = {60, MAY(APPLY)},
-	[QB_STATE_RUN] = {0, MAY(RUN) | MAY(WATCH) | MAY(RESTORE)},
+	[QB_STATE_RUN] = {0, MAY(RUN) | MAY(BORN) | MAY(WATCH) | MAY(RESTORE)},
 	[QB_STATE_OFFER] = {60, MAY(LEASE) | MAY(JOIN)},
 	[QB_STATE_LEASE] = {0, 0},
 	[QB_STATE_RESTORE] = {60, MAY(RESTORE)},
-	[QB_STATE_OVER] = {0, MAY(RUN) | MAY(WATCH) | MAY(RESTORE)},
+	[QB_STATE_OVER] = {0, MAY(RUN) | MAY(BORN) | MAY(WATCH) | MAY(RESTORE)},
 	[QB_STATE_END] = {0, 0},
 };
 
@@ -68,6 +72,7 @@ static int (*const requests[QB_MSG_END])(struct qb_monitor *m, struct qb_error *
 	[QB_MSG_LEASE] = qb_request_lease,
 	[QB_MSG_JOIN] = qb_request_join,
 	[QB_MSG_RUN] = qb_request_run,
+	[QB_MSG_BORN] = qb_request_born,
 	[QB_MSG_WATCH] = qb_request_watch,
 	[QB_MSG_RESTORE] = qb_request_restore,
 	[QB_MSG_BYE] = qb_request_bye,

@@ -223,6 +223,7 @@ int qb_request_apply(struct qb_monitor *m, struct qb_error *err);
 int qb_request_lease(struct qb_monitor *m, struct qb_error *err);
 int qb_request_join(struct qb_monitor *m, struct qb_error *err);
 int qb_request_run(struct qb_monitor *m, struct qb_error *err);
+int qb_request_born(struct qb_monitor *m, struct qb_error *err);
 int qb_request_watch(struct qb_monitor *m, struct qb_error *err);
 int qb_request_restore(struct qb_monitor *m, struct qb_error *err);
 int qb_request_bye(struct qb_monitor *m, struct qb_error *err);

@@ -33,34 +33,33 @@ static bool wants_lock(const struct qb_steps *steps)
 	return step && step->status == QB_STATUS_PLANNED;
 }
 
-/* One process at a time: the one before (a preflight) has ended, and what is left of it goes. */
-static int end_former(const struct qb_journal_bench *former, struct qb_error *err)
+/* One process at a time: the one before (a preflight, another run's) has ended. */
+static int see_ended(const struct qb_journal_bench *former, struct qb_error *err)
 {
 	_cleanup_(qb_held_close) struct qb_held held = QB_HELD_NONE;
 
-	if (!former->pid)
-		return 0;
-	if (qb_held_open(former->pid, former->start, &held, NULL) == 0)
+	if (former->pid && qb_held_open(former->pid, former->start, &held, NULL) == 0)
 		return qb_error_set(err, EBUSY,
 			"place the benchmark: the process %d was placed "
 			"before it and still runs",
 			former->pid);
-	return qb_isolation_empty(former, false, NULL, err);
+	return 0;
 }
 
-/* Is it a child of the client's, and the client's user's? The message's word is of when it was sent. */
-static int judge(const struct qb_message *message, const struct qb_held *held,
-	const struct qb_peer *peer, struct qb_error *err)
+/* Is it, now, a child of the client's, and the client's user's? `uid` is whose it was when it spoke. */
+static int judge(const struct qb_held *held, uid_t uid, const struct qb_peer *peer,
+	struct qb_task *ret, struct qb_error *err)
 {
 	struct qb_task task;
 	int r = qb_held_task(held, &task, err);
 
 	if (r < 0)
 		return r;
-	if (message->uid != peer->uid || task.ppid != peer->pid || task.tgid != task.tid ||
+	if (uid != peer->uid || task.ppid != peer->pid || task.tgid != task.tid ||
 		!qb_task_is_of(&task, peer->uid) || qb_peer_dead(peer))
 		return qb_error_set(err, EPERM,
 			"process %d is not a child of the client, process %d", task.tid, peer->pid);
+	*ret = task;
 	return 0;
 }
 
@@ -69,16 +68,20 @@ static int place(const struct qb_message *message, const struct qb_helper *helpe
 	bool confined, struct qb_error *err)
 {
 	_cleanup_(qb_held_close) struct qb_held held = QB_HELD_NONE;
+	const struct qb_journal_bench *former = &session->journal.bench;
 	struct qb_journal_bench bench = {0};
+	struct qb_task task;
 	int r;
 
 	if (message->head.type != QB_MSG_PLACE || message->pid <= 0)
 		return qb_error_set(err, EPROTO, "the throw-away socket is for PLACE alone");
-	r = end_former(&session->journal.bench, err);
+	r = see_ended(former, err);
+	if (r == 0 && former->pid) /* what is left of it goes */
+		r = qb_isolation_empty(former, false, NULL, err);
 	if (r == 0)
 		r = qb_held_open(message->pid, 0, &held, err);
 	if (r == 0)
-		r = judge(message, &held, &helper->peer, err);
+		r = judge(&held, message->uid, &helper->peer, &task, err);
 	if (r == 0)
 		r = qb_isolation_origin(&held, helper->peer.uid, &bench, err);
 	bench.joined = joined;
@@ -112,6 +115,29 @@ void qb_place_serve(int *socket, const struct qb_helper *helper, struct qb_condi
 		qb_wire_send_done(&wire, QB_MSG_PLACE);
 	qb_wire_close(&wire);
 	*socket = -1;
+}
+
+int qb_place_born(const struct qb_helper *helper, struct qb_conditioning *session, pid_t pid,
+	struct qb_error *err)
+{
+	_cleanup_(qb_held_close) struct qb_held held = QB_HELD_NONE;
+	struct qb_journal_bench bench = session->journal.bench;
+	struct qb_task task;
+	int r = bench.pid == bench.placed ? 0 : see_ended(&bench, err);
+
+	if (r == 0)
+		r = qb_held_open(pid, 0, &held, err);
+	if (r == 0)
+		r = judge(&held, helper->peer.uid, &helper->peer, &task, err);
+	if (r == 0 && (pid == bench.placed || !qb_isolation_inside(&bench, pid) ||
+			      !qb_held_stands(&held)))
+		r = qb_error_set(err, EPERM,
+			"process %d was not born in the run's group, or has ended", pid);
+	if (r < 0)
+		return r;
+	bench.pid = pid;
+	bench.start = task.start;
+	return qb_journal_placed(&session->journal, &bench, err);
 }
 
 const struct qb_error qb_place_late = {.code = ECANCELED,

@@ -213,6 +213,22 @@ int qb_request_run(struct qb_monitor *m, struct qb_error *err)
 	return 0;
 }
 
+/* As with PLACE, a failure is told and ends nothing. */
+int qb_request_born(struct qb_monitor *m, struct qb_error *err)
+{
+	struct qb_error why = qb_place_late; /* as with RUN */
+
+	if (m->joined || m->place >= 0 || !m->session.journal.bench.pid)
+		return qb_error_set(
+			err, EPROTO, "BORN is for a child of a process that was placed");
+	if (m->state == QB_STATE_OVER ||
+		qb_place_born(m->helper, &m->session, m->message.born.pid, &why) < 0)
+		qb_wire_send_error(&m->helper->client, &why);
+	else
+		qb_wire_send_done(&m->helper->client, QB_MSG_BORN);
+	return 0;
+}
+
 /* ---- who runs on the benchmark's CPUs, for a client who may not use perf: quietbench-watcher ---- */
 
 /* For all that it says to one request; one that somebody has stopped goes on sooner. */

@@ -56,6 +56,9 @@ int qb_cgroups_walk(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarch
 	const char *group, int (*visit)(void *data, const char *folder, uint64_t id), void *data,
 	struct qb_error *err);
 
+/* Is this task the only one in the group and those below it? Not if that cannot be told. */
+bool qb_cgroups_alone(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
+	const char *group, pid_t tid);
 /* -EEXIST is no error: the group is there. */
 int qb_cgroups_create(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy,
 	const char *group, struct qb_error *err);

@@ -198,6 +198,15 @@ static int list_members(const struct qb_cgroups *cgroups, enum qb_hierarchy hier
 	return r;
 }
 
+bool qb_cgroups_alone(
+	const struct qb_cgroups *cgroups, enum qb_hierarchy hierarchy, const char *group, pid_t tid)
+{
+	_cleanup_(pids_free) struct pids pids = {0};
+
+	return list_members(cgroups, hierarchy, group, &pids, NULL) == 0 && pids.n == 1 &&
+	       pids.v[0] == tid;
+}
+
 /* ---- emptying ---- */
 
 struct emptying {

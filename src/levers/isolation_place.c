@@ -18,8 +18,8 @@
 /* The scope of a benchmark under systemd; the one of a preflight before it may still be there. */
 static void scope_of(const struct qb_journal_bench *bench, char *buf, size_t size)
 {
-	qb_text_format(
-		buf, size, "quietbench-%s-%d.scope", bench->joined ? "joined" : "run", bench->pid);
+	qb_text_format(buf, size, "quietbench-%s-%d.scope", bench->joined ? "joined" : "run",
+		bench->placed);
 }
 
 /*
@@ -38,7 +38,7 @@ static bool group_of(const struct qb_cgroups *cgroups, enum qb_hierarchy hierarc
 	else if (systemd)
 		qb_text_format(buf, size, QB_GROUP_SLICE "/%s", scope);
 	else
-		qb_text_format(buf, size, QB_GROUP_RUN "/joined-%d", bench->pid);
+		qb_text_format(buf, size, QB_GROUP_RUN "/joined-%d", bench->placed);
 	return qb_cgroups_exists(cgroups, hierarchy, buf);
 }
 
@@ -68,7 +68,7 @@ bool qb_isolation_inside(const struct qb_journal_bench *bench, pid_t pid)
 int qb_isolation_origin(
 	const struct qb_held *held, uid_t uid, struct qb_journal_bench *ret, struct qb_error *err)
 {
-	struct qb_journal_bench bench = {.pid = held->tid, .uid = uid};
+	struct qb_journal_bench bench = {.pid = held->tid, .placed = held->tid, .uid = uid};
 	struct qb_error why = {0};
 	struct qb_task task;
 	int r = qb_held_task(held, &task, err);

@@ -257,7 +257,8 @@ void qb_loop_run(struct qb_loop *loop)
 		tick_at = find_tick(&period);
 		(void)qb_preempt_ask(&loop->preempt, QB_PREEMPT_GAP_NS); /* of the warm-up: past */
 	}
-	window = (uint64_t)((double)QB_LOOP_WINDOW_NS / s->tick_ns);
+	window = (uint64_t)((double)(loop->window_ns ? loop->window_ns : QB_LOOP_WINDOW_NS) /
+			    s->tick_ns);
 	loop->started_ns = qb_ns_now(CLOCK_MONOTONIC);
 	s->start = at = qb_ticks_read(loop->direct);
 	if (tick_at)

@@ -55,6 +55,7 @@ struct qb_loop {
 	size_t gaps_room;
 	unsigned cpu; /* where it runs */
 	bool brief;   /* a probe: neither preemptions nor the tick are told, and nothing warms up */
+	int64_t window_ns; /* of each window; 0: QB_LOOP_WINDOW_NS */
 	/* found; `done` windows may be looked at while it runs */
 	pid_t tid;	   /* the thread that runs it */
 	int64_t waited_ns; /* of qb_loops_run: how long it could have run and did not; -1: not told */

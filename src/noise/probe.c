@@ -9,6 +9,7 @@
 /* Memory of parent and child. */
 struct qb_probe_shared {
 	size_t size, n_windows;
+	int64_t window_ns; /* together they are as long as was asked for */
 	_Atomic bool stop;
 	struct qb_loop loops[]; /* behind them the windows of every CPU */
 };
@@ -24,7 +25,8 @@ static int compare(const void *a, const void *b)
  * What a chunk cost on average in these windows, gaps included but for what other tasks took: the
  * watcher tells of them. 0: not known.
  */
-static double cost_of(const struct qb_loop_window *windows, size_t n, int64_t waited_ns)
+static double cost_of(
+	const struct qb_loop_window *windows, size_t n, int64_t window_ns, int64_t waited_ns)
 {
 	double chunk = 0, taken = -(double)waited_ns;
 	size_t full = 0;
@@ -34,41 +36,45 @@ static double cost_of(const struct qb_loop_window *windows, size_t n, int64_t wa
 		full += windows[i].chunk_ns > 0;
 		taken += (double)windows[i].gap_ns;
 	}
-	taken = (taken > 0 ? taken : 0) / ((double)n * (double)QB_LOOP_WINDOW_NS);
+	taken = (taken > 0 ? taken : 0) / ((double)n * (double)window_ns);
 	return full && taken < 1 ? chunk / (double)full / (1 - taken) : 0;
 }
 
 int qb_probe_prepare(
 	struct qb_probe *ret, const struct qb_cpus *cpus, int64_t ns, struct qb_error *err)
 {
-	const size_t n = qb_cpus_count(cpus), windows = (size_t)(ns / QB_LOOP_WINDOW_NS) + 1;
+	const size_t n = qb_cpus_count(cpus),
+		     windows = (size_t)((ns + QB_LOOP_WINDOW_NS - 1) / QB_LOOP_WINDOW_NS);
 	const size_t size = sizeof(*ret->shared) +
 			    n * (sizeof(struct qb_loop) + windows * sizeof(struct qb_loop_window));
-	struct qb_loop_window *all;
+	struct qb_probe_shared *shared = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	size_t i = 0;
 
-	*ret = (struct qb_probe){.costs = calloc(n + 1, sizeof(*ret->costs))};
-	ret->shared = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	if (ret->shared == MAP_FAILED)
-		ret->shared = NULL;
-	if (!ret->shared || !ret->costs) {
-		qb_probe_free(ret);
+	if (shared == MAP_FAILED)
 		return qb_error_errno(err, ENOMEM, "make memory for a probe of the CPUs");
-	}
-	ret->n = n;
-	ret->shared->size = size;
-	ret->shared->n_windows = windows;
-	all = (struct qb_loop_window *)&ret->shared->loops[n];
-	qb_cpus_foreach (cpu, cpus) {
-		ret->shared->loops[i] = (struct qb_loop){.cpu = cpu,
-			.brief = true,
-			.windows = all + i * windows,
-			.n_windows = windows,
-			.stop = &ret->shared->stop};
-		i++;
-	}
+	shared->size = size;
+	shared->n_windows = windows;
+	shared->window_ns = ns / (int64_t)windows;
+	qb_cpus_foreach (cpu, cpus)
+		shared->loops[i++].cpu = cpu;
+	*ret = (struct qb_probe){.n = n, .shared = shared};
 	return 0;
+}
+
+void qb_probe_reset(struct qb_probe *probe)
+{
+	struct qb_probe_shared *shared = probe->shared;
+	struct qb_loop_window *all = (struct qb_loop_window *)&shared->loops[probe->n];
+
+	shared->stop = false;
+	for (size_t i = 0; i < probe->n; i++)
+		shared->loops[i] = (struct qb_loop){.cpu = shared->loops[i].cpu,
+			.brief = true,
+			.windows = all + i * shared->n_windows,
+			.n_windows = shared->n_windows,
+			.window_ns = shared->window_ns,
+			.stop = &shared->stop};
 }
 
 int qb_probe_loops(struct qb_probe *probe)
@@ -77,15 +83,21 @@ int qb_probe_loops(struct qb_probe *probe)
 										  : EXIT_SUCCESS;
 }
 
-void qb_probe_finish(struct qb_probe *probe)
+int qb_probe_finish(const struct qb_probe *probe, struct qb_probe *ret, struct qb_error *err)
 {
+	double *costs = calloc(probe->n + 1, sizeof(*costs));
+
+	if (!costs)
+		return qb_error_errno(err, ENOMEM, "keep what a probe of the CPUs found");
 	for (size_t i = 0; i < probe->n; i++) {
 		const struct qb_loop *loop = &probe->shared->loops[i];
 
-		probe->costs[i] = loop->done ? cost_of(loop->windows, loop->done,
-						       loop->waited_ns > 0 ? loop->waited_ns : 0)
-					     : 0;
+		if (loop->done)
+			costs[i] = cost_of(loop->windows, loop->done, loop->window_ns,
+				loop->waited_ns > 0 ? loop->waited_ns : 0);
 	}
+	*ret = (struct qb_probe){.n = probe->n, .costs = costs};
+	return 0;
 }
 
 /* The median of the windows of a measurement; `costs` has room for them. */
@@ -99,7 +111,7 @@ static double usual(const struct qb_measure_cpu *of, double *costs)
 
 		for (size_t j = 0; j < QB_MEASURE_LOOPS; j++)
 			preempted += windows[j].preempted_ns;
-		costs[known] = cost_of(windows, QB_MEASURE_LOOPS, preempted);
+		costs[known] = cost_of(windows, QB_MEASURE_LOOPS, QB_LOOP_WINDOW_NS, preempted);
 		known += costs[known] > 0;
 	}
 	qsort(costs, known, sizeof(*costs), compare);

@@ -9,9 +9,11 @@
  * runs that were slow had a slow probe beside them (`make bench-noise` tells how many).
  *
  *	r = qb_probe_prepare(&probe, &cpus, ns, &err);
+ *	qb_probe_reset(&probe);
  *	… a process that is placed as the benchmark is: _exit(qb_probe_loops(&probe)) …
- *	qb_probe_finish(&probe);
- *	… probe.costs …
+ *	r = qb_probe_finish(&probe, &found, &err);      from the reset on as often as one likes
+ *	… found.costs …
+ *	qb_probe_free(&found);
  *	qb_probe_free(&probe);
  */
 #ifndef QB_NOISE_PROBE_H
@@ -23,15 +25,17 @@ struct qb_probe {
 	size_t n;      /* 0: there is none */
 	double *costs; /* owned, by CPU in ascending order: what a chunk of work cost on average, in
 			  ns, gaps included; 0: not known */
-	struct qb_probe_shared *shared; /* owned */
+	struct qb_probe_shared *shared; /* owned; NULL: it is only what one found */
 };
 
 int qb_probe_prepare(
 	struct qb_probe *ret, const struct qb_cpus *cpus, int64_t ns, struct qb_error *err);
 /* The child's: its exit status. */
 int qb_probe_loops(struct qb_probe *probe);
+/* The parent's, before there is a child. */
+void qb_probe_reset(struct qb_probe *probe);
 /* The parent's, after the child's end: what it found. */
-void qb_probe_finish(struct qb_probe *probe);
+int qb_probe_finish(const struct qb_probe *probe, struct qb_probe *ret, struct qb_error *err);
 /* The same of a measurement: what is usual, by the median of its windows. */
 int qb_probe_of(const struct qb_measure *measure, struct qb_probe *ret, struct qb_error *err);
 void qb_probe_free(struct qb_probe *probe);

@@ -2,19 +2,23 @@
 /*
  * attacker: speaks the protocol to the helper behind QB_SOCKET_PATH as no client of ours would, one attack each call, and
  * prints what it got: the words of an ERROR, "done", or "closed". With ATTACK_HELPER, a path, the helper comes through sudo: then
- * the attacker keeps a copy of the helper's own end of the session.
+ * the attacker keeps a copy of the helper's own end of the session. ATTACK_ISOLATION: the way of isolating; none otherwise.
  */
 #include <base/macros.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <quietbench/journal.h>
 #include <quietbench/protocol.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -106,6 +110,10 @@ static struct qb_request *request(void)
 {
 	static struct qb_request body = {
 		.n_set = 2, .set = {"cpus.isolation=none", "cpus.list=1"}, .profile = "minimal"};
+	const char *isolation = getenv("ATTACK_ISOLATION");
+
+	if (isolation)
+		(void)snprintf(body.set[0], sizeof(body.set[0]), "cpus.isolation=%s", isolation);
 
 	return &body;
 }
@@ -513,6 +521,7 @@ static pid_t placed_child(int socket, bool waits)
 
 	if (pipe(placed) < 0)
 		perror("pipe");
+	(void)fflush(stdout); /* once */
 	child = fork();
 	if (child == 0) {
 		place(socket, getpid());
@@ -571,6 +580,210 @@ static void watch_late(void)
 		close(pair[0]);
 		socket = pair[1];
 	}
+}
+
+/* ---- the client's word for who the benchmark is ---- */
+static void born(int session, pid_t pid)
+{
+	struct qb_born body = {.pid = pid};
+
+	qb_message_send(session, QB_MSG_BORN, &body, sizeof(body), NULL, 0);
+	tell(session);
+}
+
+static pid_t sleeper(void)
+{
+	const pid_t pid = fork();
+
+	if (pid == 0)
+		for (;;)
+			pause();
+	return pid;
+}
+
+static void end(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* BORN when nobody was placed yet; when all is restored; of others' processes and of one outside of the run's group. */
+static void born_outside(void)
+{
+	int session, socket = running(&session);
+	pid_t child, outside;
+
+	born(reach(QB_SOCKET_PATH), getpid());
+	born(session, getpid());
+	close(session);
+	close(socket);
+	socket = running(&session);
+	child = placed_child(socket, true);
+	outside = sleeper();
+	born(session, 1);
+	born(session, getpid());
+	born(session, getppid());
+	born(session, outside);
+	born(session, child);
+	end(outside);
+	end(child);
+	if (simple(session, QB_MSG_RESTORE, NULL, 0))
+		born(session, child);
+}
+
+/* Who has joined has a group of its own. */
+static void born_joined(void)
+{
+	int session, socket;
+	pid_t child;
+
+	setenv("ATTACK_SHARED", "1", 1);
+	socket = running(&session);
+	child = placed_child(socket, true);
+	born(session, child);
+	end(child);
+}
+
+static int orders[2], births[2];
+
+static void *be_thread(void *data)
+{
+	const pid_t tid = (pid_t)syscall(SYS_gettid);
+
+	if (write(births[1], &tid, sizeof(tid)) < 0)
+		perror("write");
+	for (;;)
+		pause();
+	return data;
+}
+
+/* In the run's group: one of the client's ('c', or with a second thread 't', or executing a set-uid program 'u'), or
+ * a child of its own ('g'). */
+static void give_birth(char kind)
+{
+	char path[4096], number[16];
+	const ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("-set-uid"));
+	pthread_t thread;
+	pid_t pid;
+
+	pid = kind == 'g'
+		      ? fork()
+		      : (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (pid != 0 && kind != 't' && kind != 'u' && write(births[1], &pid, sizeof(pid)) < 0)
+		perror("write");
+	if (pid != 0)
+		return;
+	if (kind == 't')
+		pthread_create(&thread, NULL, be_thread, NULL);
+	if (kind == 'u' && n > 0) {
+		memcpy(path + n, "-set-uid", sizeof("-set-uid"));
+		(void)snprintf(number, sizeof(number), "%d", births[1]);
+		execl(path, path, "wait", number, (char *)NULL);
+		perror(path);
+	}
+	for (;;)
+		pause();
+}
+
+/* The placed process: forks whom it is told to. */
+static void placed_forker(int socket)
+{
+	pid_t pid;
+
+	if (pipe(orders) < 0 || pipe(births) < 0)
+		perror("pipe");
+	(void)fflush(stdout); /* once */
+	pid = fork();
+	if (pid == 0) {
+		char kind;
+
+		close(orders[1]);
+		place(socket, getpid());
+		(void)fflush(stdout);
+		pid = getpid();
+		if (write(births[1], &pid, sizeof(pid)) < 0)
+			perror("write");
+		while (read(orders[0], &kind, 1) == 1)
+			give_birth(kind);
+		_exit(0);
+	}
+	close(orders[0]);
+}
+
+static pid_t family[16];
+
+/* The next that it tells of: itself, then whom it was told to fork. */
+static pid_t next_birth(char kind)
+{
+	static size_t n;
+	pid_t pid = -1;
+
+	if ((kind && write(orders[1], &kind, 1) != 1) ||
+		read(births[0], &pid, sizeof(pid)) != sizeof(pid))
+		perror("a birth");
+	return family[n++] = pid;
+}
+
+static void end_family(void)
+{
+	for (size_t i = 0; i < QB_ARRAY_SIZE(family) && family[i] > 0; i++)
+		kill(family[i], SIGKILL);
+}
+
+/* All that may be tried in the run's group, which ATTACK_ISOLATION makes. */
+static void born_inside(void)
+{
+	int session, socket = running(&session), pair[2];
+	pid_t placed, first, second, third, outside;
+	siginfo_t info;
+
+	placed_forker(socket);
+	placed = next_birth(0);
+	born(session, placed);
+	born(session, 0);
+	born(session, -1);
+	outside = sleeper();
+	born(session, outside);
+	end(outside);
+	born(session, next_birth('g'));
+	born(session, next_birth('t'));
+	born(session, next_birth('u'));
+	first = next_birth('c');
+	second = next_birth('c');
+	third = next_birth('c');
+	born(session, first);
+	born(session, first);
+	born(session, second);
+	end(first);
+	born(session, first);
+	kill(second, SIGKILL);
+	waitid(P_PID, (id_t)second, &info, WEXITED | WNOWAIT);
+	born(session, second);
+	kill(placed, SIGSTOP); /* nobody waits for it */
+	born(session, third);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0 &&
+		simple(session, QB_MSG_RUN, &pair[0], 1))
+		placed_child(pair[1], false);
+	if (simple(session, QB_MSG_RESTORE, NULL, 0))
+		born(session, third);
+	end_family();
+}
+
+/* The host is restored before the client asks for it: attack.go is there when it is. */
+static void born_late(void)
+{
+	int session, socket = running(&session);
+	pid_t child;
+
+	placed_forker(socket);
+	next_birth(0);
+	child = next_birth('c');
+	puts("ready");
+	(void)fflush(stdout);
+	while (access("/tmp/attack.go", F_OK) < 0)
+		usleep(100000);
+	born(session, child);
+	end_family();
 }
 
 /* A6: two that have their answer and never say BYE. */
@@ -839,13 +1052,22 @@ static const struct {
 	{"place-grandchild", place_grandchild}, {"place-nothing", place_nothing},
 	{"place-twice", place_twice}, {"place-set-uid", place_set_uid},
 	{"watch-nobody", watch_nobody}, {"watch-again", watch_again}, {"watch-late", watch_late},
-	{"nobye", nobye}, {"door", door}, {"command", command}, {"stream", stream}, {"mute", mute},
-	{"fill", fill}, {"thief", thief}, {"keeper", keeper}, {"slow-hello", slow_hello},
-	{"slow-plan", slow_plan}, {"slow-run", slow_run}, {"slow-place", slow_place},
-	{"slow-after", slow_after}, {"slow-door", slow_door}};
+	{"born-outside", born_outside}, {"born-joined", born_joined}, {"born-inside", born_inside},
+	{"born-late", born_late}, {"nobye", nobye}, {"door", door}, {"command", command},
+	{"stream", stream}, {"mute", mute}, {"fill", fill}, {"thief", thief}, {"keeper", keeper},
+	{"slow-hello", slow_hello}, {"slow-plan", slow_plan}, {"slow-run", slow_run},
+	{"slow-place", slow_place}, {"slow-after", slow_after}, {"slow-door", slow_door}};
 
 int main(int argc, char **argv)
 {
+	if (argc == 3 && geteuid() != getuid()) { /* as root, it is somebody else's */
+		const pid_t pid = getpid();
+
+		if (write(atoi(argv[2]), &pid, sizeof(pid)) < 0)
+			return 1;
+		for (;;)
+			pause();
+	}
 	if (argc == 2 && geteuid() != getuid()) {
 		place(atoi(argv[1]), getpid());
 		return 0;

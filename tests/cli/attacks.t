@@ -73,6 +73,17 @@ watch-late|done
 +watched
 +done
 +unseen
+born-outside|request 11 is not permitted in state 0
++BORN is for a child of a process that was placed
++done
++process 1 is not a child of the client, process [0-9]+
++process [0-9]+ is not a child of the client, process [0-9]+
++process [0-9]+ is not a child of the client, process [0-9]+
++process [0-9]+ was not born in the run's group, or has ended
++process [0-9]+ was not born in the run's group, or has ended
++request 11 is not permitted in state 6
+born-joined|done
++BORN is for a child of a process that was placed
 nobye|restored
 +restored
 +conditioned
@@ -214,5 +225,5 @@ is "a session under such limits works" "$(cat "$tmp/low.status")" "$((6 * low))"
 is "log: how they ended" "$(log '(0|4242), process [0-9]+: ended: [1-9][0-9]* changes restored, 0 conflicts, 0 failures$')" $((2 + low))
 is "log: what was broken off" "$(log '4242, process [0-9]+: broken off: RUN before the one before it was placed')" 1
 is "log: what a user writes there cannot be mistaken" "$(log '4242, process [0-9]+: run of profile minimal on CPU 1: \?\[2J\?root: all is well\?x+$')" 1
-is "log: every line is one of these" "$(grep -v -c -E '^<85>quietbench\[[0-9]+\]: user [0-9]+, process [0-9]+: (refused|broken off|ended|run of profile|apply of|joined)' "$tmp/lines")" 0
+is "log: every line is one of these" "$(grep -v -c -E '^<85>quietbench\[[0-9]+\]: user [0-9]+, process [0-9]+: (refused|broken off|ended|run of profile|shared runs of profile|apply of|joined)' "$tmp/lines")" 0
 finish

@@ -53,7 +53,10 @@ static size_t put_records(const uint8_t *data, size_t size)
 			length = size - 3;
 		if (type == QB_RECORD_PLACED) {
 			memcpy(&bench, data + 3, length);
-			used = put_record(used, type, data[1], &bench, sizeof(bench));
+			/* one that was placed, or one that was born beside it */
+			used = put_record(used, type, data[1], &bench,
+				data[1] % 2 ? offsetof(struct qb_journal_bench, origin)
+					    : sizeof(bench));
 		} else {
 			used = put_record(used, type, data[1], data + 3, length);
 		}

@@ -139,6 +139,7 @@ static void check_strings(void)
 	case QB_MSG_BYE:
 	case QB_MSG_JOIN:
 	case QB_MSG_LEASE:
+	case QB_MSG_BORN:
 	case QB_MSG_WATCH:
 	case QB_MSG_STEP:
 	case QB_MSG_DONE: break;

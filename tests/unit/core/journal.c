@@ -43,7 +43,8 @@ static int remove_journal(void **state)
 static void write_session(struct qb_journal *journal)
 {
 	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
-	struct qb_journal_bench bench = {.pid = 77, .start = 99, .origin = {"/a", "/b", ""}};
+	struct qb_journal_bench bench = {
+		.pid = 77, .placed = 77, .start = 99, .origin = {"/a", "/b", ""}};
 	struct qb_error err = {0};
 
 	qb_steps_add(&steps, QB_LEVER_GOVERNOR, qb_unit_number(0), "powersave", "performance");
@@ -120,8 +121,10 @@ static void processes_bring_their_room(void **state)
 
 	write_session(&journal);
 	left = journal.reserved - journal.end;
-	for (bench.pid = 100; bench.pid < 2100; bench.pid++)
+	for (bench.pid = 100; bench.pid < 2100; bench.pid++) {
+		bench.placed = bench.pid;
 		assert_int_equal(qb_journal_placed(&journal, &bench, &err), 0);
+	}
 	assert_int_equal(journal.reserved - journal.end, left);
 	qb_journal_close(&journal);
 	assert_int_equal(qb_journal_open(&read, path, &steps, &err), 0);
@@ -129,6 +132,49 @@ static void processes_bring_their_room(void **state)
 	assert_int_equal(steps.n, 3);
 	assert_int_equal(qb_journal_settle(&read, &err), 0);
 	qb_journal_close(&read);
+}
+
+/* Those that were born where one was placed say nothing of where they came from, and cost 64 bytes each at most. */
+static void who_is_born_comes_from_there(void **state)
+{
+	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
+	struct qb_journal journal, read;
+	struct qb_journal_bench bench = {.placed = 77, .origin = {"elsewhere", "", ""}};
+	struct qb_error err = {0};
+	off_t left, end;
+
+	write_session(&journal);
+	left = journal.reserved - journal.end;
+	end = journal.end;
+	for (bench.pid = 100; bench.pid < 2100; bench.pid++) {
+		bench.start = (uint64_t)bench.pid;
+		assert_int_equal(qb_journal_placed(&journal, &bench, &err), 0);
+	}
+	assert_int_equal(journal.reserved - journal.end, left);
+	assert_true(journal.end - end <= 2000 * 64);
+	qb_journal_close(&journal);
+	assert_int_equal(qb_journal_open(&read, path, &steps, &err), 0);
+	assert_int_equal(read.bench.pid, 2099);
+	assert_int_equal(read.bench.placed, 77);
+	assert_int_equal(read.bench.start, 2099);
+	assert_string_equal(read.bench.origin[0], "/a");
+	assert_string_equal(read.bench.origin[1], "/b");
+	assert_int_equal(qb_journal_settle(&read, &err), 0);
+	qb_journal_close(&read);
+}
+
+/* Nobody is born where nobody was placed. */
+static void who_is_born_alone_is_not_believed(void **state)
+{
+	_cleanup_(qb_steps_free) struct qb_steps steps = {0};
+	const struct qb_journal_bench bench = {.pid = 78, .placed = 77};
+	struct qb_journal journal, read;
+	struct qb_error err = {0};
+
+	assert_int_equal(qb_journal_create(&journal, path, &owner, 4096, &err), 0);
+	assert_int_equal(qb_journal_placed(&journal, &bench, &err), 0);
+	qb_journal_close(&journal);
+	assert_true(qb_journal_open(&read, path, &steps, &err) < 0);
 }
 
 /* Whatever byte is changed: an error, and nothing of it. */
@@ -453,6 +499,8 @@ int main(void)
 		TEST(the_checksum_is_crc32c),
 		TEST(a_session_comes_back),
 		TEST(processes_bring_their_room),
+		TEST(who_is_born_comes_from_there),
+		TEST(who_is_born_alone_is_not_believed),
 		TEST(damage_is_never_believed),
 		TEST(a_torn_end_is_forgiven),
 		TEST(a_cut_journal_ends_early_or_is_refused),

@@ -169,6 +169,8 @@ static void a_threaded_group_is_emptied_and_removed(void **state)
 	       write_group(&real, below, "cgroup.type", 0) &&
 	       write_group(&real, below, "cgroup.threads", tid);
 	if (made) {
+		assert_true(qb_cgroups_alone(&real, QB_HIERARCHY_V2, group, pid));
+		assert_false(qb_cgroups_alone(&real, QB_HIERARCHY_V2, group, getpid()));
 		assert_int_equal(
 			qb_cgroups_empty(&real, QB_HIERARCHY_V2, group, remember, &members, NULL),
 			-ECANCELED);
@@ -177,6 +179,7 @@ static void a_threaded_group_is_emptied_and_removed(void **state)
 	}
 	assert_int_equal(qb_cgroups_remove(&real, QB_HIERARCHY_V2, group, NULL), 0);
 	assert_false(qb_cgroups_exists(&real, QB_HIERARCHY_V2, group));
+	assert_false(qb_cgroups_alone(&real, QB_HIERARCHY_V2, group, pid));
 	assert_int_equal(kill(pid, 0), 0);
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
@@ -208,6 +211,27 @@ static void an_absent_group_is_empty(void **state)
 	assert_int_equal(
 		qb_cgroups_empty(&cgroups, QB_HIERARCHY_V2, "/q", remember, &members, NULL), 0);
 	assert_int_equal(members.n, 0);
+}
+
+static void who_is_alone_is_told(void **state)
+{
+	need_tree();
+	assert_false(qb_cgroups_alone(&cgroups, QB_HIERARCHY_V2, "/alone", 12));
+	put("/alone", "cgroup.procs", "12\n");
+	assert_true(qb_cgroups_alone(&cgroups, QB_HIERARCHY_V2, "/alone", 12));
+	assert_false(qb_cgroups_alone(&cgroups, QB_HIERARCHY_V2, "/alone", 1));
+	put("/alone/below", "cgroup.procs", "");
+	assert_true(qb_cgroups_alone(&cgroups, QB_HIERARCHY_V2, "/alone", 12));
+	put("/alone/below", "cgroup.procs", "13\n");
+	assert_false(qb_cgroups_alone(&cgroups, QB_HIERARCHY_V2, "/alone", 12));
+	put("/alone/below", "cgroup.procs", "");
+	put("/alone", "cgroup.procs", "12\n13\n");
+	assert_false(qb_cgroups_alone(&cgroups, QB_HIERARCHY_V2, "/alone", 12));
+	/* v1: another thread of it */
+	put("/alone", "tasks", "12\n14\n");
+	assert_false(qb_cgroups_alone(&cgroups, QB_HIERARCHY_CPUSET, "/alone", 12));
+	put("/alone", "tasks", "12\n");
+	assert_true(qb_cgroups_alone(&cgroups, QB_HIERARCHY_CPUSET, "/alone", 12));
 }
 
 static void only_our_own_cpusets_have_names(void **state)
@@ -312,6 +336,7 @@ int main(void)
 		cmocka_unit_test(a_threaded_group_is_emptied_and_removed),
 		cmocka_unit_test(groups_are_removed_with_those_below),
 		cmocka_unit_test(an_absent_group_is_empty),
+		cmocka_unit_test(who_is_alone_is_told),
 		cmocka_unit_test(only_our_own_cpusets_have_names),
 		cmocka_unit_test(an_invalid_partition_is_still_ours),
 		cmocka_unit_test(without_housekeeping_cpus_nobody_is_moved),

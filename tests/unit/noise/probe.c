@@ -45,27 +45,40 @@ static void test_usual(void **state)
 	qb_probe_free(&usual);
 }
 
-/* A real one, in a child; it takes as long as it was told. */
+/* Real ones, each in a child, with the same memory; each takes as long as it was told. */
 static void test_real(void **state)
 {
 	struct qb_cpus cpus = {0};
-	struct qb_probe probe;
-	int64_t took = -qb_ns_now(CLOCK_MONOTONIC);
-	int status;
-	pid_t pid;
+	struct qb_probe probe, found[2];
 
 	qb_cpus_add(&cpus, (unsigned)sched_getcpu());
 	assert_int_equal(qb_probe_prepare(&probe, &cpus, 30000000, NULL), 0);
-	pid = fork();
-	if (pid == 0)
-		_exit(qb_probe_loops(&probe));
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	took += qb_ns_now(CLOCK_MONOTONIC);
-	assert_int_equal(status, 0);
-	qb_probe_finish(&probe);
-	assert_true(probe.costs[0] > 10);
-	assert_true(took > 30000000);
+	for (int i = 0; i < 2; i++) {
+		int64_t took = -qb_ns_now(CLOCK_MONOTONIC);
+		int status;
+		pid_t pid;
+
+		qb_probe_reset(&probe);
+		pid = fork();
+		if (pid == 0)
+			_exit(qb_probe_loops(&probe));
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		took += qb_ns_now(CLOCK_MONOTONIC);
+		assert_int_equal(status, 0);
+		assert_int_equal(qb_probe_finish(&probe, &found[i], NULL), 0);
+		assert_true(took > 30000000);
+	}
+	/* What has not run has found nothing, whatever the one before it did. */
+	qb_probe_reset(&probe);
+	qb_probe_free(&found[1]);
+	assert_int_equal(qb_probe_finish(&probe, &found[1], NULL), 0);
 	qb_probe_free(&probe);
+	assert_int_equal(found[0].n, 1);
+	assert_true(found[0].costs[0] > 10);
+	assert_int_equal(found[1].n, 1);
+	assert_float_equal(found[1].costs[0], 0, 0);
+	for (int i = 0; i < 2; i++)
+		qb_probe_free(&found[i]);
 }
 
 int main(void)

@@ -13,6 +13,27 @@ until [ "$(sed -n 's/^Uid:.//p' /proc/$(cat /tmp/suid)/status)" = "$(printf '0\t
 mv /tmp/own /tmp/begun
 until [ -e /tmp/go ]; do sleep 0.1; done
 X
+# who is in the group of one of several runs, beside it
+cat >/tmp/stay <<'X'
+if [ -e /sys/fs/cgroup/cgroup.procs ]; then
+	group=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/$$/cgroup)
+else
+	group=$(echo /sys/fs/cgroup/cpuset /sys/fs/cgroup/*cpuset* | cut -d' ' -f1)$(sed -n 's/^[0-9]*:cpuset://p' /proc/$$/cgroup)
+fi
+read -r parent <"/proc/$PPID/comm"
+members=
+while read -r pid; do
+	case $pid in
+	$$) ;;
+	*) read -r comm <"/proc/$pid/comm" && members="$members $comm" && echo "$pid" >>/tmp/forkers ;;
+	esac
+done <"$group/cgroup.procs"
+[ "$parent$members" = "quietbench quietbench-fork" ] && echo "the forker and the command" >>/tmp/each || echo "$parent:$members" >>/tmp/each
+X
+cat >/tmp/leave <<'X'
+. /tmp/stay
+setsid sleep 3602 >/dev/null 2>&1 &
+X
 if [ -n "$v2" ]; then
 	mkdir $v2/user1000 && chown 1000:1000 $v2/user1000 $v2/user1000/cgroup.procs
 	home=/user1000
@@ -64,6 +85,77 @@ for way in partition shield affinity none; do
 	kill "$suid" "$own"
 	ok "$way, command ended: they are gone" within 10 gone "$own"
 	quiet_again "$way, command ended"
+
+	# Many runs are born in one group: none is beside what the one before it left there.
+	rm -f /tmp/each /tmp/forkers
+	sed 's/--no-check -p/-r 3 -w 1 --no-check -o \/tmp\/each.json -p/; s/ sh \/tmp\/command/ sh \/tmp\/leave/' /tmp/enter >/tmp/repeat
+	sh /tmp/repeat >/tmp/run.out 2>&1
+	is "$way, three runs: status" "$?" 0
+	is "$way, three runs: children of one parent, beside nobody but the forker" "$(sort -u /tmp/each)" "the forker and the command"
+	is "$way, three runs: with that of the warm-up" "$(wc -l </tmp/each)" 4
+	is "$way, three runs: each was watched" "$(jq '[.runs[].reasons[]? | select(test("ticks"))] | length' /tmp/each.json)" 0
+	for own in $(pidof sleep); do
+		ok "$way, three runs: what one left lives" kill -0 "$own"
+		is "$way, three runs: what one left is where the run came from" "$(group "$own")" $home
+		kill "$own"
+	done
+	quiet_again "$way, three runs"
+	rm -f /tmp/each /tmp/forkers
+	sed -i 's/leave/stay/' /tmp/repeat
+	sh /tmp/repeat >/tmp/run.out 2>&1
+	is "$way, three runs that leave nothing: status" "$?" 0
+	is "$way, three runs that leave nothing: each was born there" "$(sort -u /tmp/each)" "the forker and the command"
+	is "$way, three runs that leave nothing: of one forker" "$(sort -u /tmp/forkers | wc -l)" 1
+	quiet_again "$way, three runs that leave nothing"
+done
+
+# ---- BORN, from tester, who says of all kinds of processes that they are the benchmark ----
+cp /bin/attacker /bin/attacker-set-uid && chmod 4755 /bin/attacker-set-uid
+# attack NAME WAY: the attacker, as tester in the user's group; it speaks to a helper that sudo has started
+attack() {
+	cat >/tmp/enter-attack <<-X
+		[ -z "$v2" ] || echo \$\$ >$v2/user1000/cgroup.procs
+		exec su tester -c "ATTACK_HELPER=/qb/build/quietbench-helper ATTACK_ISOLATION=$2 exec attacker $1"
+	X
+	sh /tmp/enter-attack >/tmp/attack.out 2>&1
+}
+# pids as one word: what is told is the same whoever it is told of
+told() { sed 's/[0-9][0-9]*/N/g' /tmp/attack.out; }
+for way in partition shield affinity; do
+	case $v2$way in partition | */shield) continue ;; esac
+	attack born-inside $way
+	is "$way, BORN: placed, 0, negative, outside, grandchild, thread, set-uid; a child; again; a second; dead; not waited for; beside a stopped one; placed beside it; restored" \
+		"$(told)" "$(cat <<-'X'
+			done
+			process N was not born in the run's group, or has ended
+			task N has ended
+			task -N has ended
+			process N was not born in the run's group, or has ended
+			process N is not a child of the client, process N
+			process N is not a child of the client, process N
+			process N is not a child of the client, process N
+			done
+			place the benchmark: the process N was placed before it and still runs
+			place the benchmark: the process N was placed before it and still runs
+			task N has ended
+			process N was not born in the run's group, or has ended
+			done
+			place the benchmark: the process N was placed before it and still runs
+			request N is not permitted in state N
+		X
+		)"
+	quiet_again "$way, BORN"
+	rm -f /tmp/attack.go
+	attack born-late $way &
+	attacker=$!
+	ok "$way, BORN when the host is restored: there is a child" within 60 grep -q ready /tmp/attack.out
+	kill -TERM "$(parent "$(monitor)")"
+	ok "$way, BORN when the host is restored: it is" within 20 as_before 'process/*'
+	touch /tmp/attack.go
+	wait "$attacker"
+	is "$way, BORN when the host is restored: refused" "$(told)" "$(
+		printf '%s\n' done ready 'the host was restored before the command began: the helper was told to end')"
+	quiet_again "$way, BORN when the host is restored"
 done
 
 # ---- threaded groups below the run's: their processes are found, ended or moved as any, and the groups go ----

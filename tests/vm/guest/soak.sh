@@ -52,9 +52,10 @@ session() {
 	options="$options $picked"
 	pick "sleep 0.5" "sleep 1.5" "true" "sh -c 'sleep 1 & sleep 0.5'" "sh -c 'setsid sleep 30 & sleep 0.2'" "sh -c 'for i in 1 2 3 4 5 6; do sleep 0.2 & done; wait'"
 	command=$picked
-	pick run run run apply shared joined nested
+	pick run run several apply shared joined nested
 	case $picked in
 		run) quietbench_as "$user" run --no-check "$options" -- "$command" ;;
+		several) quietbench_as "$user" run --no-check -r 3 -w 0 "$options" -- "$command" ;;
 		apply) quietbench_as "$user" apply "$options" --for 1s ;;
 		shared)
 			pick root tester
@@ -78,7 +79,7 @@ of() {
 		parent=$(sed -n 's/^PPid:\t//p' "$proc/status" 2>/dev/null)
 		read -r above <"/proc/$parent/comm" 2>/dev/null || above=""
 		case $comm,$above in
-			quietbench,quietbench) role=child ;;
+			quietbench,quietbench | quietbench-fork,quietbench) role=child ;;
 			quietbench,*) role=client ;;
 			quietbench-help,quietbench-help) role=monitor ;; # and who serves guests
 			quietbench-help,*) role=guardian ;;
