@@ -17,6 +17,7 @@ enum role {
 	ROLE_OTHER,
 	ROLE_CLIENT,
 	ROLE_CHILD,
+	ROLE_FORKER, /* a child that forks: what it forks are children of the client's, too */
 	ROLE_GUARDIAN,
 	ROLE_MONITOR,
 	ROLE_RECOVERY,

@@ -13,7 +13,8 @@ static const char usage[] =
 	"  -s ROLE:N+:ACTION      right after it\n"
 	"  -s ROLE/look:N:ACTION  the Nth time that ROLE looks at something\n"
 	"  -s ROLE/call:N:ACTION  the Nth system call of ROLE, whatever it is\n"
-	"     ROLE    client, child (the client's, before it executes), guardian, monitor, recovery,\n"
+	"     ROLE    client, child (the client's, before it executes), forker (one that forks such\n"
+	"             children), guardian, monitor, recovery,\n"
 	"             keeper (a child of the monitor's: a guest's guardian, or it becomes a program),\n"
 	"             guest (serves a run that joins), planner, bus, watcher\n"
 	"     ACTION  kill=ROLE[+ROLE...]   SIGKILL for these\n"
@@ -33,8 +34,8 @@ static const char usage[] =
 	"When all that is left is stopped, it stays so and is told of: `stopped ROLE PID`.\n"
 	"Ends with 0; 1 if a strike's call never came; 2 on trouble; 3 if somebody did not end in time.\n";
 
-const char *const role_names[ROLE_COUNT] = {"other", "client", "child", "guardian", "monitor",
-	"recovery", "keeper", "guest", "planner", "bus", "watcher"};
+const char *const role_names[ROLE_COUNT] = {"other", "client", "child", "forker", "guardian",
+	"monitor", "recovery", "keeper", "guest", "planner", "bus", "watcher"};
 
 static __attribute__((noreturn)) void misused(void)
 {

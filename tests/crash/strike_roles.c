@@ -36,6 +36,8 @@ void role_inherit(struct process *process, struct process *parent, bool thread)
 		process->role = parent->role;
 	else if (parent->role == ROLE_CLIENT)
 		process->role = ROLE_CHILD;
+	else if (parent->role == ROLE_CHILD || parent->role == ROLE_FORKER)
+		process->role = ROLE_CHILD;
 	else if (parent->role == ROLE_GUARDIAN && !status_number(parent->tid, "NoNewPrivs: %d"))
 		return; /* it is no guardian yet: whom it needs to leave its group ends at once */
 	else if (parent->role == ROLE_GUARDIAN)
@@ -47,6 +49,8 @@ void role_inherit(struct process *process, struct process *parent, bool thread)
 		process->role = ROLE_KEEPER;
 	if (!thread && (parent->role == ROLE_GUARDIAN || parent->role == ROLE_KEEPER))
 		parent->had_monitor = true;
+	if (!thread && parent->role == ROLE_CHILD)
+		parent->role = ROLE_FORKER;
 }
 
 bool role_execute(struct process *process, char *buf, size_t size)

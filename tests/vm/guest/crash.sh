@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # SIGKILL for each process, and for all, at each change that one of them makes: the rows of tests/crash/kill.t, on a
 # real kernel. On the kernel's command line qb.profile=NAME says what is run, and qb.part=K/OF that of all kills,
-# numbered through, every OFth is made, from the Kth on.
+# numbered through, every OFth is made, from the Kth on; with qb.rows=many these are of runs in a row.
 # shellcheck disable=SC2086 # $run, $lease and the strikes are words
 . /qb/guest-lib.sh
 . /qb/strike-lib.sh
@@ -65,6 +65,13 @@ kill_one() {
 	return 1
 }
 
+end() {
+	echo "# $((kills - missed)) kills of $number, $all_bad left something; $(cut -d. -f1 /proc/uptime) s"
+	ok "nearly all calls came: $missed of $kills did not" [ $((missed * 20)) -le $((kills + 20)) ]
+	stop_odd
+	done_testing
+}
+
 policies=/sys/devices/system/cpu/cpufreq
 # Governors that somebody tuned: the kernel forgets that when the last policy leaves them.
 echo ondemand >$policies/policy2/scaling_governor
@@ -75,6 +82,80 @@ before
 count run $run true
 sed 's/^/# /' /tmp/out
 undisturbed "an undisturbed run leaves nothing"
+# ---- runs in a row, whose commands the forker forks: kills as above, and every harm at each of its calls ----
+# harm ACTION CALLS: before (or, with "+:ACTION", after) each of these calls of the forker's, that is of this part; the
+# commands are executed all the same, and the client comes to its end by itself
+harm() {
+	row=0 bad=0
+	while read -r n call; do
+		number=$((number + 1))
+		[ $((number % of)) = $((part % of)) ] || continue
+		row=$((row + 1))
+		: >/tmp/wrong
+		struck -c 30000 -s "forker/call:$n$1" $many true || echo "strike ended with $?" >>/tmp/wrong
+		cp /tmp/log /tmp/seen
+		grep -e '^client killed' -e '^end client signal' -e '^end client status [^0]' /tmp/log >>/tmp/wrong
+		[ "$(grep -c '^executed [^q]' /tmp/log)" = 2 ] || echo "the command was not executed twice" >>/tmp/wrong
+		judge && continue
+		bad=$((bad + 1))
+		echo "# runs in a row, forker/call:$n$1 ($call):"
+		cat /tmp/wrong /tmp/seen /tmp/out | sed 's/^/#   /'
+	done <<-EOT
+		$(grep -e " \($2\)" /tmp/forks)
+	EOT
+	kills=$((kills + row)) all_bad=$((all_bad + bad))
+	[ "$row" != 0 ] || return 0
+	text="runs in a row, forker/call:N$1: $row times, $bad wrong"
+	if [ "$bad" = 0 ]; then pass "$text"; else fail "$text"; fi
+}
+# What BORN writes cannot be written: the client hears so, and the host is as it was.
+unwritten() {
+	row=0 bad=0
+	awk -v last="$(tail -n 1 /tmp/calls/many.monitor.bench)" '
+		/^fallocate .*journal/ { made++ } made > 1 && NR <= last && /journal/ { print NR, $0 }' /tmp/calls/many.monitor >/tmp/born
+	while read -r n call; do
+		row=$((row + 1))
+		: >/tmp/wrong
+		struck -s "monitor:$n:fail=28" $many true || echo "strike ended with $?" >>/tmp/wrong
+		cp /tmp/log /tmp/seen
+		grep -q '^end client status 125$' /tmp/log || echo "the client did not end with 125" >>/tmp/wrong
+		says 'No space left on device' /tmp/out >/dev/null || echo "nothing says why" >>/tmp/wrong
+		judge && continue
+		bad=$((bad + 1))
+		echo "# runs in a row, monitor:$n:fail=28 ($call):"
+		cat /tmp/wrong /tmp/seen /tmp/out | sed 's/^/#   /'
+	done </tmp/born
+	is "runs in a row, BORN cannot be journaled: $row times" "$bad wrong of $((row > 3 ? 4 : row))" "0 wrong of 4"
+}
+if [ "$(argument rows)" = many ]; then
+	many="quietbench run --no-check -r 2 -w 0 -p $profile --"
+	count many $many true
+	undisturbed "undisturbed runs in a row leave nothing"
+	quick=
+	struck -w -w $many true
+	sed -n 's|^call forker/call ||p' /tmp/log >/tmp/forks
+	sed 's/^/# the forker: /' /tmp/forks
+	for call in recvmsg clone close sendto; do
+		ok "the forker makes calls of $call" grep -q " $call" /tmp/forks
+	done
+	harm :kill=forker .
+	harm +:kill=forker .
+	harm :stop=forker .
+	harm +:stop=forker .
+	harm +:delay=3000 .
+	harm :fail=11 'recvmsg\|clone\|sendto' # (no kernel leaves open what close was called for)
+	quick=-q
+	unwritten
+	row "runs in a row" forker+child child many 1 "" $many true
+	row "runs in a row" client child many 1 "" $many true
+	row "runs in a row" client forker many 1 "" $many true
+	row "runs in a row" monitor forker many 1 "" $many true
+	row "runs in a row" $all forker many 1 "" $many true
+	row "runs in a row" $all+forker client many 1 "" $many true
+	row "runs in a row" monitor monitor many 1 "" $many true
+	end
+fi
+
 # The first change of the way back.
 back=$(($(cat /tmp/calls/run.monitor.bench) + 1))
 dead="-s monitor:$back:kill=monitor"
@@ -113,7 +194,4 @@ row "recovery unasked" recovery recovery unasked 1 "$unasked" $run true
 row "later restore" monitor monitor later 1 "" quietbench restore
 row "later restore" $all monitor later 1 "" quietbench restore
 
-echo "# $((kills - missed)) kills of $number, $all_bad left something; $(cut -d. -f1 /proc/uptime) s"
-ok "nearly all calls came: $missed of $kills did not" [ $((missed * 20)) -le $((kills + 20)) ]
-stop_odd
-done_testing
+end

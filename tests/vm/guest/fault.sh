@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Each call that changes a cgroup or a thread's affinity fails once with each errno of the levers' catalogue, in a run, a
+# Each call that changes a cgroup or a thread's affinity fails once with each errno of the levers' catalogue, in a run, runs in a row, a
 # recovery and a later restore; in a run some files also stay broken: the rows of tests/crash/fault.t that a substituted
 # host cannot have, and its verdicts. qb.way=WAY names the kind of isolation, qb.calls=looks takes a run's looks at
 # groups and threads instead, and of all faults, numbered through, qb.part=K/OF takes every OFth, from the Kth on.
@@ -13,6 +13,7 @@ calls=$(argument calls)
 errnos="5 1 16 22 28 524" # EIO, EPERM, EBUSY, EINVAL, ENOSPC, and the kernel's own ENOTSUPP
 
 run="quietbench run --no-check -p base -s cpus.isolation=$way -o /tmp/record --"
+many="quietbench run --no-check -r 2 -w 0 -p base -s cpus.isolation=$way --"
 all=client+guardian+monitor
 
 # The benchmark tells what the host has while it runs.
@@ -122,19 +123,19 @@ lies() {
 	' /tmp/records
 }
 
-# after_run, after_restore: sets `outcome`, and adds to /tmp/wrong what cannot be, of a run whose client ended with $client
+# after_run, after_restore: sets `outcome`, and adds to /tmp/wrong what cannot be, of $runs runs whose client ended with $client
 after_run() {
 	executed=$(grep '^executed ' /tmp/log | grep -vc quietbench)
 	[ "$client" = 0 ] || says '^quietbench: ' /tmp/out >/dev/null || echo "it says nothing" >>/tmp/wrong
 	case $client in
 		0)
 			outcome=restored
-			[ -e /tmp/record ] || echo "no record" >>/tmp/wrong
-			[ "$executed" = 1 ] || echo "the benchmark was not executed" >>/tmp/wrong
+			[ -e /tmp/record ] || [ "$runs" != 1 ] || echo "no record" >>/tmp/wrong
+			[ "$executed" = "$runs" ] || echo "the benchmark was not executed" >>/tmp/wrong
 			;;
 		125 | 126)
 			outcome=refused
-			[ "$executed" = 0 ] || echo "the benchmark was executed all the same" >>/tmp/wrong
+			[ "$executed" -lt "$runs" ] || echo "the benchmark was executed all the same" >>/tmp/wrong
 			;;
 		124)
 			outcome=mended
@@ -166,8 +167,9 @@ number=0 faults=0 bad=0 missed=0
 # fault NAME STRIKES STRIKE CALL COMMAND...
 fault() {
 	fault="$1, $3 ($4)"
-	blows="$2 -s $3" verdict=after_run
+	blows="$2 -s $3" verdict=after_run runs=1
 	seen=/tmp/seen/$number-${3##*:}
+	[ "$1" != "runs in a row" ] || runs=2
 	[ "$1" != "later restore" ] || { verdict=after_restore && struck -s "$leave" $run testify; }
 	shift 4
 	: >/tmp/wrong
@@ -244,6 +246,9 @@ else
 	row "run, files broken for good" monitor run 1 bar "" $run testify
 	row "recovery" recovery recovery 1 fail "$dead" $run testify
 	row "later restore" monitor later 1 fail "" quietbench restore
+	count many $many true
+	undisturbed "undisturbed runs in a row leave nothing"
+	row "runs in a row" monitor many 1 fail "" $many true
 fi
 
 lies /tmp/seen >/tmp/lies
