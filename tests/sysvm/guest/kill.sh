@@ -64,4 +64,46 @@ quietbench restore >/tmp/restore.out 2>&1
 is "all killed: restore" "$?" 0
 sed 's/^/# /' /tmp/restore.out
 back "all killed"
+
+# ---- runs in a row: systemd is asked for one scope, which all are born in ----
+cat >/bin/turn <<'X'
+#!/bin/sh
+sed -n 's/^0:://p' /proc/self/cgroup >>/tmp/turns
+echo $$ >/tmp/benchmark
+[ ! -e /tmp/stay ] || exec sleep 3600
+X
+chmod +x /bin/turn
+rm -f /tmp/turns /tmp/cron.then
+# shellcheck disable=SC2086 # a list of options
+quietbench run --no-check -r 3 -w 0 $options -- turn >/tmp/run.err 2>&1
+is "runs in a row: status" "$?" 0
+sed 's/^/# /' /tmp/run.err
+is "runs in a row: all in one scope" "$(sort -u /tmp/turns | grep -c '/quietbench-run-[0-9]*\.scope$') of $(wc -l </tmp/turns)" "1 of 3"
+benchmark=$(cat /tmp/benchmark)
+back "runs in a row"
+
+touch /tmp/stay
+begin_row() {
+	rm -f /tmp/benchmark /tmp/cron.then
+	# shellcheck disable=SC2086 # a list of options
+	quietbench run --no-check -r 3 -w 0 $options -- turn 2>/tmp/run.err &
+	client=$!
+	within 300 [ -s /tmp/benchmark ] || { fail "$1: the first of them started" /tmp/run.err; done_testing; }
+	benchmark=$(cat /tmp/benchmark)
+	forker=$(processes quietbench-fork)
+	ok "$1: it is in the forker's scope" grep -q "/quietbench-run-$forker\.scope\$" "/proc/$benchmark/cgroup"
+}
+begin_row "runs in a row, client killed"
+kill -KILL "$client"
+wait "$client"
+back "runs in a row, client killed"
+
+begin_row "runs in a row, forker stopped, helper asked to end, client killed"
+kill -STOP "$forker"
+kill -TERM "$(parent "$(quietbench status --json | jq -r .session.monitor)")"
+ok "runs in a row, helper asked to end: the host is restored" within 120 host_as_before 'process/*'
+ok "runs in a row, helper asked to end: the command goes on" kill -0 "$benchmark"
+kill -KILL "$client"
+wait "$client"
+back "runs in a row, forker stopped, helper asked to end, client killed"
 done_testing
