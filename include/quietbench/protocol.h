@@ -160,6 +160,7 @@ struct qb_hello {
 	uint8_t purpose;
 	uint8_t force;	      /* restore --force */
 	uint8_t shared;	      /* RUN: beside other such runs; LEASE: to join them (at the door) */
+	uint8_t knocks;	      /* it joins its user's own lease rather than wait for it */
 	int64_t lock_wait_ns; /* 0: do not wait; -1: for ever */
 	/* LEASE: how long it lasts; or, when this is 0, the process that it lasts as long as */
 	int64_t lease_ns;
@@ -326,11 +327,10 @@ struct qb_done {
 	uint32_t conflicts, failures;
 };
 
-/*
- * The code of an ERROR that says: from where this client is, no host can be conditioned, as without
- * privilege. No system call of the helper's fails with it, so no failure of a host's is taken for it.
- */
+/* Codes of an ERROR, with which no system call of the helper's fails: from where this client is, no host can be
+ * conditioned, as without privilege; what it waits for is its user's own lease, whose door is open by now. */
 #define QB_NOT_FROM_HERE ENOKEY
+#define QB_COME_IN	 EALREADY
 
 struct qb_error_message {
 	struct qb_message_head head;

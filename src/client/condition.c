@@ -81,8 +81,13 @@ static int condition_host(struct qb_condition *condition, struct qb_error *err)
 int qb_condition_open(
 	struct qb_condition *condition, const struct qb_session_hello *hello, struct qb_error *err)
 {
-	int r = qb_session_open(&condition->session, hello, &condition->job, err);
+	struct qb_session_hello knocking = *hello;
+	int r;
 
+	knocking.knocks = true;
+	r = qb_session_open(&condition->session, &knocking, &condition->job, err);
+	if (r == -QB_COME_IN) /* in earnest, should the door be closed when we get there */
+		r = qb_session_open(&condition->session, hello, &condition->job, err);
 	if (r < 0 || (hello->purpose == QB_PURPOSE_LEASE && condition->session.joined))
 		return r;
 	return condition_host(condition, err);

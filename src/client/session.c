@@ -311,6 +311,7 @@ static int try(const struct qb_spawn *spawn, const char *path, const struct qb_s
 	struct qb_hello body = {.purpose = (uint8_t)hello->purpose,
 		.force = hello->force,
 		.shared = hello->shared,
+		.knocks = hello->knocks,
 		.lock_wait_ns = hello->lock_wait_ns,
 		.lease_ns = hello->lease_ns,
 		.lease_while = hello->lease_while};

@@ -41,8 +41,9 @@ struct qb_session {
 struct qb_session_hello {
 	enum qb_purpose purpose;
 	bool force;
-	bool shared;	      /* RUN: beside other shared runs */
-	bool join_only;	      /* no way but the door of a host that is conditioned already */
+	bool shared;	/* RUN: beside other shared runs */
+	bool knocks;	/* -QB_COME_IN, rather than wait for the end of the caller's own lease */
+	bool join_only; /* no way but the door of a host that is conditioned already */
 	int64_t lock_wait_ns; /* -1: for ever */
 	int64_t lease_ns;     /* LEASE: how long, or 0 and as long as this process lives */
 	pid_t lease_while;

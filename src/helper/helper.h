@@ -292,7 +292,7 @@ struct qb_queue_wait {
 	int signals; /* signalfd: SIGTERM ends the wait (-ECANCELED), as the client's end does */
 	void (*told)(void *data, const char *holder); /* called once: whom we wait for */
 	bool names;				      /* what another user runs may be told */
-	/* Shared runs: may it go on beside this holder? NULL: it wants the lock itself. */
+	/* May it go on beside this holder? NULL: it wants the lock itself. */
 	bool (*admitted)(void *data, const struct qb_journal_owner *holder);
 	void *data;
 };

@@ -99,6 +99,6 @@ void qb_lease_describe(const struct qb_journal_owner *owner, char *buf, size_t s
 		qb_text_format(buf, size, "the apply of user %u, since %s, while process %d lives",
 			owner->uid, since, owner->until_pid);
 	else
-		qb_text_format(buf, size, "the apply of user %u, since %s until %s", owner->uid,
-			since, until);
+		qb_text_format(buf, size, "the apply of user %u, since %s%s%s", owner->uid, since,
+			owner->until ? " until " : "", owner->until ? until : "");
 }

@@ -165,6 +165,8 @@ void qb_hold_expire(struct qb_monitor *m, struct qb_guest *by);
 
 /* HELLO of a shared run whose turn it is, while another holds the host. True: it has joined that one. */
 bool qb_join_beside(struct qb_monitor *m, const struct qb_journal_owner *holder);
+/* HELLO of who waits for the end of a lease: is it their own, and does anybody open at its door by now? */
+bool qb_join_may_come_in(const struct qb_monitor *m, const struct qb_journal_owner *holder);
 /*
  * HELLO of a shared run that has got the lock. From here on this is two processes: the monitor of all
  * shared runs (m->pool), and a child of its that has joined it and serves the client.

@@ -251,8 +251,8 @@ static int name_holder(const struct waiting *w, char *buf, size_t size, struct q
 }
 
 /*
- * It hears what happens to the state from before the lock is its own: qb_lock_watch; a shared run also of
- * a new holder, and of CPUs that have become free beside one. Only who is next does: root's share of these
+ * It hears what happens to the state from before the lock is its own: qb_lock_watch; and of a new holder, of one that
+ * has become a lease, and of CPUs that have become free beside shared runs. Only who is next does: root's share of these
  * (fs.inotify.max_user_instances) is small.
  */
 static int listen_to_state(struct waiting *w, struct qb_error *err)

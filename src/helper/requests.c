@@ -11,10 +11,13 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
-/* HELLO that finds the lock taken: beside other shared runs, if there is room. */
-static bool join_beside(void *data, const struct qb_journal_owner *holder)
+/* HELLO that finds the lock taken: beside other shared runs, if there is room, or at the door of their own lease. */
+static bool admit(void *data, const struct qb_journal_owner *holder)
 {
-	return qb_join_beside(data, holder);
+	struct qb_monitor *m = data;
+
+	return (m->hello.shared && qb_join_beside(m, holder)) ||
+	       (m->hello.knocks && qb_join_may_come_in(m, holder));
 }
 
 static void tell_waiting(void *data, const char *holder)
@@ -51,7 +54,7 @@ int qb_request_hello(struct qb_monitor *m, struct qb_error *err)
 	struct qb_queue_wait wait = {.ns = m->message.hello.lock_wait_ns,
 		.signals = m->helper->term,
 		.told = tell_waiting,
-		.admitted = m->message.hello.shared ? join_beside : NULL,
+		.admitted = admit,
 		.data = m};
 	bool recovered = false;
 	int64_t since;
@@ -78,6 +81,9 @@ int qb_request_hello(struct qb_monitor *m, struct qb_error *err)
 		if (r == 0 && m->hello.shared)
 			r = qb_join_found(m, err);
 	}
+	if (r == 1 && !m->joined)
+		r = qb_error_set(err, QB_COME_IN,
+			"it need not wait for an apply of the same user, but can join it");
 	if (r < 0)
 		return r;
 	if (m->pool) /* the founder's child answers the client */

@@ -1039,6 +1039,25 @@ static void slow_door(void)
 	hold();
 }
 
+/* No attack: an apply that has conditioned the host, and stays only when the file in $LATE_LEASE is there. */
+static void late_lease(void)
+{
+	struct qb_hello body = {.purpose = QB_PURPOSE_LEASE,
+		.lock_wait_ns = -1,
+		.lease_ns = INT64_C(3600000000000),
+		.command = "late"};
+	int fd = open_session();
+
+	if (!hello(fd, &body) || !plan(fd, request(), NULL, 0) ||
+		!simple(fd, QB_MSG_APPLY, NULL, 0))
+		return;
+	puts("held");
+	fflush(stdout);
+	while (access(getenv("LATE_LEASE"), F_OK) < 0)
+		usleep(20000);
+	simple(fd, QB_MSG_LEASE, NULL, 0);
+}
+
 static const struct {
 	const char *name;
 	void (*attack)(void);
@@ -1056,7 +1075,8 @@ static const struct {
 	{"born-late", born_late}, {"nobye", nobye}, {"door", door}, {"command", command},
 	{"stream", stream}, {"mute", mute}, {"fill", fill}, {"thief", thief}, {"keeper", keeper},
 	{"slow-hello", slow_hello}, {"slow-plan", slow_plan}, {"slow-run", slow_run},
-	{"slow-place", slow_place}, {"slow-after", slow_after}, {"slow-door", slow_door}};
+	{"slow-place", slow_place}, {"slow-after", slow_after}, {"slow-door", slow_door},
+	{"late-lease", late_lease}};
 
 int main(int argc, char **argv)
 {

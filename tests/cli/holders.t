@@ -110,6 +110,28 @@ pgrep -f $tmp/build/quietbench-helper >$tmp/left
 # Who watches cannot be started: the run goes on, and says why nobody watched.
 $other $tmp/blind/quietbench run --no-check -c 1 -s cpus.isolation=none -- touch $tmp/home/seen 2>$tmp/blind.err </dev/null
 echo \$? >$tmp/blind.status
+# early NAME COMMAND...: waits for the user's own apply, which is still being made, and then does not any more
+early() {
+	name=\$1
+	shift
+	rm -f $tmp/home/stay
+	LATE_LEASE=$tmp/home/stay setsid $attacker $tmp/bin/attacker late-lease >$tmp/late.\$name 2>&1 </dev/null &
+	holder=\$!
+	until_held late.\$name \$holder
+	$attacker timeout 60 $qb "\$@" >$tmp/early.\$name 2>&1 </dev/null &
+	early=\$!
+	for i in \$(seq 600); do
+		! grep -q 'waiting for' $tmp/early.\$name || break
+		sleep 0.05
+	done
+	touch $tmp/home/stay
+	wait \$early
+	echo \$? >$tmp/early.\$name.status
+	wait \$holder
+	$attacker $qb restore >/dev/null 2>&1
+}
+early run run --no-check -- grep ^Cpus_allowed_list /proc/self/status
+early apply apply --for 2h
 # The unit's end. Who takes a new lock marks it.
 rm -r /run/quietbench
 $tmp/build/quietbench-helper --recover </dev/null
@@ -136,6 +158,13 @@ ok "its monitor listened to SIGTERM, too, and was not killed for it after 20 s (
 is "nobody can watch: the run" "$(cat "$tmp/blind.status")" 0
 # Who may watch by themselves ask nobody.
 [ "$(cat /proc/sys/kernel/perf_event_paranoid 2>/dev/null || echo 0)" -le 0 ] || like "nobody can watch: why" "$(cat "$tmp/blind.err")" "^quietbench: who else runs on the benchmark's CPUs is not seen: open quietbench-watcher beside this program or in .*: No such file"
+for way in run apply; do
+	is "$way beside an apply that is still being made" "$(cat "$tmp/early.$way.status")" 0
+	like "$way: it waited" "$(cat "$tmp/early.$way")" '^quietbench: waiting for the apply of user 4242, since 20[0-9-]+ [0-9:]+$'
+done
+like "run: it joined" "$(cat "$tmp/early.run")" '^quietbench: joined the apply of user 4242, '
+like "run: where it ran" "$(cat "$tmp/early.run")" '^Cpus_allowed_list:[[:space:]]1$'
+like "apply: it renewed" "$(cat "$tmp/early.apply")" '^quietbench: renewed with its present settings: minimal, CPU 1 '
 is "nothing to recover: nobody takes the lock, or seems to be a session" "$(cat "$tmp/lock")" 0
 is "no helper remains" "$(wc -l <"$tmp/left")" 0
 values() { (cd "$1" && find . -type f -exec sha256sum {} + | sort -k2); }

@@ -160,9 +160,11 @@ static void test_described(void **state)
 	assert_non_null(strstr(text, ": make"));
 	assert_null(strchr(text, '\n'));
 	owner.lease = true;
-	owner.until = 1;
 	qb_lease_describe(&owner, text, sizeof(text));
 	assert_non_null(strstr(text, "the apply of user 1000, since "));
+	assert_null(strstr(text, "until")); /* it is still being made */
+	owner.until = 1;
+	qb_lease_describe(&owner, text, sizeof(text));
 	assert_non_null(strstr(text, " until "));
 	owner.until_pid = 7;
 	qb_lease_describe(&owner, text, sizeof(text));
