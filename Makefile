@@ -171,7 +171,7 @@ BUILD_PACKAGES := gcc make pkg-config node-d3 libhwloc-dev libcpupower-dev libya
 	libsystemd-dev libseccomp-dev libcap-dev libmd-dev
 TEST_PACKAGES  := libcmocka-dev perl clang libclang-rt-14-dev strace jq python3-jsonschema python3-prometheus-client python3-yaml git chromium bash-completion zsh fish tmux parallel libjemalloc2 libmimalloc2.0 hyperfine libbenchmark-dev linux-perf g++ mandoc \
 	util-linux procps hwloc-nox sudo bash cpulimit gdb \
-	qemu-system-x86 busybox-static acpica-tools cpio kmod xz-utils libelf1 gcc-12 irqbalance \
+	qemu-system-x86 systemd busybox-static acpica-tools cpio kmod xz-utils libelf1 gcc-12 irqbalance \
 	gcc-aarch64-linux-gnu qemu-user-static qemu-system-arm device-tree-compiler
 DEB_PACKAGES   := debhelper dpkg-dev fakeroot lintian
 FULL_PACKAGES  := $(DEB_PACKAGES) rpm ansible podman crun prometheus slurm-wlm munge golang-go default-jdk-headless nodejs nginx-light wrk bpftrace debootstrap e2fsprogs qemu-efi-aarch64 cargo librust-criterion-dev

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Who gets which way to privilege, and what they are told: the real sudo with the shipped sudoers, and callers whose world is
-# made small. (The socket's real unit: ../sysvm/socket.t. Its rules on a substituted host: ../cli/socket.t.)
+# made small. (The socket's real unit: socket.t. Its rules on a substituted host: ../cli/socket.t.)
 . "$(dirname "$0")/lib.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
