@@ -182,7 +182,7 @@ static int hold(struct qb_child *ret, const struct qb_child_order *order,
 		close(pair[0]);
 		return qb_error_errno(err, code, "start a process for the command");
 	}
-	*ret = (struct qb_child){.pid = pid, .control = pair[0]};
+	*ret = (struct qb_child){.pid = pid, .control = pair[0], .job = order->job};
 	return 0;
 }
 
@@ -210,6 +210,32 @@ int qb_child_place(struct qb_child *ret, const struct qb_child_order *order,
 	return r;
 }
 
+/*
+ * A stopped child: what the terminal stopped is a job that has stopped, and so do we, at once. SIGSTOP may
+ * be somebody's who continues it as soon (cpulimit does so ten times a second): that is seen a while.
+ */
+#define STOPPED_MS 500
+
+/*
+ * Waits for the child's report. Ctrl-Z that came while it was held stops it just before exec, when it has
+ * the caller's signal mask: we would wait for ever, and the shell would not know.
+ */
+static int await_report(struct qb_child *child)
+{
+	struct pollfd fd = {.fd = child->control, .events = POLLIN};
+	int r;
+
+	do {
+		siginfo_t stop = {0};
+
+		r = poll(&fd, 1, STOPPED_MS);
+		if (r == 0 && waitid(P_PID, (id_t)child->pid, &stop, WSTOPPED | WNOHANG) == 0 &&
+			stop.si_pid)
+			qb_job_stop(child->job, stop.si_status, child->pid);
+	} while (r == 0 || (r < 0 && errno == EINTR));
+	return r < 0 ? -errno : 0;
+}
+
 /* Gives the child its word and reads its report. 0: there is none, it executes; 1: a report. */
 static int give_word(struct qb_child *child, struct report *ret, struct qb_error *err)
 {
@@ -217,9 +243,9 @@ static int give_word(struct qb_child *child, struct report *ret, struct qb_error
 
 	if (send(child->control, "", 1, MSG_NOSIGNAL) < 0)
 		return qb_error_errno(err, errno, "speak to the command's process");
-	do
+	n = await_report(child);
+	if (n == 0)
 		n = recv(child->control, ret, sizeof(*ret), 0);
-	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return qb_error_errno(err, errno, "hear the command's process");
 	return n == (ssize_t)sizeof(*ret) ? 1 : 0;
@@ -257,11 +283,6 @@ int qb_child_release(struct qb_child *child, struct qb_error *err)
 	return qb_error_set(err, report.err.code, "%s", report.err.text);
 }
 
-/*
- * A stopped child: what the terminal stopped is a job that has stopped, and so do we, at once. SIGSTOP may
- * be somebody's who continues it as soon (cpulimit does so ten times a second): that is seen a while.
- */
-#define STOPPED_MS 500
 struct stop {
 	int signal; /* 0: the child is not stopped, or we have been since */
 	int64_t since_ns;

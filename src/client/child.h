@@ -31,6 +31,7 @@ int qb_child_find(const char *command, char *buf, size_t size, struct qb_error *
 struct qb_child {
 	pid_t pid;
 	int control;	    /* to the held child; closed when it executes */
+	struct qb_job *job; /* the order's */
 	int64_t started_ns; /* CLOCK_MONOTONIC, at the release */
 };
 
@@ -42,7 +43,7 @@ struct qb_child_order {
 	int (*run)(void *data);
 	void *data;
 	int out, errors; /* its standard output and error; 0: the caller's */
-	const struct qb_job *job;
+	struct qb_job *job;
 	const struct qb_answer *answer; /* steps and selection for the levers */
 };
 /* With a session (NULL: there is none) the helper is told to place it. */
@@ -53,7 +54,8 @@ int qb_child_place(struct qb_child *ret, const struct qb_child_order *order,
  * child must be cancelled. */
 int qb_child_prepare(struct qb_child *child, struct qb_steps *steps, struct qb_error *err);
 
-/* 0: the command runs. Negative: exec failed (-ENOENT, …), and the child has ended. */
+/* 0: the command runs. Negative: exec failed (-ENOENT, …), and the child has ended. Ctrl-Z that reaches it before
+ * that stops us, too. */
 int qb_child_release(struct qb_child *child, struct qb_error *err);
 
 struct qb_child_end {

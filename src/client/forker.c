@@ -192,7 +192,7 @@ static int give_order(
 		close(pair[0]);
 		return -ECHILD;
 	}
-	*ret = (struct qb_child){.pid = pid, .control = pair[0]};
+	*ret = (struct qb_child){.pid = pid, .control = pair[0], .job = order->job};
 	return 0;
 }
 
