@@ -4,6 +4,7 @@
 #include <base/macros.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 /* Memory of parent and child. */
@@ -68,6 +69,8 @@ void qb_probe_reset(struct qb_probe *probe)
 	struct qb_loop_window *all = (struct qb_loop_window *)&shared->loops[probe->n];
 
 	shared->stop = false;
+	memset(all, 0,
+		probe->n * shared->n_windows * sizeof(*all)); /* a loop adds to its windows */
 	for (size_t i = 0; i < probe->n; i++)
 		shared->loops[i] = (struct qb_loop){.cpu = shared->loops[i].cpu,
 			.brief = true,

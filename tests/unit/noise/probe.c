@@ -50,9 +50,16 @@ static void test_real(void **state)
 {
 	struct qb_cpus cpus = {0};
 	struct qb_probe probe, found[2];
+	void *first;
+	size_t size;
 
 	qb_cpus_add(&cpus, (unsigned)sched_getcpu());
 	assert_int_equal(qb_probe_prepare(&probe, &cpus, 30000000, NULL), 0);
+	qb_probe_reset(&probe);
+	size = *(const size_t *)(const void *)probe.shared; /* its first member */
+	first = malloc(size);
+	assert_non_null(first);
+	memcpy(first, probe.shared, size);
 	for (int i = 0; i < 2; i++) {
 		int64_t took = -qb_ns_now(CLOCK_MONOTONIC);
 		int status;
@@ -68,8 +75,10 @@ static void test_real(void **state)
 		assert_int_equal(qb_probe_finish(&probe, &found[i], NULL), 0);
 		assert_true(took > 30000000);
 	}
-	/* What has not run has found nothing, whatever the one before it did. */
+	/* What has not run has found nothing, whatever the one before it did: not a byte is left of that. */
 	qb_probe_reset(&probe);
+	assert_memory_equal(probe.shared, first, size);
+	free(first);
 	qb_probe_free(&found[1]);
 	assert_int_equal(qb_probe_finish(&probe, &found[1], NULL), 0);
 	qb_probe_free(&probe);
