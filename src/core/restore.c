@@ -214,7 +214,19 @@ static bool may_move(const struct qb_steps *steps)
 }
 
 /*
- * Copies a step that is not back, or that is coupled to one, into a list. `left` is what stands there
+ * Is something of a thread kept? A thread without a step passes for one that was born since, with what was imposed on its
+ * parent (levers/isolation_adopt.c): then the list has them all.
+ */
+static bool keeps_threads(const struct qb_steps *steps)
+{
+	for (size_t i = 0; i < steps->n; i++)
+		if (is_kept(&steps->v[i]) && qb_levers[steps->v[i].lever].unit == QB_UNIT_TASK)
+			return true;
+	return false;
+}
+
+/*
+ * Copies a step that is not back, or that is watched beside one, into a list. `left` is what stands there
  * now, which is nobody's but who changes it later: NULL for what failed, which is ours whatever it
  * becomes. What cannot be read now is left as the session left it, and a coupled one may come back.
  */
@@ -242,14 +254,16 @@ static int keep(struct qb_steps *to, const struct qb_step *step)
 /* Adds to the list whatever of these steps is not in it and has to be; `forced`: but conflicts. -ENOMEM. */
 static int keep_all(struct qb_steps *list, const struct qb_steps *steps, bool forced)
 {
-	const bool moves = may_move(steps);
+	const bool moves = may_move(steps), threads = keeps_threads(steps);
 	const size_t known = list->n;
 	int r = 0;
 
 	for (size_t i = 0; i < steps->n && r == 0; i++) {
 		const struct qb_step *step = &steps->v[i];
-		const bool watched = moves && step->restored == QB_RESTORED_YES &&
-				     qb_levers[step->lever].coupled;
+		const struct qb_lever *lever = &qb_levers[step->lever];
+		const bool watched =
+			step->restored == QB_RESTORED_YES &&
+			((moves && lever->coupled) || (threads && lever->unit == QB_UNIT_TASK));
 
 		if (forced && step->restored == QB_RESTORED_CONFLICT)
 			continue;

@@ -13,7 +13,8 @@ silent() { ! grep "$1" "$2"; }
 # holder COMMAND...: a run during which COMMAND is executed
 with_rival() {
 	rm -f /tmp/benchmark /tmp/go
-	run -- sh -c 'echo $$ >/tmp/benchmark; until [ -e /tmp/go ]; do usleep 50000; done' &
+	# shellcheck disable=SC2086 # options
+	run ${options:-} -- sh -c 'echo $$ >/tmp/benchmark; until [ -e /tmp/go ]; do usleep 50000; done' &
 	client=$!
 	within 60 [ -s /tmp/benchmark ] || { fail "the benchmark started" /tmp/run.err; done_testing; }
 	"$@"
@@ -73,6 +74,25 @@ quietbench restore >/tmp/restore.out 2>&1
 is "gone offline: restore ends well" "$?" 0
 sed 's/^/# /' /tmp/restore.out
 ok "gone offline: all is as before" all_back
+
+# ---- somebody has chosen the very mask that a thread was left with which is owed another ----
+oddthreads e0 >/tmp/wide.out &
+wide=$!
+taskset 60 sleep 3593 &
+chosen=$!
+within 20 grep -q ready /tmp/wide.out
+before
+options="-s cpus.isolation=affinity -c 7"
+with_rival off
+options=""
+is "a mask of its own: the status is the command's" "$ended" 0
+echo 1 >$cpus/cpu5/online
+quietbench restore >/tmp/restore.out 2>&1
+is "a mask of its own: restore ends well" "$?" 0
+sed 's/^/# /' /tmp/restore.out
+is "a mask of its own: it keeps it" "$(mask "$chosen")" 60
+ok "a mask of its own: all is as before" all_back
+kill "$wide" "$chosen"
 
 # ---- a rival cpuset takes one of the benchmark's CPUs, or makes a partition of another ----
 overlap() {
