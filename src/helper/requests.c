@@ -296,7 +296,11 @@ static int begin_watch(struct qb_monitor *m, struct qb_error *err)
 		return r;
 	/* One that has ended takes nothing any more, and is heard in vain: that says why. */
 	(void)qb_program_send(&m->watcher, QB_MSG_FOLLOW, &order, sizeof(order));
-	return hear_watcher(m, qb_ns_now(CLOCK_MONOTONIC) + WATCHER_NS, err);
+	r = hear_watcher(m, qb_ns_now(CLOCK_MONOTONIC) + WATCHER_NS, err);
+	if (r > 0 && m->message.head.type != QB_MSG_DONE)
+		return qb_error_set(err, EPROTO,
+			"quietbench-watcher answered FOLLOW with another message than DONE");
+	return r;
 }
 
 /* False: it does not watch (any more): it ended with the session, when that was restored. */
