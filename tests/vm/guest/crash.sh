@@ -39,10 +39,13 @@ row() {
 		fi
 		n=$((n + 1))
 	done
+	row_ended "$name, $victims killed at the $role's changes: $row kills, $bad left something"
+}
+# row_ended TEXT: a test of it, unless another part of the matrix has all of it
+row_ended() {
 	kills=$((kills + row)) all_bad=$((all_bad + bad))
 	[ "$row" != 0 ] || return 0
-	text="$name, $victims killed at the $role's changes: $row kills, $bad left something"
-	if [ "$bad" = 0 ]; then pass "$text"; else fail "$text"; fi
+	if [ "$bad" = 0 ]; then pass "$1"; else fail "$1"; fi
 }
 kill_one() {
 	: >/tmp/wrong
@@ -103,10 +106,7 @@ harm() {
 	done <<-EOT
 		$(grep -e " \($2\)" /tmp/forks)
 	EOT
-	kills=$((kills + row)) all_bad=$((all_bad + bad))
-	[ "$row" != 0 ] || return 0
-	text="runs in a row, forker/call:N$1: $row times, $bad wrong"
-	if [ "$bad" = 0 ]; then pass "$text"; else fail "$text"; fi
+	row_ended "runs in a row, forker/call:N$1: $row times, $bad wrong"
 }
 # What BORN writes cannot be written: the client hears so, and the host is as it was.
 unwritten() {
